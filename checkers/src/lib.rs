@@ -1,0 +1,3 @@
+//! Histories and their judgement.
+
+pub mod spec;

@@ -1,0 +1,3 @@
+//! Markdown test plans to scenarios.
+
+pub mod scenario;

@@ -1,0 +1,286 @@
+//! The vocabulary: what a compiled scenario says. Plain data, nothing that runs.
+//!
+//! Times are virtual nanoseconds. Nothing here is a float: weights are percent, skew is a name.
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use serde::{Deserialize, Serialize};
+
+/// A scenario ready to run: everything a runner needs and nothing about how it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// `S3`.
+    pub id: String,
+    /// `linearizable_append_under_partition`.
+    pub name: String,
+    /// Line of the scenario's heading in the plan, from 1 (0: written in Rust).
+    pub line: u32,
+    /// The claims a FAIL falsifies.
+    pub falsifies: Vec<Claim>,
+    /// How many nodes and clients take part.
+    pub topology: Topology,
+    /// What the clients do.
+    pub workload: Workload,
+    /// What goes wrong, in the order of the plan.
+    pub faults: Vec<FaultSpec>,
+    /// The object the history is judged against.
+    pub model: ModelKind,
+    /// Who judges, first to last.
+    pub checkers: Vec<CheckerSpec>,
+    /// What must be seen for the faults to count as landed.
+    pub landing: Vec<Landing>,
+    /// How outcomes that are not known are treated.
+    pub ambiguity: Ambiguity,
+    /// How much is run in each tier.
+    pub budgets: Budgets,
+    /// Seeds in which every declared fault must have landed before the scenario can pass.
+    pub landed_seeds_min: u32,
+    /// Verdicts, by name, that the plan accepts although they are not a PASS.
+    pub allow: Vec<String>,
+    /// The plan's wording of what must be observable, to be reported against.
+    pub observability: Vec<String>,
+}
+
+/// A row of the plan's claims table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// `C1`.
+    pub id: String,
+    /// The promise, in the plan's words.
+    pub text: String,
+    /// What kind of promise.
+    pub category: Category,
+    /// Line in the plan, from 1.
+    pub line: u32,
+}
+
+/// The eleven claim categories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum Category {
+    Safety,
+    Liveness,
+    Durability,
+    PerformanceSlo,
+    Operational,
+    Idempotency,
+    Isolation,
+    Ordering,
+    Membership,
+    Boundary,
+    Fairness,
+}
+
+/// How many take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Servers, `n1..`.
+    pub nodes: u32,
+    /// Clients, each a host of its own, `c1..`.
+    pub clients: u32,
+}
+
+/// What the clients do, for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Operations and their weights in percent; they add up to 100.
+    pub mix: Vec<(OpKind, u32)>,
+    /// How long clients issue operations, after warm-up.
+    pub duration_ns: u64,
+    /// How many keys.
+    pub keys: u32,
+    /// How keys are picked.
+    pub skew: Skew,
+    /// Operations a second for each client; `None`: the runner's default think time.
+    pub rate_per_client: Option<u32>,
+    /// When a client gives an operation up as unknown.
+    pub op_timeout_ns: u64,
+}
+
+/// A client operation a generic workload can issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum OpKind {
+    Read,
+    Write,
+    Cas,
+    Append,
+}
+
+/// How keys are picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum Skew {
+    Uniform,
+    Zipf,
+}
+
+/// One planned fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultSpec {
+    /// Stable name, unique in the scenario: `S3.f1`. Random draws are addressed by it.
+    pub id: String,
+    /// What happens.
+    pub kind: FaultKind,
+    /// To whom; resolved when the fault arms.
+    pub target: Target,
+    /// When, from the start of the workload.
+    pub when: When,
+    /// Line of the clause in the plan, from 1.
+    pub line: u32,
+}
+
+/// What a fault does to its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum FaultKind {
+    /// Packets between the target and everybody else are dropped.
+    Partition {
+        /// Which way packets are dropped.
+        direction: Direction,
+        /// Whether clients are cut off from the target as well.
+        clients_too: bool,
+    },
+    /// The process dies; the page cache and the kernel live on. Restarted at the end.
+    Kill,
+    /// The machine loses power: un-synced writes are lost or torn. Restarted at the end.
+    PowerLoss,
+    /// A graceful stop by signal, then a restart.
+    GracefulStop,
+    /// Disk calls fail with `EIO`.
+    DiskError,
+    /// Disk writes fail with `ENOSPC`.
+    DiskFull,
+}
+
+/// Which way a partition cuts, seen from its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Both ways.
+    Both,
+    /// What the target sends is lost; it still hears the others.
+    Outbound,
+    /// What the target should hear is lost; the others still hear it.
+    Inbound,
+    /// Outbound or inbound, drawn by seed.
+    OneWay,
+}
+
+/// Whom a fault hits; an expression resolved when the fault arms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "target")]
+pub enum Target {
+    /// Node by number, from 1.
+    Node {
+        /// From 1.
+        number: u32,
+    },
+    /// Whoever leads.
+    Leader,
+    /// A node that does not lead, drawn by seed.
+    Follower,
+    /// Any node, drawn by seed.
+    Random,
+    /// A minority of the nodes, drawn by seed.
+    Minority,
+    /// A majority of the nodes, drawn by seed.
+    Majority,
+    /// Every node at once.
+    All,
+    /// Every node in turn, one at each repetition.
+    Rolling,
+    /// A pair of idle hosts that no one talks to (a control that must prove vacuous).
+    Idle,
+}
+
+/// When a fault's window opens and closes, from the start of the workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct When {
+    /// First opening; drawn by seed from `[min, max]`.
+    pub start_ns: Span,
+    /// How long the window stays open (for a kill: how long until the restart).
+    pub duration_ns: Span,
+    /// Opened again, this long after the last opening, this many times in all.
+    pub repeat: Option<Repeat>,
+}
+
+/// A range of virtual time, ends included; drawn by seed when they differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "a range")]
+pub struct Span {
+    pub min: u64,
+    pub max: u64,
+}
+
+/// A fault that comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// From opening to opening.
+    pub every_ns: Span,
+    /// How often in all; `None`: until the workload ends.
+    pub times: Option<u32>,
+}
+
+/// A condition on the evidence; every one must hold for a seed's faults to count as landed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landing {
+    /// What must be seen.
+    pub what: Evidence,
+    /// How soon after the injection, when the plan says so.
+    pub within_ns: Option<u64>,
+    /// The plan's own words.
+    pub text: String,
+}
+
+/// What a landing condition looks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "evidence")]
+pub enum Evidence {
+    /// A counter of the scenario's faults in the ledger is at least `min`.
+    Counter {
+        /// `packets-dropped`, `writes-lost`, `writes-torn`, `processes-killed`,
+        /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`.
+        counter: String,
+        /// At least.
+        min: u64,
+    },
+    /// A node other than the one hit says that it leads.
+    LeaderReelected,
+    /// A line of the guest's log contains this text, on any node.
+    GuestLog {
+        /// Compared without regard to case.
+        contains: String,
+    },
+    /// The guest noticed at least one of the scenario's faults.
+    Observed,
+}
+
+/// How outcomes that are not known are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ambiguity {
+    /// An operation that timed out may have taken effect, at any later time or never.
+    pub timeouts_may_succeed: bool,
+    /// Retries are rows of their own.
+    pub retries_separate: bool,
+}
+
+/// How much is run in each tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budgets {
+    /// What `cargo test` runs.
+    pub smoke: Budget,
+    /// What PASS-hardening asks for.
+    pub hardening: Budget,
+}
+
+/// One tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How many seeds.
+    pub seeds: u32,
+    /// Virtual duration of the workload in each seed; overrides the workload's own.
+    pub duration_ns: Option<u64>,
+}
