@@ -1,3 +1,32 @@
-//! Histories and their judgement.
+//! Histories and their judgement: rows of operations in, findings with proofs out.
+//!
+//! Takes a [`History`] (built by a recorder, or read by [`jsonl`] or [`codec`]), a
+//! [`spec::CheckerSpec`], a [`spec::ModelKind`] and a [`Budget`]; gives a [`CheckReport`].
+//!
+//! *Invariants.* This crate knows no simulator, no async and no thread, opens no file and reads
+//! no clock. It holds no randomness and no float: the same input gives the same report. No
+//! checker recurses over the length of a history, exceeds its budget silently, or answers *ok*
+//! about something that it did not consume.
+//!
+//! Modules in reading order: [`value`] and [`history`], the data; [`spec`], what can be asked;
+//! [`check`](crate::check()), the door; [`report`], the answer; `linear` (Wing and Gong's search
+//! as Lowe improved it), `lost`, `leader`, `progress`, the checkers; [`jsonl`] and [`codec`], the
+//! formats.
 
+pub mod codec;
+pub mod history;
+pub mod jsonl;
+pub mod report;
 pub mod spec;
+pub mod value;
+
+mod check;
+mod leader;
+mod linear;
+mod lost;
+mod progress;
+
+pub use check::{check, name_of};
+pub use history::{Completion, FaultWindow, History, OpType, Operation};
+pub use report::{Budget, CheckReport, Finding, Outcome};
+pub use value::Value;

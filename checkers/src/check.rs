@@ -1,0 +1,61 @@
+//! The door: one history, one checker, one answer.
+
+use crate::history::History;
+use crate::report::{Budget, CheckReport, Outcome};
+use crate::spec::{CheckerSpec, ModelKind};
+use crate::{leader, linear, lost, progress};
+
+/// Judges a history by one checker.
+///
+/// Deterministic: the same history, checker, model and budget give the same report. The model
+/// matters to linearizability and to no-lost-ack. A history that contradicts itself (an `op_id`
+/// twice, a completion before its invocation) is not judged: the answer is
+/// [`Outcome::Unknown`] with the reason.
+///
+/// Cost: linear, n log n at most, but for linearizability, whose search the budget bounds.
+///
+/// ```
+/// use checkers::spec::{CheckerSpec, ModelKind};
+/// use checkers::{Budget, Outcome, check, jsonl};
+///
+/// let lines = r#"{"index":0,"process":1,"type":"invoke","f":"write","key":0,"value":4}
+/// {"index":1,"process":1,"type":"ok","f":"write","key":0,"value":4}
+/// {"index":2,"process":2,"type":"invoke","f":"read","key":0,"value":null}
+/// {"index":3,"process":2,"type":"ok","f":"read","key":0,"value":4}"#;
+/// let history = jsonl::read(lines.as_bytes()).expect("two operations");
+/// let spec = CheckerSpec::Linearizability;
+/// let report = check(&history, &spec, ModelKind::Register, &Budget::default());
+/// assert_eq!(report.outcome, Outcome::Ok);
+/// assert_eq!((report.consumed, report.total), (2, 2));
+/// ```
+#[must_use]
+pub fn check(
+    history: &History,
+    spec: &CheckerSpec,
+    model: ModelKind,
+    budget: &Budget,
+) -> CheckReport {
+    if let Err(why) = history.validate() {
+        let total = history.ops.len() as u64;
+        let mut report = CheckReport::new(name_of(spec), Outcome::Unknown { why }, 0, total);
+        report.scope = "the history contradicts itself and was not judged".to_owned();
+        return report;
+    }
+    match *spec {
+        CheckerSpec::Linearizability => linear::check(history, model, budget),
+        CheckerSpec::NoLostAck => lost::check(history, model),
+        CheckerSpec::SingleLeader => leader::check(history),
+        CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
+    }
+}
+
+/// The name by which reports call a checker.
+#[must_use]
+pub fn name_of(spec: &CheckerSpec) -> &'static str {
+    match spec {
+        CheckerSpec::Linearizability => "linearizability",
+        CheckerSpec::NoLostAck => "no-lost-ack",
+        CheckerSpec::SingleLeader => "single-leader",
+        CheckerSpec::Progress { .. } => "progress",
+    }
+}

@@ -1,0 +1,142 @@
+//! JSON Lines, in two shapes that the first line tells apart.
+//!
+//! One *operation* a line, every field of [`Operation`] present:
+//!
+//! ```json
+//! {"op_id":0,"process_id":1,"invoke_ts":5,"complete_ts":9,"op_type":"write","key":"x","input":4,"output":null,"error":null,"timeout_marker":false,"node_seen":null,"fault_epoch":[]}
+//! ```
+//!
+//! and among them, at any place, the fault windows:
+//!
+//! ```json
+//! {"fault_window":{"fault":"cut-1","start_ts":3,"end_ts":null}}
+//! ```
+//!
+//! Or one *event* a line, with `type` one of `invoke`, `ok`, `fail` (no effect) and `info`
+//! (unknown); line order is real-time order, and the number of the event is its time stamp:
+//!
+//! ```json
+//! {"index":0,"process":3,"type":"invoke","f":"write","key":0,"value":4}
+//! ```
+//!
+//! An `ok` with `"result":false` is refused; the `result` of an `ok` `append` is its index; the
+//! `value` of an `ok` `read` is what was read. `node` and `error` may be given; `time` may be, and
+//! is not used. An invocation without completion is ambiguous.
+//!
+//! Blank lines are skipped. Anything else that is not understood is a [`ReadError`].
+
+use std::fmt;
+use std::io::{self, BufRead, Write};
+
+use serde::de::DeserializeOwned;
+
+use crate::history::{History, Operation};
+
+mod events;
+mod lines;
+mod operations;
+
+pub use events::write as write_events;
+pub use operations::write;
+
+/// The longest line that is read, bytes. A longer one is an error and is not buffered.
+pub const LINE_MAX: usize = 16 << 20;
+
+/// Where and why a history could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    /// The line, from 1.
+    pub line: u64,
+    /// The byte in the line, from 1.
+    pub column: u64,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "line {}, column {}: {}",
+            self.line, self.column, self.message
+        )
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Reads a history of either shape. Holds one line and the history in memory.
+///
+/// An input without lines is an empty history.
+///
+/// # Errors
+/// The first thing that is wrong: a truncated or oversized line, invalid UTF-8, a float, an
+/// unknown field or event type, a missing field, an `op_id` twice, a completion without
+/// invocation, a second completion, a failed read of the input.
+pub fn read(input: impl BufRead) -> Result<History, ReadError> {
+    read_limited(input, LINE_MAX)
+}
+
+/// [`read`] with another bound on the length of a line, bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_limited(input: impl BufRead, line_max: usize) -> Result<History, ReadError> {
+    let mut lines = lines::Lines::new(input, line_max);
+    let Some((number, first)) = lines.next_line()? else {
+        return Ok(History::default());
+    };
+    if events::is_event(number, first)? {
+        let mut reader = events::Reader::default();
+        reader.line(number, first)?;
+        while let Some((number, line)) = lines.next_line()? {
+            reader.line(number, line)?;
+        }
+        Ok(reader.finish())
+    } else {
+        let mut reader = operations::Reader::default();
+        reader.line(number, first)?;
+        while let Some((number, line)) = lines.next_line()? {
+            reader.line(number, line)?;
+        }
+        Ok(reader.finish())
+    }
+}
+
+/// One JSON value that fills a line.
+fn parse<T: DeserializeOwned>(number: u64, line: &str) -> Result<T, ReadError> {
+    serde_json::from_str(line).map_err(|error| {
+        let whole = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let message = whole.strip_suffix(&place).unwrap_or(&whole);
+        let message = if error.is_eof() {
+            format!("truncated line: {message}")
+        } else {
+            message.to_owned()
+        };
+        ReadError {
+            line: number,
+            column: error.column().max(1) as u64,
+            message,
+        }
+    })
+}
+
+fn write_line<T: serde::Serialize>(output: &mut impl Write, value: &T) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, value)?;
+    output.write_all(b"\n")
+}
+
+/// An error about a line as a whole.
+fn line_error(line: u64, message: String) -> ReadError {
+    ReadError {
+        line,
+        column: 1,
+        message,
+    }
+}
+
+/// The row's own contradictions, as an error of its line.
+fn validate(line: u64, op: &Operation) -> Result<(), ReadError> {
+    op.validate().map_err(|message| line_error(line, message))
+}

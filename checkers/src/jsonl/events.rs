@@ -1,0 +1,289 @@
+//! One event a line: invocations and completions in real-time order.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::{ReadError, line_error, parse, write_line};
+use crate::history::{Completion, History, OpType, Operation};
+use crate::value::Value;
+
+/// Tells an event from an operation.
+#[derive(Deserialize)]
+struct Probe {
+    r#type: Option<IgnoredAny>,
+    f: Option<IgnoredAny>,
+}
+
+/// Whether a line is of this shape.
+pub(super) fn is_event(number: u64, line: &str) -> Result<bool, ReadError> {
+    let probe: Probe = parse(number, line)?;
+    Ok(probe.r#type.is_some() || probe.f.is_some())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum EventType {
+    Invoke,
+    Ok,
+    Fail,
+    Info,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Event {
+    #[serde(default)]
+    index: Option<u64>,
+    process: u64,
+    r#type: EventType,
+    f: OpType,
+    #[serde(default)]
+    key: Option<Value>,
+    #[serde(default)]
+    value: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    /// Other tools' clocks; line order is what counts.
+    #[expect(dead_code, reason = "accepted and not used")]
+    #[serde(default, skip_serializing)]
+    time: Option<u64>,
+}
+
+/// The last operation of a process.
+struct Last {
+    /// Its place in the history.
+    row: usize,
+    invoke_line: u64,
+    complete_line: Option<u64>,
+}
+
+/// Pairs completions with invocations.
+#[derive(Default)]
+pub(super) struct Reader {
+    history: History,
+    processes: BTreeMap<u64, Last>,
+    /// Events so far: the time stamp of the next one.
+    events: u64,
+    index: Option<u64>,
+}
+
+impl Reader {
+    pub(super) fn line(&mut self, number: u64, line: &str) -> Result<(), ReadError> {
+        let event: Event = parse(number, line)?;
+        if event.index.is_some() && event.index <= self.index {
+            let message = format!(
+                "index {} does not follow index {}",
+                event.index.unwrap_or(0),
+                self.index.unwrap_or(0)
+            );
+            return Err(line_error(number, message));
+        }
+        self.index = event.index.or(self.index);
+        match event.r#type {
+            EventType::Invoke => self.invoke(number, event)?,
+            _ => self.complete(number, event)?,
+        }
+        self.events += 1;
+        Ok(())
+    }
+
+    fn invoke(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
+        let row = self.history.ops.len();
+        let last = Last {
+            row,
+            invoke_line: number,
+            complete_line: None,
+        };
+        if let Some(open) = self.processes.insert(event.process, last)
+            && open.complete_line.is_none()
+        {
+            let message = format!(
+                "process {} invokes while its operation of line {} is open",
+                event.process, open.invoke_line
+            );
+            return Err(line_error(number, message));
+        }
+        if event.result.is_some() || event.error.is_some() {
+            let message = "an invocation has neither result nor error".to_owned();
+            return Err(line_error(number, message));
+        }
+        self.history.ops.push(Operation {
+            op_id: row as u64,
+            process_id: event.process,
+            invoke_ts: self.events,
+            complete_ts: None,
+            input: if event.f.is_read() {
+                Value::Null
+            } else {
+                event.value
+            },
+            op_type: event.f,
+            key: event.key,
+            output: None,
+            error: None,
+            timeout_marker: true,
+            node_seen: event.node,
+            fault_epoch: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn complete(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
+        let process = event.process;
+        let Some(last) = self.processes.get_mut(&process) else {
+            let message = format!("process {process} completes an operation that it never invoked");
+            return Err(line_error(number, message));
+        };
+        if let Some(complete_line) = last.complete_line {
+            let message = format!(
+                "process {process} completes its operation of line {} again, after line \
+                 {complete_line}",
+                last.invoke_line
+            );
+            return Err(line_error(number, message));
+        }
+        let op = &mut self.history.ops[last.row];
+        let differs = |what: &str| {
+            let place = last.invoke_line;
+            Err(line_error(
+                number,
+                format!("{what} is not that of the invocation on line {place}"),
+            ))
+        };
+        if event.f != op.op_type {
+            return differs("`f`");
+        }
+        if event.key.is_some() && event.key != op.key {
+            return differs("`key`");
+        }
+        if event.r#type != EventType::Ok && event.result.is_some() {
+            return Err(line_error(number, "only an `ok` has a result".to_owned()));
+        }
+        if event.r#type == EventType::Ok && event.error.is_some() {
+            return Err(line_error(number, "an `ok` has no error".to_owned()));
+        }
+        last.complete_line = Some(number);
+        op.node_seen = event.node.or(op.node_seen.take());
+        op.complete_ts = Some(self.events);
+        op.timeout_marker = event.r#type == EventType::Info;
+        op.error = event.error;
+        match event.r#type {
+            EventType::Ok => {
+                op.output = match op.op_type {
+                    OpType::Cas => Some(event.result.unwrap_or(Value::Bool(true))),
+                    OpType::Write | OpType::Append => event.result,
+                    _ => event.result.or(Some(event.value)),
+                }
+                .filter(|output| *output != Value::Null);
+            }
+            EventType::Fail => {
+                op.error.get_or_insert_with(|| "fail".to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> History {
+        self.history
+    }
+}
+
+/// Writes a history, one event a line.
+///
+/// This shape knows no times, no fault windows and no ids: they are left out, and what is read
+/// back is ordered as this history is. It also knows no process with two open operations: an
+/// operation that begins while another of its process is open, or at the instant at which that
+/// ends, is written under a process id of its own.
+///
+/// # Errors
+/// Those of the output.
+pub fn write(history: &History, mut output: impl Write) -> io::Result<()> {
+    let mut free = history
+        .ops
+        .iter()
+        .map(|op| op.process_id)
+        .max()
+        .map_or(0, |max| max + 1);
+    // By process, the row that is open; by row, the process under which it is written.
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut process_of = vec![0; history.ops.len()];
+    let mut index = 0;
+    let mut emit = |row: usize, process: u64, r#type: EventType| {
+        let event = event_of(&history.ops[row], process, index, r#type);
+        index += 1;
+        write_line(&mut output, &event)
+    };
+    for (_, completes, row) in moments_of(history) {
+        let op = &history.ops[row];
+        if completes {
+            let r#type = match op.completion() {
+                Completion::Failed => EventType::Fail,
+                _ => EventType::Ok,
+            };
+            emit(row, process_of[row], r#type)?;
+            open.remove(&process_of[row]);
+            continue;
+        }
+        let mut process = op.process_id;
+        if let Some(last) = open.get(&process).copied() {
+            if history.ops[last].completion() == Completion::Ambiguous {
+                emit(last, process, EventType::Info)?;
+            } else {
+                process = free;
+                free += 1;
+            }
+        }
+        emit(row, process, EventType::Invoke)?;
+        process_of[row] = process;
+        open.insert(process, row);
+    }
+    Ok(())
+}
+
+/// The invocations and completions in real-time order. Of equal instants, invocations go first,
+/// since the operations are concurrent.
+fn moments_of(history: &History) -> Vec<(u64, bool, usize)> {
+    let mut moments = Vec::new();
+    for (row, op) in history.ops.iter().enumerate() {
+        moments.push((op.invoke_ts, false, row));
+        match op.completion() {
+            Completion::Ambiguous => {}
+            _ => moments.push((op.complete_ts.unwrap_or(op.invoke_ts), true, row)),
+        }
+    }
+    moments.sort_unstable();
+    moments
+}
+
+fn event_of(op: &Operation, process: u64, index: u64, r#type: EventType) -> Event {
+    let mut event = Event {
+        index: Some(index),
+        process,
+        r#type,
+        f: op.op_type.clone(),
+        key: op.key.clone(),
+        value: op.input.clone(),
+        result: None,
+        error: None,
+        node: op.node_seen.clone(),
+        time: None,
+    };
+    if r#type != EventType::Invoke {
+        event.error.clone_from(&op.error);
+    }
+    if r#type == EventType::Ok {
+        match op.op_type {
+            OpType::Cas | OpType::Write | OpType::Append => event.result.clone_from(&op.output),
+            _ => event.value = op.observed().clone(),
+        }
+    }
+    event
+}

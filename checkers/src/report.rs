@@ -1,0 +1,209 @@
+//! What a checker answers: outcome, findings, how much it consumed, what it cannot see.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::Operation;
+use crate::value::Value;
+
+/// What a checker may spend. Past it the answer is [`Outcome::Unknown`], never [`Outcome::Ok`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Steps of the search: one try of one operation in one state.
+    pub steps_max: u64,
+    /// Bytes of the search's memory of visited configurations.
+    pub memory_bytes_max: u64,
+}
+
+/// Twenty million steps (a few seconds) and 512 MiB.
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            steps_max: 20_000_000,
+            memory_bytes_max: 512 << 20,
+        }
+    }
+}
+
+/// A checker's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The claim holds on this history, within the report's scope.
+    Ok,
+    /// The claim is broken; the findings prove it.
+    Violation,
+    /// The checker did not decide.
+    Unknown {
+        /// What stopped it.
+        why: String,
+    },
+    /// The history does not say what the checker needs to know.
+    Weak {
+        /// The field, or the kind of row, that is missing.
+        field: String,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Ok => f.write_str("ok"),
+            Outcome::Violation => f.write_str("violation"),
+            Outcome::Unknown { why } => write!(f, "unknown: {why}"),
+            Outcome::Weak { field } => write!(f, "too weak, the history lacks: {field}"),
+        }
+    }
+}
+
+/// A broken claim, with the operations that prove it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The kind of anomaly: `not-linearizable`, `lost-ack`, `duplicate-effect`, `two-leaders`...
+    pub anomaly: String,
+    /// One sentence that says what is wrong.
+    pub message: String,
+    /// Ids of the operations that prove it. For linearizability: those of which none can take
+    /// effect after the legal prefix.
+    pub ops: Vec<u64>,
+    /// Ids of the longest linearization that was found, in its order; empty for other checkers.
+    pub legal_prefix: Vec<u64>,
+    /// The object concerned.
+    pub key: Option<Value>,
+    /// The object's state after the legal prefix.
+    pub state: Option<Value>,
+    /// The rows of `ops`, for the reader; at most [`Finding::ROWS_MAX`] of them.
+    pub rows: Vec<Operation>,
+    /// The last rows of `legal_prefix`; at most [`Finding::ROWS_MAX`] of them.
+    pub prefix_tail: Vec<Operation>,
+}
+
+impl Finding {
+    /// How many rows a finding carries for each of its two lists.
+    pub const ROWS_MAX: usize = 12;
+
+    /// A finding of a checker that searches nothing.
+    pub(crate) fn of_rows(
+        anomaly: &str,
+        message: String,
+        key: Option<&Value>,
+        rows: &[&Operation],
+    ) -> Self {
+        Self {
+            anomaly: anomaly.to_owned(),
+            message,
+            ops: rows.iter().map(|op| op.op_id).collect(),
+            legal_prefix: Vec::new(),
+            key: key.cloned(),
+            state: None,
+            rows: rows
+                .iter()
+                .take(Self::ROWS_MAX)
+                .map(|op| (*op).clone())
+                .collect(),
+            prefix_tail: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.anomaly, self.message)?;
+        if !self.prefix_tail.is_empty() {
+            let hidden = self
+                .legal_prefix
+                .len()
+                .saturating_sub(self.prefix_tail.len());
+            write!(
+                f,
+                "\n  longest legal prefix, {} operations",
+                self.legal_prefix.len()
+            )?;
+            if hidden > 0 {
+                write!(f, " (the first {hidden} are not shown)")?;
+            }
+            for op in &self.prefix_tail {
+                write!(f, "\n    {op}")?;
+            }
+        }
+        if let Some(state) = &self.state {
+            write!(f, "\n  state after it: {state}")?;
+        }
+        if !self.rows.is_empty() {
+            let searched = self.state.is_some();
+            f.write_str(if searched {
+                "\n  none can follow:"
+            } else {
+                "\n  operations:"
+            })?;
+            for op in &self.rows {
+                write!(f, "\n    {op}")?;
+            }
+            if self.ops.len() > self.rows.len() {
+                write!(f, "\n    and {} more", self.ops.len() - self.rows.len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a checker says of a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The checker: `linearizability`, `no-lost-ack`, `single-leader`, `progress`.
+    pub checker: String,
+    /// Its answer.
+    pub outcome: Outcome,
+    /// The proofs of a violation, by key; at most [`CheckReport::FINDINGS_MAX`] of them.
+    pub findings: Vec<Finding>,
+    /// Operations that the answer rests on.
+    pub consumed: u64,
+    /// Operations that it would rest on in a complete history.
+    pub total: u64,
+    /// What was judged, and what the checker cannot see.
+    pub scope: String,
+}
+
+impl CheckReport {
+    /// How many findings a report carries; `scope` says when there were more.
+    pub const FINDINGS_MAX: usize = 16;
+
+    /// A report without findings.
+    pub(crate) fn new(checker: &str, outcome: Outcome, consumed: u64, total: u64) -> Self {
+        let (checker, findings) = (checker.to_owned(), Vec::new());
+        Self {
+            checker,
+            outcome,
+            findings,
+            consumed,
+            total,
+            scope: String::new(),
+        }
+    }
+
+    /// Cuts the findings to the number that a report carries and says so in the scope.
+    pub(crate) fn cap_findings(&mut self) {
+        let count = self.findings.len();
+        if count > Self::FINDINGS_MAX {
+            self.findings.truncate(Self::FINDINGS_MAX);
+            self.scope
+                .push_str(&format!("; {count} findings, the first are given"));
+        }
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.checker, self.outcome)?;
+        write!(
+            f,
+            " ({} of {} operations; {})",
+            self.consumed, self.total, self.scope
+        )?;
+        for finding in &self.findings {
+            write!(f, "\n{finding}")?;
+        }
+        Ok(())
+    }
+}
