@@ -1,1 +1,71 @@
-//! See ARCHITECTURE.md.
+//! The seeded, single-threaded world that everything simulated lives in.
+//!
+//! Takes a [`Seed`] and futures; gives back their outputs, a digest of every event and a ledger of
+//! every fault. Devices (network, disk) plug in through [`Device`] and the descriptor table.
+//!
+//! # Invariants, as absences
+//! - No wall clock, no operating-system entropy and no hash iteration decides anything in here.
+//! - No device is named: this crate knows descriptors and timers, not sockets and files.
+//! - No state outlives a simulation: tasks, timers and descriptors are dropped inside it.
+//! - Without the feature `sim` nothing exists but [`if_sim!`]; no libc symbol is touched.
+//!
+//! # Modules, in reading order
+//! [`ids`] and [`stream`] (names and randomness), `digest`, `timers`, `ledger`, `device` and
+//! `table` (the parts), [`world`] (the parts together), `executor`, `task`, `nodes`,
+//! [`time`], [`signal`], [`simulation`] (what a caller uses), `guest` with [`interpose`] (libc
+//! symbols) and [`process`] (a process a seed).
+
+mod switch;
+
+#[cfg(feature = "sim")]
+mod device;
+#[cfg(feature = "sim")]
+mod digest;
+#[cfg(feature = "sim")]
+mod executor;
+#[cfg(feature = "sim")]
+mod guest;
+#[cfg(feature = "sim")]
+pub mod ids;
+#[cfg(feature = "sim")]
+pub mod interpose;
+#[cfg(feature = "sim")]
+mod ledger;
+#[cfg(feature = "sim")]
+mod nodes;
+#[cfg(feature = "sim")]
+pub mod process;
+#[cfg(feature = "sim")]
+mod ready;
+#[cfg(feature = "sim")]
+pub mod signal;
+#[cfg(feature = "sim")]
+pub mod simulation;
+#[cfg(feature = "sim")]
+pub mod stream;
+#[cfg(feature = "sim")]
+mod table;
+#[cfg(feature = "sim")]
+pub mod task;
+#[cfg(feature = "sim")]
+pub mod time;
+#[cfg(feature = "sim")]
+mod timers;
+#[cfg(feature = "sim")]
+pub mod world;
+
+#[cfg(feature = "sim")]
+pub use {
+    device::{Description, Device, DeviceId},
+    digest::{Checkpoint, Digest, EventKind, TraceEvent},
+    ids::{Boot, Fd, FaultId, NodeId, Seed, SimInstant},
+    ledger::{Ledger, LedgerRow, Sighting},
+    nodes::{Down, NodeInfo, NodeMain, NodeState},
+    ready::Policy,
+    signal::ctrl_c,
+    simulation::{Budget, Config, Leaks, Simulation, Stop, Summary},
+    stream::{Entity, Stream},
+    task::{AbortHandle, JoinError, JoinHandle, UnjoinedPanic, spawn, spawn_on},
+    timers::TimerKey,
+    world::{World, in_simulation, try_with, try_world, with, world},
+};

@@ -1,0 +1,50 @@
+//! What a device is to the world, and what a descriptor is to the table.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use crate::ids::{Boot, NodeId};
+use crate::nodes::Down;
+use crate::world::World;
+
+/// Where a device stands in the world's list; timers name devices by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceId(pub(crate) u32);
+
+/// A part of the simulated kernel: a network, a disk.
+///
+/// The world calls these with none of its own state borrowed. A device must not wake a waker, or
+/// drop what a guest gave it, while its own state is borrowed.
+pub trait Device: Any {
+    /// For reports.
+    fn name(&self) -> &'static str;
+
+    /// A timer armed with [`World::device_event_at`] is due.
+    fn on_event(&self, world: &Rc<World>, token: u64);
+
+    /// A node goes down. Its boot is no longer alive; its descriptors are abandoned right after
+    /// this call, and then its tasks are dropped.
+    fn node_down(&self, _world: &Rc<World>, _node: NodeId, _boot: Boot, _down: Down) {}
+
+    /// A node starts, before any of its tasks runs.
+    fn node_up(&self, _world: &Rc<World>, _node: NodeId, _boot: Boot) {}
+
+    /// The simulation ends: wakers and queues are to be dropped.
+    fn finish(&self, _world: &Rc<World>) {}
+}
+
+/// An open file description: what one or more descriptors refer to.
+pub trait Description: Any {
+    /// `tcp-stream`, `file`, ...; for reports.
+    fn kind(&self) -> &'static str;
+
+    /// Itself, to be cast down by the device that made it.
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
+
+    /// The guest closed the last descriptor: what `close(2)` does.
+    fn close(&self, world: &Rc<World>);
+
+    /// Its process died ([`Down::Kill`], [`Down::Exit`]: the kernel closes it) or its machine did
+    /// ([`Down::PowerLoss`]: silence).
+    fn abandoned(&self, world: &Rc<World>, down: Down);
+}

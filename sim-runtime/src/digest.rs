@@ -1,0 +1,167 @@
+//! The event digest: a 128-bit rolling hash over everything that happens.
+//!
+//! Two runs of one seed are the same run exactly when their digests agree. Every
+//! [`CHECKPOINT_EVENTS`] events the state is kept, so that a difference can be narrowed down to a
+//! window, and the window run again with its events written out.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// How many events lie between two checkpoints.
+pub(crate) const CHECKPOINT_EVENTS: u64 = 1_024;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum EventKind {
+    Poll = 1,
+    Spawn,
+    Timer,
+    Node,
+    Net,
+    Disk,
+    Entropy,
+    Clock,
+    Fault,
+    User,
+}
+
+/// The hash of a run so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest(pub u64, pub u64);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.0, self.1)
+    }
+}
+
+/// The digest after `events` events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// How many events it covers.
+    pub events: u64,
+    /// Their hash.
+    pub digest: Digest,
+}
+
+/// One event, written out for a reader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceEvent {
+    /// Its number in the run, from 1.
+    pub number: u64,
+    /// Virtual nanoseconds.
+    pub at: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// Node of the running task.
+    pub node: u32,
+    /// Name of the running task, with the place it was spawned at.
+    pub task: String,
+    /// The event's two arguments.
+    pub arguments: (u64, u64),
+}
+
+/// Accumulates events; 10 to 15 instructions each.
+pub(crate) struct Recorder {
+    state: Cell<Digest>,
+    events: Cell<u64>,
+    next_checkpoint: Cell<u64>,
+    checkpoints: RefCell<Vec<Checkpoint>>,
+    traced: Range<u64>,
+    trace: RefCell<Vec<TraceEvent>>,
+}
+
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = (a as u128) * (b as u128);
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are folded together")]
+    let (low, high) = (product as u64, (product >> 64) as u64);
+    low ^ high
+}
+
+impl Recorder {
+    pub(crate) const fn new(traced: Range<u64>) -> Self {
+        Self {
+            state: Cell::new(Digest(0x6c61_6e64_6661_6c6c, 0x243f_6a88_85a3_08d3)),
+            events: Cell::new(0),
+            next_checkpoint: Cell::new(CHECKPOINT_EVENTS),
+            checkpoints: RefCell::new(Vec::new()),
+            traced,
+            trace: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Mixes one event in. True: its number is in the traced window.
+    pub(crate) fn record(&self, kind: EventKind, a: u64, b: u64) -> bool {
+        let Digest(first, second) = self.state.get();
+        let one = fold(first ^ a, 0x9e37_79b9_7f4a_7c15 ^ (kind as u64)).wrapping_add(second);
+        let two = fold(second ^ b, 0xd1b5_4a32_d192_ed03).wrapping_add(one.rotate_left(29));
+        self.state.set(Digest(one, two));
+        let events = self.events.get() + 1;
+        self.events.set(events);
+        if events == self.next_checkpoint.get() {
+            self.checkpoint(events);
+        }
+        self.traced.contains(&events)
+    }
+
+    #[cold]
+    fn checkpoint(&self, events: u64) {
+        self.next_checkpoint.set(events + CHECKPOINT_EVENTS);
+        let digest = self.state.get();
+        self.checkpoints.borrow_mut().push(Checkpoint { events, digest });
+    }
+
+    pub(crate) fn push_trace(&self, event: TraceEvent) {
+        self.trace.borrow_mut().push(event);
+    }
+
+    pub(crate) const fn events(&self) -> u64 {
+        self.events.get()
+    }
+
+    pub(crate) const fn digest(&self) -> Digest {
+        self.state.get()
+    }
+
+    pub(crate) fn take(&self) -> (Vec<Checkpoint>, Vec<TraceEvent>) {
+        (self.checkpoints.take(), self.trace.take())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(events: &[(EventKind, u64, u64)]) -> Digest {
+        let recorder = Recorder::new(0..0);
+        for (kind, a, b) in events {
+            recorder.record(*kind, *a, *b);
+        }
+        recorder.digest()
+    }
+
+    #[test]
+    fn kind_order_and_arguments_all_count() {
+        use EventKind::{Net, Poll};
+        let base = digest(&[(Poll, 1, 2), (Net, 3, 4)]);
+        assert_eq!(base, digest(&[(Poll, 1, 2), (Net, 3, 4)]));
+        assert_ne!(base, digest(&[(Net, 3, 4), (Poll, 1, 2)]));
+        assert_ne!(base, digest(&[(Poll, 1, 2), (Poll, 3, 4)]));
+        assert_ne!(base, digest(&[(Poll, 2, 1), (Net, 3, 4)]));
+        assert_ne!(base, digest(&[(Poll, 1, 2)]));
+    }
+
+    #[test]
+    fn no_single_argument_erases_the_past() {
+        // A multiplication by zero would; try the values that could cause one.
+        let Digest(first, second) = digest(&[(EventKind::Poll, 5, 6)]);
+        let other = digest(&[(EventKind::Poll, 5, 6), (EventKind::Poll, first, second)]);
+        let Digest(a, b) = digest(&[(EventKind::Poll, 7, 6)]);
+        assert_ne!(other, digest(&[(EventKind::Poll, 7, 6), (EventKind::Poll, a, b)]));
+    }
+}

@@ -1,0 +1,88 @@
+//! What libc answers inside a simulation: clocks, entropy, sleeping.
+//!
+//! Called from interposed symbols, in the middle of anything, so nothing here panics or takes a
+//! borrow that could be held.
+
+use std::cell::RefCell;
+
+use crate::digest::EventKind;
+use crate::ids::Seed;
+use crate::stream::Stream;
+use crate::world;
+
+/// The clocks that are simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GuestClock {
+    /// Since a boot long ago.
+    Monotonic,
+    /// Since 1970.
+    Realtime,
+}
+
+/// What the monotonic clock shows at the start, so that going back from it does not underflow.
+const MONOTONIC_START_NS: u64 = 1_000_000 * 1_000_000_000;
+
+/// A clock read takes between 20 and 83 ns, so that code that spins on a clock gets on.
+const CLOCK_READ_MIN_NS: u64 = 20;
+
+/// The guests' entropy and the small costs of reading clocks.
+pub(crate) struct GuestState {
+    seed: Seed,
+    epoch_ns: u64,
+    entropy: RefCell<Vec<Option<Stream>>>,
+}
+
+impl GuestState {
+    pub(crate) const fn new(seed: Seed, epoch_ns: u64) -> Self {
+        Self { seed, epoch_ns, entropy: RefCell::new(Vec::new()) }
+    }
+
+    fn fill(&self, node: u32, buf: &mut [u8]) -> bool {
+        let Ok(mut streams) = self.entropy.try_borrow_mut() else { return false };
+        let index = node as usize;
+        if streams.len() <= index {
+            streams.resize_with(index + 1, || None);
+        }
+        let stream = streams[index]
+            .get_or_insert_with(|| Stream::of(self.seed, "guest.entropy", u64::from(node)));
+        stream.fill(buf);
+        true
+    }
+}
+
+/// Reads a clock; `None` outside a simulation.
+pub(crate) fn clock_read(clock: GuestClock) -> Option<u64> {
+    world::try_with(|world| {
+        // The step depends on the time itself: seeded, without a stream of its own.
+        let now = world.now().as_nanos();
+        let step = CLOCK_READ_MIN_NS + (now.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
+        world.advance(step);
+        let start = match clock {
+            GuestClock::Monotonic => MONOTONIC_START_NS,
+            GuestClock::Realtime => world.guest.epoch_ns,
+        };
+        start.saturating_add(now)
+    })
+}
+
+/// Fills `buf` from the running node's entropy; false outside a simulation.
+pub(crate) fn entropy(buf: &mut [u8]) -> bool {
+    world::try_with(|world| {
+        let filled = world.guest.fill(world.current_node().0, buf);
+        if filled {
+            world.event(EventKind::Entropy, u64::from(world.current_node().0), buf.len() as u64);
+        }
+        filled
+    })
+    .unwrap_or(false)
+}
+
+/// Sleeps in the way of a thread: nothing else of the world runs meanwhile, as if the processor
+/// were busy. False outside a simulation.
+pub(crate) fn sleep(nanos: u64) -> bool {
+    world::try_with(|world| {
+        world.advance(nanos);
+        world.event(EventKind::Clock, nanos, 0);
+    })
+    .is_some()
+}

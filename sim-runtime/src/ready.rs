@@ -1,0 +1,120 @@
+//! The ready queue: which of the tasks that can run runs next.
+
+use std::collections::VecDeque;
+
+use async_task::Runnable;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{NodeId, Seed};
+use crate::stream::Stream;
+use crate::task::TaskMeta;
+
+/// How the next task is picked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Any node that has a ready task, then any of its tasks, by seed.
+    #[default]
+    Random,
+    /// In the order they became ready.
+    Fifo,
+}
+
+pub(crate) type Task = Runnable<TaskMeta>;
+
+/// Tasks that can run. Push and pop cost O(1).
+pub(crate) enum ReadyQueue {
+    Fifo(VecDeque<Task>),
+    Random(RandomQueue),
+}
+
+pub(crate) struct RandomQueue {
+    seed: Seed,
+    pick_node: Stream,
+    nodes: Vec<NodeQueue>,
+    /// Nodes with at least one ready task.
+    ready: Vec<u32>,
+}
+
+struct NodeQueue {
+    pick_task: Stream,
+    tasks: Vec<Task>,
+}
+
+impl ReadyQueue {
+    pub(crate) fn new(policy: Policy, seed: Seed) -> Self {
+        match policy {
+            Policy::Fifo => Self::Fifo(VecDeque::new()),
+            Policy::Random => Self::Random(RandomQueue {
+                seed,
+                pick_node: Stream::of(seed, "sched.node", 0),
+                nodes: Vec::new(),
+                ready: Vec::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn push(&mut self, task: Task) {
+        match self {
+            Self::Fifo(queue) => queue.push_back(task),
+            Self::Random(queue) => queue.push(task),
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Task> {
+        match self {
+            Self::Fifo(queue) => queue.pop_front(),
+            Self::Random(queue) => queue.pop(),
+        }
+    }
+
+    /// Takes out every task of `node`, in queue order.
+    pub(crate) fn take_node(&mut self, node: NodeId) -> Vec<Task> {
+        match self {
+            Self::Fifo(queue) => {
+                let (taken, kept) =
+                    queue.drain(..).partition(|task| task.metadata().node == node);
+                *queue = kept;
+                VecDeque::into(taken)
+            }
+            Self::Random(queue) => {
+                queue.ready.retain(|ready| *ready != node.0);
+                let tasks = queue.nodes.get_mut(node.0 as usize).map(|node| &mut node.tasks);
+                tasks.map(std::mem::take).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl RandomQueue {
+    fn push(&mut self, task: Task) {
+        let node = task.metadata().node;
+        while self.nodes.len() <= node.0 as usize {
+            let id = u64::try_from(self.nodes.len()).expect("fewer than 2^64 nodes");
+            let pick_task = Stream::of(self.seed, "sched", id);
+            self.nodes.push(NodeQueue { pick_task, tasks: Vec::new() });
+        }
+        let tasks = &mut self.nodes[node.0 as usize].tasks;
+        if tasks.is_empty() {
+            self.ready.push(node.0);
+        }
+        tasks.push(task);
+    }
+
+    fn pop(&mut self) -> Option<Task> {
+        let index = match self.ready.len() {
+            0 => return None,
+            1 => 0,
+            len => self.pick_node.index(len),
+        };
+        let node = &mut self.nodes[self.ready[index] as usize];
+        let task = match node.tasks.len() {
+            1 => node.tasks.pop(),
+            len => Some(node.tasks.swap_remove(node.pick_task.index(len))),
+        };
+        if node.tasks.is_empty() {
+            self.ready.swap_remove(index);
+        }
+        task
+    }
+}

@@ -1,0 +1,197 @@
+//! The descriptor table: simulated file descriptors, shared by every front end.
+//!
+//! A number is never used twice in a run, so a descriptor held by code that outlived its process
+//! is stale, never somebody else's.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use crate::device::Description;
+use crate::ids::{Boot, Fd, NodeId};
+use crate::nodes::Down;
+use crate::world::World;
+
+/// Errors with the numbers of Linux.
+pub(crate) mod errno {
+    pub(crate) const BAD_DESCRIPTOR: i32 = libc::EBADF;
+    pub(crate) const TOO_MANY: i32 = libc::EMFILE;
+    pub(crate) const NO_PROCESS: i32 = libc::ESRCH;
+    pub(crate) const INVALID: i32 = libc::EINVAL;
+}
+
+struct Entry {
+    node: NodeId,
+    boot: Boot,
+    description: Rc<dyn Description>,
+}
+
+/// How many descriptors a node may have open.
+const NODE_DESCRIPTORS_MAX: usize = 65_536;
+
+#[derive(Default)]
+pub(crate) struct Table {
+    /// For look-up only; never iterated.
+    entries: FxHashMap<i32, Entry>,
+    /// Descriptors per description, by address; an entry only while there are two or more.
+    shared: FxHashMap<usize, u32>,
+    /// Each process's descriptors, in order of opening.
+    owned: BTreeMap<(NodeId, Boot), std::collections::BTreeSet<i32>>,
+    opened: i32,
+}
+
+impl Table {
+    fn insert(&mut self, node: NodeId, boot: Boot, d: Rc<dyn Description>) -> io::Result<Fd> {
+        let owned = self.owned.entry((node, boot)).or_default();
+        if owned.len() >= NODE_DESCRIPTORS_MAX {
+            return Err(os(errno::TOO_MANY));
+        }
+        let number = Fd::BASE + self.opened;
+        self.opened += 1;
+        owned.insert(number);
+        self.entries.insert(number, Entry { node, boot, description: d });
+        Ok(Fd(number))
+    }
+
+    fn remove(&mut self, fd: Fd) -> Option<Entry> {
+        let entry = self.entries.remove(&fd.0)?;
+        let key = (entry.node, entry.boot);
+        if let Some(owned) = self.owned.get_mut(&key) {
+            owned.remove(&fd.0);
+            if owned.is_empty() {
+                self.owned.remove(&key);
+            }
+        }
+        Some(entry)
+    }
+
+    fn take_process(&mut self, node: NodeId, boot: Boot) -> Vec<Rc<dyn Description>> {
+        let numbers = self.owned.remove(&(node, boot)).unwrap_or_default();
+        numbers
+            .into_iter()
+            .filter_map(|number| self.entries.remove(&number))
+            .map(|entry| entry.description)
+            .collect()
+    }
+
+    /// One descriptor less. True: it was the last.
+    fn release(&mut self, description: &Rc<dyn Description>) -> bool {
+        let address = address(description);
+        match self.shared.get_mut(&address) {
+            None => true,
+            Some(2) => {
+                self.shared.remove(&address);
+                false
+            }
+            Some(count) => {
+                *count -= 1;
+                false
+            }
+        }
+    }
+
+    /// What is still open, in words, in order.
+    pub(crate) fn describe(&self) -> Vec<(NodeId, String)> {
+        let numbers = self.owned.iter().flat_map(|(key, set)| set.iter().map(move |n| (key.0, n)));
+        numbers
+            .filter_map(|(node, number)| {
+                let entry = self.entries.get(number)?;
+                Some((node, format!("fd {number} {}", entry.description.kind())))
+            })
+            .collect()
+    }
+
+    pub(crate) fn processes(&self) -> Vec<(NodeId, Boot)> {
+        self.owned.keys().copied().collect()
+    }
+}
+
+fn address(description: &Rc<dyn Description>) -> usize {
+    Rc::as_ptr(description).cast::<()>() as usize
+}
+
+fn os(code: i32) -> io::Error {
+    io::Error::from_raw_os_error(code)
+}
+
+impl World {
+    /// Opens a descriptor in the running process.
+    ///
+    /// # Errors
+    /// `EMFILE` at the node's limit; `ESRCH` when the process is dead (code that runs while its
+    /// node is being torn down).
+    pub fn open(&self, description: Rc<dyn Description>) -> io::Result<Fd> {
+        self.open_for(self.current_node(), self.current_boot(), description)
+    }
+
+    /// Opens a descriptor in another process.
+    ///
+    /// # Errors
+    /// As [`World::open`].
+    pub fn open_for(
+        &self,
+        node: NodeId,
+        boot: Boot,
+        description: Rc<dyn Description>,
+    ) -> io::Result<Fd> {
+        if !self.is_alive(node, boot) {
+            return Err(os(errno::NO_PROCESS));
+        }
+        self.table.borrow_mut().insert(node, boot, description)
+    }
+
+    /// What a descriptor refers to.
+    ///
+    /// # Errors
+    /// `EBADF` when it is closed or its process is gone.
+    pub fn description(&self, fd: Fd) -> io::Result<Rc<dyn Description>> {
+        let table = self.table.borrow();
+        let entry = table.entries.get(&fd.0).ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
+        Ok(Rc::clone(&entry.description))
+    }
+
+    /// What a descriptor refers to, as the type its device made it of.
+    ///
+    /// # Errors
+    /// `EBADF` as [`World::description`]; `EINVAL` when it is something else.
+    pub fn description_as<T: Description>(&self, fd: Fd) -> io::Result<Rc<T>> {
+        self.description(fd)?.as_any().downcast().map_err(|_| os(errno::INVALID))
+    }
+
+    /// A second descriptor for the same description, in the running process.
+    ///
+    /// # Errors
+    /// `EBADF`, and as [`World::open`].
+    pub fn dup(&self, fd: Fd) -> io::Result<Fd> {
+        let description = self.description(fd)?;
+        let address = address(&description);
+        let duplicate = self.open(description)?;
+        *self.table.borrow_mut().shared.entry(address).or_insert(1) += 1;
+        Ok(duplicate)
+    }
+
+    /// Closes a descriptor; the description's `close` runs when it was the last one.
+    ///
+    /// # Errors
+    /// `EBADF` when it was closed before or its process is gone.
+    pub fn close(self: &Rc<Self>, fd: Fd) -> io::Result<()> {
+        let entry = self.table.borrow_mut().remove(fd);
+        let entry = entry.ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
+        if self.table.borrow_mut().release(&entry.description) {
+            entry.description.close(self);
+        }
+        Ok(())
+    }
+
+    /// The process is gone: its descriptors go with it.
+    pub(crate) fn abandon_descriptors(self: &Rc<Self>, node: NodeId, boot: Boot, down: Down) {
+        let descriptions = self.table.borrow_mut().take_process(node, boot);
+        for description in descriptions {
+            if self.table.borrow_mut().release(&description) {
+                description.abandoned(self, down);
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Tasks: spawning, joining, aborting, with tokio's rules.
+//!
+//! A task inherits node and boot from the task that spawned it and lives in one allocation,
+//! async-task's. The executor keeps a waker of each, which is what lets it abort and drop them.
+
+#![expect(unsafe_code, reason = "tasks that are not Send run on the one thread of their world")]
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use async_task::{FallibleTask, Runnable};
+
+use crate::executor;
+use crate::ids::{Boot, NodeId};
+use crate::world::{self, World};
+
+/// What the executor must know of a task without asking it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TaskMeta {
+    pub(crate) world: u64,
+    pub(crate) id: TaskId,
+    pub(crate) slot: u32,
+    pub(crate) node: NodeId,
+    pub(crate) boot: Boot,
+}
+
+/// A task's number, unique in its simulation, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u64);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+type Payload = Box<dyn Any + Send + 'static>;
+
+/// Owned permission to wait for a task; dropping it lets the task go on by itself.
+pub struct JoinHandle<T> {
+    task: Option<FallibleTask<Result<T, Payload>, TaskMeta>>,
+    meta: TaskMeta,
+}
+
+/// Permission to abort a task, without waiting for it.
+#[derive(Clone, Debug)]
+pub struct AbortHandle {
+    meta: TaskMeta,
+}
+
+/// Why a task gave no output.
+pub struct JoinError {
+    id: TaskId,
+    panic: Option<Payload>,
+}
+
+/// A panic that nobody has joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnjoinedPanic {
+    /// Node of the task.
+    pub node: NodeId,
+    /// Its name, with the place it was spawned at.
+    pub task: String,
+    /// What it said.
+    pub message: String,
+}
+
+/// Spawns a task on the node of the running task. One allocation.
+///
+/// # Panics
+/// Outside a simulation.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let location = Location::caller();
+    world::with(|world| {
+        let (node, boot) = (world.current_node(), world.current_boot());
+        spawn_in(world, node, boot, None, location, future)
+    })
+}
+
+/// Spawns a task on a node's current boot.
+///
+/// # Panics
+/// Outside a simulation.
+#[track_caller]
+pub fn spawn_on<F>(node: NodeId, name: &str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let location = Location::caller();
+    world::with(|world| {
+        let boot = world.boot_of(node);
+        spawn_in(world, node, boot, Some(Rc::from(name)), location, future)
+    })
+}
+
+pub(crate) fn spawn_in<F>(
+    world: &Rc<World>,
+    node: NodeId,
+    boot: Boot,
+    name: Option<Rc<str>>,
+    location: &'static Location<'static>,
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let meta = world.executor.reserve(world, node, boot);
+    let future =
+        TaskFuture { future: ManuallyDrop::new(future), registration: Registration(meta) };
+    // SAFETY: the schedule function is Send and Sync and captures nothing; the future is 'static;
+    // a Runnable is run and dropped by the executor of its world alone, on the thread that made
+    // it: `executor::schedule` hands one that was woken elsewhere to that thread.
+    let (runnable, task) = unsafe {
+        async_task::Builder::new()
+            .metadata(meta)
+            .spawn_unchecked(move |_| future, executor::schedule)
+    };
+    world.executor.register(&runnable, name, location);
+    world.event(crate::EventKind::Spawn, meta.id.0, u64::from(node.0));
+    runnable.schedule();
+    JoinHandle { task: Some(task.fallible()), meta }
+}
+
+/// Takes the task off the executor's list when its future is gone, however it went.
+struct Registration(TaskMeta);
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        world::try_with(|world| world.executor.unregister(&self.0));
+    }
+}
+
+/// The future of a task: the guest's, then (dropped after it) the registration.
+struct TaskFuture<F> {
+    future: ManuallyDrop<F>,
+    registration: Registration,
+}
+
+impl<F> Drop for TaskFuture<F> {
+    /// async-task aborts the process when a destructor panics; a guest's panic is a finding.
+    fn drop(&mut self) {
+        let future = &mut self.future;
+        // SAFETY: dropped once, here, in place, and not touched afterwards.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
+        if let Err(payload) = dropped {
+            executor::note_panic(&self.registration.0, message(&*payload));
+        }
+    }
+}
+
+impl<F: Future> Future for TaskFuture<F> {
+    type Output = Result<F::Output, Payload>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let meta = self.registration.0;
+        // SAFETY: `future` is structurally pinned: never moved out of, and dropped in place.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.future) };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(payload) => {
+                executor::note_panic(&meta, message(&*payload));
+                Poll::Ready(Err(payload))
+            }
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+impl<T> JoinHandle<T> {
+    /// Asks for the task to be dropped at its next turn; harmless when it is done.
+    pub fn abort(&self) {
+        executor::abort(&self.meta);
+    }
+
+    /// A handle that can abort and nothing else.
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle { meta: self.meta }
+    }
+
+    /// Whether the task is done or dropped.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.as_ref().is_none_or(|task| task.is_finished())
+    }
+
+    /// The task's number.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.meta.id
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let id = self.meta.id;
+        let task = self.task.as_mut().expect("a JoinHandle is not polled after completion");
+        let Poll::Ready(output) = Pin::new(task).poll(cx) else { return Poll::Pending };
+        self.task = None;
+        Poll::Ready(match output {
+            Some(Ok(output)) => Ok(output),
+            Some(Err(payload)) => {
+                executor::panic_was_joined(&self.meta);
+                Err(JoinError { id, panic: Some(payload) })
+            }
+            None => Err(JoinError { id, panic: None }),
+        })
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("id", &self.meta.id).finish()
+    }
+}
+
+impl AbortHandle {
+    /// Asks for the task to be dropped at its next turn; harmless when it is done.
+    pub fn abort(&self) {
+        executor::abort(&self.meta);
+    }
+
+    /// Whether the task is done or dropped.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        executor::is_finished(&self.meta)
+    }
+
+    /// The task's number.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.meta.id
+    }
+}
+
+impl JoinError {
+    /// The task was aborted, or its node went down.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.panic.is_none()
+    }
+
+    /// The task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        self.panic.is_some()
+    }
+
+    /// The panic's payload, or itself when there was no panic.
+    ///
+    /// # Errors
+    /// The task was cancelled.
+    pub fn try_into_panic(self) -> Result<Payload, Self> {
+        match self.panic {
+            Some(payload) => Ok(payload),
+            None => Err(self),
+        }
+    }
+
+    /// The task's number.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.panic {
+            None => write!(f, "task {} was cancelled", self.id),
+            Some(payload) => {
+                write!(f, "task {} panicked with message {:?}", self.id, message(&**payload))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.panic {
+            None => write!(f, "JoinError::Cancelled({:?})", self.id),
+            Some(payload) => write!(f, "JoinError::Panic({:?}, {:?})", self.id, message(&**payload)),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+// `Box<dyn Any + Send>` is not Sync; nothing of it is reachable through a shared reference but
+// the message that Display reads.
+// SAFETY: the payload is only read as `&str` or `String`, both Sync, through `&JoinError`.
+unsafe impl Sync for JoinError {}
+
+#[expect(dead_code, reason = "a compile-time check")]
+fn handles_are_send(task: Runnable<TaskMeta>, handle: JoinHandle<u8>, error: JoinError) {
+    fn send_sync<T: Send + Sync>(_: T) {}
+    send_sync(task);
+    send_sync(handle);
+    send_sync(error);
+}

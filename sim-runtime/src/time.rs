@@ -1,0 +1,102 @@
+//! Virtual time for tasks: now, and sleeping.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::ids::SimInstant;
+use crate::timers::TimerKey;
+use crate::world::{try_with, with};
+
+/// Virtual time.
+///
+/// # Panics
+/// Outside a simulation.
+#[must_use]
+pub fn now() -> SimInstant {
+    with(|world| world.now())
+}
+
+/// Completes when `duration` has passed.
+///
+/// # Panics
+/// Outside a simulation.
+pub fn sleep(duration: Duration) -> Sleep {
+    sleep_until(now() + duration)
+}
+
+/// Completes at `deadline`.
+pub const fn sleep_until(deadline: SimInstant) -> Sleep {
+    Sleep { deadline, timer: None }
+}
+
+/// A timer as a future. Armed at its first poll, taken back when it is dropped.
+#[must_use = "a sleep does nothing unless it is awaited"]
+pub struct Sleep {
+    deadline: SimInstant,
+    timer: Option<TimerKey>,
+}
+
+impl Sleep {
+    /// When it completes.
+    #[must_use]
+    pub const fn deadline(&self) -> SimInstant {
+        self.deadline
+    }
+
+    /// Whether its deadline has passed.
+    #[must_use]
+    pub fn is_elapsed(&self) -> bool {
+        try_with(|world| world.now() >= self.deadline).unwrap_or(true)
+    }
+
+    /// Moves the deadline. Whoever waits for it must poll it again.
+    pub fn reset(&mut self, deadline: SimInstant) {
+        self.disarm();
+        self.deadline = deadline;
+    }
+
+    fn disarm(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            try_with(|world| world.cancel_timer(timer));
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.deadline;
+        let timer = self.timer;
+        let armed = with(|world| {
+            if world.now() >= deadline {
+                return None;
+            }
+            match timer {
+                Some(timer) if world.update_timer_waker(timer, cx.waker()) => Some(timer),
+                _ => Some(world.wake_at(deadline, cx.waker().clone())),
+            }
+        });
+        if armed.is_none() {
+            self.disarm();
+            return Poll::Ready(());
+        }
+        self.timer = armed;
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("deadline", &self.deadline).finish()
+    }
+}

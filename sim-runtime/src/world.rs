@@ -1,0 +1,317 @@
+//! The world: clock, timers, tasks, nodes, descriptors, ledger and digest of one simulation.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::device::{Device, DeviceId};
+use crate::digest::{EventKind, Recorder, TraceEvent};
+use crate::executor::Executor;
+use crate::guest::GuestState;
+use crate::ids::{Boot, NodeId, Seed, SimInstant};
+use crate::ledger::Ledger;
+use crate::nodes::Nodes;
+use crate::ready::{Policy, ReadyQueue};
+use crate::stream::{Entity, Stream};
+use crate::table::Table;
+use crate::task::TaskMeta;
+use crate::timers::{Due, TimerKey, Timers};
+
+/// Whose code is running.
+#[derive(Clone, Copy)]
+pub(crate) struct Current {
+    pub(crate) node: NodeId,
+    pub(crate) boot: Boot,
+    pub(crate) task: Option<TaskMeta>,
+}
+
+impl Current {
+    pub(crate) const HARNESS: Self =
+        Self { node: NodeId::HARNESS, boot: Boot(1), task: None };
+}
+
+/// One simulation's world. Reached through [`with`]; never leaves its thread.
+pub struct World {
+    pub(crate) id: u64,
+    seed: Seed,
+    now: Cell<u64>,
+    next_due: Cell<u64>,
+    current: Cell<Current>,
+    recorder: Recorder,
+    timers: RefCell<Timers>,
+    devices: RefCell<Vec<Rc<dyn Device>>>,
+    ledger: Ledger,
+    pub(crate) executor: Executor,
+    pub(crate) nodes: RefCell<Nodes>,
+    pub(crate) table: RefCell<Table>,
+    pub(crate) guest: GuestState,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+    /// Whether there is one; without a destructor, so that hooks can read it at any time.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a simulation.
+#[must_use]
+pub fn in_simulation() -> bool {
+    INSIDE.get()
+}
+
+/// This thread's world.
+#[must_use]
+pub fn try_world() -> Option<Rc<World>> {
+    try_with(Rc::clone)
+}
+
+/// This thread's world.
+///
+/// # Panics
+/// Outside a simulation.
+#[must_use]
+pub fn world() -> Rc<World> {
+    with(Rc::clone)
+}
+
+/// Calls `f` with this thread's world.
+///
+/// # Panics
+/// Outside a simulation.
+pub fn with<R>(f: impl FnOnce(&Rc<World>) -> R) -> R {
+    try_with(f).expect("this is only possible inside a simulation")
+}
+
+/// Calls `f` with this thread's world; `None` outside a simulation.
+pub fn try_with<R>(f: impl FnOnce(&Rc<World>) -> R) -> Option<R> {
+    if !INSIDE.get() {
+        return None;
+    }
+    CURRENT.try_with(|current| current.borrow().as_ref().map(f)).ok().flatten()
+}
+
+/// Makes `world` this thread's world, or none; gives back what it was.
+pub(crate) fn replace(world: Option<Rc<World>>) -> Option<Rc<World>> {
+    INSIDE.set(world.is_some());
+    CURRENT.with(|current| current.replace(world))
+}
+
+impl World {
+    pub(crate) fn new(id: u64, seed: Seed, policy: Policy, traced: Range<u64>, epoch: u64) -> Self {
+        Self {
+            id,
+            seed,
+            now: Cell::new(0),
+            next_due: Cell::new(u64::MAX),
+            current: Cell::new(Current::HARNESS),
+            recorder: Recorder::new(traced),
+            timers: RefCell::new(Timers::default()),
+            devices: RefCell::new(Vec::new()),
+            ledger: Ledger::new(),
+            executor: Executor::new(id, ReadyQueue::new(policy, seed)),
+            nodes: RefCell::new(Nodes::new(seed)),
+            table: RefCell::new(Table::default()),
+            guest: GuestState::new(seed, epoch),
+        }
+    }
+
+    /// The root seed.
+    pub const fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// Virtual time. Reading it this way costs none.
+    pub const fn now(&self) -> SimInstant {
+        SimInstant(self.now.get())
+    }
+
+    /// The node of the running task; [`NodeId::HARNESS`] outside tasks.
+    pub fn current_node(&self) -> NodeId {
+        self.current.get().node
+    }
+
+    /// The boot of the running task.
+    pub fn current_boot(&self) -> Boot {
+        self.current.get().boot
+    }
+
+    /// The keyed stream of (`purpose`, `entity`), from its beginning.
+    pub fn stream(&self, purpose: &str, entity: impl Into<Entity>) -> Stream {
+        Stream::of(self.seed, purpose, entity)
+    }
+
+    /// Enters an event into the digest. 10 to 15 instructions.
+    pub fn event(&self, kind: EventKind, a: u64, b: u64) {
+        if self.recorder.record(kind, a, b) {
+            self.trace(kind, a, b);
+        }
+    }
+
+    #[cold]
+    fn trace(&self, kind: EventKind, a: u64, b: u64) {
+        let current = self.current.get();
+        let task = current.task.map(|meta| self.executor.describe_task(&meta));
+        self.recorder.push_trace(TraceEvent {
+            number: self.recorder.events(),
+            at: self.now.get(),
+            kind,
+            node: current.node.0,
+            task: task.unwrap_or_default(),
+            arguments: (a, b),
+        });
+    }
+
+    pub(crate) const fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The fault ledger.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    // Whose code runs.
+
+    pub(crate) fn enter(&self, current: Current) -> Current {
+        self.current.replace(current)
+    }
+
+    pub(crate) fn leave(&self, outer: Current) {
+        self.current.set(outer);
+    }
+
+    /// Calls `f` as if it ran on `node`; used by devices and by the harness to act for a node.
+    pub fn on_node<R>(&self, node: NodeId, f: impl FnOnce() -> R) -> R {
+        let boot = self.boot_of(node);
+        let outer = self.enter(Current { node, boot, task: None });
+        let result = f();
+        self.leave(outer);
+        result
+    }
+
+    // Time.
+
+    /// Arms a timer that wakes `waker` at `at`.
+    pub fn wake_at(&self, at: SimInstant, waker: Waker) -> TimerKey {
+        self.arm(at, Due::Wake(waker))
+    }
+
+    /// Arms a timer that calls a device at `at`.
+    pub fn device_event_at(&self, at: SimInstant, device: DeviceId, token: u64) -> TimerKey {
+        self.arm(at, Due::Device(device, token))
+    }
+
+    fn arm(&self, at: SimInstant, due: Due) -> TimerKey {
+        self.next_due.set(self.next_due.get().min(at.0));
+        self.timers.borrow_mut().arm(at.0, due)
+    }
+
+    /// Takes a timer back. True: it had not fired.
+    pub fn cancel_timer(&self, key: TimerKey) -> bool {
+        let due = self.timers.borrow_mut().cancel(key);
+        // A waker may own the last of a task; it is dropped with nothing borrowed.
+        due.is_some()
+    }
+
+    /// Replaces a timer's waker. False: it has fired.
+    pub fn update_timer_waker(&self, key: TimerKey, waker: &Waker) -> bool {
+        let mut timers = self.timers.borrow_mut();
+        let Some(current) = timers.waker_mut(key) else { return false };
+        if current.will_wake(waker) {
+            return true;
+        }
+        let old = std::mem::replace(current, waker.clone());
+        drop(timers);
+        drop(old);
+        true
+    }
+
+    /// Fires every timer that is due.
+    pub(crate) fn fire_due(self: &Rc<Self>) {
+        if self.next_due.get() > self.now.get() {
+            return;
+        }
+        let outer = self.enter(Current::HARNESS);
+        loop {
+            let due = self.timers.borrow_mut().pop_due(self.now.get());
+            match due {
+                None => break,
+                Some((at, Due::Wake(waker))) => {
+                    self.event(EventKind::Timer, at, 0);
+                    waker.wake();
+                }
+                Some((at, Due::Device(device, token))) => {
+                    self.event(EventKind::Timer, at, token);
+                    let device = Rc::clone(&self.devices.borrow()[device.0 as usize]);
+                    device.on_event(self, token);
+                }
+            }
+        }
+        self.next_due.set(self.timers.borrow().next().unwrap_or(u64::MAX));
+        self.leave(outer);
+    }
+
+    /// Jumps to the next timer. False: none is armed.
+    pub(crate) fn jump(&self) -> bool {
+        let Some(at) = self.timers.borrow().next() else { return false };
+        self.next_due.set(at);
+        self.now.set(self.now.get().max(at));
+        true
+    }
+
+    /// Moves the clock on by `nanos` without running anything.
+    pub(crate) fn advance(&self, nanos: u64) {
+        self.now.set(self.now.get().saturating_add(nanos));
+    }
+
+    /// A poll costs its node a small seeded step of time.
+    pub(crate) fn spend_poll(&self, node: NodeId) {
+        let cost = self.nodes.borrow_mut().poll_cost(node);
+        self.advance(cost);
+    }
+
+    // Devices.
+
+    /// Adds a device.
+    pub fn install<D: Device>(&self, make: impl FnOnce(DeviceId) -> D) -> Rc<D> {
+        let count = self.devices.borrow().len();
+        let id = DeviceId(u32::try_from(count).expect("a handful of devices"));
+        let device = Rc::new(make(id));
+        self.devices.borrow_mut().push(Rc::<D>::clone(&device));
+        device
+    }
+
+    /// The device of type `D`, when one is installed.
+    pub fn device<D: Device>(&self) -> Option<Rc<D>> {
+        let devices = self.devices.borrow();
+        devices.iter().find_map(|device| {
+            let device: Rc<dyn Any> = Rc::<dyn Device>::clone(device);
+            device.downcast().ok()
+        })
+    }
+
+    pub(crate) fn each_device(&self, mut f: impl FnMut(&dyn Device)) {
+        let devices = self.devices.borrow().clone();
+        devices.iter().for_each(|device| f(&**device));
+    }
+
+    /// Everything that could keep a guest's value alive is dropped, with nothing borrowed.
+    pub(crate) fn drop_everything(self: &Rc<Self>) {
+        self.executor.drop_all(self);
+        self.each_device(|device| device.finish(self));
+        let processes = self.table.borrow().processes();
+        for (node, boot) in processes {
+            self.abandon_descriptors(node, boot, crate::Down::Exit);
+        }
+        self.executor.drop_all(self);
+        drop(self.nodes.borrow_mut().take_mains());
+        let timers = self.timers.borrow_mut().take_all();
+        drop(timers);
+        self.executor.drop_all(self);
+        let devices = self.devices.take();
+        drop(devices);
+        self.executor.close(self.id);
+    }
+}

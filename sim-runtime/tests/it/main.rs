@@ -1,0 +1,6 @@
+//! The runtime seen from outside, a module a behaviour.
+
+mod executor;
+mod nodes;
+mod support;
+mod tasks;
