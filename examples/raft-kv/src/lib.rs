@@ -26,6 +26,8 @@ mod log;
 mod message;
 mod node;
 mod peer;
+#[cfg(test)]
+mod protocol_tests;
 mod raft;
 mod replication;
 mod server;
