@@ -28,7 +28,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_millis(200),
-            attempt_timeout: Duration::from_millis(500),
+            attempt_timeout: Duration::from_millis(300),
             deadline: Duration::from_secs(3),
             pause: Duration::from_millis(20),
         }
