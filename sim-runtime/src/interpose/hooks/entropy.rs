@@ -1,0 +1,92 @@
+//! Entropy: `getrandom`, `getentropy`.
+#![expect(
+    unsafe_code,
+    reason = "defines functions of the C library, which take raw pointers"
+)]
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::slice;
+
+use libc::{size_t, ssize_t};
+
+use super::real;
+use crate::guest;
+use crate::interpose::hatch;
+
+/// What `getrandom(2)` gives at most in one call.
+const GETRANDOM_MAX: usize = (1 << 25) - 1;
+/// What `getentropy(3)` gives at most in one call.
+const GETENTROPY_MAX: usize = 256;
+
+/// Fills `out` from the simulation; false where the kernel must.
+///
+/// # Safety
+///
+/// `out` is null or valid for a write of `len` bytes.
+unsafe fn fill(out: *mut c_void, len: usize) -> bool {
+    if out.is_null() || hatch::is_suspended() || !crate::in_simulation() {
+        return false;
+    }
+    // The caller's buffer may be uninitialised, and a `&mut [u8]` must not be.
+    // SAFETY: not null, and so valid for `len` bytes by the contract.
+    unsafe { out.write_bytes(0, len) };
+    // SAFETY: as above; initialised now, and nobody else's for the length of this call.
+    let bytes = unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), len) };
+    guest::entropy(bytes)
+}
+
+/// Serves `getrandom`: the number of bytes given, or `None` where the kernel must answer
+/// (outside a simulation, null, flags that it refuses).
+///
+/// # Safety
+///
+/// `out` is null or valid for a write of `len` bytes.
+pub(super) unsafe fn serve(out: *mut c_void, len: usize, flags: c_uint) -> Option<ssize_t> {
+    const SOURCES: c_uint = libc::GRND_RANDOM | libc::GRND_INSECURE;
+    if flags & !(SOURCES | libc::GRND_NONBLOCK) != 0 || flags & SOURCES == SOURCES {
+        return None;
+    }
+    let len = len.min(GETRANDOM_MAX);
+    // SAFETY: the caller's promise, for no more bytes than it was made for.
+    unsafe { fill(out, len) }.then_some(len.cast_signed())
+}
+
+/// `getrandom(2)`.
+///
+/// # Safety
+///
+/// As for the C function: `out` is valid for a write of `len` bytes, or null.
+// SAFETY: the name and type are the C library's, and so is the behaviour outside a simulation.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn getrandom(out: *mut c_void, len: size_t, flags: c_uint) -> ssize_t {
+    // SAFETY: the caller's promise.
+    if let Some(given) = unsafe { serve(out, len, flags) } {
+        return given;
+    }
+    hatch::note_real_entropy();
+    match real::GETRANDOM.get() {
+        // SAFETY: the caller's promise, passed on.
+        Some(getrandom) => unsafe { getrandom(out, len, flags) },
+        None => super::unavailable() as ssize_t,
+    }
+}
+
+/// `getentropy(3)`.
+///
+/// # Safety
+///
+/// As for the C function: `out` is valid for a write of `len` bytes.
+// SAFETY: the name and type are the C library's, and so is the behaviour outside a simulation.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn getentropy(out: *mut c_void, len: size_t) -> c_int {
+    // SAFETY: the caller's promise.
+    if len <= GETENTROPY_MAX && unsafe { fill(out, len) } {
+        return 0;
+    }
+    hatch::note_real_entropy();
+    match real::GETENTROPY.get() {
+        // SAFETY: the caller's promise, passed on.
+        Some(getentropy) => unsafe { getentropy(out, len) },
+        None => super::unavailable(),
+    }
+}

@@ -1,0 +1,12 @@
+//! The hooks themselves, and the functions that they shadow.
+
+pub(crate) mod clock;
+pub(crate) mod entropy;
+pub(crate) mod real;
+pub(crate) mod sleep;
+pub(crate) mod start;
+mod state;
+pub(crate) mod syscall;
+
+pub(crate) use real::unavailable;
+pub(crate) use state::state;

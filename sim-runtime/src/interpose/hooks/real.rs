@@ -1,0 +1,153 @@
+//! The functions that the hooks shadow: the next definition of each symbol after our own.
+#![expect(
+    unsafe_code,
+    reason = "finds functions of the C library by name and calls them"
+)]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{clockid_t, size_t, ssize_t, time_t, timespec, timeval};
+
+/// A shadowed function of type `F`, a function pointer.
+pub(crate) struct Real<F> {
+    name: &'static CStr,
+    address: AtomicPtr<c_void>,
+    signature: PhantomData<F>,
+}
+
+impl<F: Copy> Real<F> {
+    /// # Safety
+    ///
+    /// `F` is a function pointer type, and what the C library defines by `name` has that type.
+    const unsafe fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            address: AtomicPtr::new(ptr::null_mut()),
+            signature: PhantomData,
+        }
+    }
+
+    /// The function, looked up if no constructor has done so yet. `None` only where no loaded
+    /// library defines it.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<F> {
+        let mut address = self.address.load(Ordering::Relaxed);
+        if address.is_null() {
+            address = self.resolve();
+        }
+        if address.is_null() {
+            return None;
+        }
+        // SAFETY: `new` was promised that `F` is a pointer to a function of this symbol's type,
+        // and the address is that symbol's and not null.
+        Some(unsafe { mem::transmute_copy::<*mut c_void, F>(&address) })
+    }
+
+    #[cold]
+    fn resolve(&self) -> *mut c_void {
+        let address = next(self.name);
+        self.address.store(address, Ordering::Relaxed);
+        address
+    }
+}
+
+/// The definition of `name` that comes after the executable's; null if there is none.
+fn next(name: &CStr) -> *mut c_void {
+    // SAFETY: `name` ends in NUL, and RTLD_NEXT asks for no handle to be valid.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
+}
+
+/// The definition of `name` that calls reach; null if there is none.
+pub(crate) fn first(name: &CStr) -> *mut c_void {
+    // SAFETY: `name` ends in NUL, and RTLD_DEFAULT asks for no handle to be valid.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
+/// Sets this thread's errno.
+#[inline]
+pub(crate) fn set_errno(errno: c_int) {
+    // SAFETY: the C library gives each thread a valid place for as long as the thread lives.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: as above; no other thread reads or writes it.
+    unsafe { place.write(errno) };
+}
+
+/// `main` as the C library calls it.
+pub(crate) type Main = unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
+/// `syscall`, declared with all its registers.
+pub(crate) type Syscall =
+    unsafe extern "C" fn(c_long, usize, usize, usize, usize, usize, usize) -> c_long;
+/// `__libc_start_main`.
+pub(crate) type StartMain = unsafe extern "C" fn(
+    Main,
+    c_int,
+    *mut *mut c_char,
+    *mut c_void,
+    *mut c_void,
+    *mut c_void,
+    *mut c_void,
+) -> c_int;
+type ClockNanosleep =
+    unsafe extern "C" fn(clockid_t, c_int, *const timespec, *mut timespec) -> c_int;
+
+macro_rules! shadowed {
+    ($($constant:ident = $name:literal: $signature:ty;)*) => {
+        $(
+            #[doc = concat!("The C library's `", stringify!($constant), "`.")]
+            // SAFETY: the type is that of the function's manual page.
+            pub(crate) static $constant: Real<$signature> = unsafe { Real::new($name) };
+        )*
+
+        /// Looks all of them up, so that no hook has to in the middle of something.
+        extern "C" fn resolve_all() {
+            $($constant.resolve();)*
+        }
+    };
+}
+
+shadowed! {
+    CLOCK_GETTIME = c"clock_gettime": unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int;
+    GETTIMEOFDAY = c"gettimeofday": unsafe extern "C" fn(*mut timeval, *mut c_void) -> c_int;
+    TIME = c"time": unsafe extern "C" fn(*mut time_t) -> time_t;
+    GETRANDOM = c"getrandom": unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t;
+    GETENTROPY = c"getentropy": unsafe extern "C" fn(*mut c_void, size_t) -> c_int;
+    NANOSLEEP = c"nanosleep": unsafe extern "C" fn(*const timespec, *mut timespec) -> c_int;
+    CLOCK_NANOSLEEP = c"clock_nanosleep": ClockNanosleep;
+    USLEEP = c"usleep": unsafe extern "C" fn(c_uint) -> c_int;
+    SLEEP = c"sleep": unsafe extern "C" fn(c_uint) -> c_uint;
+    SYSCALL = c"syscall": Syscall;
+    LIBC_START_MAIN = c"__libc_start_main": StartMain;
+}
+
+/// Run by the dynamic loader's start-up code before `main`, single-threaded.
+#[used]
+// SAFETY: the section holds pointers to functions that are called with `(argc, argv, envp)`;
+// ours ignores them, touches only its own statics and calls `dlsym`, which works by then.
+#[unsafe(link_section = ".init_array")]
+static RESOLVE_BEFORE_MAIN: extern "C" fn() = resolve_all;
+
+/// Nanoseconds of the real `CLOCK_MONOTONIC`, inside a simulation too.
+pub(crate) fn monotonic_ns() -> u64 {
+    let Some(clock_gettime) = CLOCK_GETTIME.get() else {
+        return 0;
+    };
+    let mut now = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a live timespec.
+    let failed = unsafe { clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    debug_assert_eq!(failed, 0, "CLOCK_MONOTONIC is always there");
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+/// The answer of a hook whose real function does not exist: -1 and `ENOSYS`.
+#[cold]
+pub(crate) fn unavailable() -> c_int {
+    set_errno(libc::ENOSYS);
+    -1
+}

@@ -1,0 +1,84 @@
+//! `syscall(2)`: the same services asked for by number.
+#![expect(
+    unsafe_code,
+    reason = "defines a function of the C library that takes raw pointers"
+)]
+
+use std::ffi::{c_int, c_long, c_uint, c_void};
+
+use libc::clockid_t;
+
+use super::{clock, entropy, real, sleep};
+use crate::interpose::hatch;
+
+/// What the simulation answers to a call by number, if it does.
+///
+/// # Safety
+///
+/// The arguments are what the system call's manual page asks for.
+unsafe fn serve(number: c_long, a: usize, b: usize, c: usize) -> Option<c_long> {
+    // A register is as wide as a pointer; an int is its low half.
+    let int = |register: usize| register as c_int;
+    match number {
+        libc::SYS_getrandom => {
+            // SAFETY: the caller's promise.
+            let given = unsafe { entropy::serve(a as *mut c_void, b, c as c_uint) };
+            if given.is_none() {
+                hatch::note_real_entropy();
+            }
+            given.map(|bytes| bytes as c_long)
+        }
+        libc::SYS_clock_gettime => {
+            // SAFETY: the caller's promise.
+            unsafe { clock::serve_gettime(int(a) as clockid_t, b as *mut _) }.then_some(0)
+        }
+        libc::SYS_gettimeofday => {
+            // SAFETY: the caller's promise.
+            unsafe { clock::serve_timeofday(a as *mut _, b as *mut c_void) }.then_some(0)
+        }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_time => {
+            // SAFETY: the caller's promise.
+            unsafe { clock::serve_time(a as *mut _) }
+        }
+        libc::SYS_nanosleep => {
+            // SAFETY: the caller's promise.
+            unsafe { sleep::serve(libc::CLOCK_MONOTONIC, 0, a as *const _) }.then_some(0)
+        }
+        libc::SYS_clock_nanosleep => {
+            // SAFETY: the caller's promise.
+            unsafe { sleep::serve(int(a) as clockid_t, int(b), c as *const _) }.then_some(0)
+        }
+        _ => None,
+    }
+}
+
+/// `syscall(2)`, declared with all the registers that a system call can have: on these targets
+/// a variadic caller puts its arguments where a caller of this type does, and what it did not
+/// pass is read as whatever is there and not looked at.
+///
+/// # Safety
+///
+/// As for the system call of that number.
+// SAFETY: the name is the C library's, the type is compatible with its callers as said above,
+// and so is the behaviour outside a simulation.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn syscall(
+    number: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    // SAFETY: the caller's promise.
+    if let Some(answer) = unsafe { serve(number, a, b, c) } {
+        return answer;
+    }
+    match real::SYSCALL.get() {
+        // SAFETY: the caller's promise, passed on.
+        Some(syscall) => unsafe { syscall(number, a, b, c, d, e, f) },
+        None => super::unavailable().into(),
+    }
+}

@@ -1,0 +1,64 @@
+//! Layer 1 of the determinism floor: symbols that shadow the C library's.
+//!
+//! *Takes* the calls that std and every crate above it make into libc for the time, for entropy
+//! and for sleep. *Gives* the simulation's answer on a thread that is inside a simulation, and
+//! the C library's on every other thread.
+//!
+//! A definition with `#[unsafe(no_mangle)]` in a library that the executable is linked with goes
+//! into the executable's dynamic symbol table and comes before the C library's: for the calls of
+//! the executable and for those of shared libraries. It suffices that the crate is linked. The
+//! definitions are in dev, release, test, thin and fat LTO builds alike.
+//!
+//! | hook | answers for |
+//! |---|---|
+//! | `clock_gettime`, `gettimeofday`, `time` | `Instant`, `SystemTime`, chrono, jiff |
+//! | `getrandom`, `getentropy` | `HashMap` keys, rand, uuid, getrandom |
+//! | `nanosleep`, `clock_nanosleep`, `usleep`, `sleep` | `thread::sleep`, C code |
+//! | `syscall` | the same by number: getrandom 0.2 |
+//! | `__libc_start_main` | nothing: it makes a worker of the process (see [`crate::process`]) |
+//!
+//! # Invariants
+//!
+//! - No hook panics or unwinds.
+//! - No hook answers on a thread outside a simulation or within [`outside`]; the cost there is
+//!   two reads of a thread-local that has no destructor.
+//! - No hook touches a null pointer: such calls go to the kernel, which knows what to answer. A
+//!   pointer that is wrong in another way faults, where the kernel would have said `EFAULT`.
+//! - Clock ids that the simulation has no clock for, and CPU clocks, are not answered.
+//!
+//! # Not covered yet
+//!
+//! System calls made without libc (`rustix`), the time-stamp counter, `/dev/urandom` and
+//! `/dev/random` opened as files, CPU clocks, `gethostname` and `getpid`. [`floor::report`]
+//! names what a run could not rely on.
+//!
+//! On targets other than Linux with glibc on x86-64 and aarch64 there are no hooks, and the
+//! report says so.
+//!
+//! # Map
+//!
+//! - `hooks::real`: the functions that the hooks shadow, found before `main`.
+//! - `hooks::{clock, entropy, sleep}`: the hooks and what each serves; `hooks::syscall`: by
+//!   number; `hooks::start`: what runs before `main`.
+//! - `hatch`: [`outside`].
+//! - [`floor`]: which layers this process has.
+
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub(crate) mod hooks;
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[path = "elsewhere.rs"]
+pub(crate) mod hooks;
+
+mod hatch;
+
+pub mod floor;
+
+pub use hatch::{outside, outside_count};

@@ -1,0 +1,65 @@
+//! Where no process can be a worker: the same names, and one answer.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use super::exit::{ChildExit, WorkerCommand, WorkerError};
+
+/// A worker, of which there are none on this platform.
+#[derive(Debug)]
+pub struct Worker(Infallible);
+
+impl Worker {
+    /// Always [`WorkerError::Unsupported`].
+    pub fn spawn(_command: &WorkerCommand) -> Result<Self, WorkerError> {
+        Err(WorkerError::Unsupported)
+    }
+
+    /// Can't be called.
+    pub fn run(
+        &mut self,
+        _command: &[u8],
+        _wall_limit: Duration,
+        _on_progress: &mut dyn FnMut(&[u8]),
+    ) -> Result<ChildExit, WorkerError> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn start(&mut self, _command: &[u8], _wall_limit: Duration) -> Result<(), WorkerError> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn is_busy(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn has_fixed_addresses(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn take_progress(&mut self) -> Vec<Vec<u8>> {
+        match self.0 {}
+    }
+}
+
+/// Always `None`: there are no workers.
+pub fn wait_any(
+    _workers: &mut [Worker],
+    _timeout: Duration,
+) -> Option<(usize, Result<ChildExit, WorkerError>)> {
+    None
+}
+
+/// Why a process is never forked for a seed here.
+pub(crate) fn fresh() -> Result<(), String> {
+    Err("needs Linux with glibc on x86-64 or aarch64".to_owned())
+}
+
+/// Why addresses are never fixed here.
+pub(crate) fn fixed_addresses() -> Result<(), String> {
+    fresh()
+}

@@ -1,0 +1,64 @@
+//! The environment of a worker, made the same wherever it is started.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+
+use crate::process::exit::WorkerCommand;
+use crate::process::protocol::VARIABLE;
+
+/// Where children look for programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The strings at the top of a worker's stack take a multiple of this many bytes.
+const STRINGS_UNIT: usize = 8192;
+
+/// The variables of a worker that is started by `command` from the path `exe`.
+///
+/// The kernel puts the environment, the argument and the path at the top of the stack, and so
+/// all below moves with their lengths. The value of [`VARIABLE`] pads them to a fixed one.
+pub(super) fn of(command: &WorkerCommand, exe: &OsStr) -> BTreeMap<OsString, OsString> {
+    let backtrace = env::var_os("RUST_BACKTRACE").unwrap_or_else(|| "0".into());
+    let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
+    variables.insert("PATH".into(), PATH.into());
+    variables.insert("RUST_BACKTRACE".into(), backtrace);
+    variables.extend(command.extra_env.iter().cloned());
+    variables.insert(VARIABLE.into(), OsString::new());
+    // Each with its `=` and NUL and its pointer; the path twice, as argument and by itself.
+    let used: usize = variables
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2 + size_of::<usize>())
+        .sum();
+    let used = used + 2 * (exe.len() + 1);
+    let padding = used.next_multiple_of(STRINGS_UNIT) - used;
+    variables.insert(VARIABLE.into(), "0".repeat(padding).into());
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::path::PathBuf;
+
+    use super::{STRINGS_UNIT, of};
+    use crate::process::exit::WorkerCommand;
+
+    #[test]
+    fn the_strings_take_the_same_room_for_any_path_and_variables() {
+        for (exe, value) in [
+            ("/a", ""),
+            ("/home/somebody/target/debug/deps/it-1", "some value"),
+        ] {
+            let command = WorkerCommand {
+                exe: PathBuf::from(exe),
+                cwd: PathBuf::from("/"),
+                extra_env: vec![("EXTRA".into(), value.into())],
+            };
+            let variables = of(&command, OsStr::new(exe));
+            let strings: usize = variables
+                .iter()
+                .map(|(name, value)| name.len() + value.len() + 10)
+                .sum();
+            assert_eq!(strings + 2 * (exe.len() + 1), STRINGS_UNIT, "{exe}");
+        }
+    }
+}

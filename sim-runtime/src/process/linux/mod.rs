@@ -1,0 +1,15 @@
+//! Workers on Linux with glibc.
+
+mod child;
+mod client;
+mod environment;
+mod sys;
+mod wait;
+mod zygote;
+
+pub use client::Worker;
+pub use wait::wait_any;
+
+pub(crate) use child::fresh;
+pub(crate) use sys::fixed_addresses_state as fixed_addresses;
+pub(crate) use zygote::run_if_worker;
