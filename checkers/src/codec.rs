@@ -160,6 +160,7 @@ fn options() -> impl Options + Copy {
         .reject_trailing_bytes()
 }
 
+#[expect(clippy::boxed_local, reason = "bincode's errors are boxed")]
 fn payload_error(error: bincode::Error) -> CodecError {
     match *error {
         bincode::ErrorKind::SizeLimit => CodecError::TooLarge(PAYLOAD_MAX),

@@ -13,6 +13,9 @@ pub(super) trait Model {
     /// The state after the operation, or none when its response is illegal in `state`.
     fn step(&mut self, state: u32, member: u32) -> Option<u32>;
 
+    /// Whether the operation leaves every state in which it is legal as it was.
+    fn only_observes(&self, member: u32) -> bool;
+
     /// Takes note that the operation was linearized.
     fn linearized(&mut self, member: u32);
 
@@ -116,6 +119,14 @@ impl Model for Register<'_> {
             Step::Write(value) => Some(value),
             Step::Cas { from, to } => (from == state).then_some(to),
             Step::Refused { from } => (from != state).then_some(state),
+        }
+    }
+
+    fn only_observes(&self, member: u32) -> bool {
+        match self.steps[member as usize] {
+            Step::Read(_) | Step::Refused { .. } => true,
+            Step::Cas { from, to } => from == to,
+            Step::Write(_) => false,
         }
     }
 
@@ -248,6 +259,10 @@ impl Model for Log<'_> {
                 legal.then(|| self.child(state, element))
             }
         }
+    }
+
+    fn only_observes(&self, member: u32) -> bool {
+        matches!(self.steps[member as usize], LogStep::Read(_))
     }
 
     fn linearized(&mut self, member: u32) {

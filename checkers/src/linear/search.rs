@@ -4,8 +4,9 @@
 //! linearizability* (2017). Depth first over "which operation took effect next", on an explicit
 //! stack. Three things keep it near linear on histories with unique values:
 //!
-//! - An operation that is legal and changes nothing is taken at once, and alone: in any
-//!   linearization it could be moved to here.
+//! - An operation that is legal and can only observe is taken at once, and alone: in any
+//!   linearization it could be moved to here. (A write of the value that is there already is
+//!   another matter: later it may be needed to restore it.)
 //! - Operations that may never have taken effect are tried last.
 //! - A choice after which some remaining operation can no longer be explained is not made.
 
@@ -197,7 +198,7 @@ impl<M: Model> Search<'_, M> {
         u32::MAX
     }
 
-    /// Linearizes an operation that is legal and changes nothing, if there is one.
+    /// Linearizes an operation that is legal and can only observe, if there is one.
     fn advance_at_once(&mut self) -> bool {
         let mut at = self.entries.first(Side::Certain);
         while let Some(entry_at) = at {
@@ -206,8 +207,9 @@ impl<M: Model> Search<'_, M> {
                 return false;
             }
             self.steps += 1;
-            if self.is_free(entry.member)
-                && self.model.step(self.state, entry.member) == Some(self.state)
+            if self.model.only_observes(entry.member)
+                && self.is_free(entry.member)
+                && self.model.step(self.state, entry.member).is_some()
             {
                 self.visited.flip(entry.member);
                 self.push(entry.member, self.state, Side::Certain, true);
@@ -227,7 +229,12 @@ impl<M: Model> Search<'_, M> {
         let Some(next) = self.model.step(self.state, member) else {
             return false;
         };
-        if next == self.state || (self.prune && self.model.doomed(self.state, member)) {
+        if next == self.state {
+            // It may as well take effect later, or never.
+            if side == Side::Possible {
+                return false;
+            }
+        } else if self.prune && self.model.doomed(self.state, member) {
             return false;
         }
         self.visited.flip(member);

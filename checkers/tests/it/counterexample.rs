@@ -1,0 +1,94 @@
+//! What a reader sees of a violation.
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, check};
+use expect_test::{Expect, expect};
+
+use super::verdicts::history;
+
+fn told(name: &str, spec: CheckerSpec, model: ModelKind, expected: Expect) {
+    expected.assert_eq(&check(&history(name), &spec, model, &Budget::default()).to_string());
+}
+
+#[test]
+fn the_longest_legal_prefix_and_what_can_not_follow() {
+    told(
+        "register-stale-read",
+        CheckerSpec::Linearizability,
+        ModelKind::Register,
+        expect![[r#"
+            linearizability: violation (3 of 3 operations; 1 objects as register, each by itself)
+            not-linearizable: key 0 has no linearization: after the longest legal prefix, 2 of 3 operations, it holds 2, and no operation that could come next is legal
+              longest legal prefix, 2 operations
+                #0 p1 [0 .. 0.000001 ms] write 0 1 -> ok
+                #1 p1 [0.000002 .. 0.000003 ms] write 0 2 -> ok
+              state after it: 2
+              none can follow:
+                #2 p2 [0.000004 .. 0.000005 ms] read 0 -> 1"#]],
+    );
+}
+
+#[test]
+fn only_the_broken_key_is_shown() {
+    told(
+        "map-one-key-stale",
+        CheckerSpec::Linearizability,
+        ModelKind::Map,
+        expect![[r#"
+            linearizability: violation (5 of 5 operations; 2 objects as map, each by itself)
+            not-linearizable: key "y" has no linearization: after the longest legal prefix, 2 of 3 operations, it holds 3, and no operation that could come next is legal
+              longest legal prefix, 2 operations
+                #1 p2 [0.000002 .. 0.000003 ms] write "y" 2 -> ok
+                #2 p2 [0.000004 .. 0.000005 ms] write "y" 3 -> ok
+              state after it: 3
+              none can follow:
+                #3 p3 [0.000006 .. 0.000007 ms] read "y" -> 2"#]],
+    );
+}
+
+#[test]
+fn a_lost_acknowledgement() {
+    told(
+        "log-lost-ack",
+        CheckerSpec::NoLostAck,
+        ModelKind::Log,
+        expect![[r#"
+            no-lost-ack: violation (3 of 3 operations; 1 objects with a final read)
+            lost-ack: 1 of 3 acknowledged appends are missing from final read #3: 2
+              operations:
+                #3 p9 [0.000006 .. 0.000007 ms] final-read "l" -> [1,3]
+                #1 p2 [0.000002 .. 0.000003 ms] append "l" 2 -> ok"#]],
+    );
+}
+
+#[test]
+fn two_leaders() {
+    told(
+        "leaders-two-in-a-term",
+        CheckerSpec::SingleLeader,
+        ModelKind::Map,
+        expect![[r#"
+            single-leader: violation (3 of 3 operations; 2 terms; only leaders that were observed are seen, not who voted for them)
+            two-leaders: term 2 has 2 leaders: "n2", "n3"
+              operations:
+                #1 p2 [4 .. 4 ms] lead 2 -> "n2"
+                #2 p3 [9 .. 9 ms] lead 2 -> "n3""#]],
+    );
+}
+
+#[test]
+fn no_progress_with_the_faults_and_errors() {
+    told(
+        "progress-none-after-heal",
+        CheckerSpec::Progress {
+            within_ns: 10_000_000,
+        },
+        ModelKind::Map,
+        expect![[r#"
+            progress: violation (2 of 3 operations; 1 of 1 heals judged, 0 skipped because another fault was open within 10 ms; total counts all client operations, consumed those invoked in a judged span)
+            no-progress: no client operation succeeded within 10 ms of the heal at 10 ms; 2 were tried
+              operations:
+                #0 p1 [12 .. ? ms] write 0 2 -> unknown: timed out
+                #1 p2 [13 .. 17 ms] write 0 3 -> failed: no leader"#]],
+    );
+}

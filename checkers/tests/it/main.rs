@@ -1,0 +1,10 @@
+//! The behaviour of the crate from outside, a module a behaviour.
+
+mod codec;
+mod counterexample;
+mod jsonl;
+mod mutation;
+mod oracle;
+mod performance;
+mod random;
+mod verdicts;

@@ -1,0 +1,121 @@
+//! Long histories stay within few steps; what does not is unknown, not ok.
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, History, Operation, Outcome, Value, check};
+
+use super::random::long;
+
+/// Judges with a budget of a few steps an operation.
+fn judge(ops: Vec<Operation>, model: ModelKind, steps_an_op: u64) -> checkers::CheckReport {
+    let budget = Budget {
+        steps_max: ops.len() as u64 * steps_an_op,
+        ..Budget::default()
+    };
+    let history = History {
+        ops,
+        windows: Vec::new(),
+    };
+    check(&history, &CheckerSpec::Linearizability, model, &budget)
+}
+
+#[test]
+fn ten_thousand_operations_of_eight_clients() {
+    for model in [ModelKind::Register, ModelKind::CasRegister, ModelKind::Map] {
+        let report = judge(long(10_000, 8, 0, model), model, 100);
+        assert_eq!(report.outcome, Outcome::Ok, "{model:?}: {report}");
+        assert_eq!(report.consumed, report.total);
+    }
+}
+
+#[test]
+fn ambiguous_operations_do_not_multiply() {
+    let report = judge(
+        long(10_000, 8, 50, ModelKind::Register),
+        ModelKind::Register,
+        500,
+    );
+    assert_eq!(report.outcome, Outcome::Ok, "{report}");
+}
+
+#[test]
+fn logs_of_a_thousand_appends() {
+    for unknown_in in [0, 40] {
+        let report = judge(
+            long(2_000, 8, unknown_in, ModelKind::Log),
+            ModelKind::Log,
+            500,
+        );
+        assert_eq!(report.outcome, Outcome::Ok, "{report}");
+    }
+}
+
+#[test]
+fn a_late_violation_is_found() {
+    let mut ops = long(10_000, 8, 0, ModelKind::Register);
+    let early = ops
+        .iter()
+        .find(|op| op.op_type == checkers::OpType::Write)
+        .expect("a write");
+    let stale = early.input.clone();
+    let last = ops
+        .iter_mut()
+        .rev()
+        .find(|op| op.op_type.is_read())
+        .expect("a read");
+    last.output = Some(stale);
+    let report = judge(ops, ModelKind::Register, 500);
+    assert_eq!(report.outcome, Outcome::Violation, "{report}");
+}
+
+/// Concurrent writes and a read of a value that nobody wrote: every subset has to be tried.
+fn hopeless(writers: u64) -> Vec<Operation> {
+    let row = long(9, 1, 0, ModelKind::Register)
+        .pop()
+        .expect("nine operations");
+    let write = |process_id: u64| Operation {
+        op_id: process_id,
+        process_id,
+        invoke_ts: 0,
+        complete_ts: Some(10),
+        op_type: checkers::OpType::Write,
+        input: Value::Int(process_id as i64),
+        output: None,
+        ..row.clone()
+    };
+    let mut ops: Vec<Operation> = (0..writers).map(write).collect();
+    ops.push(Operation {
+        op_type: checkers::OpType::Read,
+        invoke_ts: 0,
+        input: Value::Null,
+        output: Some(Value::Int(-1)),
+        ..write(writers)
+    });
+    ops
+}
+
+#[test]
+fn past_the_budget_the_answer_is_unknown() {
+    let judge = |budget: Budget| {
+        let history = History {
+            ops: hopeless(24),
+            windows: Vec::new(),
+        };
+        check(
+            &history,
+            &CheckerSpec::Linearizability,
+            ModelKind::Register,
+            &budget,
+        )
+    };
+    let report = judge(Budget {
+        steps_max: 10_000,
+        ..Budget::default()
+    });
+    assert!(matches!(&report.outcome, Outcome::Unknown { why } if why.contains("10000 steps")));
+    assert_eq!((report.consumed, report.total), (0, 25));
+    let report = judge(Budget {
+        memory_bytes_max: 100_000,
+        ..Budget::default()
+    });
+    assert!(matches!(&report.outcome, Outcome::Unknown { why } if why.contains("100000 bytes")));
+}
