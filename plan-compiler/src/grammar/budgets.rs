@@ -1,0 +1,253 @@
+//! `smoke 10 seeds; hardening 200 seeds` and the exit criteria.
+
+use crate::cursor::Cursor;
+use crate::diagnostic::Code;
+use crate::plan::{Field, FieldKind};
+use crate::scenario::{Budget, Budgets};
+use crate::sink::Sink;
+use crate::tokens::Kind;
+
+/// The verdicts that are no PASS, by name.
+const VERDICTS: &[(&str, &str)] = &[
+    ("inconclusive env", "INCONCLUSIVE-env"),
+    (
+        "inconclusive oracle too weak",
+        "INCONCLUSIVE-oracle-too-weak",
+    ),
+    (
+        "inconclusive fault not proven",
+        "INCONCLUSIVE-fault-not-proven",
+    ),
+    ("partial surface", "PARTIAL-surface"),
+    ("partial model", "PARTIAL-model"),
+    ("not run", "NOT-RUN"),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    Smoke,
+    Hardening,
+    Release,
+}
+
+const TIERS: &[(&str, Tier)] = &[
+    ("smoke|ci|quick", Tier::Smoke),
+    ("hardening|nightly", Tier::Hardening),
+    ("release", Tier::Release),
+];
+
+/// What exit criteria and budgets say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExitDraft {
+    pub(crate) budgets: Budgets,
+    pub(crate) said: [bool; 2],
+    pub(crate) allow: Vec<String>,
+    pub(crate) landed_seeds_min: Option<u32>,
+}
+
+impl Default for ExitDraft {
+    fn default() -> Self {
+        ExitDraft {
+            budgets: Budgets {
+                smoke: Budget {
+                    seeds: 10,
+                    duration_ns: None,
+                },
+                hardening: Budget {
+                    seeds: 200,
+                    duration_ns: None,
+                },
+            },
+            said: [false; 2],
+            allow: Vec::new(),
+            landed_seeds_min: None,
+        }
+    }
+}
+
+const FILLERS: &[&str] = &[
+    ",",
+    ";",
+    ".",
+    ":",
+    "(",
+    ")",
+    "/",
+    "+",
+    "and",
+    "the",
+    "a",
+    "an",
+    "of",
+    "at",
+    "in",
+    "on",
+    "is",
+    "are",
+    "with",
+    "for",
+    "each",
+    "per",
+    "tier",
+    "budget",
+    "x",
+    "=",
+    "to",
+    "over",
+    "or",
+    "all",
+    "every",
+    "seed|seeds",
+    "virtual",
+    "time",
+    "run|runs",
+    "by",
+];
+
+const CRITERIA: &[&str] = &[
+    "no|zero|0 violation|violations|counterexample|counterexamples|finding|findings|anomalies",
+    "no|zero|0 linearizability|linearizable|lost|acknowledged|acked|ack|acks|writes|anomaly|failure",
+    "all|every|each checker|checkers|seed|seeds pass|passes",
+    "pass smoke|hardening?",
+    "verdict",
+    "checker|checkers|oracle|oracles accept|accepts?",
+    "fault|faults landed|land",
+    "landed|lands",
+    "history|histories",
+    "operation|operations|op|ops",
+    "failure|failures",
+    "claim|claims",
+    "hold|holds",
+    "no",
+    "must",
+    "be",
+    "reported|found|seen",
+    "any",
+    "violation",
+    "violations",
+    "then",
+    "lost",
+    "writes|write",
+    "leader|leaders",
+    "term|terms",
+    "two",
+    "linearizable",
+];
+
+const HELP: &str = "write `smoke 10 seeds; hardening 200 seeds`, `allow: PARTIAL-model`, \
+     `landed in at least 3 seeds`, `no violations`";
+
+/// Reads budgets, exit criteria or allowances into the draft.
+pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
+    let tokens = sink.tokens(field);
+    let mut cursor = Cursor::new(&tokens);
+    let mut allowing = field.kind == FieldKind::Allow;
+    while !cursor.done() {
+        let from = cursor.at;
+        if let Some(verdict) = cursor.attempt(|c| c.lookup(VERDICTS)) {
+            let span = cursor.span_from(from);
+            if !allowing {
+                let message = format!("is {verdict} allowed or forbidden?");
+                let help = Some(format!("write `allow: {verdict}` where it may pass"));
+                sink.error(Code::NotUnderstood, &span, message, "a verdict", help);
+            }
+            sink.explain(field.kind, &span, format!("{verdict} is accepted"));
+            draft.allow.push(verdict.to_owned());
+        } else if cursor.eat_any(&["allow|allows|allowed|accept|accepts|accepted"]) {
+            allowing = true;
+        } else if let Some(seeds) = cursor.attempt(landed) {
+            draft.landed_seeds_min = Some(seeds);
+            let said = format!("every fault must land in at least {seeds} seeds");
+            sink.explain(field.kind, &cursor.span_from(from), said);
+        } else if let Some((tier, budget)) = cursor.attempt(tier) {
+            let said = set(draft, tier, budget);
+            sink.explain(field.kind, &cursor.span_from(from), said);
+        } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
+            cursor.at += 1;
+        } else if !filler(field, &mut cursor) {
+            let tiers = TIERS.iter().map(|(phrase, _)| *phrase);
+            let verdicts = VERDICTS.iter().map(|(phrase, _)| *phrase);
+            let vocabulary: Vec<&str> = tiers
+                .chain(verdicts)
+                .chain(["seeds", "allow", "landed"])
+                .collect();
+            sink.not_understood(&mut cursor, field.kind, &vocabulary, HELP);
+        }
+    }
+}
+
+fn filler(field: &Field, cursor: &mut Cursor<'_>) -> bool {
+    let criteria = field.kind == FieldKind::ExitCriteria && cursor.eat_any(CRITERIA);
+    criteria || cursor.eat_any(FILLERS)
+}
+
+fn landed(c: &mut Cursor<'_>) -> Option<u32> {
+    c.eat_any(&[
+        "fault|faults|landing? landed|land|lands|proven?",
+        "landed|lands",
+    ])
+    .then_some(())?;
+    c.eat("in");
+    c.eat_any(&["at least", ">="]);
+    let seeds = c.small().filter(|seeds| *seeds > 0)?;
+    c.eat("seeds|seed").then_some(seeds)
+}
+
+/// `smoke: 10 seeds x 30s`, `hardening 5min`, `200 seeds hardening`.
+fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
+    let named = c.lookup(TIERS);
+    c.eat(":|=|(");
+    let mut draft = Draft::default();
+    loop {
+        c.eat_any(&[">=", "at least", "x", "of", "for", "each"]);
+        if draft.seeds.is_none()
+            && let Some(seeds) = c.attempt(count_of_seeds)
+        {
+            draft.seeds = Some(seeds);
+        } else if draft.duration_ns.is_none()
+            && let Some(length) = c.attempt(Cursor::duration)
+        {
+            draft.duration_ns = Some(length);
+        } else {
+            break;
+        }
+        let more = c.attempt(|c| {
+            c.eat_any(&[",", "x", "of", "for", "/"]);
+            let mut probe = *c;
+            (count_of_seeds(&mut probe).is_some() || probe.duration().is_some()).then_some(())
+        });
+        if more.is_none() {
+            break;
+        }
+    }
+    let tier = named.or_else(|| c.lookup(TIERS))?;
+    (draft != Draft::default()).then_some((tier, draft))
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Draft {
+    seeds: Option<u32>,
+    duration_ns: Option<u64>,
+}
+
+fn count_of_seeds(c: &mut Cursor<'_>) -> Option<u32> {
+    let seeds = c.small().filter(|seeds| *seeds > 0)?;
+    c.eat("seed|seeds").then_some(seeds)
+}
+
+fn set(draft: &mut ExitDraft, tier: Tier, said: Draft) -> String {
+    let (name, at) = match tier {
+        Tier::Smoke => ("smoke", 0),
+        Tier::Hardening => ("hardening", 1),
+        Tier::Release => {
+            return "release: kept with the plan; no verdict asks for it yet".to_owned();
+        }
+    };
+    let slots = [&mut draft.budgets.smoke, &mut draft.budgets.hardening];
+    let [smoke, hardening] = slots;
+    let slot = if at == 0 { smoke } else { hardening };
+    slot.seeds = said.seeds.unwrap_or(slot.seeds);
+    slot.duration_ns = said.duration_ns.or(slot.duration_ns);
+    draft.said[at] |= said.seeds.is_some();
+    format!("{name}: {slot}")
+}

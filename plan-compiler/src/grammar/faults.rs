@@ -1,0 +1,392 @@
+//! `asymmetric partition isolating current leader at T+60s for 30s; kill -9 a follower at T+2s`.
+
+use std::ops::Range;
+
+use super::fault_words::{
+    CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS, UNSERVED,
+};
+use super::schedule::{self, ScheduleDraft};
+use crate::cursor::Cursor;
+use crate::diagnostic::Code;
+use crate::plan::{Field, FieldKind};
+use crate::scenario::{Direction, FaultKind, FaultSpec, Span, Target};
+use crate::sink::Sink;
+use crate::tokens::{Kind, Token};
+
+const SECOND: u64 = 1_000_000_000;
+
+const HELP: &str = "a fault is what, whom and when, as in: \
+     asymmetric partition isolating current leader at T+60s for 30s";
+
+/// What faults are placed into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stage {
+    pub(crate) nodes: u32,
+    pub(crate) workload_ns: u64,
+}
+
+/// What one clause says.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    kind: Option<FaultKind>,
+    target: Option<Target>,
+    direction: Option<Direction>,
+    clients: Option<bool>,
+    schedule: ScheduleDraft,
+}
+
+/// Reads a faults field. A clause that is not understood is an error and yields no fault.
+pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sink: &mut Sink<'_>) {
+    let tokens = sink.tokens(field);
+    if none(&tokens) {
+        sink.explain(FieldKind::Faults, &field.span(), "no faults");
+        return;
+    }
+    for clause in clauses(&tokens) {
+        let tokens = &tokens[clause];
+        let span = Cursor {
+            tokens,
+            at: tokens.len(),
+        }
+        .span_from(0);
+        let errors = sink.errors.len();
+        let draft = draft(tokens, sink);
+        if sink.errors.len() > errors {
+            continue;
+        }
+        let Some(kind) = draft.kind else {
+            let message = "this clause of the faults names no fault";
+            let help = Some(HELP.to_owned());
+            sink.error(Code::NotUnderstood, &span, message, "what happens?", help);
+            continue;
+        };
+        let id = format!("{}.f{}", sink.scenario, faults.len() + 1);
+        let fault = settle(id, kind, &draft, stage, &span, sink);
+        check(&fault, stage, &span, sink);
+        faults.push(fault);
+    }
+}
+
+fn none(tokens: &[Token]) -> bool {
+    let mut cursor = Cursor::new(tokens);
+    cursor.eat("-");
+    if !cursor.eat_any(NONE) {
+        return false;
+    }
+    while cursor.eat_any(NONE_FILLERS) {}
+    tokens[cursor.at..]
+        .iter()
+        .all(|token| token.kind == Kind::Break)
+}
+
+/// The tokens cut into a range for each fault. No token is left out but list marks.
+fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
+    let mut cuts = vec![0];
+    let mut has_kind = false;
+    let mut at = 0;
+    while at < tokens.len() {
+        let mut cursor = Cursor { tokens, at };
+        if let Some(after) = enumerator(tokens, at) {
+            cuts.push(after);
+            (has_kind, at) = (false, after);
+            continue;
+        }
+        if has_kind && separator(&mut cursor) && starts_fault(cursor) {
+            cuts.push(cursor.at);
+            (has_kind, at) = (false, cursor.at);
+            continue;
+        }
+        let mut cursor = Cursor { tokens, at };
+        if named(&mut cursor) {
+            has_kind = true;
+            at = cursor.at;
+        } else {
+            at += 1;
+        }
+    }
+    cuts.push(tokens.len());
+    let said = |range: &Range<usize>| {
+        tokens[range.clone()]
+            .iter()
+            .any(|token| !token.spelling().is_empty() && !token.separates())
+    };
+    let pairs = cuts.windows(2).map(|pair| pair[0]..pair[1]);
+    pairs.filter(said).collect()
+}
+
+/// A fault's name, served or not.
+fn named(cursor: &mut Cursor<'_>) -> bool {
+    cursor.eat_any(UNSERVED) || cursor.lookup(KINDS).is_some()
+}
+
+/// `(a)`, `1.`, `2)` at the start of a clause.
+fn enumerator(tokens: &[Token], at: usize) -> Option<usize> {
+    let fresh = at == 0 || tokens[at - 1].separates();
+    let opened = tokens[at].is("(");
+    let mark = at + usize::from(opened);
+    let short = tokens.get(mark).is_some_and(|t| match &t.kind {
+        Kind::Word(word) => word.len() == 1 || matches!(word.as_str(), "ii" | "iii" | "iv"),
+        Kind::Number { digits, .. } => digits.len() == 1 && (fresh || opened),
+        _ => false,
+    });
+    let closed = tokens.get(mark + 1).is_some_and(|t| t.is(")"));
+    (short && closed && (opened || fresh)).then_some(mark + 2)
+}
+
+fn separator(cursor: &mut Cursor<'_>) -> bool {
+    let from = cursor.at;
+    while cursor.eat_any(&[
+        ",",
+        ";",
+        ".",
+        "and",
+        "then",
+        "plus",
+        "+",
+        "&",
+        "followed by",
+    ]) || cursor.peek().is_some_and(|token| token.kind == Kind::Break)
+    {
+        cursor.at = cursor.at.max(from + 1);
+        if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
+            cursor.at += 1;
+        }
+    }
+    cursor.at > from
+}
+
+/// Whether the words that follow name a fault before anything else.
+fn starts_fault(mut cursor: Cursor<'_>) -> bool {
+    loop {
+        if named(&mut cursor) {
+            return true;
+        }
+        let shape = cursor.lookup(DIRECTIONS).is_some()
+            || cursor.eat_any(&[
+                "rolling", "a|an|the", "then", "hard", "random", "network", "-",
+            ]);
+        if !shape {
+            return false;
+        }
+    }
+}
+
+fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
+    let mut draft = Draft::default();
+    let mut rolling = false;
+    let mut cursor = Cursor::new(tokens);
+    while !cursor.done() {
+        let from = cursor.at;
+        if cursor.eat_any(UNSERVED) {
+            let span = cursor.span_from(from);
+            let message = "the plan asks for a fault that is not served yet";
+            let help = Some(
+                "served: partition, kill -9, power loss, graceful stop, disk EIO, disk full"
+                    .to_owned(),
+            );
+            sink.error(
+                Code::NotServed,
+                &span,
+                message,
+                "known, not served yet",
+                help,
+            );
+            cursor.at = tokens.len();
+        } else if let Some(clash) = slot(&mut cursor, &mut draft) {
+            if clash {
+                sink.conflict(&cursor.span_from(from), "property of one fault");
+            }
+        } else if cursor.eat("rolling") {
+            rolling = true;
+        } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
+            cursor.at += 1;
+        } else if !cursor.eat_any(FILLERS) {
+            sink.not_understood(&mut cursor, FieldKind::Faults, &vocabulary(), HELP);
+        }
+    }
+    if rolling && matches!(draft.target, None | Some(Target::All | Target::Random)) {
+        draft.target = Some(Target::Rolling);
+    }
+    draft
+}
+
+fn vocabulary() -> Vec<&'static str> {
+    let kinds = KINDS.iter().map(|(phrase, _)| *phrase);
+    let targets = TARGETS.iter().map(|(phrase, _)| *phrase);
+    let directions = DIRECTIONS.iter().map(|(phrase, _)| *phrase);
+    let more = [
+        "rolling",
+        "every",
+        "repeat",
+        "times",
+        "including",
+        "clients",
+        "restart",
+        "heal",
+    ];
+    kinds
+        .chain(targets)
+        .chain(directions)
+        .chain(more)
+        .chain(UNSERVED.iter().copied())
+        .collect()
+}
+
+/// Reads one phrase into its slot: `Some(true)` when it contradicts what is there.
+fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
+    if let Some(clash) = schedule::phrase(cursor, &mut draft.schedule) {
+        return Some(clash);
+    }
+    if let Some(clients) = cursor.lookup(CLIENTS) {
+        return Some(put(&mut draft.clients, clients));
+    }
+    if let Some(target) = target(cursor) {
+        return Some(put(&mut draft.target, target));
+    }
+    if let Some(direction) = cursor.lookup(DIRECTIONS) {
+        let old = draft.direction.filter(|old| !refines(direction, *old));
+        draft.direction = Some(direction);
+        return Some(old.is_some_and(|old| old != direction));
+    }
+    let at = cursor.at;
+    let kind = cursor.lookup(KINDS)?;
+    // `leader isolation` names the target as well.
+    if cursor.tokens[at].spelling() == "leader" {
+        draft.target = Some(Target::Leader);
+    }
+    Some(put(&mut draft.kind, kind))
+}
+
+/// `one-way partition: outbound packets dropped` says the same thing twice, the second better.
+fn refines(new: Direction, old: Direction) -> bool {
+    old == Direction::OneWay && matches!(new, Direction::Outbound | Direction::Inbound)
+}
+
+fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
+    let mut kinds = *cursor;
+    if kinds.lookup(KINDS).is_some() && cursor.tokens[cursor.at].spelling() == "leader" {
+        return None;
+    }
+    let number = cursor.attempt(|c| {
+        if c.eat_any(&["node|server|replica|member #?"]) {
+            return c.small();
+        }
+        let Kind::Word(word) = &c.peek()?.kind else {
+            return None;
+        };
+        let number = word.strip_prefix('n')?.parse().ok()?;
+        c.at += 1;
+        Some(number)
+    });
+    match number {
+        Some(number) => Some(Target::Node { number }),
+        None => cursor.lookup(TARGETS),
+    }
+}
+
+fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
+    let clash = slot.as_ref().is_some_and(|old| *old != value);
+    *slot = Some(value);
+    clash
+}
+
+/// Fills in what the clause leaves open and says so.
+fn settle(
+    id: String,
+    kind: FaultKind,
+    draft: &Draft,
+    stage: Stage,
+    span: &Range<usize>,
+    sink: &mut Sink<'_>,
+) -> FaultSpec {
+    let is_partition = matches!(kind, FaultKind::Partition { .. });
+    if !is_partition && (draft.direction.is_some() || draft.clients.is_some()) {
+        sink.conflict(span, "direction of a fault that is no partition");
+    }
+    let usual = match kind {
+        FaultKind::Partition { .. } => Span {
+            min: 2 * SECOND,
+            max: 5 * SECOND,
+        },
+        _ => Span {
+            min: SECOND,
+            max: 3 * SECOND,
+        },
+    };
+    let (when, mut defaults) = schedule::settle(&draft.schedule, usual, stage.workload_ns);
+    let target = draft.target.unwrap_or_else(|| {
+        defaults.push("target");
+        if is_partition {
+            Target::Minority
+        } else {
+            Target::Random
+        }
+    });
+    let kind = match kind {
+        FaultKind::Partition { .. } => FaultKind::Partition {
+            direction: draft.direction.unwrap_or(Direction::Both),
+            clients_too: draft.clients.unwrap_or(false),
+        },
+        other => other,
+    };
+    let line = sink.lines.line(span.start);
+    let fault = FaultSpec {
+        id,
+        kind,
+        target,
+        when,
+        line,
+    };
+    let mut said = fault.to_string();
+    if !defaults.is_empty() {
+        said.push_str(&format!(
+            " (left open, so by default: {})",
+            defaults.join(", ")
+        ));
+    }
+    sink.explain(FieldKind::Faults, span, said);
+    fault
+}
+
+/// What no run of this fault could make good.
+fn check(fault: &FaultSpec, stage: Stage, span: &Range<usize>, sink: &mut Sink<'_>) {
+    if let Target::Node { number } = fault.target
+        && !(1..=stage.nodes).contains(&number)
+    {
+        let message = format!(
+            "there is no node {number}: the cluster has {} nodes",
+            stage.nodes
+        );
+        let help = Some(format!("nodes are numbered from 1 to {}", stage.nodes));
+        sink.error(Code::NodeOutOfRange, span, message, "no such node", help);
+    }
+    let length = crate::human::duration(stage.workload_ns);
+    if fault.when.start_ns.max >= stage.workload_ns {
+        let message = format!("the fault opens when the workload of {length} may be over");
+        let help = Some("a fault that opens after the workload can never land".to_owned());
+        sink.warning(
+            Code::FaultOutsideWorkload,
+            span,
+            message,
+            "opens too late",
+            help,
+        );
+    } else if let Some(repeat) = fault.when.repeat
+        && let Some(times) = repeat.times
+    {
+        let last = u64::from(times - 1)
+            .saturating_mul(repeat.every_ns.min)
+            .saturating_add(fault.when.start_ns.min);
+        if last >= stage.workload_ns {
+            let message = format!("not all {times} openings fit into the workload of {length}");
+            let help = Some("lengthen the workload, or repeat less often".to_owned());
+            sink.warning(
+                Code::FaultOutsideWorkload,
+                span,
+                message,
+                "does not fit",
+                help,
+            );
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! `packets dropped in the window > 0 AND leader re-elected within 2s`: how a fault is known to
+//! have landed.
+
+use super::fault_words::{DIRECTIONS, KINDS, TARGETS};
+use crate::cursor::Cursor;
+use crate::plan::{Field, FieldKind, plain};
+use crate::scenario::{Evidence, Landing};
+use crate::sink::Sink;
+use crate::tokens::Kind;
+
+/// Ledger counters and how plans call them. Tools map to what serves here.
+const COUNTERS: &[(&str, &str)] = &[
+    (
+        "packets|packet are|were? dropped|drops|lost|blocked",
+        "packets-dropped",
+    ),
+    ("dropped packets|packet", "packets-dropped"),
+    ("number|count of dropped packets", "packets-dropped"),
+    (
+        "iptables|nftables|netem? drop|dropped|drops packet? counter|count",
+        "packets-dropped",
+    ),
+    (
+        "un synced|unsynced writes|data|bytes are|were? lost ( or torn )",
+        "writes-lost-or-torn",
+    ),
+    (
+        "un synced|unsynced writes|data are|were? lost or torn",
+        "writes-lost-or-torn",
+    ),
+    ("writes are|were? lost or torn", "writes-lost-or-torn"),
+    ("writes lost ( or torn )", "writes-lost-or-torn"),
+    (
+        "un synced|unsynced? writes|data are|were? lost|dropped",
+        "writes-lost",
+    ),
+    ("lost writes", "writes-lost"),
+    ("un synced|unsynced? writes are|were? torn", "writes-torn"),
+    ("torn writes", "writes-torn"),
+    (
+        "processes|process|nodes are|were? killed",
+        "processes-killed",
+    ),
+    ("kills|kill count|counter?", "processes-killed"),
+    ("killed processes|nodes", "processes-killed"),
+    ("power losses|loss|failures count|counter?", "power-losses"),
+    (
+        "disk|i/o? errors|error returned|injected|count|counter?",
+        "disk-errors",
+    ),
+    ("i / o errors|error returned|injected?", "disk-errors"),
+    ("eio|enospc errors|error|returned|count?", "disk-errors"),
+    ("graceful stops|stop|shutdowns count?", "graceful-stops"),
+    ("nodes|processes? stopped gracefully", "graceful-stops"),
+    ("restarts|restart count|counter?", "restarts"),
+    (
+        "processes|process|nodes|node are|were|is? restarted",
+        "restarts",
+    ),
+];
+
+const REELECTED: &[&str] = &[
+    "a|the? new? leader is|was? re elected",
+    "a|the? new? leader is|was? reelected",
+    "a|the? new|different|another leader is|was? elected|elects|appears|emerges|takes?",
+    "leader changes|changed|change|re? election|reelection completes?",
+    "leadership changes|changed|moves|moved|transfers",
+    "re election completes?",
+];
+
+const OBSERVED: &[&str] = &[
+    "a|any|some|one client|clients observe|observes|observed|notice|notices|sees the|a|an? \
+     fault|error|errors|failure|failures|timeouts?",
+    "at? least? one|a|any|some? client? operation|operations|op|ops|request|requests \
+     fail|fails|failed|times|timed|time out? or? times|time|fails|fail? out?",
+    "at? least? one|a|any|some? client? operation|operations|op|ops|request|requests , \
+     fail|fails|times|time out?",
+    "clients|client operation|operations|requests? time|times|fail|fails|timed out?",
+    "client timeouts|errors",
+    "guest notices|noticed|observes|observed",
+    "observed by the|a? guest|client|clients?",
+];
+
+const LOG: &[&str] = &[
+    "raft|guest|server|node|leader? log|logs emits|emit|contains|contain|shows|show|has|line|says",
+    "raft|guest|server|node|a? node? logs|log line|lines|message?",
+    "log line|message",
+];
+
+const FILLERS: &[&str] = &[
+    ",",
+    ";",
+    ".",
+    ":",
+    "(",
+    ")",
+    "/",
+    "and",
+    "+",
+    "&",
+    "the",
+    "a",
+    "an",
+    "of",
+    "in",
+    "on",
+    "is",
+    "are",
+    "with",
+    "by",
+    "from",
+    "to",
+    "at",
+    "during|over the? fault? window|partition|run",
+    "in the? fault? window",
+    "network",
+    "nemesis",
+    "landing",
+    "evidence",
+    "landed|lands|proven",
+    "when|if|iff",
+    "counter|count|counters",
+    "each|every",
+    "fault|faults",
+    "seed|seeds",
+    "process",
+    "generator",
+    "->",
+    "per",
+    "window",
+    "must",
+    "be",
+    "show|shows",
+    "ledger",
+    "goes",
+    "rolling",
+    "= true",
+    "injected",
+    "leaders|leader",
+    "proof",
+    "confirmed",
+    "plus",
+    "also",
+];
+
+const HELP: &str = "evidence is a counter (`packets dropped > 0`, `un-synced writes lost > 0`, \
+     `processes killed >= 3`, `restarts`, `disk errors`), `leader re-elected within 2s`, \
+     `guest log line \"...\"`, or `a client operation fails`";
+
+/// What a landing field says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LandingDraft {
+    pub(crate) conditions: Vec<Landing>,
+    pub(crate) seeds_min: Option<u32>,
+}
+
+/// Reads a nemesis and landing field into the draft.
+pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>) {
+    let tokens = sink.tokens(field);
+    let mut cursor = Cursor::new(&tokens);
+    while !cursor.done() {
+        let from = cursor.at;
+        if let Some(seeds) = cursor.attempt(seeds) {
+            draft.seeds_min = Some(seeds);
+            let said = format!("every fault must land in at least {seeds} seeds");
+            sink.explain(FieldKind::Landing, &cursor.span_from(from), said);
+        } else if let Some((what, within_ns)) = cursor.attempt(condition) {
+            let span = cursor.span_from(from);
+            let text = plain(&sink.text[sink.lines.snap(&span)]);
+            let landing = Landing {
+                what,
+                within_ns,
+                text,
+            };
+            sink.explain(FieldKind::Landing, &span, landing.to_string());
+            if !draft.conditions.contains(&landing) {
+                draft.conditions.push(landing);
+            }
+        } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
+            cursor.at += 1;
+        } else if !nemesis(&mut cursor) && !cursor.eat_any(FILLERS) {
+            sink.not_understood(&mut cursor, FieldKind::Landing, &vocabulary(), HELP);
+        }
+    }
+}
+
+fn vocabulary() -> Vec<&'static str> {
+    let counters = COUNTERS.iter().map(|(phrase, _)| *phrase);
+    let rest = REELECTED.iter().chain(OBSERVED).chain(LOG).copied();
+    counters
+        .chain(rest)
+        .chain(["within", "asymmetric", "partition", "least"])
+        .collect()
+}
+
+/// The fault's name, repeated where its evidence is said.
+fn nemesis(cursor: &mut Cursor<'_>) -> bool {
+    let named = |c: &mut Cursor<'_>| {
+        let kind = c.lookup(KINDS).is_some();
+        (kind || c.lookup(DIRECTIONS).is_some() || c.lookup(TARGETS).is_some()).then_some(())
+    };
+    cursor.attempt(named).is_some()
+}
+
+fn seeds(c: &mut Cursor<'_>) -> Option<u32> {
+    c.eat("landed|lands|in").then_some(())?;
+    c.eat("in");
+    c.eat_any(&["at least", ">="]);
+    let seeds = c.small().filter(|seeds| *seeds > 0)?;
+    c.eat("seeds|seed").then_some(seeds)
+}
+
+fn condition(c: &mut Cursor<'_>) -> Option<(Evidence, Option<u64>)> {
+    let what = log(c).or_else(|| counter(c)).or_else(|| {
+        if c.eat_any(REELECTED) {
+            return Some(Evidence::LeaderReelected);
+        }
+        c.eat_any(OBSERVED).then_some(Evidence::Observed)
+    })?;
+    let within = c.attempt(within);
+    c.eat_any(&["over|in|during the|each|every? fault? window|partition|outage"]);
+    Some((what, within))
+}
+
+fn within(c: &mut Cursor<'_>) -> Option<u64> {
+    c.eat(",");
+    c.eat("within|in").then_some(())?;
+    let bound = c.duration()?;
+    c.eat_any(&["of|after the|each? injection|fault|kill|partition|crash|arming|cut"]);
+    Some(bound)
+}
+
+fn log(c: &mut Cursor<'_>) -> Option<Evidence> {
+    c.attempt(|c| {
+        c.eat_any(LOG).then_some(())?;
+        c.eat_any(&[":", "containing|contains", "line|message"]);
+        let Kind::Quoted(said) = &c.peek()?.kind else {
+            return None;
+        };
+        if said.trim().is_empty() {
+            return None;
+        }
+        c.at += 1;
+        Some(Evidence::GuestLog {
+            contains: said.trim().to_owned(),
+        })
+    })
+}
+
+/// A counter with its bound on either side; without one, at least 1.
+fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
+    c.attempt(|c| {
+        let before = c.attempt(least);
+        let counter = c.lookup(COUNTERS)?;
+        c.eat_any(&[
+            "in|over|during the|each? fault? window|run|partition",
+            "per run|seed",
+        ]);
+        let after = c.attempt(least).or_else(|| c.attempt(growth));
+        if before.is_some() && after.is_some() {
+            return None;
+        }
+        if c.peek()
+            .is_some_and(|t| t.is("<") || t.is("<=") || t.is("="))
+        {
+            return None;
+        }
+        c.attempt(period);
+        let min = before.or(after).unwrap_or(1);
+        Some(Evidence::Counter {
+            counter: counter.to_owned(),
+            min,
+        })
+    })
+}
+
+/// `> 0`, `>= 3`, `at least 3`, `more than 2`.
+fn least(c: &mut Cursor<'_>) -> Option<u64> {
+    c.eat("is|are|=");
+    if c.eat_any(&[">", "more than", "greater than", "above"]) {
+        return c.count()?.checked_add(1);
+    }
+    c.eat_any(&[">=", "at least"]).then(|| c.count())?
+}
+
+/// `goes 0 -> 14,712`: it grew, whatever the figure of the day.
+fn growth(c: &mut Cursor<'_>) -> Option<u64> {
+    c.eat_any(&["goes|grows|rises|increases|increments|moves"])
+        .then_some(())?;
+    c.eat("from");
+    let Some(low) = c.count() else { return Some(1) };
+    c.eat("->|to").then_some(())?;
+    let high = c.count()?;
+    (high > low).then_some(1)
+}
+
+/// `over the 30s window`.
+fn period(c: &mut Cursor<'_>) -> Option<()> {
+    c.eat("over|in|during the?").then_some(())?;
+    c.duration()?;
+    c.eat("window|partition|fault").then_some(())
+}

@@ -1,0 +1,11 @@
+//! The controlled English of each field.
+
+pub(crate) mod budgets;
+pub(crate) mod fault_words;
+pub(crate) mod faults;
+pub(crate) mod formal;
+pub(crate) mod landing;
+pub(crate) mod oracle;
+pub(crate) mod references;
+pub(crate) mod schedule;
+pub(crate) mod workload;

@@ -1,0 +1,248 @@
+//! `linearizability per-key, then no-lost-ack against final state`: who judges.
+
+use checkers::spec::CheckerSpec;
+
+use crate::cursor::Cursor;
+use crate::diagnostic::Code;
+use crate::human::duration;
+use crate::plan::Field;
+use crate::sink::Sink;
+use crate::tokens::Kind;
+
+/// A checker by name; the bound of `Progress` is read apart.
+const CHECKERS: &[(&str, CheckerSpec)] = &[
+    (
+        "linearizability|linearisability|linearizable|linearisable",
+        CheckerSpec::Linearizability,
+    ),
+    ("porcupine|knossos|wgl", CheckerSpec::Linearizability),
+    (
+        "no lost ack|acks|acknowledgement|acknowledgements",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "no acked|acknowledged write|writes is|are? lost|loss",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "no acked|acknowledged append|appends is|are? lost|loss",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "no lost write|writes|append|appends|update|updates",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "durability of? acknowledged|acked? writes|appends?",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "no committed write|writes|entry|entries is|are? lost",
+        CheckerSpec::NoLostAck,
+    ),
+    ("single leader per|a term?", CheckerSpec::SingleLeader),
+    (
+        "exactly|only one leader per|a|each|in|any term",
+        CheckerSpec::SingleLeader,
+    ),
+    (
+        "at most one leader per|a|each|in|any? any|each|a? term?",
+        CheckerSpec::SingleLeader,
+    ),
+    ("one leader per|a|each term", CheckerSpec::SingleLeader),
+    ("leader uniqueness per? term?", CheckerSpec::SingleLeader),
+    ("election safety", CheckerSpec::SingleLeader),
+    (
+        "no two leaders in|per? the|a? same|one? term?",
+        CheckerSpec::SingleLeader,
+    ),
+];
+
+const PROGRESS: &[&str] = &[
+    "bounded? progress",
+    "bounded? liveness",
+    "a|an|some|one client? write|operation|op|append|read|request|put succeeds|completes",
+    "client|clients writes|operations|requests? succeed|succeeds",
+    "writes|operations|requests|clients succeed|resume|resumes",
+    "cluster|service|system recovers|resumes|progresses",
+];
+
+/// Judges of the portfolio that are not served yet.
+const UNSERVED: &[&str] = &[
+    "elle",
+    "serializability|serializable|serialisable|serialisability",
+    "strict serializability|serializable",
+    "snapshot isolation",
+    "read committed|uncommitted",
+    "repeatable read",
+    "sequential consistency",
+    "causal consistency|reverse?",
+    "pram",
+    "session guarantees",
+    "monotonic reads|writes?",
+    "read your writes",
+    "writes follow reads",
+    "exactly once",
+    "idempotency|idempotence",
+    "bank",
+    "set full?",
+    "total queue",
+    "unique ids",
+    "mutual exclusion",
+    "fencing",
+    "lease|leases",
+    "convergence",
+    "write skew",
+    "long fork",
+    "replay equivalence",
+    "prefix",
+    "ledger",
+    "fairness",
+    "negative control|controls",
+    "refinement",
+    "leader elected|election within",
+];
+
+const FILLERS: &[&str] = &[
+    ",",
+    ";",
+    ".",
+    ":",
+    "(",
+    ")",
+    "/",
+    "+",
+    "&",
+    "and",
+    "then",
+    "also",
+    "with",
+    "via",
+    "by",
+    "using",
+    "the",
+    "a",
+    "an",
+    "of",
+    "on",
+    "for",
+    "is",
+    "are",
+    "be",
+    "as",
+    "over",
+    "in",
+    "to",
+    "its",
+    "per key histories|history?",
+    "each keys? history",
+    "each key",
+    "key",
+    "per register|log",
+    "against the? final state|read|reads?",
+    "in the? final state",
+    "final state",
+    "primary|secondary|first|second|finally",
+    "checker|checkers|check|checks|checked|checking",
+    "history|histories|operation|operations",
+    "recorded|client|side",
+    "whole|full|complete",
+    "every|all|each",
+    "model",
+    "style",
+    "must",
+    "hold|holds",
+    "partitioned",
+    "after",
+];
+
+const HELP: &str = "served: linearizability, no-lost-ack, at most one leader per term, \
+     a write succeeds within 5s of heal";
+
+/// Reads an oracle or checker field; adds the checkers it names, first to last.
+pub(crate) fn read(field: &Field, checkers: &mut Vec<CheckerSpec>, sink: &mut Sink<'_>) {
+    let tokens = sink.tokens(field);
+    let mut cursor = Cursor::new(&tokens);
+    while !cursor.done() {
+        let from = cursor.at;
+        if let Some(checker) = checker(&mut cursor) {
+            sink.explain(field.kind, &cursor.span_from(from), words(checker));
+            if !checkers.contains(&checker) {
+                checkers.push(checker);
+            }
+        } else if cursor.eat_any(PROGRESS) {
+            let span = cursor.span_from(from);
+            let message = "progress needs a bound that can be missed";
+            let help = Some("write `a write succeeds within 5s of heal`".to_owned());
+            sink.error(Code::BadNumber, &span, message, "within how long?", help);
+        } else if cursor.eat_any(UNSERVED) {
+            let span = cursor.span_from(from);
+            let message = "the plan asks for a checker that is not served yet";
+            let label = "known, not served yet";
+            sink.error(
+                Code::NotServed,
+                &span,
+                message,
+                label,
+                Some(HELP.to_owned()),
+            );
+            cursor.skip_clause();
+        } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
+            cursor.at += 1;
+        } else if !cursor.eat_any(FILLERS) {
+            unknown(field, &mut cursor, sink);
+        }
+    }
+}
+
+fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
+    let before = sink.diagnostics.len();
+    let names = CHECKERS.iter().map(|(phrase, _)| *phrase);
+    let more = PROGRESS.iter().chain(UNSERVED).copied();
+    let vocabulary: Vec<&str> = names.chain(more).collect();
+    sink.not_understood(cursor, field.kind, &vocabulary, HELP);
+    for diagnostic in &mut sink.diagnostics[before..] {
+        if diagnostic.code == Code::NotUnderstood {
+            diagnostic.code = Code::UnknownChecker;
+        }
+    }
+    if let Some((code, _)) = sink.errors.last_mut()
+        && *code == Code::NotUnderstood
+    {
+        *code = Code::UnknownChecker;
+    }
+}
+
+fn checker(cursor: &mut Cursor<'_>) -> Option<CheckerSpec> {
+    cursor.lookup(CHECKERS).or_else(|| cursor.attempt(progress))
+}
+
+fn progress(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
+    c.eat_any(PROGRESS).then_some(())?;
+    c.eat(":");
+    c.eat_any(PROGRESS);
+    let bound = within(c)?;
+    c.eat_any(&["of|after every|each|the|a? heal|heals|healing|recovery|restart|last? fault?"]);
+    Some(CheckerSpec::Progress { within_ns: bound })
+}
+
+fn within(c: &mut Cursor<'_>) -> Option<u64> {
+    c.eat_any(&["after|of the|each|every? heal|healing|restart ,?", ","]);
+    c.eat("within|in less? than?").then_some(())?;
+    c.duration()
+}
+
+/// The checker in words.
+pub(crate) fn words(checker: CheckerSpec) -> String {
+    match checker {
+        CheckerSpec::Linearizability => "linearizability of each key's history".to_owned(),
+        CheckerSpec::NoLostAck => "no acknowledged write is lost".to_owned(),
+        CheckerSpec::SingleLeader => "at most one leader a term".to_owned(),
+        CheckerSpec::Progress { within_ns } => {
+            format!(
+                "after each heal an operation succeeds within {}",
+                duration(within_ns)
+            )
+        }
+    }
+}

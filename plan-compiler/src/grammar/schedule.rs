@@ -1,0 +1,255 @@
+//! `at T+60s for 30s`, `every 5-8s`, `repeat 10x`: when a fault's window opens and closes.
+
+use crate::cursor::Cursor;
+use crate::scenario::{Repeat, Span, When};
+
+/// What a clause says about time; what it leaves open is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScheduleDraft {
+    pub(crate) start: Option<Span>,
+    pub(crate) duration: Option<Length>,
+    pub(crate) every: Option<Span>,
+    pub(crate) times: Option<Times>,
+}
+
+/// How long a window stays open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    For(Span),
+    /// Until this long after the start of the workload.
+    Until(u64),
+    ToTheEnd,
+}
+
+/// How often a window opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Times {
+    Exactly(u32),
+    ToTheEnd,
+}
+
+const LENGTHS: &[&str] = &[
+    "for",
+    "lasting|lasts|held|hold|holding for?",
+    "down for",
+    "restart|restarts|restarted|restarting after|in|within",
+    "restart|restarts|restarted each? node? after",
+    "restart|restarts|restarted it|them|each after",
+    "back|up|rejoins|returns after",
+    "heal|heals|healed|healing|lifted|restored it|them? after|in",
+    "power|powered back? on? after",
+    "recover|recovers after",
+];
+
+const TO_THE_END: &[&str] = &[
+    "for the rest of the run|workload|test",
+    "until the end of? the? run|workload|test?",
+    "never healed|restarted",
+    "permanent|permanently",
+    "without restart|heal|healing",
+];
+
+const SCENERY: &[&str] = &["into|of|after the? run|workload|test|start", "into it"];
+
+/// Reads one schedule phrase into the draft: `Some(true)` when it contradicts what is there.
+pub(crate) fn phrase(cursor: &mut Cursor<'_>, draft: &mut ScheduleDraft) -> Option<bool> {
+    if let Some((start, end)) = cursor.attempt(window) {
+        let clash = put(&mut draft.start, start);
+        return Some(put(&mut draft.duration, Length::Until(end)) || clash);
+    }
+    if let Some(length) = cursor.attempt(length) {
+        return Some(put(&mut draft.duration, length));
+    }
+    if let Some(every) = cursor.attempt(every) {
+        return Some(put(&mut draft.every, every));
+    }
+    if let Some(times) = cursor.attempt(times) {
+        return Some(put(&mut draft.times, times));
+    }
+    let start = cursor.attempt(start)?;
+    Some(put(&mut draft.start, start))
+}
+
+fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
+    let clash = slot.as_ref().is_some_and(|old| *old != value);
+    *slot = Some(value);
+    clash
+}
+
+fn span(c: &mut Cursor<'_>) -> Option<Span> {
+    c.eat_any(&["about", "roughly", "random|randomly"]);
+    c.duration_range().map(|(min, max)| Span { min, max })
+}
+
+/// `from T+10s to T+20s`.
+fn window(c: &mut Cursor<'_>) -> Option<(Span, u64)> {
+    c.eat("from t +").then_some(())?;
+    let start = c.duration()?;
+    c.eat("to|until|till|-").then_some(())?;
+    c.eat("t +");
+    let end = c.duration().filter(|end| *end > start)?;
+    Some((
+        Span {
+            min: start,
+            max: start,
+        },
+        end,
+    ))
+}
+
+fn length(c: &mut Cursor<'_>) -> Option<Length> {
+    if c.eat_any(TO_THE_END) {
+        return Some(Length::ToTheEnd);
+    }
+    if c.eat_any(&[
+        "until|till t +",
+        "heal|heals|healed|restart|restarts|restarted at t +",
+    ]) {
+        return c.duration().map(Length::Until);
+    }
+    if c.eat_any(LENGTHS) {
+        let length = span(c)?;
+        c.eat_any(&["each time?", "at a time", "window", "later"]);
+        return Some(Length::For(length));
+    }
+    if c.eat("restart|restarts|restarted|heal|heals|healed|back|back up?") {
+        let length = span(c)?;
+        return c.eat("later").then_some(Length::For(length));
+    }
+    None
+}
+
+fn every(c: &mut Cursor<'_>) -> Option<Span> {
+    c.eat("repeat|repeats|repeated|repeating");
+    c.eat("every").then_some(())?;
+    span(c)
+}
+
+fn times(c: &mut Cursor<'_>) -> Option<Times> {
+    let to_the_end = [
+        "repeat|repeats|repeated until the end of? the? run|workload?",
+        "repeatedly",
+        "throughout the? run|workload?",
+        "continuously",
+    ];
+    if c.eat_any(&to_the_end) {
+        return Some(Times::ToTheEnd);
+    }
+    if let Some(times) = c.lookup(&[("once", 1), ("twice", 2), ("thrice", 3)]) {
+        return Some(Times::Exactly(times));
+    }
+    let said = c.eat("repeat|repeats|repeated|repeating :?");
+    c.eat("x");
+    let times = c.small().filter(|times| *times > 0)?;
+    let counted = c.eat_any(&[
+        "x",
+        "times in? all|total?",
+        "cycles|rounds|repetitions|iterations",
+    ]);
+    (said || counted).then_some(Times::Exactly(times))
+}
+
+fn start(c: &mut Cursor<'_>) -> Option<Span> {
+    if c.eat_any(&[
+        "at the start",
+        "from the start|beginning",
+        "at t = 0",
+        "immediately",
+    ]) {
+        c.eat_any(SCENERY);
+        return Some(Span { min: 0, max: 0 });
+    }
+    let lead = c.eat_any(&[
+        "at|from|after|starting|start|starts|between|around|first? at|from|after?",
+        "first opening|one at?",
+    ]);
+    let from_start = c.eat_any(&["t + -", "t +", "t ="]);
+    let start = if lead || from_start {
+        span(c)?
+    } else {
+        c.attempt(into_run)?
+    };
+    c.eat_any(SCENERY);
+    Some(start)
+}
+
+/// `10s into the run`.
+fn into_run(c: &mut Cursor<'_>) -> Option<Span> {
+    let start = span(c)?;
+    c.eat("into the? run|workload|test").then_some(start)
+}
+
+/// What holds where the clause is silent; each default is named.
+pub(crate) fn settle(
+    draft: &ScheduleDraft,
+    usual: Span,
+    workload_ns: u64,
+) -> (When, Vec<&'static str>) {
+    let mut defaults = Vec::new();
+    let start_ns = draft.start.unwrap_or_else(|| {
+        defaults.push("first opening");
+        match draft.every {
+            Some(every) => every,
+            None => Span {
+                min: workload_ns / 10,
+                max: workload_ns / 2,
+            },
+        }
+    });
+    let duration_ns = match draft.duration {
+        Some(Length::For(span)) => span,
+        Some(Length::Until(end)) => {
+            let length = end.saturating_sub(start_ns.min).max(1);
+            Span {
+                min: length,
+                max: length,
+            }
+        }
+        Some(Length::ToTheEnd) => {
+            let length = workload_ns.saturating_sub(start_ns.min).max(1);
+            Span {
+                min: length,
+                max: length,
+            }
+        }
+        None => {
+            defaults.push("length");
+            usual
+        }
+    };
+    let repeat = match (draft.every, draft.times) {
+        (None, None) => None,
+        (None, Some(Times::Exactly(1))) => None,
+        (Some(every_ns), Some(Times::Exactly(times))) => Some(Repeat {
+            every_ns,
+            times: Some(times),
+        }),
+        (Some(every_ns), _) => Some(Repeat {
+            every_ns,
+            times: None,
+        }),
+        (None, Some(times)) => {
+            defaults.push("distance from opening to opening");
+            let every = duration_ns.max.saturating_mul(2).max(1_000_000_000);
+            let times = match times {
+                Times::Exactly(times) => Some(times),
+                Times::ToTheEnd => None,
+            };
+            Some(Repeat {
+                every_ns: Span {
+                    min: every,
+                    max: every,
+                },
+                times,
+            })
+        }
+    };
+    (
+        When {
+            start_ns,
+            duration_ns,
+            repeat,
+        },
+        defaults,
+    )
+}

@@ -1,0 +1,319 @@
+//! `8 clients, 70% append / 30% read, 5min, key-skew zipf`.
+
+use crate::cursor::Cursor;
+use crate::diagnostic::Code;
+use crate::human::duration;
+use crate::plan::{Field, FieldKind};
+use crate::scenario::{OpKind, Skew};
+use crate::sink::Sink;
+
+/// What a workload (and topology) field says; what it leaves open is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WorkloadDraft {
+    pub(crate) clients: Option<u32>,
+    pub(crate) nodes: Option<u32>,
+    pub(crate) mix: Vec<(OpKind, u32)>,
+    pub(crate) duration_ns: Option<u64>,
+    pub(crate) keys: Option<u32>,
+    pub(crate) skew: Option<Skew>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) op_timeout_ns: Option<u64>,
+}
+
+/// Operations a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rate {
+    PerClient(u32),
+    Total(u32),
+}
+
+const OPERATIONS: &[(&str, OpKind)] = &[
+    ("read|reads|get|gets|reading", OpKind::Read),
+    (
+        "write|writes|put|puts|set|sets|update|updates|writing",
+        OpKind::Write,
+    ),
+    ("cas", OpKind::Cas),
+    ("compare and? swap|set", OpKind::Cas),
+    ("append|appends|appending", OpKind::Append),
+];
+
+const UNSERVED: &[&str] = &[
+    "enqueue|enqueues|dequeue|dequeues|push|pop",
+    "acquire|acquires|release|releases|renew|renews|lock|unlock",
+    "join|leave|joins|leaves",
+    "inc|increment|increments|add|adds",
+    "transfer|transfers|txn|txns|transaction|transactions",
+    "delete|deletes|scan|scans|list|lists",
+];
+
+const SKEWS: &[(&str, Skew)] = &[
+    (
+        "key|keys? skew? :|=? zipf|zipfian keys|distribution|skew?",
+        Skew::Zipf,
+    ),
+    (
+        "zipf|zipfian distributed? keys|key? skew|distribution?",
+        Skew::Zipf,
+    ),
+    ("skewed keys", Skew::Zipf),
+    (
+        "key|keys? skew? :|=? uniform|uniformly keys|distribution|skew|distributed?",
+        Skew::Uniform,
+    ),
+    (
+        "uniform|uniformly distributed? keys|key? skew|distribution?",
+        Skew::Uniform,
+    ),
+    ("no key? skew", Skew::Uniform),
+];
+
+const TIMEOUT: &[&str] = &[
+    "operation|op|request|client|per time? out|timeout of|is|=|:?",
+    "operation|op|request|client|each? timeout|timeouts of|is|=|:?",
+];
+
+const FILLERS: &[&str] = &[
+    ",",
+    ";",
+    ".",
+    "/",
+    "+",
+    "&",
+    "(",
+    ")",
+    ":",
+    "and",
+    "with",
+    "the",
+    "a",
+    "an",
+    "of",
+    "over",
+    "on",
+    "for",
+    "in",
+    "against",
+    "each",
+    "by",
+    "at",
+    "from",
+    "mixed",
+    "mix",
+    "workload",
+    "load",
+    "concurrent",
+    "issue|issuing|run|runs|running|doing|do",
+    "closed loop",
+    "as fast as possible",
+    "operation|operations|ops",
+    "cluster",
+    "duration|lasting",
+    "generic",
+    "random|randomly",
+    "picked|chosen|drawn",
+    "client side",
+    "virtual",
+    "time",
+];
+
+const HELP: &str = "write clients, mix, duration, keys, skew, rate, time-out, as in: \
+     5 clients, 50% read / 40% write / 10% cas over 3 keys, 30s, 20 ops/s per client";
+
+/// Reads a workload or topology field into the draft.
+pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>) {
+    let tokens = sink.tokens(field);
+    let mut cursor = Cursor::new(&tokens);
+    while !cursor.done() {
+        let from = cursor.at;
+        if let Some((said, clash)) = clause(&mut cursor, draft) {
+            let span = cursor.span_from(from);
+            if clash {
+                sink.conflict(&span, "value of the workload");
+            }
+            sink.explain(field.kind, &span, said);
+        } else if let Some(nodes) = bare_nodes(field, &mut cursor) {
+            draft.nodes = Some(nodes);
+            sink.explain(
+                field.kind,
+                &cursor.span_from(from),
+                format!("{nodes} nodes"),
+            );
+        } else if unserved(&mut cursor) {
+            let span = cursor.span_from(from);
+            let message = "the workload asks for an operation that is not served yet";
+            let help = Some("served: read, write, cas, append".to_owned());
+            sink.error(
+                Code::NotServed,
+                &span,
+                message,
+                "known, not served yet",
+                help,
+            );
+        } else if cursor
+            .peek()
+            .is_some_and(|t| t.kind == crate::tokens::Kind::Break)
+            || cursor.eat_any(FILLERS)
+        {
+            cursor.at = cursor.at.max(from + 1);
+        } else {
+            sink.not_understood(&mut cursor, field.kind, &vocabulary(), HELP);
+        }
+    }
+}
+
+fn vocabulary() -> Vec<&'static str> {
+    let ops = OPERATIONS.iter().map(|(phrase, _)| *phrase);
+    let skews = SKEWS.iter().map(|(phrase, _)| *phrase);
+    let more = [
+        "clients", "nodes", "cluster", "seconds", "minutes", "ops", "timeout", "rate",
+    ];
+    ops.chain(skews)
+        .chain(FILLERS.iter().copied())
+        .chain(more)
+        .collect()
+}
+
+/// One thing that a workload says, put into the draft: its meaning, and whether it contradicts.
+fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String, bool)> {
+    if let Some(clients) = cursor.attempt(clients) {
+        return Some((
+            format!("{clients} clients"),
+            put(&mut draft.clients, clients),
+        ));
+    }
+    if let Some(nodes) = cursor.attempt(nodes) {
+        return Some((format!("{nodes} nodes"), put(&mut draft.nodes, nodes)));
+    }
+    if let Some((op, percent)) = cursor.attempt(share) {
+        let clash = draft.mix.iter().any(|(known, _)| *known == op);
+        draft.mix.push((op, percent));
+        return Some((format!("{percent} % {op}"), clash));
+    }
+    if let Some(rate) = cursor.attempt(rate) {
+        let said = match rate {
+            Rate::PerClient(rate) => format!("{rate} operations a second for each client"),
+            Rate::Total(rate) => format!("{rate} operations a second over all clients"),
+        };
+        return Some((said, put(&mut draft.rate, rate)));
+    }
+    if let Some(timeout) = cursor.attempt(op_timeout) {
+        let said = format!(
+            "an operation is given up as unknown after {}",
+            duration(timeout)
+        );
+        return Some((said, put(&mut draft.op_timeout_ns, timeout)));
+    }
+    if let Some(skew) = cursor.attempt(|c| c.lookup(SKEWS)) {
+        return Some((format!("keys drawn {skew}"), put(&mut draft.skew, skew)));
+    }
+    if let Some(keys) = cursor.attempt(keys) {
+        return Some((format!("{keys} keys"), put(&mut draft.keys, keys)));
+    }
+    let length = cursor.attempt(Cursor::duration)?;
+    Some((
+        format!("for {}", duration(length)),
+        put(&mut draft.duration_ns, length),
+    ))
+}
+
+/// Fills a slot; says whether something else was in it.
+fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
+    let clash = slot.as_ref().is_some_and(|old| *old != value);
+    *slot = Some(value);
+    clash
+}
+
+fn clients(c: &mut Cursor<'_>) -> Option<u32> {
+    let clients = c.small()?;
+    let said = c.eat("concurrent|parallel? client|clients|worker|workers|writer|writers");
+    (said && clients > 0).then_some(clients)
+}
+
+fn nodes(c: &mut Cursor<'_>) -> Option<u32> {
+    if c.eat("cluster of") {
+        let nodes = c.small()?;
+        c.eat("node|nodes|server|servers|replica|replicas|member|members");
+        return (nodes > 0).then_some(nodes);
+    }
+    let nodes = c.small()?;
+    c.eat("-");
+    let said = c.eat("node|nodes|server|servers|replica|replicas|voter|voters raft? cluster?");
+    (said && nodes > 0).then_some(nodes)
+}
+
+/// `Nodes: 5`.
+fn bare_nodes(field: &Field, c: &mut Cursor<'_>) -> Option<u32> {
+    (field.kind == FieldKind::Topology)
+        .then(|| c.small())?
+        .filter(|nodes| *nodes > 0)
+}
+
+fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
+    if let Some(op) = c.attempt(|c| c.lookup(OPERATIONS)) {
+        if c.eat("only") {
+            return Some((op, 100));
+        }
+        c.eat("=|:");
+        let percent = c.small()?;
+        return c.eat("%|percent").then_some((op, percent));
+    }
+    let percent = c.small()?;
+    c.eat("%|percent").then_some(())?;
+    c.eat("of");
+    let op = c.lookup(OPERATIONS)?;
+    c.eat("operations|ops");
+    Some((op, percent))
+}
+
+fn rate(c: &mut Cursor<'_>) -> Option<Rate> {
+    c.eat("rate :|=?");
+    let rate = c.small().filter(|rate| *rate > 0)?;
+    let unit = c.eat_any(&[
+        "op|ops|operation|operations|request|requests / s|sec|second",
+        "op|ops|operation|operations|request|requests per|a second",
+    ]);
+    unit.then_some(())?;
+    let each = [
+        "per|by|each|every client",
+        "for? each|every client",
+        "/ client",
+        "( per client )",
+    ];
+    if c.eat_any(&each) {
+        return Some(Rate::PerClient(rate));
+    }
+    let total = [
+        "in total",
+        "total",
+        "overall",
+        "aggregate",
+        "over all clients",
+        "( total )",
+    ];
+    c.eat_any(&total).then_some(Rate::Total(rate))
+}
+
+fn op_timeout(c: &mut Cursor<'_>) -> Option<u64> {
+    if c.eat_any(TIMEOUT) || c.eat("timeout of|=|:?") {
+        return c.duration();
+    }
+    let timeout = c.duration()?;
+    let said = c.eat("operation|op|request|client|per? time? timeout|timeouts|out");
+    said.then_some(timeout)
+}
+
+fn keys(c: &mut Cursor<'_>) -> Option<u32> {
+    c.eat("over|on|across");
+    let keys = c.small().filter(|keys| *keys > 0)?;
+    c.eat("distinct|hot|different? key|keys|register|registers|log|logs")
+        .then_some(keys)
+}
+
+fn unserved(cursor: &mut Cursor<'_>) -> bool {
+    let share = |c: &mut Cursor<'_>| {
+        let _ = c.small().is_some() && c.eat("%|percent");
+        c.eat_any(UNSERVED).then_some(())
+    };
+    cursor.attempt(share).is_some()
+}

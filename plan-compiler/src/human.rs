@@ -1,0 +1,161 @@
+//! Scenarios in words, for people who ask what a plan compiled to.
+
+use std::fmt;
+
+use crate::scenario::{
+    Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, OpKind, Skew, Span, Target, When,
+};
+
+/// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
+#[must_use]
+pub fn duration(nanos: u64) -> String {
+    let units = [
+        (60_000_000_000, "min"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+    ];
+    if nanos == 0 {
+        return "0s".to_owned();
+    }
+    let fits = units.iter().find(|(unit, _)| nanos.is_multiple_of(*unit));
+    fits.map_or_else(
+        || format!("{nanos}ns"),
+        |(unit, name)| format!("{}{name}", nanos / unit),
+    )
+}
+
+impl fmt::Display for OpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OpKind::Read => "read",
+            OpKind::Write => "write",
+            OpKind::Cas => "cas",
+            OpKind::Append => "append",
+        })
+    }
+}
+
+impl fmt::Display for Skew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Skew::Uniform => "uniformly",
+            Skew::Zipf => "by Zipf's law",
+        })
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            return f.write_str(&duration(self.min));
+        }
+        write!(f, "{} to {}", duration(self.min), duration(self.max))
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Direction::Both => "both ways",
+            Direction::Outbound => "outbound",
+            Direction::Inbound => "inbound",
+            Direction::OneWay => "one way, drawn by seed",
+        })
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FaultKind::Partition {
+                direction,
+                clients_too,
+            } => {
+                let clients = if *clients_too {
+                    ", clients included"
+                } else {
+                    ""
+                };
+                write!(f, "partition ({direction}{clients})")
+            }
+            FaultKind::Kill => f.write_str("kill -9"),
+            FaultKind::PowerLoss => f.write_str("power loss"),
+            FaultKind::GracefulStop => f.write_str("graceful stop"),
+            FaultKind::DiskError => f.write_str("disk errors (EIO)"),
+            FaultKind::DiskFull => f.write_str("disk full (ENOSPC)"),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Target::Node { number } => return write!(f, "n{number}"),
+            Target::Leader => "whoever leads",
+            Target::Follower => "a follower, drawn by seed",
+            Target::Random => "a node, drawn by seed",
+            Target::Minority => "a minority, drawn by seed",
+            Target::Majority => "a majority, drawn by seed",
+            Target::All => "every node at once",
+            Target::Rolling => "every node in turn",
+            Target::Idle => "idle hosts that no one talks to",
+        };
+        f.write_str(words)
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {} for {}", self.start_ns, self.duration_ns)?;
+        if let Some(repeat) = &self.repeat {
+            write!(f, ", every {}", repeat.every_ns)?;
+            match repeat.times {
+                Some(times) => write!(f, ", {times} times")?,
+                None => f.write_str(" until the workload ends")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for FaultSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} of {}, {}",
+            self.id, self.kind, self.target, self.when
+        )
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Evidence::Counter { counter, min } => write!(f, "{counter} >= {min}"),
+            Evidence::LeaderReelected => f.write_str("a node other than the one hit leads"),
+            Evidence::GuestLog { contains } => write!(f, "a guest's log contains {contains:?}"),
+            Evidence::Observed => f.write_str("the guest noticed a fault"),
+        }
+    }
+}
+
+impl fmt::Display for Landing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        match self.within_ns {
+            Some(within) => write!(f, ", within {} of the injection", duration(within)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} seeds", self.seeds)?;
+        match self.duration_ns {
+            Some(length) => write!(f, " of {}", duration(length)),
+            None => Ok(()),
+        }
+    }
+}

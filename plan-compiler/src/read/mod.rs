@@ -1,0 +1,6 @@
+//! Blocks to the typed plan.
+
+pub(crate) mod claims;
+pub(crate) mod fields;
+pub(crate) mod labels;
+pub(crate) mod sections;

@@ -1,0 +1,70 @@
+//! Diagnostics as a terminal shows them: the line of the plan with the words underlined.
+
+use std::fmt::Write as _;
+
+use crate::diagnostic::{Diagnostic, LineIndex, Severity};
+
+/// Longest stretch of a plan's line that is shown, in characters.
+const SHOWN_CHARS_MAX: usize = 160;
+
+/// A diagnostic with the lines it is about, in the manner of rustc, without colour.
+///
+/// `text` is the plan that was compiled. Ends in a newline.
+#[must_use]
+pub fn render(diagnostic: &Diagnostic, file_name: &str, text: &str) -> String {
+    let lines = LineIndex::new(text);
+    let span = lines.snap(&diagnostic.span);
+    let (line, column) = lines.position(span.start);
+    let width = line.to_string().len();
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut out = String::new();
+    let (code, message) = (diagnostic.code, &diagnostic.message);
+    // Writing to a String does not fail.
+    let _ = writeln!(out, "{severity}[{code}]: {message}");
+    let _ = writeln!(out, "{:width$}--> {file_name}:{line}:{column}", "");
+    let _ = writeln!(out, "{:width$} |", "");
+    let marked = text[span.clone()].trim_end_matches(['\n', '\r']);
+    let (source, before, marks) = excerpt(text, span.start, marked);
+    let _ = writeln!(out, "{line} | {source}");
+    let more = if marked.contains('\n') {
+        " (and the lines that follow)"
+    } else {
+        ""
+    };
+    let under = format!("{:before$}{:^<marks$} {}{more}", "", "^", diagnostic.label);
+    let _ = writeln!(out, "{:width$} | {}", "", under.trim_end());
+    if let Some(help) = &diagnostic.help {
+        let _ = writeln!(out, "{:width$} |", "");
+        for (at, part) in help.lines().enumerate() {
+            let lead = if at == 0 { "= help:" } else { "       " };
+            let _ = writeln!(out, "{:width$} {lead} {part}", "");
+        }
+    }
+    out
+}
+
+/// The first marked line, where its mark begins, and how long the mark is, in characters.
+fn excerpt(text: &str, start: usize, marked: &str) -> (String, usize, usize) {
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let mut before = text[line_start..start].chars().count();
+    let first = marked.lines().next().unwrap_or("").trim_end();
+    let mut shown: Vec<char> = text[line_start..line_end].chars().collect();
+    if shown.len() > SHOWN_CHARS_MAX {
+        let cut = before.saturating_sub(SHOWN_CHARS_MAX / 4);
+        shown = shown.into_iter().skip(cut).take(SHOWN_CHARS_MAX).collect();
+        before -= cut;
+    }
+    let marks = first
+        .chars()
+        .count()
+        .clamp(1, shown.len().saturating_sub(before).max(1));
+    let source = shown
+        .into_iter()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    (source, before, marks)
+}

@@ -1,0 +1,211 @@
+//! Where the stages put what they have to say: diagnostics, and what each clause compiled to.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::cursor::Cursor;
+use crate::diagnostic::{Code, Diagnostic, LineIndex, Severity};
+use crate::plan::{Field, FieldKind, plain};
+use crate::suggest::nearest;
+use crate::tokens::Kind;
+
+/// After this many diagnostics near misses are no longer looked for.
+const SUGGESTING_UNTIL: usize = 200;
+
+/// What a clause of the plan compiled to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// The scenario it belongs to; empty for the plan as a whole.
+    pub scenario: String,
+    /// The field it stands in.
+    pub field: FieldKind,
+    /// The bytes of the clause; empty, at the scenario's heading, for what the plan leaves open.
+    pub span: Range<usize>,
+    /// Line of the clause, from 1.
+    pub line: u32,
+    /// The clause in the plan's words; empty for what the plan leaves open.
+    pub text: String,
+    /// What it became, in words.
+    pub compiled: String,
+    /// Whether this is a default, because the plan leaves it open.
+    pub default: bool,
+}
+
+pub(crate) struct Sink<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) lines: LineIndex<'a>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) explain: Vec<Explained>,
+    /// The scenario being compiled, its heading, and its errors so far.
+    pub(crate) scenario: String,
+    pub(crate) heading: Range<usize>,
+    pub(crate) errors: Vec<(Code, String)>,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Sink {
+            text,
+            lines: LineIndex::new(text),
+            diagnostics: Vec::new(),
+            explain: Vec::new(),
+            scenario: String::new(),
+            heading: 0..0,
+            errors: Vec::new(),
+        }
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        label: &str,
+        help: Option<String>,
+    ) {
+        let message = message.into();
+        self.errors.push((code, message.clone()));
+        self.put(code, Severity::Error, span, message, label, help);
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        label: &str,
+        help: Option<String>,
+    ) {
+        self.put(code, Severity::Warning, span, message.into(), label, help);
+    }
+
+    fn put(
+        &mut self,
+        code: Code,
+        severity: Severity,
+        span: &Range<usize>,
+        message: String,
+        label: &str,
+        help: Option<String>,
+    ) {
+        let span = self.lines.snap(span);
+        let (line, column) = self.lines.position(span.start);
+        let label = label.to_owned();
+        self.diagnostics.push(Diagnostic {
+            code,
+            severity,
+            message,
+            span,
+            line,
+            column,
+            label,
+            help,
+        });
+    }
+
+    /// Says what a clause became.
+    pub(crate) fn explain(
+        &mut self,
+        field: FieldKind,
+        span: &Range<usize>,
+        compiled: impl Into<String>,
+    ) {
+        let span = self.lines.snap(span);
+        let text = plain(&self.text[span.clone()]);
+        self.explained(field, span, text, compiled.into(), false);
+    }
+
+    /// Says what holds where the plan is silent.
+    pub(crate) fn default(&mut self, field: FieldKind, compiled: impl Into<String>) {
+        let span = self.heading.start..self.heading.start;
+        self.explained(field, span, String::new(), compiled.into(), true);
+    }
+
+    fn explained(
+        &mut self,
+        field: FieldKind,
+        span: Range<usize>,
+        text: String,
+        compiled: String,
+        default: bool,
+    ) {
+        let line = self.lines.line(span.start);
+        let scenario = self.scenario.clone();
+        self.explain.push(Explained {
+            scenario,
+            field,
+            span,
+            line,
+            text,
+            compiled,
+            default,
+        });
+    }
+
+    /// Complains about the token under the cursor and goes on after its clause.
+    ///
+    /// `vocabulary` is what the grammar at this place knows, for near misses.
+    pub(crate) fn not_understood(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        field: FieldKind,
+        vocabulary: &[&str],
+        help: &str,
+    ) {
+        let from = cursor.at;
+        let Some(token) = cursor.peek() else { return };
+        let words = vocabulary.iter().flat_map(|p| p.split([' ', '|', '?']));
+        let near = match &token.kind {
+            Kind::Word(word) if self.diagnostics.len() < SUGGESTING_UNTIL => nearest(word, words),
+            _ => None,
+        };
+        let bad_number = matches!(&token.kind, Kind::Number { .. });
+        let one = token.span.clone();
+        cursor.skip_clause();
+        let span = if near.is_some() {
+            one
+        } else {
+            cursor.span_from(from)
+        };
+        let said = plain(&self.text[self.lines.snap(&span)]);
+        let name = field.label();
+        if bad_number {
+            let message = format!("`{said}` is not a quantity that {name} can use");
+            let label = "number without a meaning here";
+            let help = Some(format!("durations need a unit (`30s`, `5min`); {help}"));
+            self.error(Code::BadNumber, &span, message, label, help);
+            return;
+        }
+        let message = format!("`{said}` is not understood in {name}");
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?\n{help}"),
+            None => help.to_owned(),
+        };
+        self.error(
+            Code::NotUnderstood,
+            &span,
+            message,
+            "not understood",
+            Some(help),
+        );
+    }
+
+    /// Complains about two values where one can hold.
+    pub(crate) fn conflict(&mut self, span: &Range<usize>, what: &str) {
+        let message = format!("{what} is said twice, and differently");
+        let help = Some(format!("keep one {what}, or write a scenario for each"));
+        self.error(
+            Code::Conflict,
+            span,
+            message,
+            "contradicts what stands before",
+            help,
+        );
+    }
+
+    /// The field's tokens.
+    pub(crate) fn tokens(&self, field: &Field) -> Vec<crate::tokens::Token> {
+        crate::tokens::tokens(self.text, &field.parts)
+    }
+}

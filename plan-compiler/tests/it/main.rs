@@ -1,0 +1,3 @@
+//! The plan compiler, on plans and clauses.
+
+mod plans;

@@ -1,0 +1,64 @@
+//! Whole plans: what they compile to, and what their authors are told.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use expect_test::expect_file;
+use plan_compiler::{compile, render};
+
+/// Everything about a plan, as text that a person can review.
+fn report(name: &str, text: &str) -> String {
+    let compiled = compile(text);
+    let mut out = String::new();
+    for scenario in &compiled.scenarios {
+        writeln!(out, "{scenario:#?}\n").expect("a String takes all");
+    }
+    for scenario in &compiled.not_runnable {
+        let codes: Vec<String> = scenario.codes.iter().map(ToString::to_string).collect();
+        let (id, line) = (&scenario.id, scenario.line);
+        writeln!(
+            out,
+            "not runnable: {id}, line {line}: {}\n",
+            codes.join(" ")
+        )
+        .expect("a String takes all");
+    }
+    for row in &compiled.explain {
+        let text = if row.default {
+            "(left open)"
+        } else {
+            &row.text
+        };
+        writeln!(
+            out,
+            "{}:{} [{}] {text} => {}",
+            row.line,
+            row.scenario,
+            row.field.label(),
+            row.compiled
+        )
+        .expect("a String takes all");
+    }
+    for diagnostic in &compiled.diagnostics {
+        out.push('\n');
+        out.push_str(&render(diagnostic, name, text));
+    }
+    out
+}
+
+fn check(name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let text = std::fs::read_to_string(folder.join(name)).expect("testdata is readable");
+    let expected = folder.join(name).with_extension("expected.txt");
+    expect_file![expected].assert_eq(&report(name, &text));
+}
+
+#[test]
+fn the_excerpt_and_its_verbatim_formal_list() {
+    check("s3-verbatim.md");
+}
+
+#[test]
+fn a_key_value_plan() {
+    check("key-value.md");
+}
