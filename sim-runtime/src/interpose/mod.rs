@@ -32,8 +32,8 @@
 //! `/dev/random` opened as files, CPU clocks, `gethostname` and `getpid`. [`floor::report`]
 //! names what a run could not rely on.
 //!
-//! On targets other than Linux with glibc on x86-64 and aarch64 there are no hooks, and the
-//! report says so.
+//! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
+//! the report says so.
 //!
 //! # Map
 //!
@@ -46,12 +46,14 @@
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
+    not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub(crate) mod hooks;
 #[cfg(not(all(
     target_os = "linux",
     target_env = "gnu",
+    not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "elsewhere.rs"]

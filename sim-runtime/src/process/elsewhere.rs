@@ -41,6 +41,31 @@ impl Worker {
     }
 
     /// Can't be called.
+    pub fn fd(&self) -> Option<i32> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn pid(&self) -> Option<u32> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn deadline_in(&self) -> Option<Duration> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn on_readable(&mut self) -> Result<Option<ChildExit>, WorkerError> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
+    pub fn on_deadline(&mut self) -> Option<ChildExit> {
+        match self.0 {}
+    }
+
+    /// Can't be called.
     pub fn take_progress(&mut self) -> Vec<Vec<u8>> {
         match self.0 {}
     }
@@ -54,9 +79,14 @@ pub fn wait_any(
     None
 }
 
+/// Always false.
+pub fn is_child() -> bool {
+    false
+}
+
 /// Why a process is never forked for a seed here.
 pub(crate) fn fresh() -> Result<(), String> {
-    Err("needs Linux with glibc on x86-64 or aarch64".to_owned())
+    Err("needs Linux with a shared glibc on x86-64 or aarch64".to_owned())
 }
 
 /// Why addresses are never fixed here.

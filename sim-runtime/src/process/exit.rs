@@ -50,13 +50,16 @@ pub struct ChildExit {
 /// What can go wrong with a worker, as opposed to its child.
 #[derive(Debug)]
 pub enum WorkerError {
-    /// Workers need Linux with glibc on x86-64 or aarch64.
+    /// Workers need Linux with a shared glibc on x86-64 or aarch64.
     Unsupported,
     /// The executable could not be started.
     Spawn(PathBuf, io::Error),
     /// What was started does not greet like a worker: it is not linked with this crate's `sim`
     /// feature, or died before.
     NotAWorker(PathBuf, String),
+    /// This process was started as a worker and did not become one, so the one it would start
+    /// would not either, and so on: something stands before the hook on `__libc_start_main`.
+    Nested,
     /// The worker speaks another version of the protocol: it is of another build.
     Version(u32),
     /// The worker sent what no worker sends.
@@ -77,7 +80,7 @@ impl fmt::Display for WorkerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WorkerError::Unsupported => {
-                f.write_str("worker processes need Linux with glibc on x86-64 or aarch64")
+                f.write_str("worker processes need Linux with a shared glibc on x86-64 or aarch64")
             }
             WorkerError::Spawn(exe, error) => {
                 write!(f, "can't start the worker {}: {error}", exe.display())
@@ -87,6 +90,9 @@ impl fmt::Display for WorkerError {
                 "{} is not a worker (built without the `sim` feature?): {why}",
                 exe.display()
             ),
+            WorkerError::Nested => {
+                f.write_str("this process was to be a worker and is not; it starts no other")
+            }
             WorkerError::Version(theirs) => write!(
                 f,
                 "the worker speaks version {theirs} of the protocol, and this is version \

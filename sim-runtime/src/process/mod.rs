@@ -43,12 +43,14 @@ pub mod protocol;
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
+    not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod linux;
 #[cfg(not(all(
     target_os = "linux",
     target_env = "gnu",
+    not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "elsewhere.rs"]
@@ -56,12 +58,13 @@ mod linux;
 
 pub use exit::{ChildExit, ChildStatus, WorkerCommand, WorkerError};
 pub use handler::{Reply, WORKER_HANDLERS};
-pub use linux::{Worker, wait_any};
+pub use linux::{Worker, is_child, wait_any};
 pub use protocol::VARIABLE;
 
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
+    not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub(crate) use linux::run_if_worker;

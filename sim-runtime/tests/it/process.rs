@@ -6,11 +6,13 @@
 
 use std::env;
 use std::process;
+use std::slice;
 use std::time::Duration;
 
 use sim_runtime::interpose::floor::{self, LayerName};
 use sim_runtime::process::{
-    ChildExit, ChildStatus, Reply, WORKER_HANDLERS, Worker, WorkerCommand, WorkerError, wait_any,
+    ChildExit, ChildStatus, Reply, VARIABLE, WORKER_HANDLERS, Worker, WorkerCommand, WorkerError,
+    wait_any,
 };
 
 use crate::floor::{hash_order, simulated};
@@ -47,6 +49,12 @@ static HANDLER: fn(&[u8], &mut Reply) = |command, reply| {
             process::abort();
         }
         "exit" => process::exit(rest.parse().expect("a code")),
+        "pid-spin" => {
+            reply.progress(&process::id().to_le_bytes());
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         "spin" => {
             println!("spinning");
             loop {
@@ -104,6 +112,18 @@ fn run(worker: &mut Worker, command: &str) -> ChildExit {
         .expect("the worker lives")
 }
 
+/// What `memory` must be the same in two workers: everything, or the order alone where the
+/// machine forbids fixed addresses.
+fn memory_in(worker: &mut Worker, seed: u64) -> String {
+    let all = result(worker, &format!("memory {seed}"));
+    let from = if worker.has_fixed_addresses() {
+        0
+    } else {
+        all.find("order").expect("it has")
+    };
+    all[from..].to_owned()
+}
+
 fn result(worker: &mut Worker, command: &str) -> String {
     let exit = run(worker, command);
     assert_eq!(exit.status, ChildStatus::Code(0), "{exit:?}");
@@ -112,11 +132,11 @@ fn result(worker: &mut Worker, command: &str) -> String {
 
 #[test]
 fn two_workers_see_the_same_memory() {
-    let first = result(&mut worker(), "memory 11");
-    assert_eq!(first, result(&mut worker(), "memory 11"));
+    let first = memory_in(&mut worker(), 11);
+    assert_eq!(first, memory_in(&mut worker(), 11));
     assert_ne!(
         first,
-        result(&mut worker(), "memory 12"),
+        memory_in(&mut worker(), 12),
         "HashMap order is the seed's"
     );
 }
@@ -136,39 +156,81 @@ fn seed_500_after_499_others_sees_what_it_sees_alone() {
         };
         run(&mut sweep, verb);
     }
-    let after_others = result(&mut sweep, "memory 500");
-    assert_eq!(after_others, result(&mut worker(), "memory 500"));
+    let after_others = memory_in(&mut sweep, 500);
+    assert_eq!(after_others, memory_in(&mut worker(), 500));
 }
 
 #[test]
-fn variables_and_path_lengths_do_not_move_the_stack() {
+fn variables_do_not_move_the_stack() {
     let mut with = command();
     with.extra_env
         .push(("SOME_VARIABLE".into(), "of some length".into()));
     let mut with = Worker::spawn(&with).expect("this binary is a worker");
+    assert_eq!(memory_in(&mut worker(), 1), memory_in(&mut with, 1));
+}
+
+#[test]
+fn a_child_dies_with_its_worker() {
+    let mut worker = worker();
+    worker.start(b"pid-spin", LIMIT).expect("idle");
+    let mut reports = Vec::new();
+    while reports.is_empty() {
+        let ended = wait_any(slice::from_mut(&mut worker), Duration::from_millis(10));
+        assert!(ended.is_none(), "{ended:?}");
+        reports = worker.take_progress();
+    }
+    let pid = u32::from_le_bytes(reports[0][..].try_into().expect("four bytes"));
+    // SAFETY: works on numbers.
+    let child = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let child = i32::try_from(child).expect("a descriptor");
+    assert!(child >= 0, "{}", std::io::Error::last_os_error());
+    drop(worker);
+    let mut dead = libc::pollfd {
+        fd: child,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: the pointer is to one live pollfd.
     assert_eq!(
-        result(&mut worker(), "memory 1"),
-        result(&mut with, "memory 1")
+        unsafe { libc::poll(&mut dead, 1, 60_000) },
+        1,
+        "it spins on"
     );
+    // SAFETY: the descriptor is this function's.
+    unsafe { libc::close(child) };
+}
+
+#[test]
+fn a_worker_started_by_hand_greets_and_ends_with_its_input() {
+    let by_hand = process::Command::new(env::current_exe().expect("this binary has a path"))
+        .env(VARIABLE, "")
+        .stdin(process::Stdio::null())
+        .output()
+        .expect("it starts");
+    assert!(by_hand.status.success(), "{by_hand:?}");
+    assert_eq!(by_hand.stdout[..5], *b"H\x0c\0\0\0");
+    let flags = by_hand.stdout[13];
+    // It made its addresses fixed by itself where the machine lets it; and had one thread.
+    assert_eq!(flags, 2 | u8::from(worker().has_fixed_addresses()));
 }
 
 #[test]
 fn a_child_has_the_floor_of_a_fresh_process() {
     let mut worker = worker();
-    assert!(worker.has_fixed_addresses());
+    let fixed = worker.has_fixed_addresses();
     let report = result(&mut worker, "floor");
+    let is_active = |layer: LayerName| {
+        let line = format!("{}: active", layer.as_str());
+        report.lines().any(|found| found == line)
+    };
     for layer in [
         LayerName::Symbols,
-        LayerName::FixedAddresses,
         LayerName::FreshProcess,
         LayerName::FreshThread,
     ] {
-        let line = format!("{}: active", layer.as_str());
-        assert!(
-            report.lines().any(|found| found == line),
-            "{line} in\n{report}"
-        );
+        assert!(is_active(layer), "{layer:?} in\n{report}");
     }
+    assert_eq!(is_active(LayerName::FixedAddresses), fixed, "{report}");
     assert_eq!(result(&mut worker, "descriptors"), "0 1 2");
 }
 
@@ -281,7 +343,7 @@ fn a_dead_worker_is_an_error_and_the_next_command_gets_another() {
     worker.start(b"spin", LIMIT).expect("idle");
     // SAFETY: sends a signal to a child of this process that has not been reaped.
     unsafe { libc::kill(first.cast_signed(), libc::SIGKILL) };
-    let (_, died) = wait_any(std::slice::from_mut(&mut worker), PATIENCE).expect("it ends");
+    let (_, died) = wait_any(slice::from_mut(&mut worker), PATIENCE).expect("it ends");
     assert!(matches!(died, Err(WorkerError::Died(Some(_)))), "{died:?}");
     assert_eq!(result(&mut worker, "length 1"), "8");
     assert_ne!(worker.pid(), Some(first));

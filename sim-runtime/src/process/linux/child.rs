@@ -20,9 +20,14 @@ const BROKEN: c_int = 70;
 
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process was forked for one command; an error says why it counts as not.
+/// Whether this process was forked by a worker for one command.
+pub fn is_child() -> bool {
+    IS_CHILD.load(Ordering::Relaxed)
+}
+
+/// The same, for the floor report.
 pub(crate) fn fresh() -> Result<(), String> {
-    if IS_CHILD.load(Ordering::Relaxed) {
+    if is_child() {
         Ok(())
     } else {
         Err("runs in the process that was started".to_owned())

@@ -1,6 +1,7 @@
 //! The coordinator's end of a worker.
 #![expect(unsafe_code, reason = "sets up the worker between fork and exec")]
 
+use std::env;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use super::{environment, sys, wait};
 use crate::process::exit::{ChildExit, ChildStatus, WorkerCommand, WorkerError};
-use crate::process::protocol::{self, Assembler, COMMAND_MAX, ExitFrame, Hello, Kind, VERSION};
+use crate::process::protocol::{
+    self, Assembler, COMMAND_MAX, ExitFrame, Hello, Kind, VARIABLE, VERSION,
+};
 
 /// How long a worker may take until it greets.
 const GREETING_LIMIT: Duration = Duration::from_secs(30);
@@ -245,6 +248,9 @@ impl Running {
 
 impl Process {
     fn spawn(worker: &WorkerCommand) -> Result<Self, WorkerError> {
+        if env::var_os(VARIABLE).is_some() {
+            return Err(WorkerError::Nested);
+        }
         let failed = |error| WorkerError::Spawn(worker.exe.clone(), error);
         let exe = worker.exe.canonicalize().map_err(failed)?;
         let mut command = Command::new(&exe);
@@ -258,6 +264,7 @@ impl Process {
             .process_group(0);
         let set_up = || {
             sys::fix_layout();
+            sys::leave_no_core();
             sys::close_on_exec_from(3);
             Ok(())
         };
@@ -328,10 +335,10 @@ impl Process {
         }
     }
 
-    /// Takes what the pipe has; false at its end.
+    /// Takes what the pipe has, up to a MiB; false at its end.
     fn receive(&mut self) -> Result<bool, WorkerError> {
         let mut buffer = [0; 1 << 16];
-        loop {
+        for _ in 0..16 {
             match sys::read_some(self.replies.as_raw_fd(), &mut buffer) {
                 Ok(0) => return Ok(false),
                 Ok(length) => self.assembler.push(&buffer[..length]),
@@ -339,6 +346,7 @@ impl Process {
                 Err(error) => return Err(WorkerError::Io(error)),
             }
         }
+        Ok(true)
     }
 
     fn kill(mut self) -> Option<ExitStatus> {

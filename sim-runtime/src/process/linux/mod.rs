@@ -7,6 +7,7 @@ mod sys;
 mod wait;
 mod zygote;
 
+pub use child::is_child;
 pub use client::Worker;
 pub use wait::wait_any;
 

@@ -98,6 +98,22 @@ pub(super) fn fix_layout() -> bool {
     has_fixed_addresses()
 }
 
+/// Has crashes leave no core file: a sweep may crash thousands of times. 1 is the limit that
+/// keeps core(5) from running a program, too. Async-signal-safe.
+pub(super) fn leave_no_core() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live rlimit.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_CORE, &mut limit) } == 0;
+    if known {
+        limit.rlim_cur = limit.rlim_max.min(1);
+        // SAFETY: the pointer is to a live rlimit, and a soft limit under the hard one is allowed.
+        unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
+    }
+}
+
 /// Starts this executable anew with the same arguments and environment and `extra`, a
 /// `NAME=value`. Returns only if that fails.
 ///
