@@ -125,8 +125,8 @@ mod tests {
         assert_eq!(apply(&mut store, 1, 5, op), Outcome::WrongType);
     }
 
-    #[cfg(not(feature = "bug-no-dedup"))]
     #[test]
+    #[cfg_attr(feature = "bug-no-dedup", should_panic)]
     fn a_retried_request_applies_once() {
         let mut store = Store::default();
         assert_eq!(
