@@ -1,6 +1,6 @@
 //! What is checked across the plan: names, coverage, and the honesty of its last sections.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::diagnostic::Code;
@@ -25,20 +25,20 @@ const EMPTY: &[&str] = &["none", "nothing", "n/a", "no residual", "empty"];
 
 /// Names that occur twice; gives the scenarios (by index) whose name was taken.
 pub(crate) fn duplicates(plan: &Plan, sink: &mut Sink<'_>) -> BTreeSet<usize> {
-    let mut seen: BTreeMap<(&str, &str), ()> = BTreeMap::new();
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     let claims = plan.claims.iter().map(|claim| ("claim", &claim.id));
     let hypotheses = plan.hypotheses.iter().map(|row| ("hypothesis", &row.id));
     for (what, id) in claims
         .chain(hypotheses)
         .filter(|(_, id)| !id.text.is_empty())
     {
-        if seen.insert((what, &id.text), ()).is_some() {
+        if !seen.insert((what, id.text.to_lowercase())) {
             duplicate(what, &id.text, &id.span, sink);
         }
     }
     let mut taken = BTreeSet::new();
     for (at, scenario) in plan.scenarios.iter().enumerate() {
-        if seen.insert(("scenario", &scenario.id), ()).is_some() {
+        if !seen.insert(("scenario", scenario.id.to_lowercase())) {
             duplicate("scenario", &scenario.id, &scenario.heading, sink);
             taken.insert(at);
         }

@@ -83,7 +83,7 @@ impl Compiled {
         self.scenarios.iter().find(|scenario| scenario.id == id)
     }
 
-    /// The name under which the plan's `n`th scenario is a Rust test: `s3_linearizable_append`.
+    /// The name under which a scenario is a Rust test: `s3_linearizable_append`.
     #[must_use]
     pub fn test_name(id: &str, name: &str) -> String {
         let joined = if name == id {
@@ -107,7 +107,7 @@ impl Compiled {
 /// A scenario that an error keeps from running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotRunnable {
-    /// `S3`.
+    /// `S3`; `S3-line-42` for one whose id another scenario has taken.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -159,8 +159,14 @@ pub fn compile(text: &str) -> Compiled {
             continue;
         }
         let (codes, reasons) = sink.errors.drain(..).unzip();
+        let id = &written.id;
+        let id = if taken.contains(&at) {
+            format!("{id}-line-{}", written.line)
+        } else {
+            id.clone()
+        };
         not_runnable.push(NotRunnable {
-            id: written.id.clone(),
+            id,
             name: written.name.clone(),
             line: written.line,
             span: written.heading.clone(),

@@ -242,7 +242,8 @@ pub enum Evidence {
     /// A counter of the scenario's faults in the ledger is at least `min`.
     Counter {
         /// `packets-dropped`, `writes-lost`, `writes-torn`, `processes-killed`,
-        /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`.
+        /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`; or
+        /// `writes-lost-or-torn`, the sum of those two.
         counter: String,
         /// At least.
         min: u64,

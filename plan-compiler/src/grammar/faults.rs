@@ -81,19 +81,20 @@ fn none(tokens: &[Token]) -> bool {
 
 /// The tokens cut into a range for each fault. No token is left out but list marks.
 fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
-    let mut cuts = vec![0];
+    let mut found = Vec::new();
+    let mut from = 0;
     let mut has_kind = false;
     let mut at = 0;
     while at < tokens.len() {
-        let mut cursor = Cursor { tokens, at };
         if let Some(after) = enumerator(tokens, at) {
-            cuts.push(after);
-            (has_kind, at) = (false, after);
+            found.push(from..at);
+            (has_kind, from, at) = (false, after, after);
             continue;
         }
+        let mut cursor = Cursor { tokens, at };
         if has_kind && separator(&mut cursor) && starts_fault(cursor) {
-            cuts.push(cursor.at);
-            (has_kind, at) = (false, cursor.at);
+            found.push(from..at);
+            (has_kind, from, at) = (false, cursor.at, cursor.at);
             continue;
         }
         let mut cursor = Cursor { tokens, at };
@@ -104,14 +105,13 @@ fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
             at += 1;
         }
     }
-    cuts.push(tokens.len());
+    found.push(from..tokens.len());
     let said = |range: &Range<usize>| {
-        tokens[range.clone()]
-            .iter()
-            .any(|token| !token.spelling().is_empty() && !token.separates())
+        let separates = |token: &Token| token.separates() || token.spelling() == "and";
+        !tokens[range.clone()].iter().all(separates)
     };
-    let pairs = cuts.windows(2).map(|pair| pair[0]..pair[1]);
-    pairs.filter(said).collect()
+    found.retain(said);
+    found
 }
 
 /// A fault's name, served or not.

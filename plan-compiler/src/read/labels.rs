@@ -7,7 +7,7 @@ use crate::plan::FieldKind;
 /// A label is not longer than this, in bytes.
 const LABEL_BYTES_MAX: usize = 64;
 
-/// Labels without case and punctuation, and the fields they name. The first of a kind is its name.
+/// Labels without case and punctuation, and the fields they name.
 pub(crate) const LABELS: &[(&str, FieldKind)] = &[
     ("falsifies if it fails", FieldKind::Falsifies),
     ("falsifies if fails", FieldKind::Falsifies),
@@ -82,10 +82,31 @@ impl FieldKind {
     /// The field's name in a plan.
     #[must_use]
     pub fn label(self) -> &'static str {
-        LABELS
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("", |(label, _)| label)
+        match self {
+            FieldKind::Falsifies => "Falsifies if it FAILs",
+            FieldKind::Closes => "Closes",
+            FieldKind::Technique => "Technique",
+            FieldKind::Topology => "Topology",
+            FieldKind::Workload => "Workload",
+            FieldKind::Faults => "Faults",
+            FieldKind::Oracle => "Oracle",
+            FieldKind::Observability => "Observability required",
+            FieldKind::ExitCriteria => "Exit criteria",
+            FieldKind::Allow => "Allow",
+            FieldKind::Budgets => "Budgets",
+            FieldKind::TargetFile => "Target test file",
+            FieldKind::Language => "Skeleton language",
+            FieldKind::Skeleton => "Skeleton",
+            FieldKind::Note => "Notes",
+            FieldKind::Formal => "7.M",
+            FieldKind::Surfaces => "7.M.S",
+            FieldKind::Model => "Model under test",
+            FieldKind::History => "Operation history",
+            FieldKind::Checker => "Checker",
+            FieldKind::Landing => "Nemesis + landing evidence",
+            FieldKind::Ambiguity => "Ambiguous outcomes",
+            FieldKind::Reduction => "Reduction plan",
+        }
     }
 
     /// Whether the field is one of 7.M, whose fields may share a line.
