@@ -1,1 +1,41 @@
-//! See ARCHITECTURE.md.
+//! The simulated disk: file systems that know what a power loss would leave of them.
+//!
+//! Takes calls shaped like the kernel's on the running node's volume, and faults from a nemesis;
+//! gives back what Linux would, errno for errno, and evidence of what each fault took. Each
+//! volume has two versions of every inode, *cache* (what the guest sees) and *media* (what a
+//! power loss leaves), and the ordered operations in between. fsync moves operations over; a
+//! power loss keeps a subset that the [`Profile`] allows.
+//!
+//! # Invariants, as absences
+//! - No host file is read or written.
+//! - What was synced is never lost to a power loss, under any profile.
+//! - A process kill loses nothing that a call returned success for.
+//! - A call without a fault draws nothing (latency, where configured, excepted).
+//! - No wake-up and no waiting: calls are synchronous; who wants latency awaits [`Disk::latency`].
+//! - No symbolic links, no permissions checks, no second volume per node, no media faults: yet.
+//!
+//! # Modules, in reading order
+//! `config` (what a test chooses), `errno`, `state` (pure: pages, inodes, operations, volume,
+//! fsync, paths, names, ordering, crashes, scars), `kernel` (the device in the world:
+//! descriptors, calls, faults, evidence).
+//!
+//! Without the feature `sim` of sim-runtime the crate is empty.
+
+sim_runtime::if_sim! {
+    sim {
+        mod config;
+        mod errno;
+        mod kernel;
+        mod state;
+
+        pub use config::{DiskConfig, Latency, LatencyRange, Profile, TearUnit};
+        pub use kernel::device::{Disk, VolumeId, disk};
+        pub use kernel::faults::FailMode;
+        pub use kernel::file::OpenFlags;
+        pub use kernel::metadata::{DirEntry, Metadata};
+        pub use kernel::report::{CrashReport, DiskStats, PendingSummary};
+        pub use kernel::OpKind;
+        pub use state::crash::CrashKind;
+    }
+    real {}
+}

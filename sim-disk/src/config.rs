@@ -1,0 +1,94 @@
+//! What a test may choose about its disks.
+
+use std::time::Duration;
+
+/// In which order un-synced operations may reach the media.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Profile {
+    /// What POSIX promises and no more: data, size and names are independent; a rename is atomic
+    /// but not ordered after data; fsync of a file does not persist its name.
+    #[default]
+    PosixWeak,
+    /// ext4 with `data=ordered`: metadata in the order of the calls, data before the size that
+    /// reveals it; fsync of a new file persists its name.
+    Ext4Ordered,
+    /// A crash keeps a prefix.
+    Sequential,
+}
+
+impl Profile {
+    /// Its name in plans and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::PosixWeak => "posix-weak",
+            Profile::Ext4Ordered => "ext4-ordered",
+            Profile::Sequential => "sequential",
+        }
+    }
+}
+
+/// What the media writes all or nothing of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TearUnit {
+    /// A 512-byte sector.
+    #[default]
+    Atomic512,
+    /// A 4 KiB page.
+    Atomic4096,
+    /// Nothing: a write may be cut at any byte.
+    None,
+}
+
+/// The shortest and the longest time that a call takes, drawn evenly in between.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LatencyRange {
+    /// Shortest.
+    pub lo: Duration,
+    /// Longest; zero draws nothing.
+    pub hi: Duration,
+}
+
+/// How long calls take, by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Latency {
+    /// Reads of data and of directories.
+    pub read: LatencyRange,
+    /// Writes and changes of size.
+    pub write: LatencyRange,
+    /// fsync and fdatasync.
+    pub sync: LatencyRange,
+    /// Everything about names and attributes, open included.
+    pub metadata: LatencyRange,
+}
+
+/// How the disks of a simulation behave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DiskConfig {
+    /// Order of un-synced operations.
+    pub profile: Profile,
+    /// What is atomic.
+    pub tear: TearUnit,
+    /// How long calls take.
+    pub latency: Latency,
+    /// Room for data on each volume, in bytes, counted in pages of 4 KiB; None has no limit.
+    pub capacity_bytes: Option<u64>,
+    /// Pending operations of a volume beyond which the older half is written back.
+    pub dirty_ops_max: usize,
+    /// Pending bytes of a volume beyond which the older half is written back.
+    pub dirty_bytes_max: u64,
+}
+
+impl Default for DiskConfig {
+    /// `posix-weak`, 512-byte sectors, no latency, no limit; the page cache holds 65,536
+    /// operations or 256 MiB dirty.
+    fn default() -> DiskConfig {
+        DiskConfig {
+            profile: Profile::default(),
+            tear: TearUnit::default(),
+            latency: Latency::default(),
+            capacity_bytes: None,
+            dirty_ops_max: 1 << 16,
+            dirty_bytes_max: 1 << 28,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The disk as a device of the world: one for all nodes, with a volume for each.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustc_hash::FxHasher;
+use sim_runtime::{Boot, Device, Down, EventKind, FaultId, NodeId, Stream, World, try_with, with};
+
+use super::OpKind;
+use super::faults::FailMode;
+use super::report::{CrashReport, DiskStats, PendingSummary, enter_losses};
+use crate::config::{DiskConfig, LatencyRange};
+use crate::errno::errno;
+use crate::state::pages::PAGE;
+use crate::state::volume::{Rules, Volume};
+
+/// A file system of the simulation. A node's first volume has the number of the node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct VolumeId(pub u64);
+
+/// All disks of a simulation.
+///
+/// Calls act for the running task's node, on that node's volume, which is made empty, with a
+/// `/tmp`, when it is first used. See `file.rs` and `path.rs` for the calls.
+pub struct Disk {
+    pub(crate) config: DiskConfig,
+    pub(crate) state: RefCell<State>,
+    /// Is any fault open that makes calls fail? The one check that a call without faults pays.
+    pub(crate) is_failing: Cell<bool>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) volumes: BTreeMap<VolumeId, Volume>,
+    pub(crate) errors: BTreeMap<FaultId, (NodeId, FailMode)>,
+    pub(crate) blame: BTreeMap<NodeId, FaultId>,
+    pub(crate) stats: BTreeMap<NodeId, DiskStats>,
+    latency: BTreeMap<NodeId, Stream>,
+    crash: BTreeMap<VolumeId, Stream>,
+    crashes: BTreeMap<VolumeId, CrashReport>,
+}
+
+/// The disk of the simulation that this thread is in.
+///
+/// # Errors
+/// `ENODEV` outside a simulation, or when none is installed.
+pub fn disk() -> io::Result<Rc<Disk>> {
+    try_with(|world| world.device::<Disk>())
+        .flatten()
+        .ok_or_else(|| errno(libc::ENODEV))
+}
+
+impl Disk {
+    /// Gives a world its disks.
+    pub fn install(world: &Rc<World>, config: DiskConfig) -> Rc<Disk> {
+        world.install(|_| Disk {
+            config,
+            state: RefCell::default(),
+            is_failing: Cell::new(false),
+        })
+    }
+
+    /// What it was installed with.
+    pub fn config(&self) -> &DiskConfig {
+        &self.config
+    }
+
+    /// How long a call of this kind takes now, drawn from (`disk.latency`, running node). For
+    /// callers that can wait; the call itself takes no time. A range of zero draws nothing.
+    pub fn latency(&self, op: OpKind) -> Duration {
+        let latency = &self.config.latency;
+        let LatencyRange { lo, hi } = match op {
+            OpKind::Read | OpKind::ReadDir => latency.read,
+            OpKind::Write | OpKind::SetLen => latency.write,
+            OpKind::Sync => latency.sync,
+            _ => latency.metadata,
+        };
+        if hi.is_zero() {
+            return Duration::ZERO;
+        }
+        with(|world| {
+            let node = world.current_node();
+            let mut state = self.state.borrow_mut();
+            let stream = state
+                .latency
+                .entry(node)
+                .or_insert_with(|| world.stream("disk.latency", node));
+            stream.duration(lo, hi)
+        })
+    }
+
+    /// What the guests of `node` did so far.
+    pub fn stats(&self, node: NodeId) -> DiskStats {
+        self.state
+            .borrow()
+            .stats
+            .get(&node)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// What a power loss of `node` could take now. O(pending).
+    pub fn pending_summary(&self, node: NodeId) -> PendingSummary {
+        let state = self.state.borrow();
+        state
+            .volumes
+            .get(&volume_of(node))
+            .map(PendingSummary::of)
+            .unwrap_or_default()
+    }
+
+    /// What the last power loss of `node` did; None if there was none.
+    pub fn last_crash(&self, node: NodeId) -> Option<CrashReport> {
+        self.state.borrow().crashes.get(&volume_of(node)).copied()
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            profile: self.config.profile,
+            tear: self.config.tear,
+            capacity_pages: self.config.capacity_bytes.map(|bytes| bytes / PAGE),
+            dirty_ops_max: self.config.dirty_ops_max,
+            dirty_bytes_max: self.config.dirty_bytes_max,
+        }
+    }
+
+    /// Calls `f` on a volume, which is made if it is new, then enters into the ledger what the
+    /// guest met of earlier crashes.
+    pub(crate) fn on_volume<T>(
+        &self,
+        world: &World,
+        id: VolumeId,
+        f: impl FnOnce(&mut Volume, &mut DiskStats) -> T,
+    ) -> T {
+        let mut state = self.state.borrow_mut();
+        let State { volumes, stats, .. } = &mut *state;
+        let volume = volumes
+            .entry(id)
+            .or_insert_with(|| Volume::new(self.rules()));
+        let result = f(volume, stats.entry(world.current_node()).or_default());
+        if !volume.scars.is_empty() {
+            let met = volume.scars.take_met();
+            drop(state);
+            for met in met {
+                world
+                    .ledger()
+                    .observe(met.fault, "crash-state-read", || met.what);
+            }
+        }
+        result
+    }
+
+    /// The volume of the running process.
+    ///
+    /// # Errors
+    /// `ESRCH` when the process is dead: destructors that run after it change no disk.
+    pub(crate) fn own_volume(&self, world: &World) -> io::Result<VolumeId> {
+        let node = world.current_node();
+        if !world.is_alive(node, world.current_boot()) {
+            return Err(errno(libc::ESRCH));
+        }
+        Ok(volume_of(node))
+    }
+
+    fn power_loss(&self, world: &Rc<World>, id: VolumeId, node: NodeId, blame: Option<FaultId>) {
+        let mut state = self.state.borrow_mut();
+        let State {
+            volumes,
+            crash,
+            crashes,
+            stats,
+            ..
+        } = &mut *state;
+        stats.entry(node).or_default().power_losses += 1;
+        let Some(volume) = volumes.get_mut(&id) else {
+            return;
+        };
+        let stream = crash
+            .entry(id)
+            .or_insert_with(|| world.stream("disk.crash", id.0));
+        let outcome = volume.power_loss(&mut |n| stream.below(n));
+        let report = CrashReport::of(&outcome);
+        crashes.insert(id, report);
+        let kept = (outcome.kept as u64) << 32 | outcome.pending as u64;
+        event(world, OpKind::PowerLoss, id.0, kept);
+        event(
+            world,
+            OpKind::PowerLoss,
+            outcome.kind as u64,
+            outcome.losses.len() as u64,
+        );
+        enter_losses(world, volume, &outcome.losses, blame);
+    }
+}
+
+/// The one volume that a node has.
+pub(crate) fn volume_of(node: NodeId) -> VolumeId {
+    VolumeId(u64::from(node.0))
+}
+
+/// Enters a call into the digest.
+pub(crate) fn event(world: &World, op: OpKind, of: u64, detail: u64) {
+    world.event(EventKind::Disk, (op as u64) << 56 | of, detail);
+}
+
+/// A hash of numbers and bytes for the digest.
+pub(crate) fn digest_of(numbers: [u64; 2], bytes: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(bytes);
+    hasher.write_u64(numbers[0]);
+    hasher.write_u64(numbers[1]);
+    hasher.finish()
+}
+
+impl Device for Disk {
+    fn name(&self) -> &'static str {
+        "disk"
+    }
+
+    fn on_event(&self, _world: &Rc<World>, _token: u64) {
+        panic!("the disk arms no timers")
+    }
+
+    /// A kill or an exit leaves the page cache as it is; a power loss takes what it takes.
+    fn node_down(&self, world: &Rc<World>, node: NodeId, _boot: Boot, down: Down) {
+        let blame = self.state.borrow_mut().blame.remove(&node);
+        match down {
+            Down::Kill | Down::Exit => {}
+            Down::PowerLoss => self.power_loss(world, volume_of(node), node, blame),
+        }
+    }
+
+    fn finish(&self, _world: &Rc<World>) {
+        *self.state.borrow_mut() = State::default();
+    }
+}

@@ -1,0 +1,18 @@
+//! The pure state of a volume: no clock, no runtime, no randomness of its own.
+//!
+//! Reading order: `pages`, `inode`, `op`, `volume`, `sync`, `walk`, `names`, `order`, `crash`,
+//! `scars`.
+
+pub(crate) mod crash;
+pub(crate) mod inode;
+pub(crate) mod names;
+pub(crate) mod op;
+pub(crate) mod order;
+pub(crate) mod pages;
+pub(crate) mod scars;
+pub(crate) mod sync;
+pub(crate) mod volume;
+pub(crate) mod walk;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! A volume: inodes in two versions and the ordered operations between them; file content.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::inode::{Body, Inode, InodeId, Kind};
+use super::op::{Change, Inodes, Op, OpId, Side, apply};
+use super::pages::{PAGE, Pages, split};
+use super::scars::Scars;
+use crate::config::{Profile, TearUnit};
+use crate::errno::errno;
+
+/// Largest file size, as the kernel's `loff_t` has it.
+pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
+
+/// How a volume behaves; the same for all volumes of a simulation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) profile: Profile,
+    pub(crate) tear: TearUnit,
+    /// Pages that fit, if there is a limit.
+    pub(crate) capacity_pages: Option<u64>,
+    /// Pending operations beyond which the older half is written back.
+    pub(crate) dirty_ops_max: usize,
+    /// Pending bytes beyond which the older half is written back.
+    pub(crate) dirty_bytes_max: u64,
+}
+
+/// One file system.
+#[derive(Clone, Debug)]
+pub(crate) struct Volume {
+    pub(crate) rules: Rules,
+    pub(crate) inodes: Inodes,
+    /// All pending operations, in the order of the calls.
+    pub(crate) ops: BTreeMap<OpId, Op>,
+    pub(crate) pending_bytes: u64,
+    /// Pages that the cache holds; what capacity is counted in.
+    pub(crate) pages_used: u64,
+    /// What crashes took and no guest has met yet.
+    pub(crate) scars: Scars,
+    next_inode: u64,
+    next_op: u64,
+}
+
+impl Volume {
+    /// An empty volume with a durable `/` and `/tmp`.
+    pub(crate) fn new(rules: Rules) -> Volume {
+        let mut volume = Volume {
+            rules,
+            inodes: Inodes::new(),
+            ops: BTreeMap::new(),
+            pending_bytes: 0,
+            pages_used: 0,
+            scars: Scars::default(),
+            next_inode: InodeId::ROOT.0,
+            next_op: 0,
+        };
+        let root = volume.allocate(Body::dir(0o755, 0));
+        assert_eq!(root, InodeId::ROOT);
+        volume.open(root);
+        let made = volume.make_dir(b"/tmp", 0o1777, 0);
+        made.expect("an empty volume has room for /tmp");
+        volume.sync_all();
+        volume
+    }
+
+    /// A new inode without a name.
+    pub(crate) fn allocate(&mut self, body: Body) -> InodeId {
+        let id = InodeId(self.next_inode);
+        self.next_inode += 1;
+        self.inodes.insert(id, Inode::new(body));
+        id
+    }
+
+    /// What the guest sees of an inode.
+    pub(crate) fn cache(&self, id: InodeId) -> &Body {
+        &self
+            .inodes
+            .get(&id)
+            .expect("an inode with a name or a descriptor exists")
+            .cache
+    }
+
+    /// Is there such an inode?
+    pub(crate) fn exists(&self, id: InodeId) -> bool {
+        self.inodes.contains_key(&id)
+    }
+
+    pub(crate) fn inode_mut(&mut self, id: InodeId) -> &mut Inode {
+        self.inodes
+            .get_mut(&id)
+            .expect("an inode with a name or a descriptor exists")
+    }
+
+    /// One more open description.
+    pub(crate) fn open(&mut self, id: InodeId) {
+        self.inode_mut(id).opens += 1;
+    }
+
+    /// One open description less; an inode without names goes with the last.
+    pub(crate) fn release(&mut self, id: InodeId) {
+        self.inode_mut(id).opens -= 1;
+        self.forget_if_invisible(id);
+    }
+
+    /// Records an operation that the cache already shows.
+    pub(crate) fn record(&mut self, time_ns: u64, change: Change) {
+        let id = OpId(self.next_op);
+        self.next_op += 1;
+        match &change {
+            Change::Names(names) => {
+                for (at, slot) in names.slots.iter().enumerate() {
+                    if names.slots[..at]
+                        .iter()
+                        .all(|earlier| earlier.dir != slot.dir)
+                    {
+                        self.inode_mut(slot.dir).pending.push(id);
+                    }
+                    if let Some(target) = slot.target {
+                        self.inode_mut(target).naming.push(id);
+                    }
+                }
+            }
+            Change::Write { inode, .. }
+            | Change::Resize { inode, .. }
+            | Change::Attributes { inode, .. } => self.inode_mut(*inode).pending.push(id),
+        }
+        self.pending_bytes += change.payload();
+        self.ops.insert(id, Op { time_ns, change });
+    }
+
+    /// Applies an operation to the cache and records it.
+    pub(crate) fn perform(&mut self, time_ns: u64, change: Change) {
+        let op = Op { time_ns, change };
+        let mut unlinked = Vec::new();
+        apply(&mut self.inodes, Side::Cache, &op, None, &mut unlinked);
+        self.record(time_ns, op.change);
+        for id in unlinked {
+            self.forget_if_invisible(id);
+        }
+    }
+
+    /// Reads from a file; notes the scars that the read meets.
+    pub(crate) fn read(&mut self, id: InodeId, offset: u64, buf: &mut [u8]) -> usize {
+        if !self.scars.is_empty() {
+            self.scars.meet_range(id, offset, buf.len() as u64);
+        }
+        self.cache(id).read(offset, buf)
+    }
+
+    /// Writes to a file, as far as space lasts.
+    ///
+    /// # Errors
+    /// `ENOSPC` when not one byte fits, `EFBIG` beyond the largest offset.
+    pub(crate) fn write(
+        &mut self,
+        id: InodeId,
+        offset: u64,
+        bytes: &[u8],
+        now_ns: u64,
+    ) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if offset
+            .checked_add(bytes.len() as u64)
+            .is_none_or(|end| end > SIZE_MAX)
+        {
+            return Err(errno(libc::EFBIG));
+        }
+        if !self.scars.is_empty() {
+            self.scars.overwritten(id, offset, bytes.len() as u64);
+        }
+        let mut written = 0;
+        for (page, within, done, take) in split(offset, bytes.len()) {
+            let piece = &bytes[done..done + take];
+            if !self.write_piece(id, page, within, piece, now_ns) {
+                break;
+            }
+            written = done + take;
+        }
+        if written == 0 {
+            return Err(errno(libc::ENOSPC));
+        }
+        self.write_back_if_dirty();
+        Ok(written)
+    }
+
+    /// Writes within one page; false when there is no room for it.
+    fn write_piece(
+        &mut self,
+        id: InodeId,
+        page: u64,
+        within: usize,
+        piece: &[u8],
+        now_ns: u64,
+    ) -> bool {
+        let (capacity, used) = (self.rules.capacity_pages, self.pages_used);
+        let body = &mut self.inode_mut(id).cache;
+        let Kind::File { size, pages } = &mut body.kind else {
+            panic!("a directory can't be opened for writing")
+        };
+        if capacity.is_some_and(|capacity| used >= capacity && !pages.has(page)) {
+            return false;
+        }
+        let offset = page * PAGE + within as u64;
+        let allocated = pages.write(offset, piece);
+        let from = *size;
+        let end = offset + piece.len() as u64;
+        *size = from.max(end);
+        body.modified_ns = now_ns;
+        self.pages_used += allocated;
+        self.record(
+            now_ns,
+            Change::Write {
+                inode: id,
+                offset,
+                bytes: piece.into(),
+            },
+        );
+        if end > from {
+            self.record(
+                now_ns,
+                Change::Resize {
+                    inode: id,
+                    from,
+                    size: end,
+                },
+            );
+        }
+        true
+    }
+
+    /// Would a write here need pages that the file does not have?
+    pub(crate) fn would_allocate(&self, id: InodeId, offset: u64, len: usize) -> bool {
+        let Kind::File { pages, .. } = &self.cache(id).kind else {
+            return false;
+        };
+        split(offset, len).any(|(page, ..)| !pages.has(page))
+    }
+
+    /// Makes a file `size` bytes long.
+    ///
+    /// # Errors
+    /// `EFBIG` beyond the largest offset.
+    pub(crate) fn resize(&mut self, id: InodeId, size: u64, now_ns: u64) -> io::Result<()> {
+        if size > SIZE_MAX {
+            return Err(errno(libc::EFBIG));
+        }
+        self.scars.resized(id, size);
+        let body = &mut self.inode_mut(id).cache;
+        body.modified_ns = now_ns;
+        let Kind::File {
+            size: current,
+            pages,
+        } = &mut body.kind
+        else {
+            return Err(errno(libc::EINVAL));
+        };
+        let from = std::mem::replace(current, size);
+        let freed = if size < from { pages.truncate(size) } else { 0 };
+        self.pages_used -= freed;
+        if from != size {
+            self.record(
+                now_ns,
+                Change::Resize {
+                    inode: id,
+                    from,
+                    size,
+                },
+            );
+        }
+        self.write_back_if_dirty();
+        Ok(())
+    }
+
+    /// Sets the permission bits.
+    pub(crate) fn set_mode(&mut self, id: InodeId, mode: u32, now_ns: u64) {
+        let kept = mode & 0o7777;
+        self.perform(
+            now_ns,
+            Change::Attributes {
+                inode: id,
+                mode: kept,
+            },
+        );
+    }
+
+    /// Frees what nothing reaches any more; the media side goes when no crash can bring it back.
+    pub(crate) fn forget_if_invisible(&mut self, id: InodeId) {
+        let Some(inode) = self.inodes.get_mut(&id) else {
+            return;
+        };
+        if !inode.is_invisible() {
+            return;
+        }
+        if let Kind::File { size, pages } = &mut inode.cache.kind {
+            *size = 0;
+            self.pages_used -= std::mem::take::<Pages>(pages).count();
+        }
+        if inode.media.links > 0 || !inode.naming.is_empty() {
+            return;
+        }
+        let inode = self.inodes.remove(&id).expect("looked up above");
+        for op in inode.pending {
+            let op = self
+                .ops
+                .remove(&op)
+                .expect("a pending list names pending operations");
+            assert!(
+                op.change.file().is_some(),
+                "rmdir waits for all names in the directory"
+            );
+            self.pending_bytes -= op.change.payload();
+        }
+        self.scars.forget(id);
+    }
+}

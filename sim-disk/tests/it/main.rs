@@ -1,0 +1,9 @@
+//! The disk, seen from outside.
+
+mod conformance;
+mod crashes;
+mod determinism;
+mod errors;
+mod evidence;
+mod fs;
+mod harness;
