@@ -1,1 +1,57 @@
-//! See ARCHITECTURE.md.
+//! The simulated network: TCP that fails like TCP, UDP, names, cuts with receipts.
+//!
+//! Takes calls of a guest's sockets ([`Net`], errno-true and non-blocking) and faults of a
+//! nemesis; gives readiness, bytes, errors, and entries in the fault ledger. One event queue, the
+//! world's: every packet is an event at its far end, and faults are judged there.
+//!
+//! No IP-level TCP is written; what a guest can *observe* of it is: ordered streams with bounded
+//! windows, half-close, RST, SYN retries, retransmission with back-off, TIME_WAIT without its
+//! minute (a finished connection frees its port at once).
+//!
+//! # Invariants, as absences
+//! - No byte of a stream is lost, doubled or reordered, whatever packets are dropped.
+//! - No state is per pair of nodes until they talk; idle connections cost no events.
+//! - No waker is woken, and nothing of a guest is dropped, while the state is borrowed.
+//! - No draw depends on another link's traffic: streams are keyed by (purpose, link).
+//! - Nothing but data that was read frees a window; nothing but an acknowledgement that arrived
+//!   frees a send buffer.
+//! - Without sim-runtime's feature `sim` this crate is empty.
+//!
+//! # Modules, in reading order
+//! `config`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`, `ports`,
+//! `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `deliver` (where faults bite),
+//! `evidence` (receipts), `net` (the calls), `netstat`.
+
+sim_runtime::if_sim! {
+    sim {
+        mod config;
+        mod conn;
+        mod deliver;
+        mod errno;
+        mod evidence;
+        mod flow;
+        mod handshake;
+        mod inbox;
+        mod link;
+        mod net;
+        mod netstat;
+        mod options;
+        mod packet;
+        mod ports;
+        mod ready;
+        mod socket;
+        mod state;
+        mod stream;
+        mod transfer;
+        mod udp;
+
+        pub use config::{BACKLOG, Chance, Latency, NetConfig};
+        pub use link::LinkStats;
+        pub use net::{Net, net};
+        pub use netstat::SocketInfo;
+        pub use options::SocketOptions;
+        pub use ready::{Interest, Ready};
+        pub use socket::Socket;
+    }
+    real {}
+}

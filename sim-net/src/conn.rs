@@ -1,0 +1,148 @@
+//! A stream connection: two ends, two directions, and the handshake between them.
+
+use std::net::SocketAddr;
+use std::ops::{Index, IndexMut};
+
+use sim_runtime::{Boot, FaultId, NodeId, SimInstant, TimerKey};
+
+use crate::flow::Flow;
+use crate::inbox::Inbox;
+use crate::ready::BothWaiters;
+
+/// Which end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    /// Whoever called `connect`.
+    Client,
+    /// Whoever accepts.
+    Server,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The other end.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Two of something, one a side.
+#[derive(Debug)]
+pub(crate) struct Pair<T>(pub(crate) [T; 2]);
+
+impl<T> Index<Side> for Pair<T> {
+    type Output = T;
+
+    fn index(&self, side: Side) -> &T {
+        &self.0[side as usize]
+    }
+}
+
+impl<T> IndexMut<Side> for Pair<T> {
+    fn index_mut(&mut self, side: Side) -> &mut T {
+        &mut self.0[side as usize]
+    }
+}
+
+/// What the end's kernel knows of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing yet: the server's end before a SYN arrives.
+    Absent,
+    /// The client's end while it waits for the SYN-ACK.
+    SynSent,
+    /// The server's end while it waits for the third packet of the handshake.
+    SynReceived,
+    /// Established, in whole or half.
+    Open,
+    /// Closed in both directions; what arrives late is acknowledged, not refused.
+    TimeWait,
+    /// Nothing any more: what arrives is answered with RST.
+    Gone,
+}
+
+/// Who may still use an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A listener's queue.
+    Listener(usize),
+    /// A socket of the guest.
+    Socket(usize),
+    /// Nobody: the kernel finishes alone what is left to send.
+    Nobody,
+}
+
+/// One end.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) node: NodeId,
+    pub(crate) boot: Boot,
+    pub(crate) addr: SocketAddr,
+    pub(crate) phase: Phase,
+    pub(crate) holder: Holder,
+    /// `SO_ERROR`: the error that the next operation reports, once.
+    pub(crate) error: Option<i32>,
+    pub(crate) inbox: Inbox,
+    pub(crate) waiters: BothWaiters,
+    /// The fault that took this end's process or machine, until the peer has noticed.
+    pub(crate) blame: Option<FaultId>,
+    /// The fault that the last RST received was due to.
+    pub(crate) reset_by: Option<FaultId>,
+}
+
+impl End {
+    /// Does its kernel know the connection?
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::SynSent | Phase::SynReceived | Phase::Open
+        )
+    }
+}
+
+/// The client's SYN retries and the server's SYN-ACK retries.
+#[derive(Debug, Default)]
+pub(crate) struct Retry {
+    pub(crate) since: SimInstant,
+    pub(crate) tries: u32,
+    pub(crate) timer: Option<TimerKey>,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// Numbers connections in order of `connect`, for the digest and reports.
+    pub(crate) serial: u64,
+    pub(crate) ends: Pair<End>,
+    /// `flows[side]` is what `side` sends.
+    pub(crate) flows: Pair<Flow>,
+    /// `links[side]` is the link from `side` to the other.
+    pub(crate) links: Pair<usize>,
+    /// Packets on the wire that name this connection.
+    pub(crate) in_flight: u32,
+    pub(crate) syn: Retry,
+    pub(crate) synack: Retry,
+    /// Faults that dropped packets of the handshake, until `connect` succeeds or fails.
+    pub(crate) hurt: Vec<FaultId>,
+}
+
+impl Conn {
+    /// Can it be forgotten?
+    pub(crate) fn is_over(&self) -> bool {
+        self.in_flight == 0
+            && self
+                .ends
+                .0
+                .iter()
+                .all(|end| end.holder == Holder::Nobody && !end.is_live())
+    }
+
+    /// Has `side` sent and received everything, FINs included?
+    pub(crate) fn is_closed(&self, side: Side) -> bool {
+        self.flows[side].is_finished() && self.ends[side].inbox.fin
+    }
+}

@@ -1,0 +1,446 @@
+//! The three-way handshake: connect, listen, accept, and the retries of both sides.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use sim_runtime::{Boot, NodeId, World};
+
+use crate::config::{back_off, nanos};
+use crate::conn::{Conn, End, Holder, Pair, Phase, Retry, Side};
+use crate::errno::fail;
+use crate::flow::Flow;
+use crate::inbox::Inbox;
+use crate::packet::{Packet, Token};
+use crate::ports::Protocol;
+use crate::ready::{BothWaiters, Waiters};
+use crate::state::{Kind, Listener, NOWHERE, Sock, State};
+
+/// The loopback address of the family of `ip`.
+fn loopback(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+impl State {
+    /// The node that an address leads to from `node`, and the address a socket on `node` that
+    /// talks to it has. The unspecified address means this host, as on Linux.
+    pub(crate) fn route(
+        &self,
+        world: &World,
+        node: NodeId,
+        to: &mut SocketAddr,
+    ) -> (NodeId, IpAddr) {
+        if to.ip().is_unspecified() {
+            to.set_ip(loopback(to.ip()));
+        }
+        if to.ip().is_loopback() {
+            return (node, loopback(to.ip()));
+        }
+        let here = world.node(node).ip;
+        if here == to.ip() {
+            return (node, here);
+        }
+        (world.node_by_ip(to.ip()).unwrap_or(NOWHERE), here)
+    }
+
+    /// `connect(2)` on a non-blocking TCP socket.
+    pub(crate) fn tcp_connect(
+        &mut self,
+        world: &World,
+        sock: usize,
+        to: SocketAddr,
+    ) -> io::Result<()> {
+        let bound = match &mut self.socks[sock].kind {
+            Kind::Fresh { bound } => *bound,
+            Kind::Stream {
+                conn,
+                side,
+                bound,
+                connected,
+            } => {
+                let end = &mut self.conns[*conn].ends[*side];
+                match end.phase {
+                    Phase::SynSent => return fail(libc::EALREADY),
+                    Phase::Gone if !*connected => {
+                        if let Some(code) = end.error.take() {
+                            return fail(code);
+                        }
+                    }
+                    Phase::Open if !*connected => {
+                        *connected = true;
+                        return Ok(());
+                    }
+                    _ => return fail(libc::EISCONN),
+                }
+                let (bound, old) = (*bound, *conn);
+                self.let_go(world, old, Side::Client);
+                bound
+            }
+            Kind::Listener(_) => return fail(libc::EISCONN),
+            Kind::Udp(_) => return fail(libc::EINVAL),
+        };
+        self.start_connecting(world, sock, bound, to)?;
+        fail(libc::EINPROGRESS)
+    }
+
+    fn start_connecting(
+        &mut self,
+        world: &World,
+        sock: usize,
+        bound: Option<SocketAddr>,
+        mut to: SocketAddr,
+    ) -> io::Result<()> {
+        let Sock {
+            node,
+            boot,
+            options,
+            ..
+        } = self.socks[sock];
+        if to.port() == 0 {
+            return fail(libc::ECONNREFUSED);
+        }
+        let (peer, source) = self.route(world, node, &mut to);
+        let ip = bound
+            .map(|addr| addr.ip())
+            .filter(|ip| !ip.is_unspecified())
+            .unwrap_or(source);
+        let port = match bound {
+            Some(addr) => addr.port(),
+            None => match self.ports.ephemeral(node, Protocol::Tcp) {
+                Some(port) => port,
+                None => return fail(libc::EADDRNOTAVAIL),
+            },
+        };
+        self.ports.connected(node, port);
+        let end = |node, boot, addr, phase, holder, window| End {
+            node,
+            boot,
+            addr,
+            phase,
+            holder,
+            error: None,
+            inbox: Inbox::new(window),
+            waiters: BothWaiters::default(),
+            blame: None,
+            reset_by: None,
+        };
+        let (theirs, ours) = (self.config.receive_buffer, options.receive_buffer);
+        let here = SocketAddr::new(ip, port);
+        let serial = self.next_serial();
+        let holder = Holder::Socket(sock);
+        let conn = self.conns.insert(Conn {
+            serial,
+            ends: Pair([
+                end(node, boot, here, Phase::SynSent, holder, ours),
+                end(peer, Boot(0), to, Phase::Absent, Holder::Nobody, theirs),
+            ]),
+            flows: Pair([
+                Flow::new(options.send_buffer, theirs),
+                Flow::new(self.config.send_buffer, ours),
+            ]),
+            links: Pair([
+                self.links.between(node, peer),
+                self.links.between(peer, node),
+            ]),
+            in_flight: 0,
+            syn: Retry {
+                since: world.now(),
+                ..Retry::default()
+            },
+            synack: Retry::default(),
+            hurt: Vec::new(),
+        });
+        self.socks[sock].kind = Kind::Stream {
+            conn,
+            side: Side::Client,
+            bound,
+            connected: false,
+        };
+        self.note(
+            world,
+            1,
+            conn,
+            u64::from(peer.0) << 16 | u64::from(to.port()),
+        );
+        self.transmit(world, conn, Side::Client, Packet::Syn { conn });
+        Ok(())
+    }
+
+    /// A SYN arrives at a machine that is up.
+    pub(crate) fn syn_arrives(&mut self, world: &World, conn: usize) {
+        let end = &self.conns[conn].ends[Side::Server];
+        let (node, addr) = (end.node, end.addr);
+        match end.phase {
+            Phase::Absent => {}
+            Phase::SynReceived => {
+                return self.transmit(world, conn, Side::Server, Packet::SynAck { conn });
+            }
+            Phase::Gone => return self.reset_peer(world, conn, Side::Server),
+            _ => return,
+        }
+        let sock = self.ports.socket_at(node, Protocol::Tcp, addr);
+        let listener = sock.and_then(|sock| match &self.socks[sock].kind {
+            Kind::Listener(listener) => Some((sock, listener.queue.len(), listener.backlog)),
+            _ => None,
+        });
+        let Some((sock, queued, backlog)) = listener else {
+            return self.reset_peer(world, conn, Side::Server);
+        };
+        if queued > backlog as usize {
+            return self.arm_syn(world, conn); // The kernel drops it; the client tries again.
+        }
+        let Sock { boot, options, .. } = self.socks[sock];
+        let c = &mut self.conns[conn];
+        let end = &mut c.ends[Side::Server];
+        end.boot = boot;
+        end.phase = Phase::SynReceived;
+        end.holder = Holder::Listener(sock);
+        end.inbox = Inbox::new(options.receive_buffer);
+        c.flows[Side::Server].set_capacity(options.send_buffer);
+        c.flows[Side::Client].edge = options.receive_buffer as u64;
+        c.synack = Retry {
+            since: world.now(),
+            ..Retry::default()
+        };
+        self.ports.connected(node, addr.port());
+        self.transmit(world, conn, Side::Server, Packet::SynAck { conn });
+    }
+
+    /// A SYN-ACK arrives: `connect` has succeeded.
+    pub(crate) fn synack_arrives(&mut self, world: &World, conn: usize) {
+        match self.conns[conn].ends[Side::Client].phase {
+            Phase::SynSent => {}
+            Phase::Open => {
+                return self.transmit(world, conn, Side::Client, Packet::Established { conn });
+            }
+            Phase::TimeWait => return,
+            _ => return self.reset_peer(world, conn, Side::Client),
+        }
+        if let Some(timer) = self.conns[conn].syn.timer.take() {
+            world.cancel_timer(timer);
+        }
+        self.conns[conn].ends[Side::Client].phase = Phase::Open;
+        self.note(world, 2, conn, 0);
+        self.connected_late(world, conn);
+        self.transmit(world, conn, Side::Client, Packet::Established { conn });
+        self.wake_end(conn, Side::Client);
+    }
+
+    /// The third packet of the handshake, or data that says as much, arrives. False when the
+    /// listener has no room: then the packet counts as lost.
+    pub(crate) fn establish(&mut self, world: &World, conn: usize) -> bool {
+        let end = &self.conns[conn].ends[Side::Server];
+        let (Phase::SynReceived, Holder::Listener(sock)) = (end.phase, end.holder) else {
+            return true;
+        };
+        let Kind::Listener(listener) = &mut self.socks[sock].kind else {
+            return false;
+        };
+        if listener.queue.len() > listener.backlog as usize {
+            self.arm_synack(world, conn);
+            return false;
+        }
+        listener.queue.push_back(conn);
+        listener.waiters.wake_into(&mut self.woken);
+        self.conns[conn].ends[Side::Server].phase = Phase::Open;
+        if let Some(timer) = self.conns[conn].synack.timer.take() {
+            world.cancel_timer(timer);
+        }
+        true
+    }
+
+    /// Lets the client try its SYN again when its wait is over.
+    pub(crate) fn arm_syn(&mut self, world: &World, conn: usize) {
+        let c = &mut self.conns[conn];
+        if c.ends[Side::Client].phase != Phase::SynSent || c.syn.timer.is_some() {
+            return;
+        }
+        let wait = back_off(
+            self.config.syn_timeout,
+            c.syn.tries,
+            std::time::Duration::MAX,
+        );
+        let at = (c.flows[Side::Client].last_sent + wait).max(world.now());
+        let token = Token::Syn(conn).encode();
+        c.syn.timer = Some(world.device_event_at(at, self.device, token));
+    }
+
+    /// The client's wait is over.
+    pub(crate) fn syn_timer(&mut self, world: &World, conn: usize) {
+        let c = &mut self.conns[conn];
+        c.syn.timer = None;
+        if c.ends[Side::Client].phase != Phase::SynSent {
+            return;
+        }
+        c.syn.tries += 1;
+        if c.syn.tries > self.config.syn_retries {
+            let waited = world.now().since(c.syn.since);
+            self.note(world, 3, conn, nanos(waited));
+            return self.end_fails(world, conn, Side::Client, libc::ETIMEDOUT);
+        }
+        self.transmit(world, conn, Side::Client, Packet::Syn { conn });
+    }
+
+    /// Lets the server try its SYN-ACK again when its wait is over.
+    pub(crate) fn arm_synack(&mut self, world: &World, conn: usize) {
+        let c = &mut self.conns[conn];
+        if c.ends[Side::Server].phase != Phase::SynReceived || c.synack.timer.is_some() {
+            return;
+        }
+        let wait = back_off(
+            self.config.syn_timeout,
+            c.synack.tries,
+            std::time::Duration::MAX,
+        );
+        let at = (c.flows[Side::Server].last_sent + wait).max(world.now());
+        let token = Token::SynAck(conn).encode();
+        c.synack.timer = Some(world.device_event_at(at, self.device, token));
+    }
+
+    /// The server's wait is over. After the last retry it forgets the connection without a word.
+    pub(crate) fn synack_timer(&mut self, world: &World, conn: usize) {
+        let c = &mut self.conns[conn];
+        c.synack.timer = None;
+        if c.ends[Side::Server].phase != Phase::SynReceived {
+            return;
+        }
+        c.synack.tries += 1;
+        if c.synack.tries > self.config.synack_retries {
+            c.ends[Side::Server].holder = Holder::Nobody;
+            self.end_dies(world, conn, Side::Server, Phase::Gone);
+            return self.reap(world, conn);
+        }
+        self.transmit(world, conn, Side::Server, Packet::SynAck { conn });
+    }
+
+    /// `bind(2)` on a TCP socket.
+    pub(crate) fn tcp_bind(
+        &mut self,
+        world: &World,
+        sock: usize,
+        addr: SocketAddr,
+    ) -> io::Result<()> {
+        let Sock { node, options, .. } = self.socks[sock];
+        if !matches!(self.socks[sock].kind, Kind::Fresh { bound: None }) {
+            return fail(libc::EINVAL);
+        }
+        let reuse = options.reuse_address;
+        let addr = self.bind_port(world, node, Protocol::Tcp, addr, sock, reuse)?;
+        self.socks[sock].kind = Kind::Fresh { bound: Some(addr) };
+        Ok(())
+    }
+
+    /// Takes a port for a socket, after checking that the address is this node's.
+    pub(crate) fn bind_port(
+        &mut self,
+        world: &World,
+        node: NodeId,
+        protocol: Protocol,
+        addr: SocketAddr,
+        sock: usize,
+        reuse: bool,
+    ) -> io::Result<SocketAddr> {
+        let ip = addr.ip();
+        if !ip.is_unspecified() && !ip.is_loopback() && world.node(node).ip != ip {
+            return fail(libc::EADDRNOTAVAIL);
+        }
+        match self.ports.bind(node, protocol, addr, sock, reuse) {
+            Some(addr) => Ok(addr),
+            None => fail(libc::EADDRINUSE),
+        }
+    }
+
+    /// `listen(2)`.
+    pub(crate) fn tcp_listen(
+        &mut self,
+        world: &World,
+        sock: usize,
+        backlog: u32,
+    ) -> io::Result<()> {
+        let backlog = backlog.min(self.config.backlog_max);
+        if let Kind::Fresh { bound: None } = self.socks[sock].kind {
+            self.tcp_bind(world, sock, (Ipv4Addr::UNSPECIFIED, 0).into())?;
+        }
+        match &mut self.socks[sock].kind {
+            Kind::Fresh { bound: Some(addr) } => {
+                let addr = *addr;
+                let (queue, waiters) = (VecDeque::new(), Waiters::default());
+                let listener = Listener {
+                    addr,
+                    backlog,
+                    queue,
+                    waiters,
+                };
+                self.socks[sock].kind = Kind::Listener(listener);
+                Ok(())
+            }
+            Kind::Listener(listener) => {
+                listener.backlog = backlog;
+                Ok(())
+            }
+            Kind::Udp(_) => fail(libc::EOPNOTSUPP),
+            _ => fail(libc::EINVAL),
+        }
+    }
+
+    /// `accept(2)` on a non-blocking socket: the new socket and the peer's address.
+    pub(crate) fn tcp_accept(
+        &mut self,
+        world: &World,
+        sock: usize,
+    ) -> io::Result<(usize, SocketAddr)> {
+        let Sock {
+            node,
+            boot,
+            mut options,
+            ..
+        } = self.socks[sock];
+        let conn = match &mut self.socks[sock].kind {
+            Kind::Listener(listener) => listener.queue.pop_front(),
+            Kind::Udp(_) => return fail(libc::EOPNOTSUPP),
+            _ => return fail(libc::EINVAL),
+        };
+        let Some(conn) = conn else {
+            return fail(libc::EAGAIN);
+        };
+        options.linger = None;
+        let kind = Kind::Stream {
+            conn,
+            side: Side::Server,
+            bound: None,
+            connected: true,
+        };
+        let new = self.socks.insert(Sock {
+            node,
+            boot,
+            options,
+            kind,
+        });
+        self.conns[conn].ends[Side::Server].holder = Holder::Socket(new);
+        self.note(world, 4, conn, 0);
+        Ok((new, self.conns[conn].ends[Side::Client].addr))
+    }
+
+    /// A listener is closed: connections in its queue and half-made ones are reset.
+    pub(crate) fn close_listener(&mut self, world: &World, sock: usize, down: bool) {
+        let held = Holder::Listener(sock);
+        let orphans: Vec<usize> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.ends[Side::Server].holder == held)
+            .map(|(index, _)| index)
+            .collect();
+        for conn in orphans {
+            let end = &mut self.conns[conn].ends[Side::Server];
+            end.holder = Holder::Nobody;
+            if !down && end.is_live() {
+                self.end_dies(world, conn, Side::Server, Phase::Gone);
+                self.reset_peer(world, conn, Side::Server);
+            }
+            self.reap(world, conn);
+        }
+    }
+}

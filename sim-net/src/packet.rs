@@ -1,0 +1,158 @@
+//! What travels, and how events of the queue are named.
+
+use std::net::SocketAddr;
+
+use sim_runtime::{FaultId, SimInstant};
+
+use crate::conn::Side;
+use crate::flow::Segment;
+
+/// A packet. Those of connections name the connection and the side that sent them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Packet {
+    Syn {
+        conn: usize,
+    },
+    SynAck {
+        conn: usize,
+    },
+    /// The third packet of the handshake.
+    Established {
+        conn: usize,
+    },
+    Data {
+        conn: usize,
+        from: Side,
+        segment: Segment,
+    },
+    /// "Something before this is missing": asks for a retransmission.
+    Gap {
+        conn: usize,
+        from: Side,
+    },
+    /// RST. `fault` is what the sender's end died of.
+    Reset {
+        conn: usize,
+        from: Side,
+        fault: Option<FaultId>,
+    },
+    Datagram {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Box<[u8]>,
+    },
+    /// ICMP port unreachable: nobody is bound to `to`.
+    Unreachable {
+        from: SocketAddr,
+        to: SocketAddr,
+    },
+}
+
+impl Packet {
+    /// The connection it belongs to, and who sent it.
+    pub(crate) fn conn(&self) -> Option<(usize, Side)> {
+        match *self {
+            Self::Syn { conn } | Self::Established { conn } => Some((conn, Side::Client)),
+            Self::SynAck { conn } => Some((conn, Side::Server)),
+            Self::Data { conn, from, .. }
+            | Self::Gap { conn, from }
+            | Self::Reset { conn, from, .. } => Some((conn, from)),
+            Self::Datagram { .. } | Self::Unreachable { .. } => None,
+        }
+    }
+
+    /// Payload in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Data { segment, .. } => u64::from(segment.len),
+            Self::Datagram { bytes, .. } => bytes.len() as u64,
+            _ => 0,
+        }
+    }
+
+    /// For reports.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Syn { .. } => "SYN",
+            Self::SynAck { .. } => "SYN-ACK",
+            Self::Established { .. } => "ACK of SYN-ACK",
+            Self::Data { segment, .. } if segment.len == 0 && segment.fin => "FIN",
+            Self::Data { segment, .. } if segment.len == 0 => "window probe",
+            Self::Data { .. } => "data",
+            Self::Gap { .. } => "duplicate ACK",
+            Self::Reset { .. } => "RST",
+            Self::Datagram { .. } => "datagram",
+            Self::Unreachable { .. } => "port unreachable",
+        }
+    }
+}
+
+/// A packet on the wire.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) link: usize,
+    pub(crate) sent: SimInstant,
+    pub(crate) packet: Packet,
+}
+
+/// What an event of the queue is about; fits in the 64 bits the queue carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// A packet reaches the far end.
+    Packet(usize),
+    /// The client tries its SYN again.
+    Syn(usize),
+    /// The server tries its SYN-ACK again.
+    SynAck(usize),
+    /// A retransmission time-out of what a side sends.
+    Retransmission(usize, Side),
+    /// An acknowledgement reaches the side that sends.
+    Ack(usize, Side),
+}
+
+impl Token {
+    pub(crate) fn encode(self) -> u64 {
+        let (kind, side, index) = match self {
+            Self::Packet(index) => (0, Side::Client, index),
+            Self::Syn(index) => (1, Side::Client, index),
+            Self::SynAck(index) => (2, Side::Client, index),
+            Self::Retransmission(index, side) => (3, side, index),
+            Self::Ack(index, side) => (4, side, index),
+        };
+        (index as u64) << 4 | (side as u64) << 3 | kind
+    }
+
+    pub(crate) fn decode(token: u64) -> Self {
+        let index = (token >> 4) as usize;
+        let side = if token & 8 == 0 {
+            Side::Client
+        } else {
+            Side::Server
+        };
+        match token & 7 {
+            0 => Self::Packet(index),
+            1 => Self::Syn(index),
+            2 => Self::SynAck(index),
+            3 => Self::Retransmission(index, side),
+            _ => Self::Ack(index, side),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_queue() {
+        for token in [
+            Token::Packet(0),
+            Token::Syn(7),
+            Token::SynAck(1 << 40),
+            Token::Retransmission(3, Side::Server),
+            Token::Ack(3, Side::Client),
+        ] {
+            assert_eq!(Token::decode(token.encode()), token);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Datagrams: each arrives once or not at all, in any order, and nobody is told.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use sim_runtime::{EventKind, World};
+
+use crate::errno::fail;
+use crate::packet::Packet;
+use crate::ports::Protocol;
+use crate::ready::{BothWaiters, Ready};
+use crate::state::{Kind, NOWHERE, Sock, State};
+
+/// The largest payload of a datagram over IPv4.
+const DATAGRAM_MAX: usize = 65_507;
+
+/// What the kernel adds to a datagram when it counts it against the buffer.
+const OVERHEAD: usize = 512;
+
+/// A UDP socket.
+#[derive(Debug, Default)]
+pub(crate) struct Udp {
+    pub(crate) bound: Option<SocketAddr>,
+    pub(crate) peer: Option<SocketAddr>,
+    queue: VecDeque<(SocketAddr, Box<[u8]>)>,
+    queued: usize,
+    pub(crate) error: Option<i32>,
+    pub(crate) waiters: BothWaiters,
+}
+
+impl Udp {
+    /// Bytes that are charged against the buffer.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(crate) fn ready(&self) -> Ready {
+        Ready {
+            readable: !self.queue.is_empty() || self.error.is_some(),
+            writable: true,
+            error: self.error.is_some(),
+            ..Ready::default()
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn udp(&mut self, sock: usize) -> io::Result<&mut Udp> {
+        match self.socks.get_mut(sock).map(|sock| &mut sock.kind) {
+            Some(Kind::Udp(udp)) => Ok(udp),
+            Some(_) => fail(libc::EINVAL),
+            None => fail(libc::EBADF),
+        }
+    }
+
+    /// `bind(2)` on a UDP socket.
+    pub(crate) fn udp_bind(
+        &mut self,
+        world: &World,
+        sock: usize,
+        addr: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        if self.udp(sock)?.bound.is_some() {
+            return fail(libc::EINVAL);
+        }
+        let node = self.socks[sock].node;
+        let addr = self.bind_port(world, node, Protocol::Udp, addr, sock, true)?;
+        self.udp(sock)?.bound = Some(addr);
+        Ok(addr)
+    }
+
+    fn udp_bound(&mut self, world: &World, sock: usize) -> io::Result<SocketAddr> {
+        match self.udp(sock)?.bound {
+            Some(addr) => Ok(addr),
+            None => self.udp_bind(world, sock, (Ipv4Addr::UNSPECIFIED, 0).into()),
+        }
+    }
+
+    /// `connect(2)` on a UDP socket: fixes the peer, and its own address with it.
+    pub(crate) fn udp_connect(
+        &mut self,
+        world: &World,
+        sock: usize,
+        mut to: SocketAddr,
+    ) -> io::Result<()> {
+        let mut bound = self.udp_bound(world, sock)?;
+        let (_, source) = self.route(world, self.socks[sock].node, &mut to);
+        if bound.ip().is_unspecified() {
+            bound.set_ip(source);
+        }
+        let udp = self.udp(sock)?;
+        udp.peer = Some(to);
+        udp.bound = Some(bound);
+        Ok(())
+    }
+
+    /// `sendto(2)`. Never blocks: what does not fit on the way is lost there.
+    pub(crate) fn udp_send(
+        &mut self,
+        world: &World,
+        sock: usize,
+        bytes: &[u8],
+        to: Option<SocketAddr>,
+    ) -> io::Result<usize> {
+        let udp = self.udp(sock)?;
+        if let Some(code) = udp.error.take() {
+            return fail(code);
+        }
+        let Some(mut to) = to.or(udp.peer) else {
+            return fail(libc::EDESTADDRREQ);
+        };
+        if bytes.len() > DATAGRAM_MAX {
+            return fail(libc::EMSGSIZE);
+        }
+        if to.port() == 0 {
+            return fail(libc::EINVAL);
+        }
+        let mut from = self.udp_bound(world, sock)?;
+        let node = self.socks[sock].node;
+        let (peer, source) = self.route(world, node, &mut to);
+        if from.ip().is_unspecified() {
+            from.set_ip(source);
+        }
+        let link = self.links.between(node, peer);
+        let at = self.links.get_mut(link).arrival(world, &self.config);
+        let packet = Packet::Datagram {
+            from,
+            to,
+            bytes: bytes.into(),
+        };
+        self.put(world, at, link, packet);
+        Ok(bytes.len())
+    }
+
+    /// `recvfrom(2)` on a non-blocking socket: what does not fit into `into` is cut off.
+    pub(crate) fn udp_recv(
+        &mut self,
+        sock: usize,
+        into: &mut [u8],
+        peek: bool,
+    ) -> io::Result<(usize, SocketAddr)> {
+        let udp = self.udp(sock)?;
+        if let Some(code) = udp.error.take() {
+            return fail(code);
+        }
+        let Some((from, bytes)) = udp.queue.front() else {
+            return fail(libc::EAGAIN);
+        };
+        let (from, count) = (*from, bytes.len().min(into.len()));
+        into[..count].copy_from_slice(&bytes[..count]);
+        if !peek {
+            udp.queued -= bytes.len() + OVERHEAD;
+            udp.queue.pop_front();
+        }
+        Ok((count, from))
+    }
+
+    /// A datagram arrives at a machine that is up.
+    pub(crate) fn datagram_arrives(
+        &mut self,
+        world: &World,
+        link: usize,
+        (from, to): (SocketAddr, SocketAddr),
+        bytes: Box<[u8]>,
+    ) {
+        let node = self.links.get(link).to;
+        let ports = u64::from(from.port()) << 16 | u64::from(to.port());
+        world.event(
+            EventKind::Net,
+            9 << 48 | u64::from(node.0),
+            ports << 32 | bytes.len() as u64,
+        );
+        let room = self.config.datagram_buffer;
+        let sock = self.ports.socket_at(node, Protocol::Udp, to);
+        let udp = sock.and_then(|sock| match &mut self.socks[sock].kind {
+            Kind::Udp(udp) if udp.peer.is_none_or(|peer| peer == from) => Some(udp),
+            _ => None,
+        });
+        let Some(udp) = udp else {
+            let back = self.links.between(node, self.links.get(link).from);
+            let at = self.links.get_mut(back).arrival(world, &self.config);
+            return self.put(world, at, back, Packet::Unreachable { from, to });
+        };
+        if udp.queued + bytes.len() + OVERHEAD > room {
+            return; // As a kernel does: the reader is too slow.
+        }
+        udp.queued += bytes.len() + OVERHEAD;
+        udp.queue.push_back((from, bytes));
+        udp.waiters.read.wake_into(&mut self.woken);
+    }
+
+    /// "Port unreachable" comes back: a connected socket reports it, any other never learns.
+    pub(crate) fn unreachable_arrives(
+        &mut self,
+        world: &World,
+        link: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+    ) {
+        let node = self.links.get(link).to;
+        let Some(sock) = self.ports.socket_at(node, Protocol::Udp, from) else {
+            return;
+        };
+        let Kind::Udp(udp) = &mut self.socks[sock].kind else {
+            return;
+        };
+        if udp.peer != Some(to) {
+            return;
+        }
+        udp.error = Some(libc::ECONNREFUSED);
+        udp.waiters.wake_into(&mut self.woken);
+        world.event(
+            EventKind::Net,
+            10 << 48 | u64::from(node.0),
+            u64::from(to.port()),
+        );
+    }
+
+    /// The address a UDP socket has as far as the guest can tell.
+    pub(crate) fn udp_local(&self, udp: &Udp) -> SocketAddr {
+        udp.bound.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
+    }
+
+    /// Undoes what opening and binding a socket did. The wakers of whoever waits are collected.
+    pub(crate) fn close_socket(&mut self, world: &World, sock: usize, guest: bool, silent: bool) {
+        let Some(Sock { node, kind, .. }) = self.socks.get_mut(sock) else {
+            return;
+        };
+        let node = *node;
+        debug_assert_ne!(node, NOWHERE);
+        let bound = match kind {
+            Kind::Fresh { bound } => bound.map(|addr| (Protocol::Tcp, addr)),
+            Kind::Listener(listener) => {
+                let addr = listener.addr;
+                listener.waiters.wake_into(&mut self.woken);
+                self.close_listener(world, sock, silent);
+                Some((Protocol::Tcp, addr))
+            }
+            Kind::Stream {
+                conn, side, bound, ..
+            } => {
+                let (conn, side, bound) = (*conn, *side, *bound);
+                self.stream_close(world, conn, side, guest);
+                bound.map(|addr| (Protocol::Tcp, addr))
+            }
+            Kind::Udp(udp) => {
+                udp.waiters.wake_into(&mut self.woken);
+                udp.bound.map(|addr| (Protocol::Udp, addr))
+            }
+        };
+        if let Some((protocol, addr)) = bound {
+            self.ports.unbind(node, protocol, addr, sock);
+        }
+        self.socks.remove(sock);
+    }
+}

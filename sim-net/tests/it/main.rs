@@ -1,0 +1,9 @@
+//! The network as a guest sees it, over the calls of `Net` alone.
+
+mod lab;
+
+mod cuts;
+mod datagrams;
+mod deaths;
+mod names;
+mod streams;
