@@ -5,6 +5,7 @@
 )]
 
 use std::env;
+use std::ffi::c_char;
 use std::process;
 use std::slice;
 use std::time::Duration;
@@ -65,15 +66,23 @@ static HANDLER: fn(&[u8], &mut Reply) = |command, reply| {
     }
 };
 
+// SAFETY: the C library defines it with this type.
+unsafe extern "C" {
+    /// The environment, which the kernel puts on the main thread's stack.
+    static environ: *const *const c_char;
+}
+
 /// What an address-dependent program sees: heap, stack, statics, and the order of a HashMap.
 fn memory(seed: u64) -> String {
-    let main_arena = env::args().next().map(|name| name.as_ptr().addr());
+    let main_heap = env::args().next().map(|name| name.as_ptr().addr());
+    // SAFETY: reads where the list is, which nobody moves meanwhile.
+    let main_stack = unsafe { environ }.addr();
     simulated(seed, move || {
         let small = Box::new(1u8);
         let large = vec![0u8; 4 << 20];
         let local = 0u8;
         format!(
-            "heap {:p} {:p} {main_arena:x?} stack {:p} static {:p} libc {:p} order {:?}",
+            "heap {:p} {:p} {main_heap:x?} stack {:p} {main_stack:x} static {:p} libc {:p} order {:?}",
             &raw const *small,
             large.as_ptr(),
             &raw const local,
@@ -214,10 +223,24 @@ fn a_worker_started_by_hand_greets_and_ends_with_its_input() {
     assert_eq!(flags, 2 | u8::from(worker().has_fixed_addresses()));
 }
 
+/// Whether the machine lets a program have fixed addresses. Per thread, and put back.
+fn machine_fixes_addresses() -> bool {
+    let no_randomize = libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
+    // SAFETY: takes any number; this one changes nothing.
+    let before = unsafe { libc::personality(0xffff_ffff) };
+    let before = libc::c_ulong::from(before.cast_unsigned());
+    // SAFETY: takes any number; affects only what this thread executes.
+    let allowed = unsafe { libc::personality(before | no_randomize) } >= 0;
+    // SAFETY: as above.
+    unsafe { libc::personality(before) };
+    allowed
+}
+
 #[test]
 fn a_child_has_the_floor_of_a_fresh_process() {
     let mut worker = worker();
     let fixed = worker.has_fixed_addresses();
+    assert_eq!(fixed, machine_fixes_addresses());
     let report = result(&mut worker, "floor");
     let is_active = |layer: LayerName| {
         let line = format!("{}: active", layer.as_str());

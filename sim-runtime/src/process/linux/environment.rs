@@ -7,6 +7,8 @@ use std::ffi::{OsStr, OsString};
 use crate::process::exit::WorkerCommand;
 use crate::process::protocol::VARIABLE;
 
+/// In the environment if the number of variables were odd without it.
+const EVEN: &str = "LANDFALL_WORKER_EVEN";
 /// Where children look for programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The strings at the top of a worker's stack take a multiple of this many bytes.
@@ -23,6 +25,10 @@ pub(super) fn of(command: &WorkerCommand, exe: &OsStr) -> BTreeMap<OsString, OsS
     variables.insert("RUST_BACKTRACE".into(), backtrace);
     variables.extend(command.extra_env.iter().cloned());
     variables.insert(VARIABLE.into(), OsString::new());
+    if variables.len() % 2 == 1 {
+        // The kernel rounds the stack to 16 bytes below the pointers, of 8 bytes each.
+        variables.insert(EVEN.into(), OsString::new());
+    }
     // Each with its `=` and NUL and its pointer; the path twice, as argument and by itself.
     let used: usize = variables
         .iter()
@@ -43,21 +49,25 @@ mod tests {
     use crate::process::exit::WorkerCommand;
 
     #[test]
-    fn the_strings_take_the_same_room_for_any_path_and_variables() {
-        for (exe, value) in [
-            ("/a", ""),
-            ("/home/somebody/target/debug/deps/it-1", "some value"),
+    fn the_top_of_the_stack_is_the_same_for_any_path_and_variables() {
+        for (exe, extra) in [
+            ("/a", None),
+            ("/home/somebody/target/deps/it-1", Some("value")),
         ] {
             let command = WorkerCommand {
                 exe: PathBuf::from(exe),
                 cwd: PathBuf::from("/"),
-                extra_env: vec![("EXTRA".into(), value.into())],
+                extra_env: extra
+                    .iter()
+                    .map(|value| ("EXTRA".into(), value.into()))
+                    .collect(),
             };
             let variables = of(&command, OsStr::new(exe));
             let strings: usize = variables
                 .iter()
                 .map(|(name, value)| name.len() + value.len() + 10)
                 .sum();
+            assert_eq!(variables.len(), 4, "{variables:?}");
             assert_eq!(strings + 2 * (exe.len() + 1), STRINGS_UNIT, "{exe}");
         }
     }

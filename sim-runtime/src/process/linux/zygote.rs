@@ -13,6 +13,8 @@ use crate::process::protocol::{
 /// In the environment after the worker has started itself anew.
 const ANEW: &CStr = c"LANDFALL_WORKER_ANEW";
 const ANEW_ENTRY: &CStr = c"LANDFALL_WORKER_ANEW=1";
+/// In the environment to fill it up.
+const EVEN: &CStr = c"LANDFALL_WORKER_EVEN";
 /// Where the worker's descriptors go, out of the way of those that a guest opens.
 const DESCRIPTORS_FROM: c_int = 900;
 /// Exit code of a worker that can't work.
@@ -35,6 +37,7 @@ pub(crate) unsafe fn run_if_worker(argv: *mut *mut c_char, envp: *mut *mut c_cha
     // A process that the guest starts is not a worker.
     sys::remove_variable(VARIABLE_C);
     sys::remove_variable(ANEW);
+    sys::remove_variable(EVEN);
     sys::ignore_broken_pipes();
     let code = match Zygote::open().and_then(|mut zygote| zygote.serve()) {
         Ok(()) => 0,
