@@ -1,11 +1,9 @@
 //! Calls on names. Relative paths start at `/`; there are no symbolic links.
 
-use std::hash::Hasher;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustc_hash::FxHasher;
 use sim_runtime::with;
 
 use super::OpKind;
@@ -179,14 +177,16 @@ impl Disk {
             };
             Ok(entries.iter().map(entry).collect::<Vec<_>>())
         })?;
-        let seed = with(|world| world.seed().0);
-        entries.sort_by_cached_key(|entry| {
-            let mut hasher = FxHasher::default();
-            hasher.write_u64(seed);
-            hasher.write_u64(volume.0);
-            hasher.write(entry.name.as_bytes());
-            hasher.finish()
-        });
+        let salt = with(|world| digest_of([world.seed().0, volume.0], b"read_dir"));
+        entries
+            .sort_by_cached_key(|entry| scatter(salt ^ digest_of([0, 0], entry.name.as_bytes())));
         Ok(entries)
     }
+}
+
+/// A bijection in which every input bit moves about half of the output's (splitmix64).
+const fn scatter(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
 }

@@ -53,6 +53,7 @@ pub(crate) fn closure(deps: &Dependencies, roots: impl IntoIterator<Item = usize
 }
 
 /// Is everything that a kept operation needs kept, too?
+#[cfg(test)]
 pub(crate) fn is_closed(deps: &Dependencies, kept: &[bool]) -> bool {
     deps.iter()
         .zip(kept)
