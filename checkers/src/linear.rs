@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::history::{History, Operation};
 use crate::report::{Budget, CheckReport, Finding, Outcome};
 use crate::spec::ModelKind;
+use crate::value::Value;
 
 mod entries;
 mod model;
@@ -15,9 +16,6 @@ mod visited;
 use model::{Log, Model, Register};
 use partition::{Partition, partitions_of};
 use search::{Ending, Found, search};
-
-/// Steps spent on a better counterexample once the verdict is known.
-const EXPLAIN_STEPS_MAX: u64 = 200_000;
 
 /// Judges each object by itself (linearizability is local), the smallest first.
 pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> CheckReport {
@@ -106,45 +104,86 @@ fn scope_of(partitions: &[Partition<'_>], model: ModelKind) -> String {
     scope
 }
 
-/// Searches one partition, and once more for a counterexample when there is no linearization.
+/// Searches one partition, and for a counterexample when there is no linearization.
 fn judge(partition: &Partition<'_>, model: ModelKind, budget: &Budget) -> (Found, Option<Finding>) {
     match model {
-        ModelKind::Log => judge_as(partition, || Log::new(partition), budget),
-        _ => judge_as(partition, || Register::new(partition), budget),
+        ModelKind::Log => judge_as(partition, Log::new, budget),
+        _ => judge_as(partition, Register::new, budget),
     }
 }
 
-fn judge_as<M: Model>(
-    partition: &Partition<'_>,
-    new: impl Fn() -> M,
+fn judge_as<'a, M: Model>(
+    partition: &Partition<'a>,
+    new: impl Fn(&Partition<'a>) -> M,
     budget: &Budget,
 ) -> (Found, Option<Finding>) {
-    let found = search(partition, &mut new(), true, budget);
+    let found = search(partition, &mut new(partition), budget);
     if found.ending != Ending::Illegal {
         return (found, None);
     }
-    let explain_steps = EXPLAIN_STEPS_MAX.min(budget.steps_max);
-    let explain = Budget {
-        steps_max: explain_steps,
-        ..*budget
-    };
-    let mut explain_model = new();
-    let told = search(partition, &mut explain_model, false, &explain);
-    let finding = finding_of(partition, &told, &explain_model);
+    let finding = explain(partition, new, budget);
     (found, Some(finding))
 }
 
-fn finding_of<M: Model>(partition: &Partition<'_>, told: &Found, model: &M) -> Finding {
-    let op_of = |member: &u32| partition.members[*member as usize].op;
-    let prefix: Vec<&Operation> = told.prefix.iter().map(op_of).collect();
-    let blocked: Vec<&Operation> = told.blocked.iter().map(op_of).collect();
-    let state = model.value(told.state);
+/// Finds the first response that makes the history illegal, and a linearization of what ended
+/// before it.
+///
+/// What was known at an earlier time is legal if what was known later is, so that the first
+/// illegal end can be found by halving: as many searches as the logarithm of the operations. If
+/// one of them goes beyond the budget, the counterexample is of a later response than the first.
+fn explain<'a, M: Model>(
+    partition: &Partition<'a>,
+    new: impl Fn(&Partition<'a>) -> M,
+    budget: &Budget,
+) -> Finding {
+    let ends = partition.ends();
+    let mut prefix: Vec<&Operation> = Vec::new();
+    let mut state = new(partition).value(0);
+    let (mut legal, mut illegal) = (0, ends.len());
+    while illegal - legal > 1 {
+        let middle = legal + (illegal - legal) / 2;
+        let known = partition.until(&ends[..middle]);
+        let mut model = new(&known);
+        let found = search(&known, &mut model, budget);
+        match found.ending {
+            Ending::Illegal => illegal = middle,
+            Ending::Legal => {
+                legal = middle;
+                prefix = found
+                    .order
+                    .iter()
+                    .map(|at| known.members[*at as usize].op)
+                    .collect();
+                state = model.value(found.state);
+            }
+            Ending::OutOfSteps | Ending::OutOfMemory => break,
+        }
+    }
+    let blocked: Vec<&Operation> = ends[legal..illegal]
+        .iter()
+        .map(|at| partition.members[*at as usize].op)
+        .collect();
+    finding_of(partition, &prefix, state, &blocked)
+}
+
+fn finding_of(
+    partition: &Partition<'_>,
+    prefix: &[&Operation],
+    state: Value,
+    blocked: &[&Operation],
+) -> Finding {
     let name = partition
         .key
         .map_or("the object".to_owned(), |key| format!("key {key}"));
+    let what = match blocked {
+        [op] => format!(
+            "the response of #{} fits no order of what came before it",
+            op.op_id
+        ),
+        _ => format!("the responses of {} operations fit no order", blocked.len()),
+    };
     let message = format!(
-        "{name} has no linearization: after the longest legal prefix, {} of {} operations, it \
-         holds {state}, and no operation that could come next is legal",
+        "{name} has no linearization: {} of {} operations have one, and {what}",
         prefix.len(),
         partition.members.len()
     );

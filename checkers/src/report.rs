@@ -64,10 +64,11 @@ pub struct Finding {
     pub anomaly: String,
     /// One sentence that says what is wrong.
     pub message: String,
-    /// Ids of the operations that prove it. For linearizability: those of which none can take
-    /// effect after the legal prefix.
+    /// Ids of the operations that prove it. For linearizability: the first whose response fits no
+    /// order of what was invoked before it ended.
     pub ops: Vec<u64>,
-    /// Ids of the longest linearization that was found, in its order; empty for other checkers.
+    /// Ids of the longest legal prefix: a linearization, in its order, of all that ended before
+    /// the operation in `ops` did. Empty for other checkers.
     pub legal_prefix: Vec<u64>,
     /// The object concerned.
     pub key: Option<Value>,
@@ -133,7 +134,7 @@ impl fmt::Display for Finding {
         if !self.rows.is_empty() {
             let searched = self.state.is_some();
             f.write_str(if searched {
-                "\n  none can follow:"
+                "\n  can not follow, nor come earlier:"
             } else {
                 "\n  operations:"
             })?;

@@ -44,7 +44,7 @@ impl Entries {
         let mut moments: Vec<(u64, bool, u32)> = Vec::with_capacity(partition.members.len() * 2);
         for (index, member) in partition.members.iter().enumerate() {
             moments.push((member.op.invoke_ts, false, index as u32));
-            if let (true, Some(complete_ts)) = (member.is_certain(), member.op.complete_ts) {
+            if let (true, Some(complete_ts)) = (member.certain, member.op.complete_ts) {
                 moments.push((complete_ts, true, index as u32));
             }
         }
@@ -66,7 +66,7 @@ impl Entries {
         let mut tails = [0, 1];
         for (_, is_return, member) in moments {
             let at = entries.len() as u32;
-            let side = usize::from(!partition.members[member as usize].is_certain());
+            let side = usize::from(!partition.members[member as usize].certain);
             entries.push(Entry {
                 member,
                 is_return,

@@ -13,8 +13,9 @@ pub(super) trait Model {
     /// The state after the operation, or none when its response is illegal in `state`.
     fn step(&mut self, state: u32, member: u32) -> Option<u32>;
 
-    /// Whether the operation leaves every state in which it is legal as it was.
-    fn only_observes(&self, member: u32) -> bool;
+    /// Whether the operation, which is legal in `state`, may as well come next: whether any
+    /// linearization of what remains can be reordered to one that begins with it.
+    fn may_come_next(&self, state: u32, member: u32) -> bool;
 
     /// Takes note that the operation was linearized.
     fn linearized(&mut self, member: u32);
@@ -47,8 +48,12 @@ pub(super) struct Register<'a> {
     certain: Vec<bool>,
     /// By value: operations not yet linearized that are certain to observe it.
     observers: Vec<u32>,
+    /// By value: operations not yet linearized that may observe it, those included.
+    watchers: Vec<u32>,
     /// By value: operations not yet linearized that may set it.
     setters: Vec<u32>,
+    /// Whether some cas was refused, which observes what the value is not.
+    refuses: bool,
 }
 
 impl<'a> Register<'a> {
@@ -81,15 +86,21 @@ impl<'a> Register<'a> {
         let certain = partition
             .members
             .iter()
-            .map(|member| member.is_certain())
+            .map(|member| member.certain)
             .collect();
-        let (observers, setters) = (vec![0; values.len()], vec![0; values.len()]);
+        let refuses = steps
+            .iter()
+            .any(|step| matches!(step, Step::Refused { .. }));
+        let none = vec![0; values.len()];
+        let (observers, watchers, setters) = (none.clone(), none.clone(), none);
         let mut register = Self {
             values,
             steps,
             certain,
             observers,
+            watchers,
             setters,
+            refuses,
         };
         (0..register.steps.len()).for_each(|member| register.undone(member as u32));
         register
@@ -97,9 +108,7 @@ impl<'a> Register<'a> {
 
     fn observed(&self, member: u32) -> Option<u32> {
         match self.steps[member as usize] {
-            Step::Read(value) | Step::Cas { from: value, .. } => {
-                self.certain[member as usize].then_some(value)
-            }
+            Step::Read(value) | Step::Cas { from: value, .. } => Some(value),
             Step::Write(_) | Step::Refused { .. } => None,
         }
     }
@@ -122,17 +131,25 @@ impl Model for Register<'_> {
         }
     }
 
-    fn only_observes(&self, member: u32) -> bool {
+    /// What only observes can be moved to the front. A write of the value that is there already
+    /// can not: later it may be needed to restore it. A write that nobody observes can, when
+    /// nobody observes the value that it replaces either.
+    fn may_come_next(&self, state: u32, member: u32) -> bool {
         match self.steps[member as usize] {
             Step::Read(_) | Step::Refused { .. } => true,
             Step::Cas { from, to } => from == to,
-            Step::Write(_) => false,
+            Step::Write(value) => {
+                !self.refuses
+                    && self.watchers[value as usize] == 0
+                    && self.watchers[state as usize] == 0
+            }
         }
     }
 
     fn linearized(&mut self, member: u32) {
         if let Some(value) = self.observed(member) {
-            self.observers[value as usize] -= 1;
+            self.watchers[value as usize] -= 1;
+            self.observers[value as usize] -= u32::from(self.certain[member as usize]);
         }
         if let Some(value) = self.set(member) {
             self.setters[value as usize] -= 1;
@@ -141,7 +158,8 @@ impl Model for Register<'_> {
 
     fn undone(&mut self, member: u32) {
         if let Some(value) = self.observed(member) {
-            self.observers[value as usize] += 1;
+            self.watchers[value as usize] += 1;
+            self.observers[value as usize] += u32::from(self.certain[member as usize]);
         }
         if let Some(value) = self.set(member) {
             self.setters[value as usize] += 1;
@@ -149,7 +167,8 @@ impl Model for Register<'_> {
     }
 
     fn doomed(&self, state: u32, member: u32) -> bool {
-        let own = u32::from(self.observed(member) == Some(state));
+        let own = self.certain[member as usize] && self.observed(member) == Some(state);
+        let own = u32::from(own);
         self.setters[state as usize] == 0 && self.observers[state as usize] > own
     }
 
@@ -261,7 +280,7 @@ impl Model for Log<'_> {
         }
     }
 
-    fn only_observes(&self, member: u32) -> bool {
+    fn may_come_next(&self, _: u32, member: u32) -> bool {
         matches!(self.steps[member as usize], LogStep::Read(_))
     }
 

@@ -10,15 +10,10 @@ use crate::value::Value;
 #[derive(Clone, Copy)]
 pub(super) struct Member<'a> {
     pub(super) op: &'a Operation,
+    /// Whether it is in every linearization; the others may be in it.
+    pub(super) certain: bool,
     /// An operation of the same process that ended at the instant at which this one began.
     pub(super) after: Option<u32>,
-}
-
-impl Member<'_> {
-    /// Whether it is in every linearization; the others may be in it.
-    pub(super) fn is_certain(&self) -> bool {
-        self.op.is_acknowledged()
-    }
 }
 
 /// The operations on one object that the search has to place, by invocation.
@@ -32,6 +27,56 @@ pub(super) struct Partition<'a> {
     pub(super) ambiguous: u64,
     /// Whether some response could contradict the model.
     pub(super) observes: bool,
+}
+
+impl<'a> Partition<'a> {
+    /// The certain members in the order of their ends.
+    pub(super) fn ends(&self) -> Vec<u32> {
+        let mut ends: Vec<(Option<u64>, u32)> = Vec::with_capacity(self.members.len());
+        for (index, member) in self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| member.certain)
+        {
+            ends.push((member.op.complete_ts, index as u32));
+        }
+        ends.sort_unstable();
+        ends.into_iter().map(|(_, member)| member).collect()
+    }
+
+    /// The partition as it was known at the last of these ends: what began and did not end by
+    /// then may have taken effect or not.
+    pub(super) fn until(&self, ends: &[u32]) -> Partition<'a> {
+        let mut ended = vec![false; self.members.len()];
+        ends.iter()
+            .for_each(|member| ended[*member as usize] = true);
+        let now = ends
+            .last()
+            .and_then(|last| self.members[*last as usize].op.complete_ts);
+        let mut place = vec![None; self.members.len()];
+        let mut members = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            let certain = ended[index];
+            if Some(member.op.invoke_ts) > now || (!certain && only_observes(member.op)) {
+                continue;
+            }
+            place[index] = Some(members.len() as u32);
+            let after = member.after.and_then(|before| place[before as usize]);
+            members.push(Member {
+                op: member.op,
+                certain,
+                after,
+            });
+        }
+        Partition { members, ..*self }
+    }
+}
+
+/// Whether an operation can not have changed anything.
+fn only_observes(op: &Operation) -> bool {
+    let refused = op.is_acknowledged() && op.observed().as_bool() == Some(false);
+    op.op_type.is_read() || (op.op_type == OpType::Cas && refused)
 }
 
 /// Cuts the history by key, or says what the model needs and does not find.
@@ -125,12 +170,16 @@ fn partition_of<'a>(
     for op in placed {
         let touches = |before: &u32| {
             let before: &Member<'_> = &members[*before as usize];
-            before.is_certain() && before.op.complete_ts == Some(op.invoke_ts)
+            before.certain && before.op.complete_ts == Some(op.invoke_ts)
         };
         let after = last
             .insert(op.process_id, members.len() as u32)
             .filter(touches);
-        members.push(Member { op, after });
+        members.push(Member {
+            op,
+            certain: op.is_acknowledged(),
+            after,
+        });
     }
     Partition {
         key,

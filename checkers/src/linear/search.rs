@@ -4,9 +4,7 @@
 //! linearizability* (2017). Depth first over "which operation took effect next", on an explicit
 //! stack. Three things keep it near linear on histories with unique values:
 //!
-//! - An operation that is legal and can only observe is taken at once, and alone: in any
-//!   linearization it could be moved to here. (A write of the value that is there already is
-//!   another matter: later it may be needed to restore it.)
+//! - An operation that may as well come next, such as a legal read, is taken at once, and alone.
 //! - Operations that may never have taken effect are tried last.
 //! - A choice after which some remaining operation can no longer be explained is not made.
 
@@ -33,12 +31,10 @@ pub(super) enum Ending {
 pub(super) struct Found {
     pub(super) ending: Ending,
     pub(super) steps: u64,
-    /// The longest linearization, in members.
-    pub(super) prefix: Vec<u32>,
+    /// The linearization, in members, if there is one.
+    pub(super) order: Vec<u32>,
     /// The state after it.
     pub(super) state: u32,
-    /// Certain members that could have come next by real time, of which none could.
-    pub(super) blocked: Vec<u32>,
 }
 
 /// One operation on the stack.
@@ -64,9 +60,6 @@ enum Cursor {
 struct Search<'a, M> {
     partition: &'a Partition<'a>,
     model: &'a mut M,
-    /// Whether to refuse doomed choices. The verdict is the same; without it the longest prefix
-    /// runs into the contradiction instead of stopping where it becomes inevitable.
-    prune: bool,
     entries: Entries,
     visited: Visited,
     stack: Vec<Frame>,
@@ -74,50 +67,38 @@ struct Search<'a, M> {
     /// Certain members still to be linearized.
     missing: usize,
     steps: u64,
-    best: Best,
-}
-
-/// The longest linearization so far.
-struct Best {
-    missing: usize,
-    prefix: Vec<u32>,
-    state: u32,
-    /// How much of `prefix` is still what the stack holds.
-    shared: usize,
 }
 
 /// Searches one partition.
-pub(super) fn search<M: Model>(
-    partition: &Partition<'_>,
-    model: &mut M,
-    prune: bool,
-    budget: &Budget,
-) -> Found {
+pub(super) fn search<M: Model>(partition: &Partition<'_>, model: &mut M, budget: &Budget) -> Found {
     let missing = partition
         .members
         .iter()
-        .filter(|member| member.is_certain())
+        .filter(|member| member.certain)
         .count();
     let mut search = Search {
         partition,
         model,
-        prune,
         entries: Entries::new(partition),
         visited: Visited::new(partition),
         stack: Vec::new(),
         state: 0,
         missing,
         steps: 0,
-        best: Best {
-            missing: usize::MAX,
-            prefix: Vec::new(),
-            state: 0,
-            shared: 0,
-        },
     };
     let ending = search.run(budget);
-    search.keep_best();
-    search.found(ending)
+    let Search {
+        steps,
+        stack,
+        state,
+        ..
+    } = search;
+    Found {
+        ending,
+        steps,
+        order: stack.iter().map(|frame| frame.member).collect(),
+        state,
+    }
 }
 
 impl<M: Model> Search<'_, M> {
@@ -134,7 +115,6 @@ impl<M: Model> Search<'_, M> {
                 cursor = Cursor::Fresh;
                 continue;
             }
-            self.keep_best();
             cursor = loop {
                 let Some(frame) = self.stack.pop() else {
                     return Ending::Illegal;
@@ -198,7 +178,7 @@ impl<M: Model> Search<'_, M> {
         u32::MAX
     }
 
-    /// Linearizes an operation that is legal and can only observe, if there is one.
+    /// Linearizes an operation that is legal and may as well come next, if there is one.
     fn advance_at_once(&mut self) -> bool {
         let mut at = self.entries.first(Side::Certain);
         while let Some(entry_at) = at {
@@ -207,12 +187,12 @@ impl<M: Model> Search<'_, M> {
                 return false;
             }
             self.steps += 1;
-            if self.model.only_observes(entry.member)
+            if self.model.may_come_next(self.state, entry.member)
                 && self.is_free(entry.member)
-                && self.model.step(self.state, entry.member).is_some()
+                && let Some(next) = self.model.step(self.state, entry.member)
             {
                 self.visited.flip(entry.member);
-                self.push(entry.member, self.state, Side::Certain, true);
+                self.push(entry.member, next, Side::Certain, true);
                 return true;
             }
             at = self.entries.following(entry_at);
@@ -234,7 +214,7 @@ impl<M: Model> Search<'_, M> {
             if side == Side::Possible {
                 return false;
             }
-        } else if self.prune && self.model.doomed(self.state, member) {
+        } else if self.model.doomed(self.state, member) {
             return false;
         }
         self.visited.flip(member);
@@ -282,56 +262,10 @@ impl<M: Model> Search<'_, M> {
     }
 
     fn undo(&mut self, frame: Frame) {
-        self.best.shared = self.best.shared.min(self.stack.len());
         self.state = frame.state;
         self.missing += usize::from(frame.side == Side::Certain);
         self.model.undone(frame.member);
         self.entries.unlift(frame.member);
         self.visited.flip(frame.member);
-    }
-
-    /// Keeps what the stack holds if it is the longest so far.
-    fn keep_best(&mut self) {
-        if self.missing >= self.best.missing {
-            return;
-        }
-        let best = &mut self.best;
-        best.prefix.truncate(best.shared);
-        best.prefix
-            .extend(self.stack[best.shared..].iter().map(|frame| frame.member));
-        best.shared = best.prefix.len();
-        best.missing = self.missing;
-        best.state = self.state;
-    }
-
-    fn found(self, ending: Ending) -> Found {
-        let Best { prefix, state, .. } = self.best;
-        let mut blocked = Vec::new();
-        if ending == Ending::Illegal {
-            let mut done = vec![false; self.partition.members.len()];
-            prefix
-                .iter()
-                .for_each(|member| done[*member as usize] = true);
-            let missing = |(index, _): &(usize, &super::partition::Member<'_>)| !done[*index];
-            let certain = || {
-                let members = self.partition.members.iter().enumerate().filter(missing);
-                members.filter(|(_, member)| member.is_certain())
-            };
-            let first_return = certain()
-                .filter_map(|(_, member)| member.op.complete_ts)
-                .min();
-            blocked = certain()
-                .filter(|(_, member)| Some(member.op.invoke_ts) <= first_return)
-                .filter(|(_, member)| member.after.is_none_or(|before| done[before as usize]))
-                .map(|(index, _)| index as u32)
-                .collect();
-        }
-        Found {
-            ending,
-            steps: self.steps,
-            prefix,
-            state,
-            blocked,
-        }
     }
 }

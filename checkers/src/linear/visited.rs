@@ -24,7 +24,7 @@ impl Visited {
     pub(super) fn new(partition: &Partition<'_>) -> Self {
         let members = &partition.members;
         let called = members.iter().map(|member| match member.op.complete_ts {
-            Some(complete_ts) if member.is_certain() => {
+            Some(complete_ts) if member.certain => {
                 members.partition_point(|other| other.op.invoke_ts <= complete_ts) as u32
             }
             _ => 0,
@@ -33,7 +33,7 @@ impl Visited {
             done: vec![0; members.len().div_ceil(64)],
             called: called.collect(),
             possible: (0..members.len() as u32)
-                .filter(|member| !members[*member as usize].is_certain())
+                .filter(|member| !members[*member as usize].certain)
                 .collect(),
             seen: FxHashSet::default(),
             key: Vec::new(),

@@ -18,12 +18,12 @@ fn the_longest_legal_prefix_and_what_can_not_follow() {
         ModelKind::Register,
         expect![[r#"
             linearizability: violation (3 of 3 operations; 1 objects as register, each by itself)
-            not-linearizable: key 0 has no linearization: after the longest legal prefix, 2 of 3 operations, it holds 2, and no operation that could come next is legal
+            not-linearizable: key 0 has no linearization: 2 of 3 operations have one, and the response of #2 fits no order of what came before it
               longest legal prefix, 2 operations
                 #0 p1 [0 .. 0.000001 ms] write 0 1 -> ok
                 #1 p1 [0.000002 .. 0.000003 ms] write 0 2 -> ok
               state after it: 2
-              none can follow:
+              can not follow, nor come earlier:
                 #2 p2 [0.000004 .. 0.000005 ms] read 0 -> 1"#]],
     );
 }
@@ -36,12 +36,12 @@ fn only_the_broken_key_is_shown() {
         ModelKind::Map,
         expect![[r#"
             linearizability: violation (5 of 5 operations; 2 objects as map, each by itself)
-            not-linearizable: key "y" has no linearization: after the longest legal prefix, 2 of 3 operations, it holds 3, and no operation that could come next is legal
+            not-linearizable: key "y" has no linearization: 2 of 3 operations have one, and the response of #3 fits no order of what came before it
               longest legal prefix, 2 operations
                 #1 p2 [0.000002 .. 0.000003 ms] write "y" 2 -> ok
                 #2 p2 [0.000004 .. 0.000005 ms] write "y" 3 -> ok
               state after it: 3
-              none can follow:
+              can not follow, nor come earlier:
                 #3 p3 [0.000006 .. 0.000007 ms] read "y" -> 2"#]],
     );
 }

@@ -67,29 +67,33 @@ fn a_late_violation_is_found() {
     assert_eq!(report.outcome, Outcome::Violation, "{report}");
 }
 
-/// Concurrent writes and a read of a value that nobody wrote: every subset has to be tried.
+/// Concurrent writes, each with a read, and a read of a value that nobody wrote: every subset of
+/// the writes has to be tried.
 fn hopeless(writers: u64) -> Vec<Operation> {
     let row = long(9, 1, 0, ModelKind::Register)
         .pop()
         .expect("nine operations");
-    let write = |process_id: u64| Operation {
+    let read = |process_id: u64, output: i64| Operation {
         op_id: process_id,
         process_id,
         invoke_ts: 0,
         complete_ts: Some(10),
-        op_type: checkers::OpType::Write,
-        input: Value::Int(process_id as i64),
-        output: None,
+        op_type: checkers::OpType::Read,
+        input: Value::Null,
+        output: Some(Value::Int(output)),
         ..row.clone()
     };
-    let mut ops: Vec<Operation> = (0..writers).map(write).collect();
-    ops.push(Operation {
-        op_type: checkers::OpType::Read,
-        invoke_ts: 0,
-        input: Value::Null,
-        output: Some(Value::Int(-1)),
-        ..write(writers)
-    });
+    let mut ops = vec![read(0, -1)];
+    for writer in 1..=writers {
+        let value = writer as i64;
+        ops.push(read(2 * writer, value));
+        ops.push(Operation {
+            op_type: checkers::OpType::Write,
+            input: Value::Int(value),
+            output: None,
+            ..read(2 * writer + 1, value)
+        });
+    }
     ops
 }
 
@@ -97,7 +101,7 @@ fn hopeless(writers: u64) -> Vec<Operation> {
 fn past_the_budget_the_answer_is_unknown() {
     let judge = |budget: Budget| {
         let history = History {
-            ops: hopeless(24),
+            ops: hopeless(20),
             windows: Vec::new(),
         };
         check(
@@ -112,7 +116,7 @@ fn past_the_budget_the_answer_is_unknown() {
         ..Budget::default()
     });
     assert!(matches!(&report.outcome, Outcome::Unknown { why } if why.contains("10000 steps")));
-    assert_eq!((report.consumed, report.total), (0, 25));
+    assert_eq!((report.consumed, report.total), (0, 41));
     let report = judge(Budget {
         memory_bytes_max: 100_000,
         ..Budget::default()
