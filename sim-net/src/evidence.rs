@@ -218,7 +218,11 @@ impl State {
             "io-errors"
         };
         let error = std::io::Error::from_raw_os_error(code);
-        for fault in take_faults(c) {
+        let mut faults = take_faults(c);
+        for side in Side::BOTH {
+            faults.extend(c.flows[side].hurt_acks.drain(..).map(|hurt| hurt.fault));
+        }
+        for fault in faults_of(faults.into_iter()) {
             world
                 .ledger()
                 .observe(fault, counter, || format!("{path} failed: {error}"));

@@ -59,16 +59,13 @@ impl State {
         into: &mut [u8],
         peek: bool,
     ) -> io::Result<usize> {
-        if into.is_empty() {
-            return Ok(0);
-        }
         let c = &mut self.conns[conn];
         let end = &mut c.ends[side];
-        let there = end.inbox.len().min(into.len());
-        if there == 0 {
+        if end.inbox.len() == 0 {
             return self.nothing_to_read(world, conn, side);
         }
-        if peek {
+        let there = end.inbox.len().min(into.len());
+        if peek || there == 0 {
             return Ok(end.inbox.read(into, true));
         }
         let link = self.links.get_mut(c.links[side.other()]);

@@ -2,6 +2,7 @@
 
 mod lab;
 
+mod conformance;
 mod cuts;
 mod datagrams;
 mod deaths;
