@@ -82,7 +82,8 @@ fn memory(seed: u64) -> String {
         let large = vec![0u8; 4 << 20];
         let local = 0u8;
         format!(
-            "heap {:p} {:p} {main_heap:x?} stack {:p} {main_stack:x} static {:p} libc {:p} order {:?}",
+            "heap {:p} {:p} {main_heap:x?} stack {:p} {main_stack:x} \
+             static {:p} libc {:p} order {:?}",
             &raw const *small,
             large.as_ptr(),
             &raw const local,
