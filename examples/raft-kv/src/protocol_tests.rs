@@ -250,7 +250,10 @@ impl World {
 }
 
 #[test]
-#[cfg_attr(feature = "bug-vote-not-persisted", should_panic(expected = "has leaders"))]
+#[cfg_attr(
+    feature = "bug-vote-not-persisted",
+    should_panic(expected = "has leaders")
+)]
 fn invariants_hold_whatever_the_network_does() {
     let mut committed = 0;
     let mut terms = 0;

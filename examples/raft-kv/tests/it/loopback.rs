@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use raft_kv::{Client, ClientError, Config, Elected, Options, Role, Status, Value, serve};
@@ -19,12 +19,17 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start(name: &str, size: u64) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    /// Each cluster has a loopback host of its own, whose ports no connection of another takes.
+    async fn start(host: u8, size: u64) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("loopback-{host}"));
         let _ = tokio::fs::remove_dir_all(&folder).await;
         let mut held = Vec::new();
         for _ in 0..size {
-            held.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+            held.push(
+                TcpListener::bind((Ipv4Addr::new(127, 0, 1, host), 0))
+                    .await
+                    .unwrap(),
+            );
         }
         let peers = (1..)
             .zip(held.iter().map(|listener| listener.local_addr().unwrap()))
@@ -108,7 +113,7 @@ fn list(elements: &[&str]) -> Option<Value> {
 
 #[tokio::test]
 async fn serves_clients_and_recovers_a_node_from_disk() {
-    let mut cluster = Cluster::start("recovers", 3).await;
+    let mut cluster = Cluster::start(1, 3).await;
     let mut client = cluster.client(1);
     assert_eq!(client.get("a").await, Ok(None));
     client.put("a", "1").await.unwrap();
@@ -145,7 +150,7 @@ async fn serves_clients_and_recovers_a_node_from_disk() {
 
 #[tokio::test]
 async fn a_minority_serves_nothing() {
-    let mut cluster = Cluster::start("minority", 3).await;
+    let mut cluster = Cluster::start(2, 3).await;
     let mut client = cluster.client(1);
     client.put("a", "1").await.unwrap();
     let leader = cluster.leader().await;
@@ -163,7 +168,7 @@ async fn a_minority_serves_nothing() {
 
 #[tokio::test]
 async fn one_node_is_a_cluster() {
-    let mut cluster = Cluster::start("single", 1).await;
+    let mut cluster = Cluster::start(3, 1).await;
     let mut client = cluster.client(1);
     client.put("a", "1").await.unwrap();
     cluster.stop_node(1).await;

@@ -1,0 +1,105 @@
+//! The plan's scenarios, under simulation: `cargo test -p raft-kv --features sim`.
+#![cfg(feature = "sim")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use checkers::Value as Answer;
+use landfall::{Call, ClientContext, NodeContext, Reply, System};
+use raft_kv::{Client, ClientError, Config, Options, Status, Value};
+use tokio::sync::{mpsc, watch};
+
+/// Where every node listens.
+const PORT: u16 = 7000;
+
+struct RaftKv;
+
+impl System for RaftKv {
+    type Client = Session;
+
+    fn start(&self, node: NodeContext) -> impl Future<Output = io::Result<()>> + 'static {
+        let peers: BTreeMap<u64, String> = node
+            .nodes
+            .iter()
+            .map(|peer| (peer.number.into(), format!("{}:{PORT}", peer.name)))
+            .collect();
+        let listen = SocketAddr::new(node.me.ip, PORT);
+        let mut config = Config::new(node.me.number.into(), listen, peers, node.data_dir.clone());
+        let (elected, mut elections) = mpsc::unbounded_channel();
+        config.elections = Some(elected);
+        async move {
+            let (status, _) = watch::channel(Status::default());
+            let serve = raft_kv::serve(config, status);
+            let report = async move {
+                while let Some(election) = elections.recv().await {
+                    node.leads(election.term);
+                }
+                std::future::pending().await
+            };
+            tokio::select! {
+                biased;
+                () = report => Ok(()),
+                ended = serve => ended,
+            }
+        }
+    }
+
+    fn client(&self, client: ClientContext) -> impl Future<Output = Session> + 'static {
+        let cluster = client
+            .nodes
+            .iter()
+            .map(|peer| format!("{}:{PORT}", peer.name))
+            .collect();
+        let options = Options {
+            deadline: client.op_timeout.saturating_sub(Duration::from_millis(50)),
+            ..Options::default()
+        };
+        let session = Client::connect(cluster, client.number.into(), options);
+        std::future::ready(Session(session))
+    }
+}
+
+struct Session(Client);
+
+impl landfall::Client for Session {
+    async fn call(&mut self, call: Call) -> Reply {
+        let answer = match call {
+            Call::Read { key } => self.0.get(&key).await.map(read),
+            Call::Write { key, value } => {
+                let written = self.0.put(&key, &value.to_string()).await;
+                written.map(|()| Answer::Null)
+            }
+            Call::Append { key, value } => {
+                let appended = self.0.append(&key, &value.to_string()).await;
+                appended.map(|()| Answer::Null)
+            }
+            Call::Cas { key, from, to } => {
+                let from = from.map(|value| value.to_string());
+                let swapped = self.0.cas(&key, from.as_deref(), &to.to_string()).await;
+                swapped.map(Answer::Bool)
+            }
+        };
+        match answer {
+            Ok(answer) => Reply::Ok(answer),
+            Err(ClientError::Refused(reason)) => Reply::Failed(reason),
+            Err(ClientError::Unknown(reason)) => Reply::Unknown(reason),
+        }
+    }
+
+    fn node_seen(&self) -> Option<String> {
+        self.0.last_node().map(|id| format!("n{id}"))
+    }
+}
+
+fn read(value: Option<Value>) -> Answer {
+    let number = |text: &String| Answer::Int(text.parse().expect("the workload writes numbers"));
+    match value {
+        None => Answer::Null,
+        Some(Value::Text(text)) => number(&text),
+        Some(Value::List(elements)) => Answer::List(elements.iter().map(number).collect()),
+    }
+}
+
+landfall::plan!("plan.md", system = RaftKv);
