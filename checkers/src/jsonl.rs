@@ -1,9 +1,10 @@
 //! JSON Lines, in two shapes that the first line tells apart.
 //!
-//! One *operation* a line, every field of [`Operation`] present:
+//! One *operation* a line (broken here to fit), every field of [`Operation`] present:
 //!
 //! ```json
-//! {"op_id":0,"process_id":1,"invoke_ts":5,"complete_ts":9,"op_type":"write","key":"x","input":4,"output":null,"error":null,"timeout_marker":false,"node_seen":null,"fault_epoch":[]}
+//! {"op_id":0,"process_id":1,"invoke_ts":5,"complete_ts":9,"op_type":"write","key":"x","input":4,
+//!  "output":null,"error":null,"timeout_marker":false,"node_seen":null,"fault_epoch":[]}
 //! ```
 //!
 //! and among them, at any place, the fault windows:

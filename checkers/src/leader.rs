@@ -36,10 +36,7 @@ pub(crate) fn check(history: &History) -> CheckReport {
         terms.entry(term).or_default().entry(node).or_insert(op);
     }
     let mut report = CheckReport::new("single-leader", Outcome::Ok, total, total);
-    report.scope = format!(
-        "{} terms; only leaders that were observed are seen, not who voted for them",
-        terms.len()
-    );
+    report.scope = format!("{} terms; only observed leaders are seen", terms.len());
     for (term, leaders) in &terms {
         if leaders.len() > 1 {
             let names: Vec<String> = leaders.keys().map(ToString::to_string).collect();

@@ -39,14 +39,8 @@ pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> Che
     let mut report = CheckReport::new("linearizability", Outcome::Ok, 0, total);
     let (mut left, mut unknown) = (*budget, None);
     for partition in &partitions {
-        let (found, finding) = judge(partition, model, &left);
-        left.steps_max = left.steps_max.saturating_sub(found.steps);
-        let name = || {
-            partition
-                .key
-                .map_or("the object".to_owned(), |key| format!("key {key}"))
-        };
-        let spent = match found.ending {
+        let (ending, finding) = judge(partition, model, &mut left);
+        let spent = match ending {
             Ending::Legal | Ending::Illegal => {
                 report.consumed += partition.total;
                 report.findings.extend(finding);
@@ -56,10 +50,8 @@ pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> Che
             Ending::OutOfMemory => format!("{} bytes of memory", budget.memory_bytes_max),
         };
         unknown.get_or_insert_with(|| {
-            format!(
-                "the search of {} needs more than the budget of {spent}",
-                name()
-            )
+            let name = name_of(partition);
+            format!("the search of {name} needs more than the budget of {spent}")
         });
     }
     report.scope = scope_of(&partitions, model);
@@ -83,7 +75,10 @@ fn scope_of(partitions: &[Partition<'_>], model: ModelKind) -> String {
         ModelKind::Map => "map",
         ModelKind::Log => "log",
     };
-    let mut scope = format!("{} objects as {model}, each by itself", partitions.len());
+    let mut scope = format!(
+        "objects judged as {model}, each by itself: {}",
+        partitions.len()
+    );
     let (failed, ambiguous) = (sum(|part| part.failed), sum(|part| part.ambiguous));
     if failed > 0 {
         let _ = write!(scope, "; {failed} failed operations must have no effect");
@@ -104,25 +99,39 @@ fn scope_of(partitions: &[Partition<'_>], model: ModelKind) -> String {
     scope
 }
 
-/// Searches one partition, and for a counterexample when there is no linearization.
-fn judge(partition: &Partition<'_>, model: ModelKind, budget: &Budget) -> (Found, Option<Finding>) {
+fn name_of(partition: &Partition<'_>) -> String {
+    let named = |key| format!("key {key}");
+    partition.key.map_or_else(|| "the object".to_owned(), named)
+}
+
+/// Searches one partition, and for a counterexample when there is no linearization. Takes the
+/// steps from the budget.
+fn judge(
+    partition: &Partition<'_>,
+    model: ModelKind,
+    left: &mut Budget,
+) -> (Ending, Option<Finding>) {
     match model {
-        ModelKind::Log => judge_as(partition, Log::new, budget),
-        _ => judge_as(partition, Register::new, budget),
+        ModelKind::Log => judge_as(partition, Log::new, left),
+        _ => judge_as(partition, Register::new, left),
     }
 }
 
 fn judge_as<'a, M: Model>(
     partition: &Partition<'a>,
     new: impl Fn(&Partition<'a>) -> M,
-    budget: &Budget,
-) -> (Found, Option<Finding>) {
-    let found = search(partition, &mut new(partition), budget);
-    if found.ending != Ending::Illegal {
-        return (found, None);
-    }
-    let finding = explain(partition, new, budget);
-    (found, Some(finding))
+    left: &mut Budget,
+) -> (Ending, Option<Finding>) {
+    let found = spend(partition, &mut new(partition), left);
+    let illegal = found.ending == Ending::Illegal;
+    (found.ending, illegal.then(|| explain(partition, new, left)))
+}
+
+/// Searches, and takes the steps from the budget.
+fn spend<M: Model>(partition: &Partition<'_>, model: &mut M, left: &mut Budget) -> Found {
+    let found = search(partition, model, left);
+    left.steps_max = left.steps_max.saturating_sub(found.steps);
+    found
 }
 
 /// Finds the first response that makes the history illegal, and a linearization of what ended
@@ -134,7 +143,7 @@ fn judge_as<'a, M: Model>(
 fn explain<'a, M: Model>(
     partition: &Partition<'a>,
     new: impl Fn(&Partition<'a>) -> M,
-    budget: &Budget,
+    left: &mut Budget,
 ) -> Finding {
     let ends = partition.ends();
     let mut prefix: Vec<&Operation> = Vec::new();
@@ -144,7 +153,7 @@ fn explain<'a, M: Model>(
         let middle = legal + (illegal - legal) / 2;
         let known = partition.until(&ends[..middle]);
         let mut model = new(&known);
-        let found = search(&known, &mut model, budget);
+        let found = spend(&known, &mut model, left);
         match found.ending {
             Ending::Illegal => illegal = middle,
             Ending::Legal => {
@@ -172,21 +181,15 @@ fn finding_of(
     state: Value,
     blocked: &[&Operation],
 ) -> Finding {
-    let name = partition
-        .key
-        .map_or("the object".to_owned(), |key| format!("key {key}"));
     let what = match blocked {
-        [op] => format!(
-            "the response of #{} fits no order of what came before it",
-            op.op_id
+        [op] => format!("no order explains the response of #{}", op.op_id),
+        _ => format!(
+            "no order explains the responses of {} operations",
+            blocked.len()
         ),
-        _ => format!("the responses of {} operations fit no order", blocked.len()),
     };
-    let message = format!(
-        "{name} has no linearization: {} of {} operations have one, and {what}",
-        prefix.len(),
-        partition.members.len()
-    );
+    let (name, placed, all) = (name_of(partition), prefix.len(), partition.members.len());
+    let message = format!("{name}: {what} ({placed} of {all} placed)");
     let rows_max = Finding::ROWS_MAX;
     let tail = prefix.len().saturating_sub(rows_max);
     Finding {

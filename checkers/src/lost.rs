@@ -88,7 +88,7 @@ pub(crate) fn check(history: &History, model: ModelKind) -> CheckReport {
 }
 
 fn scope_of(notes: &Notes, model: ModelKind) -> String {
-    let mut scope = format!("{} objects with a final read", notes.objects);
+    let mut scope = format!("objects with a final read: {}", notes.objects);
     if notes.concurrent > 0 {
         scope.push_str(&format!(
             "; {} writes ran into the final read and are not required of it",

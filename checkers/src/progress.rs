@@ -43,8 +43,8 @@ pub(crate) fn check(history: &History, within_ns: u64) -> CheckReport {
     }
     report.consumed = consumed.iter().filter(|flag| **flag).count() as u64;
     report.scope = format!(
-        "{judged} of {} heals judged, {shadowed} skipped because another fault was open within {} \
-         ms; total counts all client operations, consumed those invoked in a judged span",
+        "{judged} of {} heals judged, by what was invoked within {} ms; {shadowed} under another \
+         fault",
         heals.len(),
         Millis(within_ns)
     );
@@ -115,7 +115,7 @@ fn judge(history: &History, heal_ts: u64, end_ts: u64) -> Heal<'_> {
 
 fn stuck(heal_ts: u64, within_ns: u64, tried: &[&Operation]) -> Finding {
     let message = format!(
-        "no client operation succeeded within {} ms of the heal at {} ms; {} were tried",
+        "nothing succeeded within {} ms of the heal at {} ms; {} tried",
         Millis(within_ns),
         Millis(heal_ts),
         tried.len()

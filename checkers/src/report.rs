@@ -12,7 +12,8 @@ use crate::value::Value;
 pub struct Budget {
     /// Steps of the search: one try of one operation in one state.
     pub steps_max: u64,
-    /// Bytes of the search's memory of visited configurations.
+    /// Bytes of what the search remembers: visited configurations and states. What the history
+    /// itself needs, a small multiple of its size, comes on top.
     pub memory_bytes_max: u64,
 }
 
@@ -197,10 +198,12 @@ impl CheckReport {
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.checker, self.outcome)?;
+        write!(f, " ({} of {} operations)", self.consumed, self.total)?;
         write!(
             f,
-            " ({} of {} operations; {})",
-            self.consumed, self.total, self.scope
+            "
+  scope: {}",
+            self.scope
         )?;
         for finding in &self.findings {
             write!(f, "\n{finding}")?;

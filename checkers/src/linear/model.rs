@@ -29,6 +29,9 @@ pub(super) trait Model {
 
     /// The state as a value, for the reader.
     fn value(&self, state: u32) -> Value;
+
+    /// Roughly what the states that the search came to occupy, bytes.
+    fn bytes(&self) -> u64;
 }
 
 /// What an operation does to a register.
@@ -175,6 +178,10 @@ impl Model for Register<'_> {
     fn value(&self, state: u32) -> Value {
         self.values[state as usize].clone()
     }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// What an operation does to a log.
@@ -193,8 +200,14 @@ pub(super) struct Log<'a> {
     /// By state: parent, last element, length.
     nodes: Vec<(u32, u32, u32)>,
     children: FxHashMap<(u32, u32), u32>,
+    /// The states that the reads of the history name.
+    given: usize,
     /// By length: reads of a list of that length that are not yet linearized.
     reads: Vec<u32>,
+    /// All of these together.
+    pending: u32,
+    /// Whether some append was acknowledged with its index.
+    indexed: bool,
     /// The longest list read, on which every state must lie until it is read.
     spine: Vec<u32>,
 }
@@ -207,7 +220,10 @@ impl<'a> Log<'a> {
             steps: Vec::with_capacity(partition.members.len()),
             nodes: vec![(0, 0, 0)],
             children: FxHashMap::default(),
+            given: 0,
             reads: vec![0],
+            pending: 0,
+            indexed: false,
             spine: Vec::new(),
         };
         for Member { op, .. } in &partition.members {
@@ -215,6 +231,7 @@ impl<'a> Log<'a> {
             log.steps.push(step);
         }
         (0..log.steps.len()).for_each(|member| log.undone(member as u32));
+        log.given = log.nodes.len();
         log
     }
 
@@ -232,6 +249,7 @@ impl<'a> Log<'a> {
             let index = index
                 .and_then(Value::as_int)
                 .map(|index| u32::try_from(index).unwrap_or(u32::MAX));
+            self.indexed |= index.is_some();
             return LogStep::Append {
                 element: id_of(&op.input),
                 index,
@@ -280,14 +298,17 @@ impl Model for Log<'_> {
         }
     }
 
+    /// A legal read can be moved to the front, and so can any append once nobody reads.
     fn may_come_next(&self, _: u32, member: u32) -> bool {
-        matches!(self.steps[member as usize], LogStep::Read(_))
+        let unobserved = self.pending == 0 && !self.indexed;
+        unobserved || matches!(self.steps[member as usize], LogStep::Read(_))
     }
 
     fn linearized(&mut self, member: u32) {
         if let LogStep::Read(node) = self.steps[member as usize] {
             let length = self.length(node);
             self.reads[length] -= 1;
+            self.pending -= 1;
         }
     }
 
@@ -295,6 +316,7 @@ impl Model for Log<'_> {
         if let LogStep::Read(node) = self.steps[member as usize] {
             let length = self.length(node);
             self.reads[length] += 1;
+            self.pending += 1;
         }
     }
 
@@ -317,5 +339,10 @@ impl Model for Log<'_> {
         }
         list.reverse();
         Value::List(list)
+    }
+
+    fn bytes(&self) -> u64 {
+        // A node, and an entry of the map of children at its load factor.
+        (self.nodes.len() - self.given) as u64 * 40
     }
 }

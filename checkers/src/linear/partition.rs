@@ -58,7 +58,10 @@ impl<'a> Partition<'a> {
         let mut members = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
             let certain = ended[index];
-            if Some(member.op.invoke_ts) > now || (!certain && only_observes(member.op)) {
+            // At one instant, what follows an operation that did not end has not begun.
+            let begun = member.after.is_none_or(|before| ended[before as usize]);
+            let known = begun && Some(member.op.invoke_ts) <= now;
+            if !known || (!certain && only_observes(member.op)) {
                 continue;
             }
             place[index] = Some(members.len() as u32);

@@ -108,7 +108,7 @@ impl<M: Model> Search<'_, M> {
             if self.steps > budget.steps_max {
                 return Ending::OutOfSteps;
             }
-            if self.visited.bytes() > budget.memory_bytes_max {
+            if self.visited.bytes() + self.model.bytes() > budget.memory_bytes_max {
                 return Ending::OutOfMemory;
             }
             if self.advance(cursor) {

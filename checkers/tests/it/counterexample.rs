@@ -17,8 +17,9 @@ fn the_longest_legal_prefix_and_what_can_not_follow() {
         CheckerSpec::Linearizability,
         ModelKind::Register,
         expect![[r#"
-            linearizability: violation (3 of 3 operations; 1 objects as register, each by itself)
-            not-linearizable: key 0 has no linearization: 2 of 3 operations have one, and the response of #2 fits no order of what came before it
+            linearizability: violation (3 of 3 operations)
+              scope: objects judged as register, each by itself: 1
+            not-linearizable: key 0: no order explains the response of #2 (2 of 3 placed)
               longest legal prefix, 2 operations
                 #0 p1 [0 .. 0.000001 ms] write 0 1 -> ok
                 #1 p1 [0.000002 .. 0.000003 ms] write 0 2 -> ok
@@ -35,8 +36,9 @@ fn only_the_broken_key_is_shown() {
         CheckerSpec::Linearizability,
         ModelKind::Map,
         expect![[r#"
-            linearizability: violation (5 of 5 operations; 2 objects as map, each by itself)
-            not-linearizable: key "y" has no linearization: 2 of 3 operations have one, and the response of #3 fits no order of what came before it
+            linearizability: violation (5 of 5 operations)
+              scope: objects judged as map, each by itself: 2
+            not-linearizable: key "y": no order explains the response of #3 (2 of 3 placed)
               longest legal prefix, 2 operations
                 #1 p2 [0.000002 .. 0.000003 ms] write "y" 2 -> ok
                 #2 p2 [0.000004 .. 0.000005 ms] write "y" 3 -> ok
@@ -53,7 +55,8 @@ fn a_lost_acknowledgement() {
         CheckerSpec::NoLostAck,
         ModelKind::Log,
         expect![[r#"
-            no-lost-ack: violation (3 of 3 operations; 1 objects with a final read)
+            no-lost-ack: violation (3 of 3 operations)
+              scope: objects with a final read: 1
             lost-ack: 1 of 3 acknowledged appends are missing from final read #3: 2
               operations:
                 #3 p9 [0.000006 .. 0.000007 ms] final-read "l" -> [1,3]
@@ -68,7 +71,8 @@ fn two_leaders() {
         CheckerSpec::SingleLeader,
         ModelKind::Map,
         expect![[r#"
-            single-leader: violation (3 of 3 operations; 2 terms; only leaders that were observed are seen, not who voted for them)
+            single-leader: violation (3 of 3 operations)
+              scope: 2 terms; only observed leaders are seen
             two-leaders: term 2 has 2 leaders: "n2", "n3"
               operations:
                 #1 p2 [4 .. 4 ms] lead 2 -> "n2"
@@ -85,8 +89,9 @@ fn no_progress_with_the_faults_and_errors() {
         },
         ModelKind::Map,
         expect![[r#"
-            progress: violation (2 of 3 operations; 1 of 1 heals judged, 0 skipped because another fault was open within 10 ms; total counts all client operations, consumed those invoked in a judged span)
-            no-progress: no client operation succeeded within 10 ms of the heal at 10 ms; 2 were tried
+            progress: violation (2 of 3 operations)
+              scope: 1 of 1 heals judged, by what was invoked within 10 ms; 0 under another fault
+            no-progress: nothing succeeded within 10 ms of the heal at 10 ms; 2 tried
               operations:
                 #0 p1 [12 .. ? ms] write 0 2 -> unknown: timed out
                 #1 p2 [13 .. 17 ms] write 0 3 -> failed: no leader"#]],

@@ -15,7 +15,11 @@ fn error(input: impl AsRef<[u8]>) -> String {
     }
 }
 
-const OPERATION: &str = r#"{"op_id":0,"process_id":1,"invoke_ts":5,"complete_ts":9,"op_type":"write","key":"x","input":4,"output":null,"error":null,"timeout_marker":false,"node_seen":null,"fault_epoch":[]}"#;
+const OPERATION: &str = concat!(
+    r#"{"op_id":0,"process_id":1,"invoke_ts":5,"complete_ts":9,"op_type":"write","key":"x","#,
+    r#""input":4,"output":null,"error":null,"timeout_marker":false,"node_seen":null,"#,
+    r#""fault_epoch":[]}"#
+);
 const INVOKE: &str = r#"{"index":0,"process":3,"type":"invoke","f":"write","key":0,"value":4}"#;
 const OK: &str = r#"{"index":1,"process":3,"type":"ok","f":"write","key":0,"value":4}"#;
 
