@@ -94,6 +94,11 @@ impl State {
                 self.arm_synack(world, conn);
             }
             Packet::Established { conn } => self.arm_synack(world, conn),
+            // Whoever still shakes hands tries again, whatever came in place of the answer.
+            Packet::Reset { conn, from, .. } => match from {
+                Side::Client => self.arm_synack(world, conn),
+                Side::Server => self.arm_syn(world, conn),
+            },
             Packet::Data {
                 conn,
                 from,
@@ -101,10 +106,10 @@ impl State {
             } => {
                 let hurt = &mut self.conns[conn].flows[from].hurt;
                 extend_hurt(hurt, faults, (segment.offset, segment.end()), world.now());
-                self.segment_lost(world, conn, from, segment.offset);
+                self.segment_lost(world, conn, from, segment.end());
             }
             Packet::Gap { conn, from } => self.arm_retransmission(world, conn, from.other()),
-            Packet::Reset { .. } | Packet::Datagram { .. } | Packet::Unreachable { .. } => {}
+            Packet::Datagram { .. } | Packet::Unreachable { .. } => {}
         }
     }
 
@@ -125,7 +130,7 @@ impl State {
         let flow = &mut self.conns[conn].flows[side];
         let una = flow.una;
         extend_hurt(&mut flow.hurt_acks, &faults, (una, ack.next), world.now());
-        self.segment_lost(world, conn, side, una);
+        self.segment_lost(world, conn, side, ack.next.max(una + 1));
     }
 
     /// Opens a cut. Acknowledgements on the way over the links it lies on are judged one by one

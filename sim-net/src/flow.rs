@@ -68,8 +68,9 @@ pub(crate) struct Flow {
     pub(crate) last_sent: SimInstant,
     /// Retransmission time-outs in a row.
     pub(crate) tries: u32,
-    /// The lowest offset known to be lost since the last retransmission.
-    pub(crate) lost_at: Option<u64>,
+    /// Something was lost since the last retransmission; an acknowledgement of everything before
+    /// this offset makes up for it.
+    pub(crate) lost_upto: Option<u64>,
     pub(crate) retransmission: Option<TimerKey>,
     pub(crate) ack_timer: Option<TimerKey>,
     /// Data that faults dropped and that has not arrived since.
@@ -96,7 +97,7 @@ impl Flow {
             last_arrival: SimInstant(0),
             last_sent: SimInstant(0),
             tries: 0,
-            lost_at: None,
+            lost_upto: None,
             retransmission: None,
             ack_timer: None,
             hurt: Vec::new(),
@@ -178,12 +179,12 @@ impl Flow {
     /// Goes back to the first offset not acknowledged: what was sent since is sent again.
     pub(crate) fn rewind(&mut self) {
         self.next = self.una;
-        self.lost_at = None;
+        self.lost_upto = None;
     }
 
-    /// Notes that something from `offset` on was lost.
-    pub(crate) fn lose(&mut self, offset: u64) {
-        self.lost_at = Some(self.lost_at.map_or(offset, |lost| lost.min(offset)));
+    /// Notes that something was lost, which an acknowledgement of all before `upto` makes up for.
+    pub(crate) fn lose(&mut self, upto: u64) {
+        self.lost_upto = self.lost_upto.max(Some(upto));
     }
 
     /// Applies an acknowledgement. Says whether bytes were acknowledged or the window moved.
@@ -198,12 +199,12 @@ impl Flow {
             self.next = self.next.max(self.una);
             self.tries = 0;
         }
-        if self.lost_at.is_some_and(|lost| lost < self.una) {
-            self.lost_at = None;
+        if self.lost_upto.is_some_and(|lost| lost <= self.una) {
+            self.lost_upto = None;
         }
         if !self.is_outstanding() {
             self.tries = 0;
-            self.lost_at = None;
+            self.lost_upto = None;
         }
         let una = self.una;
         self.hurt_acks.retain(|hurt| hurt.upto > una);
@@ -284,13 +285,10 @@ mod tests {
         for _ in 0..3 {
             flow.next_segment(2);
         }
-        flow.lose(2);
+        flow.lose(2); // An acknowledgement.
+        flow.lose(4); // The second segment.
         flow.acknowledge(ack(2, 100));
-        assert_eq!(
-            flow.lost_at,
-            Some(2),
-            "the lost segment is not acknowledged"
-        );
+        assert_eq!(flow.lost_upto, Some(4), "the segment is still missing");
         flow.rewind();
         assert_eq!(
             flow.next_segment(64),

@@ -136,7 +136,7 @@ impl State {
         let flow = &mut c.flows[side];
         let moved = flow.acknowledge(ack);
         if flow.tries == 0
-            && flow.lost_at.is_none()
+            && flow.lost_upto.is_none()
             && let Some(timer) = flow.retransmission.take()
         {
             world.cancel_timer(timer);
@@ -173,8 +173,8 @@ impl State {
         let trouble = self.in_trouble(conn, side);
         let flow = &mut self.conns[conn].flows[side];
         let idle = !flow.is_outstanding() && !flow.is_blocked();
-        if idle || (flow.lost_at.is_none() && flow.tries == 0 && !trouble) {
-            flow.lost_at = None;
+        if idle || (flow.lost_upto.is_none() && flow.tries == 0 && !trouble) {
+            flow.lost_upto = None;
             return;
         }
         flow.tries += 1;
@@ -223,7 +223,7 @@ impl State {
             Phase::Open => {}
             Phase::SynReceived => {
                 if !self.establish(world, conn) {
-                    return self.segment_lost(world, conn, from, segment.offset);
+                    return self.segment_lost(world, conn, from, segment.end());
                 }
             }
             Phase::TimeWait => return self.acknowledge(world, conn, to),
@@ -257,15 +257,15 @@ impl State {
     /// "Something is missing": one retransmission of everything, at once.
     pub(crate) fn gap_arrives(&mut self, world: &World, conn: usize, to: Side) {
         let flow = &mut self.conns[conn].flows[to];
-        if flow.lost_at.is_some() && flow.tries == 0 {
+        if flow.lost_upto.is_some() && flow.tries == 0 {
             flow.rewind();
             self.pump(world, conn, to);
         }
     }
 
     /// A segment or its acknowledgement will not come: the timer has to find out.
-    pub(crate) fn segment_lost(&mut self, world: &World, conn: usize, from: Side, offset: u64) {
-        self.conns[conn].flows[from].lose(offset);
+    pub(crate) fn segment_lost(&mut self, world: &World, conn: usize, from: Side, upto: u64) {
+        self.conns[conn].flows[from].lose(upto);
         self.arm_retransmission(world, conn, from);
     }
 

@@ -7,4 +7,5 @@ mod cuts;
 mod datagrams;
 mod deaths;
 mod names;
+mod storms;
 mod streams;
