@@ -101,8 +101,15 @@ impl Wal {
         Ok((wal, recovered))
     }
 
+    /// Writes what was recovered to a new file, and has it take the old one's place.
     async fn rewrite(dir: &Path, path: PathBuf, recovered: &Recovered) -> io::Result<Self> {
         let fresh = dir.join("wal.new");
+        // Left by a recovery that was cut short. It is unlinked, not overwritten: where a rename
+        // may survive a crash by half, both names may be those of the one file.
+        match fs::remove_file(&fresh).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut wal = Self {
             file: File::create(&fresh).await?,
             next_seq: 1,
