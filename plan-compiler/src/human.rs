@@ -152,7 +152,8 @@ impl fmt::Display for Landing {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} seeds", self.seeds)?;
+        let seeds = if self.seeds == 1 { "seed" } else { "seeds" };
+        write!(f, "{} {seeds}", self.seeds)?;
         match self.duration_ns {
             Some(length) => write!(f, " of {}", duration(length)),
             None => Ok(()),

@@ -17,7 +17,8 @@
 //! - [`plan`]: what a plan's document says
 //! - `outline`: Markdown to blocks; `read`: blocks to the plan
 //! - `tokens`, `cursor`: clauses to phrases; `grammar`: the phrases of each field
-//! - `compile`: fields and defaults to a scenario; `checks`: what holds across the plan
+//! - `compile`: fields to a scenario, by `defaults` and under `obligations`; `checks`: what holds
+//!   across the plan
 //! - [`diagnostic`], `sink`, `suggest`, `render`: what the author is told
 //!
 //! ```
@@ -33,8 +34,10 @@ pub mod scenario;
 mod checks;
 mod compile;
 mod cursor;
+mod defaults;
 mod grammar;
 mod human;
+mod obligations;
 mod outline;
 mod read;
 mod render;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::diagnostic::{Diagnostic, LineIndex, Severity};
+use crate::diagnostic::{Diagnostic, Severity};
 
 /// Longest stretch of a plan's line that is shown, in characters.
 const SHOWN_CHARS_MAX: usize = 160;
@@ -12,9 +12,9 @@ const SHOWN_CHARS_MAX: usize = 160;
 /// `text` is the plan that was compiled. Ends in a newline.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, file_name: &str, text: &str) -> String {
-    let lines = LineIndex::new(text);
-    let span = lines.snap(&diagnostic.span);
-    let (line, column) = lines.position(span.start);
+    let start = text.floor_char_boundary(diagnostic.span.start);
+    let span = start..text.ceil_char_boundary(diagnostic.span.end).max(start);
+    let (line, column) = (diagnostic.line, diagnostic.column);
     let width = line.to_string().len();
     let severity = match diagnostic.severity {
         Severity::Error => "error",

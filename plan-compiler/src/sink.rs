@@ -8,7 +8,7 @@ use crate::cursor::Cursor;
 use crate::diagnostic::{Code, Diagnostic, LineIndex, Severity};
 use crate::plan::{Field, FieldKind, plain};
 use crate::suggest::nearest;
-use crate::tokens::Kind;
+use crate::tokens::{Kind, Token};
 
 /// After this many diagnostics near misses are no longer looked for.
 const SUGGESTING_UNTIL: usize = 200;
@@ -154,19 +154,21 @@ impl<'a> Sink<'a> {
         help: &str,
     ) {
         let from = cursor.at;
-        let Some(token) = cursor.peek() else { return };
-        let words = vocabulary.iter().flat_map(|p| p.split([' ', '|', '?']));
-        let near = match &token.kind {
-            Kind::Word(word) if self.diagnostics.len() < SUGGESTING_UNTIL => nearest(word, words),
-            _ => None,
-        };
-        let bad_number = matches!(&token.kind, Kind::Number { .. });
-        let one = token.span.clone();
+        if cursor.done() {
+            return;
+        }
         cursor.skip_clause();
-        let span = if near.is_some() {
-            one
+        let clause = &cursor.tokens[from..cursor.at.min(cursor.tokens.len())];
+        let suggesting = self.diagnostics.len() < SUGGESTING_UNTIL;
+        let near = if suggesting {
+            near_miss(clause, vocabulary)
         } else {
-            cursor.span_from(from)
+            None
+        };
+        let bad_number = near.is_none() && is_quantity(clause);
+        let (span, near) = match near {
+            Some((span, near)) => (span, Some(near)),
+            None => (cursor.span_from(from), None),
         };
         let said = plain(&self.text[self.lines.snap(&span)]);
         let name = field.label();
@@ -205,7 +207,31 @@ impl<'a> Sink<'a> {
     }
 
     /// The field's tokens.
-    pub(crate) fn tokens(&self, field: &Field) -> Vec<crate::tokens::Token> {
+    pub(crate) fn tokens(&self, field: &Field) -> Vec<Token> {
         crate::tokens::tokens(self.text, &field.parts)
     }
+}
+
+/// A number that nothing could use, alone or after the word that announces a time.
+fn is_quantity(clause: &[Token]) -> bool {
+    let number = |token: &Token| matches!(token.kind, Kind::Number { .. });
+    let announced = [
+        "at", "for", "every", "after", "within", "between", "from", "lasting",
+    ];
+    clause.first().is_some_and(|first| {
+        number(first) || announced.contains(&first.spelling()) && clause.iter().any(number)
+    })
+}
+
+/// The first word of a clause that is misspelt, among those that matter to how it is read.
+fn near_miss<'v>(clause: &[Token], vocabulary: &[&'v str]) -> Option<(Range<usize>, &'v str)> {
+    clause.iter().take(3).find_map(|token| {
+        let Kind::Word(word) = &token.kind else {
+            return None;
+        };
+        let known = vocabulary
+            .iter()
+            .flat_map(|phrase| phrase.split([' ', '|', '?']));
+        nearest(word, known).map(|near| (token.span.clone(), near))
+    })
 }

@@ -5,16 +5,16 @@ const WORD_CHARS_MAX: usize = 40;
 
 /// The candidate nearest to `word`, when it is near enough to be a slip of the pen.
 ///
-/// The first of equally near candidates wins.
+/// The first of equally near candidates wins; a word that is known has no near miss.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().collect();
-    if word.len() < 3 || word.len() > WORD_CHARS_MAX {
+    if word.len() < 4 || word.len() > WORD_CHARS_MAX {
         return None;
     }
-    let allowed = if word.len() < 5 { 1 } else { 2 };
+    let allowed = if word.len() < 7 { 1 } else { 2 };
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let chars: Vec<char> = candidate.to_lowercase().chars().collect();
@@ -26,7 +26,8 @@ pub(crate) fn nearest<'a>(
             best = Some((distance, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate)
+    best.filter(|(distance, _)| *distance > 0)
+        .map(|(_, candidate)| candidate)
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.

@@ -213,8 +213,8 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
         }
         let more = c.attempt(|c| {
             c.eat_any(&[",", "x", "of", "for", "/"]);
-            let mut probe = *c;
-            (count_of_seeds(&mut probe).is_some() || probe.duration().is_some()).then_some(())
+            let (mut seeds, mut length) = (*c, *c);
+            (count_of_seeds(&mut seeds).is_some() || length.duration().is_some()).then_some(())
         });
         if more.is_none() {
             break;

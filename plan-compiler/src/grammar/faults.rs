@@ -171,13 +171,24 @@ fn starts_fault(mut cursor: Cursor<'_>) -> bool {
     }
 }
 
+/// A fault of the taxonomy that is not served yet, with the share of packets it may have.
+fn unserved(cursor: &mut Cursor<'_>) -> bool {
+    let shared = |c: &mut Cursor<'_>| {
+        if c.count().is_some() {
+            c.eat("%|percent");
+        }
+        c.eat_any(UNSERVED).then_some(())
+    };
+    cursor.attempt(shared).is_some()
+}
+
 fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
     let mut draft = Draft::default();
     let mut rolling = false;
     let mut cursor = Cursor::new(tokens);
     while !cursor.done() {
         let from = cursor.at;
-        if cursor.eat_any(UNSERVED) {
+        if unserved(&mut cursor) {
             let span = cursor.span_from(from);
             let message = "the plan asks for a fault that is not served yet";
             let help = Some(

@@ -18,6 +18,10 @@ const MODELS: &[(&str, ModelKind)] = &[
     ("register|registers with cas", ModelKind::CasRegister),
     ("register|registers", ModelKind::Register),
     ("map|dictionary|kv", ModelKind::Map),
+    (
+        "map|store of independent|keyed? cas? registers",
+        ModelKind::Map,
+    ),
     ("key value|values map|store|stores?", ModelKind::Map),
     ("kv map|store", ModelKind::Map),
     ("append only? log|logs|list|lists", ModelKind::Log),

@@ -69,7 +69,7 @@ const REELECTED: &[&str] = &[
 ];
 
 const OBSERVED: &[&str] = &[
-    "a|any|some|one client|clients observe|observes|observed|notice|notices|sees the|a|an? \
+    "a|any|some|one? client|clients observe|observes|observed|notice|notices|sees the|a|an? \
      fault|error|errors|failure|failures|timeouts?",
     "at? least? one|a|any|some? client? operation|operations|op|ops|request|requests \
      fail|fails|failed|times|timed|time out? or? times|time|fails|fail? out?",

@@ -139,6 +139,11 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
                 &cursor.span_from(from),
                 format!("{nodes} nodes"),
             );
+        } else if bare_rate(&mut cursor) {
+            let span = cursor.span_from(from);
+            let message = "this rate is neither per client nor in total";
+            let help = Some("write `20 ops/s per client` or `100 ops/s in total`".to_owned());
+            sink.error(Code::BadNumber, &span, message, "of each client?", help);
         } else if unserved(&mut cursor) {
             let span = cursor.span_from(from);
             let message = "the workload asks for an operation that is not served yet";
@@ -267,13 +272,7 @@ fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
 }
 
 fn rate(c: &mut Cursor<'_>) -> Option<Rate> {
-    c.eat("rate :|=?");
-    let rate = c.small().filter(|rate| *rate > 0)?;
-    let unit = c.eat_any(&[
-        "op|ops|operation|operations|request|requests / s|sec|second",
-        "op|ops|operation|operations|request|requests per|a second",
-    ]);
-    unit.then_some(())?;
+    let rate = per_second(c)?;
     let each = [
         "per|by|each|every client",
         "for? each|every client",
@@ -294,9 +293,26 @@ fn rate(c: &mut Cursor<'_>) -> Option<Rate> {
     c.eat_any(&total).then_some(Rate::Total(rate))
 }
 
+fn per_second(c: &mut Cursor<'_>) -> Option<u32> {
+    c.eat("rate :|=?");
+    let rate = c.small().filter(|rate| *rate > 0)?;
+    let unit = c.eat_any(&[
+        "op|ops|operation|operations|request|requests / s|sec|second",
+        "op|ops|operation|operations|request|requests per|a second",
+    ]);
+    unit.then_some(rate)
+}
+
+/// A rate that could be each client's or everybody's.
+fn bare_rate(cursor: &mut Cursor<'_>) -> bool {
+    cursor.attempt(per_second).is_some()
+}
+
 fn op_timeout(c: &mut Cursor<'_>) -> Option<u64> {
     if c.eat_any(TIMEOUT) || c.eat("timeout of|=|:?") {
-        return c.duration();
+        let timeout = c.duration();
+        c.eat("per|for|an|each operation|op|request");
+        return timeout;
     }
     let timeout = c.duration()?;
     let said = c.eat("operation|op|request|client|per? time? timeout|timeouts|out");

@@ -62,3 +62,8 @@ fn the_excerpt_and_its_verbatim_formal_list() {
 fn a_key_value_plan() {
     check("key-value.md");
 }
+
+#[test]
+fn a_plan_with_one_of_each_mistake() {
+    check("broken.md");
+}

@@ -1,0 +1,155 @@
+//! What holds where a scenario is silent: each default is said in `explain`.
+
+use checkers::spec::ModelKind;
+
+use crate::compile::{Draft, fields};
+use crate::diagnostic::Code;
+use crate::grammar::formal;
+use crate::grammar::workload::{Rate, WorkloadDraft};
+use crate::plan::{Field, FieldKind, PlanScenario};
+use crate::scenario::{OpKind, Skew, Topology, Workload};
+use crate::sink::Sink;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// The workload with the defaults for what it leaves open.
+pub(crate) fn settle(
+    written: &PlanScenario,
+    draft: &Draft,
+    sink: &mut Sink<'_>,
+) -> (Topology, Workload, ModelKind) {
+    let said = &draft.workload;
+    let appends = said.mix.iter().any(|(op, _)| *op == OpKind::Append);
+    let model = draft.model.unwrap_or_else(|| {
+        let model = if appends {
+            ModelKind::Log
+        } else {
+            ModelKind::Map
+        };
+        sink.default(FieldKind::Model, format!("model: {}", formal::words(model)));
+        model
+    });
+    if !fields(written, FieldKind::Workload).any(|field| !field.parts.is_empty()) {
+        let message = format!("scenario {} has no workload", written.id);
+        let help = Some("add `Workload: 5 clients, 50% read / 50% write, 30s`".to_owned());
+        sink.error(
+            Code::NoWorkload,
+            &written.heading,
+            message,
+            "nothing is done here",
+            help,
+        );
+    }
+    let mut open = |what: &str| sink.default(FieldKind::Workload, what);
+    let nodes = said.nodes.unwrap_or_else(|| {
+        open("3 nodes");
+        3
+    });
+    let clients = said.clients.unwrap_or_else(|| {
+        open("3 clients");
+        3
+    });
+    let duration_ns = said.duration_ns.unwrap_or_else(|| {
+        open("for 30s");
+        30 * SECOND
+    });
+    let single = matches!(model, ModelKind::Register | ModelKind::CasRegister);
+    let keys = said.keys.unwrap_or_else(|| {
+        let keys = if single { 1 } else { 5 };
+        open(&format!("{keys} keys"));
+        keys
+    });
+    let skew = said.skew.unwrap_or_else(|| {
+        open("keys drawn uniformly");
+        Skew::Uniform
+    });
+    let op_timeout_ns = said.op_timeout_ns.unwrap_or_else(|| {
+        open("an operation is given up as unknown after 2s");
+        2 * SECOND
+    });
+    if said.rate.is_none() {
+        open("each client at the runner's own think time");
+    }
+    let mix = mix(written, said, model, sink);
+    let rate_per_client = rate(written, said.rate, clients, sink);
+    let workload = Workload {
+        mix,
+        duration_ns,
+        keys,
+        skew,
+        rate_per_client,
+        op_timeout_ns,
+    };
+    (Topology { nodes, clients }, workload, model)
+}
+
+/// The operations and their shares; they add up to 100 and the model has them.
+fn mix(
+    written: &PlanScenario,
+    said: &WorkloadDraft,
+    model: ModelKind,
+    sink: &mut Sink<'_>,
+) -> Vec<(OpKind, u32)> {
+    let served: &[OpKind] = match model {
+        ModelKind::Register => &[OpKind::Read, OpKind::Write],
+        ModelKind::CasRegister | ModelKind::Map => &[OpKind::Read, OpKind::Write, OpKind::Cas],
+        ModelKind::Log => &[OpKind::Append, OpKind::Read],
+    };
+    if said.mix.is_empty() {
+        let mix = match model {
+            ModelKind::Log => vec![(OpKind::Append, 70), (OpKind::Read, 30)],
+            _ => vec![(OpKind::Read, 50), (OpKind::Write, 50)],
+        };
+        let words: Vec<String> = mix
+            .iter()
+            .map(|(op, share)| format!("{share} % {op}"))
+            .collect();
+        sink.default(FieldKind::Workload, words.join(", "));
+        return mix;
+    }
+    let field = fields(written, FieldKind::Workload).next();
+    let span = field.map_or(written.heading.clone(), Field::span);
+    let sum: u64 = said.mix.iter().map(|(_, share)| u64::from(*share)).sum();
+    if sum != 100 {
+        let message = format!("the workload's shares add up to {sum} %, not 100 %");
+        let help = Some("shares are percent of all operations".to_owned());
+        sink.error(Code::PercentSum, &span, message, "does not add up", help);
+    }
+    for (op, _) in said.mix.iter().filter(|(op, _)| !served.contains(op)) {
+        let message = format!("a {} has no operation `{op}`", formal::words(model));
+        let names: Vec<String> = served.iter().map(OpKind::to_string).collect();
+        let help = Some(format!("this model has {}", names.join(", ")));
+        sink.error(
+            Code::ModelMismatch,
+            &span,
+            message,
+            "model and workload differ",
+            help,
+        );
+    }
+    said.mix.clone()
+}
+
+fn rate(
+    written: &PlanScenario,
+    rate: Option<Rate>,
+    clients: u32,
+    sink: &mut Sink<'_>,
+) -> Option<u32> {
+    match rate? {
+        Rate::PerClient(rate) => Some(rate),
+        Rate::Total(total) if total.is_multiple_of(clients) => Some(total / clients),
+        Rate::Total(total) => {
+            let message = format!("{total} operations a second do not divide by {clients} clients");
+            let help = Some("write the rate per client: `20 ops/s per client`".to_owned());
+            sink.error(
+                Code::BadNumber,
+                &written.heading,
+                message,
+                "uneven rate",
+                help,
+            );
+            None
+        }
+    }
+}
