@@ -31,11 +31,11 @@ sim_runtime::if_sim! {
         pub use config::{DiskConfig, Latency, LatencyRange, Profile, TearUnit};
         pub use kernel::device::{Disk, VolumeId, disk};
         pub use kernel::faults::FailMode;
-        pub use kernel::file::OpenFlags;
+        pub use kernel::open_file::OpenFlags;
         pub use kernel::metadata::{DirEntry, Metadata};
         pub use kernel::report::{CrashReport, DiskStats, PendingSummary};
-        pub use kernel::OpKind;
-        pub use state::crash::CrashKind;
+        pub use kernel::op_kind::OpKind;
+        pub use state::select::CrashKind;
     }
     real {}
 }

@@ -6,8 +6,8 @@ use std::io;
 
 use sim_runtime::{FaultId, NodeId, World, with};
 
-use super::OpKind;
 use super::device::Disk;
+use super::op_kind::OpKind;
 use crate::errno::errno;
 
 /// How the disk of a node fails.

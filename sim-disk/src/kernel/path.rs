@@ -6,9 +6,10 @@ use std::path::Path;
 
 use sim_runtime::with;
 
-use super::OpKind;
-use super::device::{Disk, VolumeId, digest_of, event};
+use super::device::{Disk, VolumeId, event};
+use super::hash::digest_of;
 use super::metadata::{DirEntry, Metadata};
+use super::op_kind::OpKind;
 use crate::errno::errno;
 use crate::state::volume::Volume;
 

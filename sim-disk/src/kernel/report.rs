@@ -2,9 +2,10 @@
 
 use sim_runtime::{FaultId, World};
 
-use crate::state::crash::{CrashKind, Loss, Outcome};
+use crate::state::crash::{Loss, Outcome};
 use crate::state::op::Change;
 use crate::state::scars::Met;
+use crate::state::select::CrashKind;
 use crate::state::volume::Volume;
 
 /// What the guests of one node did to their disk, and what was done to them.

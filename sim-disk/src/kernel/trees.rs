@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use sim_runtime::{Fd, with};
 
 use super::device::Disk;
-use super::file::OpenFlags;
+use super::open_file::OpenFlags;
 
 /// What a copy moves at once.
 const COPY_CHUNK: usize = 64 * 1024;

@@ -1,44 +1,14 @@
-//! Power loss: which pending operations survive, what is torn, and what that took from whom.
+//! Power loss: what is left, and what that took from whom.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
-use super::inode::{Inode, InodeId, Kind, Name};
-use super::op::{Change, Op, OpId, Side, apply};
+use super::inode::{Body, Inode, InodeId, Kind, Name};
+use super::op::{Change, Op, OpId, Side, Slot, apply};
 use super::order::{Dependencies, dependencies};
-use super::pages::SECTOR;
+use super::select::{Below, CrashKind, Selection, select};
 use super::volume::Volume;
-use crate::config::TearUnit;
 use sim_runtime::FaultId;
-
-/// How a power loss chose what survives.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum CrashKind {
-    /// Nothing was pending.
-    Clean,
-    /// Everything reached the media just in time.
-    All,
-    /// Nothing did.
-    Nothing,
-    /// The first so many operations, in the order of the calls.
-    Prefix,
-    /// A random set, closed under what the profile orders.
-    Subset,
-    /// A closed set, and part of one more write.
-    Torn,
-}
-
-/// The operations that survive, by position in the pending order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Selection {
-    pub(crate) kind: CrashKind,
-    pub(crate) kept: Vec<bool>,
-    /// A write of which only these byte ranges survive.
-    pub(crate) torn: Option<(usize, Vec<Range<usize>>)>,
-}
-
-/// Draws a number below its argument.
-pub(crate) type Below<'a> = &'a mut dyn FnMut(u64) -> u64;
 
 /// Something that was visible before a power loss and is different after it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,115 +35,6 @@ pub(crate) struct Outcome {
     pub(crate) pending: usize,
     pub(crate) kept: usize,
     pub(crate) losses: Vec<Loss>,
-}
-
-/// Chooses what survives. Draws nothing when nothing is pending.
-pub(crate) fn select(
-    ops: &[&Op],
-    deps: &Dependencies,
-    tear: TearUnit,
-    below: Below<'_>,
-) -> Selection {
-    let n = ops.len();
-    let selection = |kind, kept| Selection {
-        kind,
-        kept,
-        torn: None,
-    };
-    if n == 0 {
-        return selection(CrashKind::Clean, Vec::new());
-    }
-    match below(20) {
-        0..2 => selection(CrashKind::All, vec![true; n]),
-        2..5 => selection(CrashKind::Nothing, vec![false; n]),
-        5..10 => {
-            let len = if n > 1 {
-                1 + below(n as u64 - 1)
-            } else {
-                below(2)
-            };
-            selection(
-                CrashKind::Prefix,
-                (0..n as u64).map(|at| at < len).collect(),
-            )
-        }
-        10..15 => selection(CrashKind::Subset, random_closed(deps, below)),
-        _ => {
-            let kept = random_closed(deps, below);
-            let torn = tear_frontier(ops, deps, &kept, tear, below);
-            let kind = if torn.is_some() {
-                CrashKind::Torn
-            } else {
-                CrashKind::Subset
-            };
-            Selection { kind, kept, torn }
-        }
-    }
-}
-
-/// Each operation whose needs are kept is kept with a probability drawn once.
-fn random_closed(deps: &Dependencies, below: Below<'_>) -> Vec<bool> {
-    let eighths = [1, 4, 6, 7][below(4) as usize];
-    let mut kept = Vec::with_capacity(deps.len());
-    for needs in deps {
-        let possible = needs.iter().all(|&at| kept[at]);
-        kept.push(possible && below(8) < eighths);
-    }
-    kept
-}
-
-/// Tears one write that did not survive whole, though all that it needs did.
-fn tear_frontier(
-    ops: &[&Op],
-    deps: &Dependencies,
-    kept: &[bool],
-    tear: TearUnit,
-    below: Below<'_>,
-) -> Option<(usize, Vec<Range<usize>>)> {
-    let candidates: Vec<(usize, Vec<Range<usize>>)> = (0..ops.len())
-        .filter(|&at| !kept[at] && deps[at].iter().all(|&need| kept[need]))
-        .filter_map(|at| Some((at, pieces(&ops[at].change, tear)?)))
-        .collect();
-    if candidates.is_empty() {
-        return None;
-    }
-    let (at, units) = &candidates[below(candidates.len() as u64) as usize];
-    if tear == TearUnit::None {
-        let cut = 1 + below(units[0].end as u64 - 1) as usize;
-        return Some((*at, Vec::from([0..cut])));
-    }
-    let all = (1u64 << units.len()) - 1;
-    let mask = 1 + below(all - 1);
-    let survives = |unit: &usize| mask >> unit & 1 == 1;
-    Some((
-        *at,
-        (0..units.len())
-            .filter(survives)
-            .map(|unit| units[unit].clone())
-            .collect(),
-    ))
-}
-
-/// The pieces of a write that the media writes on its own; None when it can't be torn.
-pub(crate) fn pieces(change: &Change, tear: TearUnit) -> Option<Vec<Range<usize>>> {
-    let Change::Write { offset, bytes, .. } = change else {
-        return None;
-    };
-    match tear {
-        TearUnit::Atomic4096 => None,
-        TearUnit::None => (bytes.len() > 1).then(|| Vec::from([0..bytes.len()])),
-        TearUnit::Atomic512 => {
-            let mut units = Vec::new();
-            let mut start = 0;
-            while start < bytes.len() {
-                let within = (offset + start as u64) % SECTOR;
-                let end = (start + (SECTOR - within) as usize).min(bytes.len());
-                units.push(start..end);
-                start = end;
-            }
-            (units.len() > 1).then_some(units)
-        }
-    }
 }
 
 impl Volume {
@@ -244,8 +105,8 @@ impl Volume {
         while let Some(dir) = todo.pop() {
             let at = paths[&dir].clone();
             for (name, &child) in self.cache(dir).entries().into_iter().flatten() {
-                if !paths.contains_key(&child) {
-                    paths.insert(child, format!("{at}/{}", String::from_utf8_lossy(name)));
+                if let Entry::Vacant(vacant) = paths.entry(child) {
+                    vacant.insert(format!("{at}/{}", String::from_utf8_lossy(name)));
                     todo.push(child);
                 }
             }
@@ -327,10 +188,10 @@ impl Volume {
                 }
                 Change::Attributes { .. } => {}
                 Change::Names(names) => {
-                    let changed = |slot: &&super::op::Slot| {
+                    let changed = |slot: &&Slot| {
                         paths.contains_key(&slot.dir) && self.entry_differs(slot.dir, &slot.name)
                     };
-                    let entry = |slot: &super::op::Slot| {
+                    let entry = |slot: &Slot| {
                         let name = String::from_utf8_lossy(&slot.name);
                         let path = format!("{}/{name}", paths[&slot.dir]);
                         (slot.dir, slot.name.clone(), path)
@@ -375,7 +236,7 @@ impl Volume {
 
     fn entry_differs(&self, dir: InodeId, name: &Name) -> bool {
         let inode = &self.inodes[&dir];
-        let of = |body: &super::inode::Body| body.entries().and_then(|all| all.get(name).copied());
+        let of = |body: &Body| body.entries().and_then(|all| all.get(name).copied());
         of(&inode.cache) != of(&inode.media)
     }
 
@@ -432,7 +293,7 @@ fn differs(inode: &Inode, is_reachable: bool, offset: u64, len: u64) -> bool {
     if !is_reachable {
         return true;
     }
-    let read = |body: &super::inode::Body| {
+    let read = |body: &Body| {
         let mut bytes = vec![0; len as usize];
         let read = body.read(offset, &mut bytes);
         bytes.truncate(read);

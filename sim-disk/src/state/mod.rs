@@ -1,7 +1,7 @@
 //! The pure state of a volume: no clock, no runtime, no randomness of its own.
 //!
-//! Reading order: `pages`, `inode`, `op`, `volume`, `sync`, `walk`, `names`, `order`, `crash`,
-//! `scars`.
+//! Reading order: `pages`, `inode`, `op`, `volume`, `sync`, `walk`, `names`, `order`, `select`,
+//! `crash`, `scars`.
 
 pub(crate) mod crash;
 pub(crate) mod inode;
@@ -10,6 +10,7 @@ pub(crate) mod op;
 pub(crate) mod order;
 pub(crate) mod pages;
 pub(crate) mod scars;
+pub(crate) mod select;
 pub(crate) mod sync;
 pub(crate) mod volume;
 pub(crate) mod walk;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::inode::{Body, Inode, InodeId, Kind, Name};
+use super::pages::Payload;
 
 /// Place of an operation in the order of the volume.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,7 +26,7 @@ pub(crate) enum Change {
     Write {
         inode: InodeId,
         offset: u64,
-        bytes: Box<[u8]>,
+        bytes: Payload,
     },
     /// The size becomes `size`, having been `from`.
     Resize {
@@ -139,7 +140,7 @@ pub(crate) fn apply(
             };
             match torn {
                 None => {
-                    pages.write(*offset, bytes);
+                    pages.store(*offset, bytes);
                 }
                 Some(ranges) => {
                     for range in ranges {

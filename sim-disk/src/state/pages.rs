@@ -2,6 +2,7 @@
 //! of them writes.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// Bytes in a page.
@@ -10,6 +11,38 @@ pub(crate) const PAGE: u64 = 4096;
 pub(crate) const SECTOR: u64 = 512;
 
 type Page = [u8; PAGE as usize];
+
+/// The bytes of one write, within a page. A whole page is shared by the operation, the cache and
+/// the media, and copied only when one of them is written to.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    Part(Box<[u8]>),
+    Whole(Rc<Page>),
+}
+
+impl Payload {
+    pub(crate) fn new(bytes: &[u8]) -> Payload {
+        if bytes.len() as u64 == PAGE {
+            let page = Rc::<[u8]>::from(bytes)
+                .try_into()
+                .expect("its length is that of a page");
+            Payload::Whole(page)
+        } else {
+            Payload::Part(bytes.into())
+        }
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Payload::Part(bytes) => bytes,
+            Payload::Whole(page) => &page[..],
+        }
+    }
+}
 
 /// The bytes of one file; what was never written reads as zero and costs nothing.
 #[derive(Clone, Default, Debug)]
@@ -68,6 +101,17 @@ impl Pages {
             data[within..within + take].copy_from_slice(&bytes[done..done + take]);
         }
         self.count() - before
+    }
+
+    /// Stores the payload of a write at `offset`; returns how many pages that allocated.
+    pub(crate) fn store(&mut self, offset: u64, payload: &Payload) -> u64 {
+        match payload {
+            Payload::Part(bytes) => self.write(offset, bytes),
+            Payload::Whole(page) => {
+                let old = self.pages.insert(offset / PAGE, Rc::clone(page));
+                u64::from(old.is_none())
+            }
+        }
     }
 
     /// Forgets all from `size` on; returns how many pages that freed.

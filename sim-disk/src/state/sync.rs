@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::inode::{Doomed, InodeId};
-use super::op::{Change, Op, OpId, Side, apply};
-use super::order::{closure, dependencies};
+use super::op::{Change, OpId, Side, apply};
+use super::order::closure;
 use super::volume::Volume;
 use crate::config::Profile;
 use sim_runtime::FaultId;
@@ -56,9 +56,7 @@ impl Volume {
 
     /// `roots` with all that they depend on, in order.
     fn closed(&self, roots: &[OpId]) -> Vec<OpId> {
-        let ids: Vec<OpId> = self.ops.keys().copied().collect();
-        let ops: Vec<&Op> = self.ops.values().collect();
-        let deps = dependencies(&ops, self.rules.profile, self.rules.tear);
+        let (ids, _, deps) = self.pending();
         let at = |id: &OpId| ids.binary_search(id).expect("roots are pending");
         let kept = closure(&deps, roots.iter().map(at));
         ids.into_iter()

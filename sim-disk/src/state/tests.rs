@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use super::crash::{CrashKind, Selection, pieces};
 use super::inode::InodeId;
 use super::names::OpenRequest;
 use super::order::is_closed;
+use super::select::{CrashKind, Selection, pieces};
 use super::volume::{Rules, Volume};
 use crate::config::{Profile, TearUnit};
 

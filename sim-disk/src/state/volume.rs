@@ -5,7 +5,7 @@ use std::io;
 
 use super::inode::{Body, Inode, InodeId, Kind};
 use super::op::{Change, Inodes, Op, OpId, Side, apply};
-use super::pages::{PAGE, Pages, split};
+use super::pages::{PAGE, Pages, Payload, split};
 use super::scars::Scars;
 use crate::config::{Profile, TearUnit};
 use crate::errno::errno;
@@ -204,7 +204,8 @@ impl Volume {
             return false;
         }
         let offset = page * PAGE + within as u64;
-        let allocated = pages.write(offset, piece);
+        let payload = Payload::new(piece);
+        let allocated = pages.store(offset, &payload);
         let from = *size;
         let end = offset + piece.len() as u64;
         *size = from.max(end);
@@ -215,7 +216,7 @@ impl Volume {
             Change::Write {
                 inode: id,
                 offset,
-                bytes: piece.into(),
+                bytes: payload,
             },
         );
         if end > from {

@@ -6,6 +6,8 @@ use std::path::Path;
 use sim_disk::{CrashKind, DiskConfig, OpenFlags, Profile, TearUnit};
 use sim_runtime::Down;
 
+use crate::conformance::random_calls;
+use crate::fs::Ours;
 use crate::harness::{Bench, get, put, sync_dir};
 
 const PROFILES: [Profile; 3] = [
@@ -189,4 +191,42 @@ fn a_dead_process_changes_no_disk() {
         let error = disk.remove_file(Path::new("/f")).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     });
+}
+
+/// Whatever was going on, the next boot finds a sound file system, within its bounds.
+#[test]
+fn random_calls_with_crashes_in_between_leave_a_sound_volume() {
+    for profile in PROFILES {
+        for seed in 0..12 {
+            let config = DiskConfig {
+                profile,
+                dirty_ops_max: 200,
+                ..DiskConfig::default()
+            };
+            let bench = Bench::new(seed, config);
+            for round in 0..6 {
+                let log =
+                    bench.on_node(|disk| random_calls(&Ours::new(disk), seed * 100 + round, 300));
+                assert!(log.len() > 100);
+                assert!(bench.disk.pending_summary(bench.node).operations <= 210);
+                let down = if round % 3 == 2 {
+                    Down::Kill
+                } else {
+                    Down::PowerLoss
+                };
+                bench.down_and_up(down);
+            }
+            bench.on_node(|disk| {
+                disk.remove_dir_all(Path::new("/base"))
+                    .unwrap_or_else(|error| {
+                        assert_eq!(error.raw_os_error(), Some(libc::ENOENT), "lost itself");
+                    });
+                sync_dir(disk, "/");
+                assert_eq!(disk.stat(Path::new("/")).unwrap().links, 3, "/tmp alone");
+            });
+            bench.down_and_up(Down::PowerLoss);
+            let left = bench.on_node(|disk| disk.read_dir(Path::new("/")).unwrap());
+            assert_eq!(left.len(), 1, "{left:?}");
+        }
+    }
 }

@@ -190,7 +190,7 @@ pub(crate) struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     pub(crate) fn new(disk: &'a Disk) -> Ours<'a> {
-        disk.create_dir(Path::new(Self::ROOT), 0o755).unwrap();
+        disk.create_dir_all(Path::new(Self::ROOT), 0o755).unwrap();
         Ours {
             disk,
             calls: Cell::new(0),

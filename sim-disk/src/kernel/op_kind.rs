@@ -1,0 +1,34 @@
+//! The calls that a guest makes, by kind.
+
+/// Kinds of calls, for latency, faults and the digest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpKind {
+    /// open(2), with or without creating.
+    Open,
+    /// read(2), pread(2).
+    Read,
+    /// write(2), pwrite(2).
+    Write,
+    /// fsync(2), fdatasync(2).
+    Sync,
+    /// ftruncate(2).
+    SetLen,
+    /// stat(2), fstat(2) and what asks without changing.
+    Stat,
+    /// Listing a directory.
+    ReadDir,
+    /// chmod(2).
+    SetMode,
+    /// mkdir(2).
+    CreateDir,
+    /// rmdir(2).
+    RemoveDir,
+    /// rename(2).
+    Rename,
+    /// unlink(2).
+    Unlink,
+    /// link(2).
+    Link,
+    /// The power went: what is left of the volume.
+    PowerLoss,
+}
