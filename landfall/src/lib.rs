@@ -1,1 +1,51 @@
-//! See ARCHITECTURE.md.
+//! What users depend on: hand over a system, get verdicts.
+//!
+//! Takes a [`System`] (how to start a node, how to make a client) and scenarios compiled from a
+//! Markdown plan; gives a [`Verdict`](judge::Verdict) for each, with the evidence that it rests
+//! on, and a line that replays whatever failed.
+//!
+//! # Invariants, as absences
+//! - No verdict is silent: a PASS cites what the oracle consumed and how the faults landed.
+//! - No seed's outcome depends on another's: each has a process of its own.
+//! - Nothing is judged that was not recorded, and nothing recorded is left out of the judgement.
+//! - Nothing here knows a particular system under test.
+//!
+//! # Modules, in reading order
+//! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
+//! `landing` (one seed of one scenario), [`report`] (what came of it), [`judge`] (what to believe
+//! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
+//! processes), `harness` (as a `#[test]`), [`render`] (as text), [`variables`] (the environment).
+
+#![cfg(feature = "sim")]
+
+pub mod coordinate;
+mod entry;
+mod harness;
+pub mod judge;
+mod landing;
+mod log;
+mod nemesis;
+mod recorder;
+pub mod render;
+pub mod report;
+mod run;
+mod schedule;
+pub mod sweep;
+pub mod system;
+pub mod tally;
+pub mod variables;
+mod worker;
+mod workload;
+
+pub use landfall_macros::{plan, test};
+pub use system::{Call, Client, ClientContext, NodeContext, Peer, Reply, System};
+pub use {sim_disk as disk, sim_net as net, sim_runtime as runtime};
+
+/// What the macros' output names. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::entry::{ENTRIES, Entry, EntryKind, SeedContext};
+    pub use crate::harness::{run_hand_test, run_plan_test};
+    pub use crate::run::{run_hand, run_scenario};
+    pub use linkme;
+}

@@ -78,7 +78,10 @@ pub(crate) struct Recorder {
 
 const fn fold(a: u64, b: u64) -> u64 {
     let product = (a as u128) * (b as u128);
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are folded together")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "both halves are folded together"
+    )]
     let (low, high) = (product as u64, (product >> 64) as u64);
     low ^ high
 }
@@ -113,7 +116,9 @@ impl Recorder {
     fn checkpoint(&self, events: u64) {
         self.next_checkpoint.set(events + CHECKPOINT_EVENTS);
         let digest = self.state.get();
-        self.checkpoints.borrow_mut().push(Checkpoint { events, digest });
+        self.checkpoints
+            .borrow_mut()
+            .push(Checkpoint { events, digest });
     }
 
     pub(crate) fn push_trace(&self, event: TraceEvent) {
@@ -162,6 +167,9 @@ mod tests {
         let Digest(first, second) = digest(&[(EventKind::Poll, 5, 6)]);
         let other = digest(&[(EventKind::Poll, 5, 6), (EventKind::Poll, first, second)]);
         let Digest(a, b) = digest(&[(EventKind::Poll, 7, 6)]);
-        assert_ne!(other, digest(&[(EventKind::Poll, 7, 6), (EventKind::Poll, a, b)]));
+        assert_ne!(
+            other,
+            digest(&[(EventKind::Poll, 7, 6), (EventKind::Poll, a, b)])
+        );
     }
 }

@@ -58,7 +58,9 @@ static INBOXES: Mutex<BTreeMap<u64, Arc<Inbox>>> = Mutex::new(BTreeMap::new());
 impl Executor {
     pub(crate) fn new(world: u64, ready: ReadyQueue) -> Self {
         let inbox = Arc::new(Inbox::default());
-        let mut inboxes = INBOXES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inboxes = INBOXES
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         inboxes.insert(world, Arc::clone(&inbox));
         Self {
             ready: RefCell::new(ready),
@@ -71,7 +73,9 @@ impl Executor {
     }
 
     pub(crate) fn close(&self, world: u64) {
-        let mut inboxes = INBOXES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inboxes = INBOXES
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         inboxes.remove(&world);
     }
 
@@ -81,7 +85,13 @@ impl Executor {
         self.spawned.set(id.0);
         let slot = self.tasks.borrow().vacant_key();
         let slot = u32::try_from(slot).expect("fewer than 2^32 tasks at a time");
-        TaskMeta { world: world.id, id, slot, node, boot }
+        TaskMeta {
+            world: world.id,
+            id,
+            slot,
+            node,
+            boot,
+        }
     }
 
     pub(crate) fn register(
@@ -90,13 +100,30 @@ impl Executor {
         name: Option<Rc<str>>,
         location: &'static Location<'static>,
     ) {
-        let TaskMeta { id, slot, node, boot, .. } = *runnable.metadata();
+        let TaskMeta {
+            id,
+            slot,
+            node,
+            boot,
+            ..
+        } = *runnable.metadata();
         // A task spawned while its process is being torn down is dropped at its first turn.
         let aborted = world::with(|world| !world.is_alive(node, boot));
         let waker = Some(runnable.waker());
-        let record = Record { id, node, boot, name, location, aborted, waker };
+        let record = Record {
+            id,
+            node,
+            boot,
+            name,
+            location,
+            aborted,
+            waker,
+        };
         let taken = self.tasks.borrow_mut().insert(record);
-        assert_eq!(taken, slot as usize, "a reserved place is taken before the next one");
+        assert_eq!(
+            taken, slot as usize,
+            "a reserved place is taken before the next one"
+        );
     }
 
     pub(crate) fn unregister(&self, meta: &TaskMeta) {
@@ -111,7 +138,10 @@ impl Executor {
     }
 
     fn is_aborted(&self, meta: &TaskMeta) -> bool {
-        self.tasks.borrow().get(meta.slot as usize).is_none_or(|record| record.aborted)
+        self.tasks
+            .borrow()
+            .get(meta.slot as usize)
+            .is_none_or(|record| record.aborted)
     }
 
     /// Runs one ready task, or drops it when it was aborted. False: none is ready.
@@ -119,10 +149,16 @@ impl Executor {
         if self.inbox.filled.load(Ordering::Relaxed) {
             self.take_inbox();
         }
-        let Some(task) = self.ready.borrow_mut().pop() else { return false };
+        let Some(task) = self.ready.borrow_mut().pop() else {
+            return false;
+        };
         let meta = *task.metadata();
         self.polls.set(self.polls.get() + 1);
-        let outer = world.enter(Current { node: meta.node, boot: meta.boot, task: Some(meta) });
+        let outer = world.enter(Current {
+            node: meta.node,
+            boot: meta.boot,
+            task: Some(meta),
+        });
         if self.is_aborted(&meta) {
             drop_task(world, task);
         } else {
@@ -137,7 +173,11 @@ impl Executor {
     #[cold]
     fn take_inbox(&self) {
         self.inbox.filled.store(false, Ordering::Relaxed);
-        let mut inbox = self.inbox.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inbox = self
+            .inbox
+            .tasks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let tasks = std::mem::take(&mut *inbox);
         drop(inbox);
         let mut ready = self.ready.borrow_mut();
@@ -159,7 +199,11 @@ impl Executor {
         for task in tasks {
             let meta = *task.metadata();
             if self.is_aborted(&meta) {
-                let current = Current { node: meta.node, boot: meta.boot, task: Some(meta) };
+                let current = Current {
+                    node: meta.node,
+                    boot: meta.boot,
+                    task: Some(meta),
+                };
                 let outer = world.enter(current);
                 drop_task(world, task);
                 world.leave(outer);
@@ -188,12 +232,17 @@ impl Executor {
     /// Tasks alive, in words, by node, in order of their places.
     pub(crate) fn describe(&self) -> Vec<(NodeId, String)> {
         let tasks = self.tasks.borrow();
-        tasks.iter().map(|(_, record)| (record.node, record.describe())).collect()
+        tasks
+            .iter()
+            .map(|(_, record)| (record.node, record.describe()))
+            .collect()
     }
 
     pub(crate) fn describe_task(&self, meta: &TaskMeta) -> String {
         let tasks = self.tasks.borrow();
-        tasks.get(meta.slot as usize).map_or_else(String::new, Record::describe)
+        tasks
+            .get(meta.slot as usize)
+            .map_or_else(String::new, Record::describe)
     }
 
     pub(crate) const fn polls(&self) -> u64 {
@@ -230,14 +279,19 @@ pub(crate) fn schedule(task: Task) {
 /// Hands a task to the thread its world lives on.
 #[cold]
 fn schedule_from_outside(world: u64, task: Task) {
-    let inboxes = INBOXES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let inboxes = INBOXES
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(inbox) = inboxes.get(&world) else {
         // Its world has dropped all its tasks; what is woken now is an empty shell. It is not
         // dropped here because a drop belongs to a thread that is gone.
         std::mem::forget(task);
         return;
     };
-    let mut tasks = inbox.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut tasks = inbox
+        .tasks
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     tasks.push(task);
     inbox.filled.store(true, Ordering::Relaxed);
 }
@@ -266,7 +320,9 @@ pub(crate) fn is_finished(meta: &TaskMeta) -> bool {
     world::try_with(|world| {
         let tasks = world.executor.tasks.borrow();
         world.id != meta.world
-            || tasks.get(meta.slot as usize).is_none_or(|record| record.id != meta.id)
+            || tasks
+                .get(meta.slot as usize)
+                .is_none_or(|record| record.id != meta.id)
     })
     .unwrap_or(true)
 }
@@ -274,7 +330,11 @@ pub(crate) fn is_finished(meta: &TaskMeta) -> bool {
 pub(crate) fn note_panic(meta: &TaskMeta, message: String) {
     world::try_with(|world| {
         let task = world.executor.describe_task(meta);
-        let panic = UnjoinedPanic { node: meta.node, task, message };
+        let panic = UnjoinedPanic {
+            node: meta.node,
+            task,
+            message,
+        };
         world.executor.panics.borrow_mut().insert(meta.id, panic);
     });
 }

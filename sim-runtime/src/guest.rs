@@ -34,11 +34,17 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     pub(crate) const fn new(seed: Seed, epoch_ns: u64) -> Self {
-        Self { seed, epoch_ns, entropy: RefCell::new(Vec::new()) }
+        Self {
+            seed,
+            epoch_ns,
+            entropy: RefCell::new(Vec::new()),
+        }
     }
 
     fn fill(&self, node: u32, buf: &mut [u8]) -> bool {
-        let Ok(mut streams) = self.entropy.try_borrow_mut() else { return false };
+        let Ok(mut streams) = self.entropy.try_borrow_mut() else {
+            return false;
+        };
         let index = node as usize;
         if streams.len() <= index {
             streams.resize_with(index + 1, || None);
@@ -53,9 +59,10 @@ impl GuestState {
 /// Reads a clock; `None` outside a simulation.
 pub(crate) fn clock_read(clock: GuestClock) -> Option<u64> {
     world::try_with(|world| {
-        // The step depends on the time itself: seeded, without a stream of its own.
+        // The step depends on seed and time: no stream that an extra read would shift.
         let now = world.now().as_nanos();
-        let step = CLOCK_READ_MIN_NS + (now.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
+        let mixed = (now ^ world.guest.seed.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let step = CLOCK_READ_MIN_NS + (mixed >> 58);
         world.advance(step);
         let start = match clock {
             GuestClock::Monotonic => MONOTONIC_START_NS,
@@ -70,7 +77,11 @@ pub(crate) fn entropy(buf: &mut [u8]) -> bool {
     world::try_with(|world| {
         let filled = world.guest.fill(world.current_node().0, buf);
         if filled {
-            world.event(EventKind::Entropy, u64::from(world.current_node().0), buf.len() as u64);
+            world.event(
+                EventKind::Entropy,
+                u64::from(world.current_node().0),
+                buf.len() as u64,
+            );
         }
         filled
     })

@@ -93,7 +93,9 @@ pub struct Ledger {
 
 impl Ledger {
     pub(crate) const fn new() -> Self {
-        Self { rows: RefCell::new(Vec::new()) }
+        Self {
+            rows: RefCell::new(Vec::new()),
+        }
     }
 
     /// Enters a fault of the schedule. Nothing happens yet, and nothing enters the digest.
@@ -151,7 +153,8 @@ impl Ledger {
     /// Whether the window is open now.
     #[must_use]
     pub fn is_open(&self, id: FaultId) -> bool {
-        self.row(id, |row| row.armed.len() > row.healed.len()).unwrap_or(false)
+        self.row(id, |row| row.armed.len() > row.healed.len())
+            .unwrap_or(false)
     }
 
     /// A copy of every row, in the order of the plan.
@@ -171,13 +174,21 @@ impl Ledger {
     fn change(&self, id: FaultId, step: u64, n: u64, f: impl FnOnce(&mut LedgerRow, SimInstant)) {
         let index = (id.0 as usize).checked_sub(1);
         let name = index
-            .and_then(|index| self.rows.borrow().get(index).map(|row| name_hash(&row.name)))
+            .and_then(|index| {
+                self.rows
+                    .borrow()
+                    .get(index)
+                    .map(|row| name_hash(&row.name))
+            })
             .expect("a fault is planned before anything happens to it");
         let at = world::try_with(|world| {
             world.event(EventKind::Fault, (step << 56) ^ name, n);
             world.now()
         });
-        f(&mut self.rows.borrow_mut()[id.0 as usize - 1], at.unwrap_or_default());
+        f(
+            &mut self.rows.borrow_mut()[id.0 as usize - 1],
+            at.unwrap_or_default(),
+        );
     }
 }
 

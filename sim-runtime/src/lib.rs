@@ -11,7 +11,7 @@
 //!
 //! # Modules, in reading order
 //! [`ids`] and [`stream`] (names and randomness), `digest`, `timers`, `ledger`, `device` and
-//! `table` (the parts), [`world`] (the parts together), `executor`, `task`, `nodes`,
+//! `table` (the parts), [`mod@world`] (the parts together), `executor`, `task`, `nodes`,
 //! [`time`], [`signal`], [`simulation`] (what a caller uses), `guest` with [`interpose`] (libc
 //! symbols) and [`process`] (a process a seed).
 
@@ -58,7 +58,7 @@ pub mod world;
 pub use {
     device::{Description, Device, DeviceId},
     digest::{Checkpoint, Digest, EventKind, TraceEvent},
-    ids::{Boot, Fd, FaultId, NodeId, Seed, SimInstant},
+    ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},
     nodes::{Down, NodeInfo, NodeMain, NodeState},
     ready::Policy,

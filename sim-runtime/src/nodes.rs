@@ -108,7 +108,10 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     pub(crate) fn new(seed: Seed) -> Self {
-        let mut nodes = Self { seed, list: Vec::new() };
+        let mut nodes = Self {
+            seed,
+            list: Vec::new(),
+        };
         nodes.add("harness", IpAddr::from([10, 0, 0, 254]));
         nodes.list[0].state = NodeState::Running;
         nodes.list[0].boot = Boot(1);
@@ -125,17 +128,25 @@ impl Nodes {
             state: NodeState::Idle,
             main: None,
             stop: StopSignal::default(),
-            poll_costs: PollCosts { stream, bytes: 0, left: 0 },
+            poll_costs: PollCosts {
+                stream,
+                bytes: 0,
+                left: 0,
+            },
         });
         id
     }
 
     fn get(&self, id: NodeId) -> &Node {
-        self.list.get(id.0 as usize).unwrap_or_else(|| panic!("there is no {id}"))
+        self.list
+            .get(id.0 as usize)
+            .unwrap_or_else(|| panic!("there is no {id}"))
     }
 
     fn get_mut(&mut self, id: NodeId) -> &mut Node {
-        self.list.get_mut(id.0 as usize).unwrap_or_else(|| panic!("there is no {id}"))
+        self.list
+            .get_mut(id.0 as usize)
+            .unwrap_or_else(|| panic!("there is no {id}"))
     }
 
     fn info(&self, index: usize) -> NodeInfo {
@@ -160,7 +171,9 @@ impl Nodes {
     /// Everything of the guest's that nodes hold.
     pub(crate) fn take_mains(&mut self) -> Vec<(Option<NodeMain>, Vec<Waker>)> {
         let nodes = self.list.iter_mut();
-        nodes.map(|node| (node.main.take(), std::mem::take(&mut node.stop.wakers))).collect()
+        nodes
+            .map(|node| (node.main.take(), std::mem::take(&mut node.stop.wakers)))
+            .collect()
     }
 }
 
@@ -170,7 +183,10 @@ impl World {
     /// # Panics
     /// When the name or the address is taken.
     pub fn create_node(&self, name: &str, ip: IpAddr) -> NodeId {
-        assert!(self.node_by_name(name).is_none(), "there are two nodes named {name}");
+        assert!(
+            self.node_by_name(name).is_none(),
+            "there are two nodes named {name}"
+        );
         assert!(self.node_by_ip(ip).is_none(), "there are two nodes at {ip}");
         self.nodes.borrow_mut().add(name, ip)
     }
@@ -188,7 +204,9 @@ impl World {
     /// Every node, the harness first.
     pub fn nodes(&self) -> Vec<NodeInfo> {
         let nodes = self.nodes.borrow();
-        (0..nodes.list.len()).map(|index| nodes.info(index)).collect()
+        (0..nodes.list.len())
+            .map(|index| nodes.info(index))
+            .collect()
     }
 
     /// The node with this address.
@@ -239,7 +257,10 @@ impl World {
             node.boot = Boot(node.boot.0 + 1);
             node.state = NodeState::Running;
             node.stop = StopSignal::default();
-            let main = node.main.clone().expect("a node is started before it is restarted");
+            let main = node
+                .main
+                .clone()
+                .expect("a node is started before it is restarted");
             (node.boot, Rc::clone(&node.name), main)
         };
         self.event(EventKind::Node, u64::from(id.0), u64::from(boot.0) << 8);
@@ -249,7 +270,14 @@ impl World {
             let _exit = guard;
             main().await;
         };
-        drop(spawn_in(self, id, boot, Some(name), Location::caller(), future));
+        drop(spawn_in(
+            self,
+            id,
+            boot,
+            Some(name),
+            Location::caller(),
+            future,
+        ));
     }
 
     /// Takes a node down, now. False: it was not running.
@@ -266,7 +294,11 @@ impl World {
             node.state = NodeState::Down(down);
             node.boot
         };
-        self.event(EventKind::Node, u64::from(id.0), (u64::from(boot.0) << 8) | (1 + down as u64));
+        self.event(
+            EventKind::Node,
+            u64::from(id.0),
+            (u64::from(boot.0) << 8) | (1 + down as u64),
+        );
         self.each_device(|device| device.node_down(self, id, boot, down));
         self.abandon_descriptors(id, boot, down);
         self.executor.drop_process(self, id, boot);
@@ -283,9 +315,13 @@ impl World {
                 return false;
             }
             node.stop.sent += 1;
-            node.stop.handled.then(|| std::mem::take(&mut node.stop.wakers))
+            node.stop
+                .handled
+                .then(|| std::mem::take(&mut node.stop.wakers))
         };
-        let Some(wakers) = wakers else { return self.kill_node(id, Down::Kill) };
+        let Some(wakers) = wakers else {
+            return self.kill_node(id, Down::Kill);
+        };
         self.event(EventKind::Node, u64::from(id.0), 0xff);
         wakers.into_iter().for_each(Waker::wake);
         true
@@ -302,7 +338,11 @@ impl Drop for ExitGuard {
     fn drop(&mut self) {
         crate::try_with(|world| {
             if world.is_alive(self.node, self.boot) {
-                let outer = world.enter(Current { node: self.node, boot: self.boot, task: None });
+                let outer = world.enter(Current {
+                    node: self.node,
+                    boot: self.boot,
+                    task: None,
+                });
                 world.kill_node(self.node, Down::Exit);
                 world.leave(outer);
             }

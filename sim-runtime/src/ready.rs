@@ -25,7 +25,7 @@ pub(crate) type Task = Runnable<TaskMeta>;
 /// Tasks that can run. Push and pop cost O(1).
 pub(crate) enum ReadyQueue {
     Fifo(VecDeque<Task>),
-    Random(RandomQueue),
+    Random(Box<RandomQueue>),
 }
 
 pub(crate) struct RandomQueue {
@@ -45,12 +45,12 @@ impl ReadyQueue {
     pub(crate) fn new(policy: Policy, seed: Seed) -> Self {
         match policy {
             Policy::Fifo => Self::Fifo(VecDeque::new()),
-            Policy::Random => Self::Random(RandomQueue {
+            Policy::Random => Self::Random(Box::new(RandomQueue {
                 seed,
                 pick_node: Stream::of(seed, "sched.node", 0),
                 nodes: Vec::new(),
                 ready: Vec::new(),
-            }),
+            })),
         }
     }
 
@@ -72,14 +72,18 @@ impl ReadyQueue {
     pub(crate) fn take_node(&mut self, node: NodeId) -> Vec<Task> {
         match self {
             Self::Fifo(queue) => {
-                let (taken, kept) =
-                    queue.drain(..).partition(|task| task.metadata().node == node);
+                let (taken, kept) = queue
+                    .drain(..)
+                    .partition(|task| task.metadata().node == node);
                 *queue = kept;
                 VecDeque::into(taken)
             }
             Self::Random(queue) => {
                 queue.ready.retain(|ready| *ready != node.0);
-                let tasks = queue.nodes.get_mut(node.0 as usize).map(|node| &mut node.tasks);
+                let tasks = queue
+                    .nodes
+                    .get_mut(node.0 as usize)
+                    .map(|node| &mut node.tasks);
                 tasks.map(std::mem::take).unwrap_or_default()
             }
         }
@@ -92,7 +96,10 @@ impl RandomQueue {
         while self.nodes.len() <= node.0 as usize {
             let id = u64::try_from(self.nodes.len()).expect("fewer than 2^64 nodes");
             let pick_task = Stream::of(self.seed, "sched", id);
-            self.nodes.push(NodeQueue { pick_task, tasks: Vec::new() });
+            self.nodes.push(NodeQueue {
+                pick_task,
+                tasks: Vec::new(),
+            });
         }
         let tasks = &mut self.nodes[node.0 as usize].tasks;
         if tasks.is_empty() {

@@ -25,7 +25,11 @@ pub async fn ctrl_c() {
             if signal.sent > seen {
                 return Poll::Ready(());
             }
-            if !signal.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            if !signal
+                .wakers
+                .iter()
+                .any(|waker| waker.will_wake(cx.waker()))
+            {
                 signal.wakers.push(cx.waker().clone());
             }
             Poll::Pending

@@ -63,7 +63,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             polls_max: 50_000_000,
-            virtual_ns_max: 24 * 3_600 * 1_000_000_000,
+            virtual_ns_max: 365 * 24 * 3_600 * 1_000_000_000,
             events_max: 200_000_000,
         }
     }
@@ -94,7 +94,9 @@ impl std::fmt::Display for Stop {
         match self {
             Self::Deadlock { tasks } => {
                 write!(f, "deadlock: nothing can run and no timer is armed")?;
-                tasks.iter().try_for_each(|task| write!(f, "\n  blocked: {task}"))
+                tasks
+                    .iter()
+                    .try_for_each(|task| write!(f, "\n  blocked: {task}"))
             }
             Self::Budget { what } => write!(f, "the budget of {what} is used up"),
             Self::Failed { message } => write!(f, "panicked: {message}"),
@@ -171,12 +173,25 @@ impl Simulation {
     /// When this thread is inside a simulation already.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        assert!(!world::in_simulation(), "a simulation cannot be started inside a simulation");
+        assert!(
+            !world::in_simulation(),
+            "a simulation cannot be started inside a simulation"
+        );
         let id = WORLDS.fetch_add(1, Ordering::Relaxed);
-        let Config { seed, policy, budget, epoch_unix_ns, trace } = config;
+        let Config {
+            seed,
+            policy,
+            budget,
+            epoch_unix_ns,
+            trace,
+        } = config;
         let world = Rc::new(World::new(id, seed, policy, trace, epoch_unix_ns));
         world::replace(Some(Rc::clone(&world)));
-        Self { world, budget, finished: false }
+        Self {
+            world,
+            budget,
+            finished: false,
+        }
     }
 
     /// The world, to install devices and create nodes.
@@ -215,13 +230,19 @@ impl Simulation {
             } else if self.world.jump() {
                 self.check_budget()?;
             } else {
-                return Err(Stop::Deadlock { tasks: described(self.world.executor.describe()) });
+                return Err(Stop::Deadlock {
+                    tasks: described(self.world.executor.describe()),
+                });
             }
         }
     }
 
     fn check_budget(&self) -> Result<(), Stop> {
-        let exceeded = |what: &str| Err(Stop::Budget { what: what.to_owned() });
+        let exceeded = |what: &str| {
+            Err(Stop::Budget {
+                what: what.to_owned(),
+            })
+        };
         if self.world.executor.polls() > self.budget.polls_max {
             return exceeded("polls");
         }
@@ -239,7 +260,11 @@ impl Simulation {
     pub fn finish(mut self) -> Summary {
         let world = &self.world;
         let guests = |list: Vec<(NodeId, String)>| {
-            described(list.into_iter().filter(|(node, _)| *node != NodeId::HARNESS).collect())
+            described(
+                list.into_iter()
+                    .filter(|(node, _)| *node != NodeId::HARNESS)
+                    .collect(),
+            )
         };
         let digest = world.recorder().digest();
         let events = world.recorder().events();
@@ -288,5 +313,7 @@ fn failed(error: JoinError) -> Stop {
 }
 
 fn described(list: Vec<(NodeId, String)>) -> Vec<String> {
-    list.into_iter().map(|(node, what)| format!("{node}: {what}")).collect()
+    list.into_iter()
+        .map(|(node, what)| format!("{node}: {what}"))
+        .collect()
 }

@@ -160,12 +160,14 @@ impl Stream {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low half is what is asked for"
+)]
 const fn low(product: u128) -> u64 {
     product as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the high half fits 64 bits")]
 const fn high(product: u128) -> u64 {
     (product >> 64) as u64
 }
@@ -202,7 +204,10 @@ mod tests {
         for _ in 0..7_000 {
             seen[usize::try_from(stream.below(7)).unwrap()] += 1;
         }
-        assert!(seen.iter().all(|count| (800..1_200).contains(count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|count| (800..1_200).contains(count)),
+            "{seen:?}"
+        );
     }
 
     #[test]

@@ -51,7 +51,14 @@ impl Table {
         let number = Fd::BASE + self.opened;
         self.opened += 1;
         owned.insert(number);
-        self.entries.insert(number, Entry { node, boot, description: d });
+        self.entries.insert(
+            number,
+            Entry {
+                node,
+                boot,
+                description: d,
+            },
+        );
         Ok(Fd(number))
     }
 
@@ -94,7 +101,10 @@ impl Table {
 
     /// What is still open, in words, in order.
     pub(crate) fn describe(&self) -> Vec<(NodeId, String)> {
-        let numbers = self.owned.iter().flat_map(|(key, set)| set.iter().map(move |n| (key.0, n)));
+        let numbers = self
+            .owned
+            .iter()
+            .flat_map(|(key, set)| set.iter().map(move |n| (key.0, n)));
         numbers
             .filter_map(|(node, number)| {
                 let entry = self.entries.get(number)?;
@@ -148,7 +158,10 @@ impl World {
     /// `EBADF` when it is closed or its process is gone.
     pub fn description(&self, fd: Fd) -> io::Result<Rc<dyn Description>> {
         let table = self.table.borrow();
-        let entry = table.entries.get(&fd.0).ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
+        let entry = table
+            .entries
+            .get(&fd.0)
+            .ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
         Ok(Rc::clone(&entry.description))
     }
 
@@ -157,7 +170,10 @@ impl World {
     /// # Errors
     /// `EBADF` as [`World::description`]; `EINVAL` when it is something else.
     pub fn description_as<T: Description>(&self, fd: Fd) -> io::Result<Rc<T>> {
-        self.description(fd)?.as_any().downcast().map_err(|_| os(errno::INVALID))
+        self.description(fd)?
+            .as_any()
+            .downcast()
+            .map_err(|_| os(errno::INVALID))
     }
 
     /// A second descriptor for the same description, in the running process.

@@ -3,7 +3,10 @@
 //! A task inherits node and boot from the task that spawned it and lives in one allocation,
 //! async-task's. The executor keeps a waker of each, which is what lets it abort and drop them.
 
-#![expect(unsafe_code, reason = "tasks that are not Send run on the one thread of their world")]
+#![expect(
+    unsafe_code,
+    reason = "tasks that are not Send run on the one thread of their world"
+)]
 
 use std::any::Any;
 use std::fmt;
@@ -118,8 +121,10 @@ where
     F::Output: 'static,
 {
     let meta = world.executor.reserve(world, node, boot);
-    let future =
-        TaskFuture { future: ManuallyDrop::new(future), registration: Registration(meta) };
+    let future = TaskFuture {
+        future: ManuallyDrop::new(future),
+        registration: Registration(meta),
+    };
     // SAFETY: the schedule function is Send and Sync and captures nothing; the future is 'static;
     // a Runnable is run and dropped by the executor of its world alone, on the thread that made
     // it: `executor::schedule` hands one that was woken elsewhere to that thread.
@@ -131,7 +136,10 @@ where
     world.executor.register(&runnable, name, location);
     world.event(crate::EventKind::Spawn, meta.id.0, u64::from(node.0));
     runnable.schedule();
-    JoinHandle { task: Some(task.fallible()), meta }
+    JoinHandle {
+        task: Some(task.fallible()),
+        meta,
+    }
 }
 
 /// Takes the task off the executor's list when its future is gone, however it went.
@@ -181,7 +189,9 @@ impl<F: Future> Future for TaskFuture<F> {
 
 /// What a panic said.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
@@ -216,14 +226,22 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.meta.id;
-        let task = self.task.as_mut().expect("a JoinHandle is not polled after completion");
-        let Poll::Ready(output) = Pin::new(task).poll(cx) else { return Poll::Pending };
+        let task = self
+            .task
+            .as_mut()
+            .expect("a JoinHandle is not polled after completion");
+        let Poll::Ready(output) = Pin::new(task).poll(cx) else {
+            return Poll::Pending;
+        };
         self.task = None;
         Poll::Ready(match output {
             Some(Ok(output)) => Ok(output),
             Some(Err(payload)) => {
                 executor::panic_was_joined(&self.meta);
-                Err(JoinError { id, panic: Some(payload) })
+                Err(JoinError {
+                    id,
+                    panic: Some(payload),
+                })
             }
             None => Err(JoinError { id, panic: None }),
         })
@@ -240,7 +258,9 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("id", &self.meta.id).finish()
+        f.debug_struct("JoinHandle")
+            .field("id", &self.meta.id)
+            .finish()
     }
 }
 
@@ -299,7 +319,12 @@ impl fmt::Display for JoinError {
         match &self.panic {
             None => write!(f, "task {} was cancelled", self.id),
             Some(payload) => {
-                write!(f, "task {} panicked with message {:?}", self.id, message(&**payload))
+                write!(
+                    f,
+                    "task {} panicked with message {:?}",
+                    self.id,
+                    message(&**payload)
+                )
             }
         }
     }
@@ -309,7 +334,12 @@ impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.panic {
             None => write!(f, "JoinError::Cancelled({:?})", self.id),
-            Some(payload) => write!(f, "JoinError::Panic({:?}, {:?})", self.id, message(&**payload)),
+            Some(payload) => write!(
+                f,
+                "JoinError::Panic({:?}, {:?})",
+                self.id,
+                message(&**payload)
+            ),
         }
     }
 }

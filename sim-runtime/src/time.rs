@@ -29,7 +29,10 @@ pub fn sleep(duration: Duration) -> Sleep {
 
 /// Completes at `deadline`.
 pub const fn sleep_until(deadline: SimInstant) -> Sleep {
-    Sleep { deadline, timer: None }
+    Sleep {
+        deadline,
+        timer: None,
+    }
 }
 
 /// A timer as a future. Armed at its first poll, taken back when it is dropped.
@@ -97,6 +100,8 @@ impl Drop for Sleep {
 
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleep").field("deadline", &self.deadline).finish()
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline)
+            .finish()
     }
 }

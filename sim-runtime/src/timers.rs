@@ -55,7 +55,11 @@ impl Timers {
     /// Arms a timer for virtual nanosecond `at`.
     pub(crate) fn arm(&mut self, at: u64, due: Due) -> TimerKey {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, position: 0, due: None });
+            self.slots.push(Slot {
+                generation: 0,
+                position: 0,
+                due: None,
+            });
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers at a time")
         });
         self.armed += 1;
@@ -63,7 +67,10 @@ impl Timers {
         self.slots[slot as usize].due = Some(due);
         self.heap.push(Entry { at, order, slot });
         self.sift_up(self.heap.len() - 1);
-        TimerKey { slot, generation: self.slots[slot as usize].generation }
+        TimerKey {
+            slot,
+            generation: self.slots[slot as usize].generation,
+        }
     }
 
     /// The earliest deadline.
@@ -111,7 +118,9 @@ impl Timers {
         let slot = &mut self.slots[entry.slot as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(entry.slot);
-        slot.due.take().expect("an entry of the heap has something to do")
+        slot.due
+            .take()
+            .expect("an entry of the heap has something to do")
     }
 
     fn place(&mut self, position: usize, entry: Entry) {
@@ -184,7 +193,10 @@ mod tests {
                     assert_eq!(timers.next(), Some(at));
                     let (fired_at, due) = timers.pop_due(at).expect("due");
                     assert_eq!((fired_at, token(due)), (at, order));
-                    assert!(timers.cancel(key).is_none(), "a fired timer cannot be cancelled");
+                    assert!(
+                        timers.cancel(key).is_none(),
+                        "a fired timer cannot be cancelled"
+                    );
                 }
                 _ => {
                     if !model.is_empty() {

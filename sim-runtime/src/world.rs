@@ -28,8 +28,11 @@ pub(crate) struct Current {
 }
 
 impl Current {
-    pub(crate) const HARNESS: Self =
-        Self { node: NodeId::HARNESS, boot: Boot(1), task: None };
+    pub(crate) const HARNESS: Self = Self {
+        node: NodeId::HARNESS,
+        boot: Boot(1),
+        task: None,
+    };
 }
 
 /// One simulation's world. Reached through [`with`]; never leaves its thread.
@@ -89,7 +92,10 @@ pub fn try_with<R>(f: impl FnOnce(&Rc<World>) -> R) -> Option<R> {
     if !INSIDE.get() {
         return None;
     }
-    CURRENT.try_with(|current| current.borrow().as_ref().map(f)).ok().flatten()
+    CURRENT
+        .try_with(|current| current.borrow().as_ref().map(f))
+        .ok()
+        .flatten()
 }
 
 /// Makes `world` this thread's world, or none; gives back what it was.
@@ -185,7 +191,11 @@ impl World {
     /// Calls `f` as if it ran on `node`; used by devices and by the harness to act for a node.
     pub fn on_node<R>(&self, node: NodeId, f: impl FnOnce() -> R) -> R {
         let boot = self.boot_of(node);
-        let outer = self.enter(Current { node, boot, task: None });
+        let outer = self.enter(Current {
+            node,
+            boot,
+            task: None,
+        });
         let result = f();
         self.leave(outer);
         result
@@ -218,7 +228,9 @@ impl World {
     /// Replaces a timer's waker. False: it has fired.
     pub fn update_timer_waker(&self, key: TimerKey, waker: &Waker) -> bool {
         let mut timers = self.timers.borrow_mut();
-        let Some(current) = timers.waker_mut(key) else { return false };
+        let Some(current) = timers.waker_mut(key) else {
+            return false;
+        };
         if current.will_wake(waker) {
             return true;
         }
@@ -249,13 +261,16 @@ impl World {
                 }
             }
         }
-        self.next_due.set(self.timers.borrow().next().unwrap_or(u64::MAX));
+        self.next_due
+            .set(self.timers.borrow().next().unwrap_or(u64::MAX));
         self.leave(outer);
     }
 
     /// Jumps to the next timer. False: none is armed.
     pub(crate) fn jump(&self) -> bool {
-        let Some(at) = self.timers.borrow().next() else { return false };
+        let Some(at) = self.timers.borrow().next() else {
+            return false;
+        };
         self.next_due.set(at);
         self.now.set(self.now.get().max(at));
         true

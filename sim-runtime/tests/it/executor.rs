@@ -27,7 +27,9 @@ async fn order_of(tasks: u32) -> Vec<u32> {
 fn random_reaches_every_order_of_four_and_fifo_one() {
     let orders: BTreeSet<_> = (0..400).map(|seed| run(seed, || order_of(4)).0).collect();
     assert_eq!(orders.len(), 24);
-    let orders: BTreeSet<_> = (0..20).map(|seed| run_fifo(seed, || order_of(4)).0).collect();
+    let orders: BTreeSet<_> = (0..20)
+        .map(|seed| run_fifo(seed, || order_of(4)).0)
+        .collect();
     assert_eq!(orders.into_iter().collect::<Vec<_>>(), [[0, 1, 2, 3]]);
 }
 
@@ -53,17 +55,33 @@ fn checkpoints_agree_up_to_the_first_difference() {
     };
     let (plain, other) = (go(false), go(true));
     assert_ne!(plain.digest, other.digest);
-    let same = plain.checkpoints.iter().zip(&other.checkpoints).take_while(|(a, b)| a == b);
-    assert_eq!(same.count(), 1, "2,000 events lie between the first and the second checkpoint");
+    let same = plain
+        .checkpoints
+        .iter()
+        .zip(&other.checkpoints)
+        .take_while(|(a, b)| a == b);
+    assert_eq!(
+        same.count(),
+        1,
+        "2,000 events lie between the first and the second checkpoint"
+    );
 }
 
 #[test]
 fn a_traced_window_holds_its_events_and_changes_nothing() {
-    let config = Config { trace: 8..11, ..Config::new(Seed(1)) };
+    let config = Config {
+        trace: 8..11,
+        ..Config::new(Seed(1))
+    };
     let (_, traced) = run_with(config, || order_of(5));
     let numbers: Vec<_> = traced.trace.iter().map(|event| event.number).collect();
     assert_eq!(numbers, [8, 9, 10]);
-    assert!(traced.trace.iter().any(|event| event.task.contains("executor.rs")));
+    assert!(
+        traced
+            .trace
+            .iter()
+            .any(|event| event.task.contains("executor.rs"))
+    );
     assert_eq!(traced.digest, run(1, || order_of(5)).1.digest);
 }
 
@@ -90,7 +108,10 @@ fn a_dropped_sleep_leaves_no_timer() {
         std::future::pending::<()>().await;
     };
     // With a timer left, time would jump to it before the deadlock is seen.
-    assert!(matches!(simulation.block_on(never), Err(Stop::Deadlock { .. })));
+    assert!(matches!(
+        simulation.block_on(never),
+        Err(Stop::Deadlock { .. })
+    ));
     assert!(simulation.finish().elapsed.as_nanos() < 1_000_000_000);
 }
 
@@ -113,7 +134,9 @@ fn sleep_can_be_reset_both_ways() {
 #[test]
 fn a_deadlock_names_who_is_blocked() {
     let simulation = Simulation::new(Config::new(Seed(1)));
-    let stop = simulation.block_on(std::future::pending::<()>()).unwrap_err();
+    let stop = simulation
+        .block_on(std::future::pending::<()>())
+        .unwrap_err();
     let text = stop.to_string();
     assert!(text.contains("deadlock") && text.contains("main"), "{text}");
 }
@@ -121,28 +144,58 @@ fn a_deadlock_names_who_is_blocked() {
 #[test]
 fn each_budget_stops_a_run() {
     let spin = |budget: Budget| {
-        let simulation = Simulation::new(Config { budget, ..Config::new(Seed(1)) });
+        let simulation = Simulation::new(Config {
+            budget,
+            ..Config::new(Seed(1))
+        });
         let forever = async {
             loop {
                 time::sleep(Duration::from_millis(1)).await;
             }
         };
-        match simulation.block_on::<_>(async { let _: () = forever.await; }) {
+        match simulation.block_on::<_>(async {
+            let _: () = forever.await;
+        }) {
             Err(Stop::Budget { what }) => what,
             other => panic!("{other:?}"),
         }
     };
     let ample = Budget::default();
-    assert_eq!(spin(Budget { polls_max: 1_000, ..ample }), "polls");
-    assert_eq!(spin(Budget { virtual_ns_max: 1_000_000_000, ..ample }), "virtual time");
-    assert_eq!(spin(Budget { events_max: 1_000, ..ample }), "events");
+    assert_eq!(
+        spin(Budget {
+            polls_max: 1_000,
+            ..ample
+        }),
+        "polls"
+    );
+    assert_eq!(
+        spin(Budget {
+            virtual_ns_max: 1_000_000_000,
+            ..ample
+        }),
+        "virtual time"
+    );
+    assert_eq!(
+        spin(Budget {
+            events_max: 1_000,
+            ..ample
+        }),
+        "events"
+    );
 }
 
 #[test]
 fn a_panic_of_the_main_future_is_a_stop() {
     let simulation = Simulation::new(Config::new(Seed(1)));
-    let stop = simulation.block_on(async { panic!("told you") }).unwrap_err();
-    assert_eq!(stop, Stop::Failed { message: "told you".to_owned() });
+    let stop = simulation
+        .block_on(async { panic!("told you") })
+        .unwrap_err();
+    assert_eq!(
+        stop,
+        Stop::Failed {
+            message: "told you".to_owned()
+        }
+    );
 }
 
 #[test]

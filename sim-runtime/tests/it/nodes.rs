@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sim_runtime::{
-    Boot, Down, NodeId, NodeMain, NodeState, ctrl_c, spawn, time, with, world,
-};
+use sim_runtime::{Boot, Down, NodeId, NodeMain, NodeState, ctrl_c, spawn, time, with, world};
 
 use crate::support::run;
 
@@ -59,7 +57,9 @@ impl Drop for Noisy {
             let (node, boot) = (world.current_node(), world.current_boot());
             (node, world.is_alive(node, boot))
         });
-        self.0.borrow_mut().push(format!("{} dropped on {node}, alive: {alive}", self.1));
+        self.0
+            .borrow_mut()
+            .push(format!("{} dropped on {node}, alive: {alive}", self.1));
     }
 }
 

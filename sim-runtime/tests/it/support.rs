@@ -28,7 +28,13 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    run_with(Config { policy: Policy::Fifo, ..Config::new(Seed(seed)) }, main)
+    run_with(
+        Config {
+            policy: Policy::Fifo,
+            ..Config::new(Seed(seed))
+        },
+        main,
+    )
 }
 
 /// Lets every other ready task be picked once.

@@ -20,7 +20,9 @@ impl Drop for OnDrop {
 fn a_joined_panic_is_an_error_with_its_payload_and_nothing_more() {
     let (_, summary) = run(1, || async {
         let number = std::hint::black_box(1);
-        let error = spawn(async move { panic!("boom {number}") }).await.unwrap_err();
+        let error = spawn(async move { panic!("boom {number}") })
+            .await
+            .unwrap_err();
         assert!(error.is_panic() && !error.is_cancelled());
         assert!(error.to_string().contains("boom 1"), "{error}");
         let payload = error.try_into_panic().unwrap();

@@ -248,7 +248,9 @@ impl Running {
 
 impl Process {
     fn spawn(worker: &WorkerCommand) -> Result<Self, WorkerError> {
-        if env::var_os(VARIABLE).is_some() {
+        #[expect(clippy::disallowed_methods, reason = "the worker's own variable")]
+        let nested = env::var_os(VARIABLE).is_some();
+        if nested {
             return Err(WorkerError::Nested);
         }
         let failed = |error| WorkerError::Spawn(worker.exe.clone(), error);

@@ -19,6 +19,7 @@ const STRINGS_UNIT: usize = 8192;
 /// The kernel puts the environment, the argument and the path at the top of the stack, and so
 /// all below moves with their lengths. The value of [`VARIABLE`] pads them to a fixed one.
 pub(super) fn of(command: &WorkerCommand, exe: &OsStr) -> BTreeMap<OsString, OsString> {
+    #[expect(clippy::disallowed_methods, reason = "what std reads, handed on")]
     let backtrace = env::var_os("RUST_BACKTRACE").unwrap_or_else(|| "0".into());
     let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
     variables.insert("PATH".into(), PATH.into());

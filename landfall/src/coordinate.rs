@@ -1,0 +1,183 @@
+//! Many seeds over many processes, from one thread.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sim_runtime::process::{ChildExit, ChildStatus, Worker, WorkerCommand, WorkerError, wait_any};
+
+use crate::report::{SeedOutcome, SeedReport};
+use crate::worker::{Command, VERSION};
+pub use crate::worker::{Listing, PlanInfo, RunRequest, TestInfo, Tier};
+
+/// A test binary and where it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestBinary {
+    /// The executable.
+    pub exe: PathBuf,
+    /// Its package's directory, where cargo runs it.
+    pub cwd: PathBuf,
+}
+
+/// How long one seed may take, in real time, before its process is killed.
+pub const SEED_WALL_LIMIT: Duration = Duration::from_secs(120);
+
+/// What can go wrong with the processes, as opposed to the seeds.
+#[derive(Debug)]
+pub enum CoordinateError {
+    /// A worker could not be started, or broke.
+    Worker(WorkerError),
+    /// It answered what cannot be read, or refused.
+    Answer(String),
+}
+
+impl fmt::Display for CoordinateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Worker(error) => error.fmt(f),
+            Self::Answer(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for CoordinateError {}
+
+impl From<WorkerError> for CoordinateError {
+    fn from(error: WorkerError) -> Self {
+        Self::Worker(error)
+    }
+}
+
+/// Whether to go on after a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next one.
+    Continue,
+    /// No new seed is begun; those under way still come in.
+    Stop,
+}
+
+/// A number of workers of one test binary.
+pub struct Pool {
+    workers: Vec<Worker>,
+}
+
+impl Pool {
+    /// Starts `jobs` workers.
+    ///
+    /// # Errors
+    /// The binary cannot be started, or is not a worker.
+    pub fn start(binary: &TestBinary, jobs: usize) -> Result<Self, CoordinateError> {
+        let command = WorkerCommand {
+            exe: binary.exe.clone(),
+            cwd: binary.cwd.clone(),
+            extra_env: Vec::new(),
+        };
+        let workers = (0..jobs.max(1))
+            .map(|_| Worker::spawn(&command))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { workers })
+    }
+
+    /// Asks what there is to run.
+    ///
+    /// # Errors
+    /// The worker broke, or is of another version.
+    pub fn list(&mut self) -> Result<Listing, CoordinateError> {
+        let command = encode(&Command::List { version: VERSION });
+        let exit = self.workers[0].run(&command, SEED_WALL_LIMIT, &mut |_| {})?;
+        let Some(result) = &exit.result else {
+            return Err(CoordinateError::Answer(how(&exit)));
+        };
+        serde_json::from_slice(result)
+            .map_err(|error| CoordinateError::Answer(format!("unreadable listing: {error}")))
+    }
+
+    /// Runs every request, as many at once as there are workers. Outcomes come as they end.
+    ///
+    /// # Errors
+    /// A worker broke. What a child does, down to a crash, is an outcome and not an error.
+    pub fn run(
+        &mut self,
+        requests: impl IntoIterator<Item = RunRequest>,
+        on_outcome: &mut dyn FnMut(&RunRequest, SeedOutcome) -> Flow,
+    ) -> Result<(), CoordinateError> {
+        let mut requests = requests.into_iter();
+        let mut under_way: Vec<Option<RunRequest>> = self.workers.iter().map(|_| None).collect();
+        let mut idle: VecDeque<usize> = (0..self.workers.len()).collect();
+        let mut flow = Flow::Continue;
+        loop {
+            while flow == Flow::Continue
+                && let Some(place) = idle.front().copied()
+                && let Some(request) = requests.next()
+            {
+                idle.pop_front();
+                let command = encode(&Command::Run {
+                    version: VERSION,
+                    request: request.clone(),
+                });
+                self.workers[place].start(&command, SEED_WALL_LIMIT)?;
+                under_way[place] = Some(request);
+            }
+            let Some((place, exit)) = wait_any(&mut self.workers, Duration::MAX) else {
+                return Ok(());
+            };
+            let request = under_way[place]
+                .take()
+                .expect("a worker that ends was under way");
+            idle.push_back(place);
+            let outcome = outcome_of(&request, exit?)?;
+            if on_outcome(&request, outcome) == Flow::Stop {
+                flow = Flow::Stop;
+            }
+        }
+    }
+
+    /// Runs one request.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub fn run_one(&mut self, request: RunRequest) -> Result<SeedOutcome, CoordinateError> {
+        let mut found = None;
+        self.run([request], &mut |_, outcome| {
+            found = Some(outcome);
+            Flow::Continue
+        })?;
+        Ok(found.expect("a request that ran has an outcome"))
+    }
+}
+
+fn encode(command: &Command) -> Vec<u8> {
+    serde_json::to_vec(command).expect("plain data has a JSON form")
+}
+
+fn outcome_of(request: &RunRequest, exit: ChildExit) -> Result<SeedOutcome, CoordinateError> {
+    match (&exit.result, exit.status) {
+        (Some(result), ChildStatus::Code(0)) => {
+            let report: SeedReport = serde_json::from_slice(result)
+                .map_err(|error| CoordinateError::Answer(format!("unreadable report: {error}")))?;
+            Ok(SeedOutcome::Ran(Box::new(report)))
+        }
+        _ => Ok(SeedOutcome::Crashed {
+            seed: request.seed(),
+            how: how(&exit),
+            output: exit.output_tail,
+        }),
+    }
+}
+
+/// How a child ended that did not give a result.
+fn how(exit: &ChildExit) -> String {
+    match (&exit.error, exit.status) {
+        (Some(error), _) => error.clone(),
+        (None, ChildStatus::Code(code)) => format!("exited with code {code}"),
+        (None, ChildStatus::Signal(signal)) => format!("killed by signal {signal}"),
+        (None, ChildStatus::TimedOut) => {
+            format!(
+                "made no end in {} s of real time",
+                SEED_WALL_LIMIT.as_secs()
+            )
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The entries of a test binary: what the macros registered, and a seed on its way through one.
+
+use std::ops::Range;
+
+use plan_compiler::Compiled;
+use plan_compiler::scenario::Scenario;
+use sim_runtime::Seed;
+
+use crate::report::SeedReport;
+
+/// Everything that `plan!` and `#[landfall::test]` registered in this executable.
+#[linkme::distributed_slice]
+pub static ENTRIES: [Entry];
+
+/// One test.
+#[derive(Debug)]
+pub struct Entry {
+    /// The test function's name.
+    pub name: &'static str,
+    /// Its module path, with the crate.
+    pub module: &'static str,
+    /// Source file or plan that it stands in.
+    pub file: &'static str,
+    /// Line there.
+    pub line: u32,
+    /// What it runs.
+    pub kind: EntryKind,
+}
+
+/// What an entry runs.
+#[derive(Debug)]
+pub enum EntryKind {
+    /// A scenario of a plan.
+    Plan {
+        /// The plan's path, from the package.
+        path: &'static str,
+        /// The plan.
+        text: &'static str,
+        /// The scenario's id.
+        scenario: &'static str,
+        /// Runs one seed.
+        run: fn(&mut SeedContext),
+    },
+    /// A simulation written by hand.
+    Hand {
+        /// How many seeds `cargo test` runs.
+        seeds: Option<u32>,
+        /// Runs one seed.
+        run: fn(&mut SeedContext),
+    },
+}
+
+impl Entry {
+    /// The name libtest knows it by: the module path without the crate, and the function.
+    #[must_use]
+    pub fn test_name(&self) -> String {
+        match self.module.split_once("::") {
+            Some((_, rest)) => format!("{rest}::{}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// The plan, compiled; none for a simulation written by hand.
+    pub(crate) fn compile(&self) -> Option<Compiled> {
+        match self.kind {
+            EntryKind::Plan { text, .. } => Some(plan_compiler::compile(text)),
+            EntryKind::Hand { .. } => None,
+        }
+    }
+
+    pub(crate) const fn run(&self) -> fn(&mut SeedContext) {
+        match self.kind {
+            EntryKind::Plan { run, .. } | EntryKind::Hand { run, .. } => run,
+        }
+    }
+}
+
+/// The entry with this test name.
+pub(crate) fn find(test_name: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.test_name() == test_name)
+}
+
+/// A seed on its way through an entry.
+#[derive(Debug)]
+pub struct SeedContext {
+    pub(crate) seed: Seed,
+    pub(crate) scenario: Option<Scenario>,
+    pub(crate) trace: Range<u64>,
+    pub(crate) wants_history: bool,
+    pub(crate) report: Option<SeedReport>,
+}

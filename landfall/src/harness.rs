@@ -1,0 +1,200 @@
+//! A test as libtest runs it: its seeds in worker processes of its own binary.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use plan_compiler::scenario::Scenario;
+
+use crate::coordinate::{Pool, TestBinary, TestInfo, Tier};
+use crate::entry::{Entry, EntryKind};
+use crate::render;
+use crate::sweep::{Order, TestResult, sweep};
+use crate::variables::{self, Variables};
+use crate::worker;
+
+/// How many seeds a simulation written by hand runs unless it says otherwise.
+const HAND_SEEDS: u32 = 10;
+
+/// The `#[test]` of a plan's scenario.
+///
+/// # Panics
+/// On every verdict but the two passes and those that the plan allows, saying why.
+#[track_caller]
+pub fn run_plan_test(entry: &'static Entry) {
+    let EntryKind::Plan {
+        path,
+        text,
+        scenario: id,
+        ..
+    } = &entry.kind
+    else {
+        unreachable!("plan! registers plans");
+    };
+    let compiled = plan_compiler::compile(text);
+    let Some(scenario) = compiled
+        .scenarios
+        .iter()
+        .find(|scenario| scenario.id == *id)
+    else {
+        let errors = compiled
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == plan_compiler::Severity::Error);
+        let mut message = format!("scenario {id} of {path} cannot run\n");
+        for diagnostic in errors {
+            let _ = writeln!(message, "{}", plan_compiler::render(diagnostic, path, text));
+        }
+        panic!("{message}");
+    };
+    run_test(entry, Some(scenario));
+}
+
+/// The `#[test]` of a simulation written by hand.
+///
+/// # Panics
+/// When a seed fails, saying which and why.
+#[track_caller]
+pub fn run_hand_test(entry: &'static Entry) {
+    run_test(entry, None);
+}
+
+#[track_caller]
+fn run_test(entry: &'static Entry, scenario: Option<&Scenario>) {
+    let variables = Variables::read().unwrap_or_else(|bad| panic!("{bad}"));
+    let tier = match variables.hardening {
+        Some(true) => Tier::Harden,
+        _ => Tier::Smoke,
+    };
+    let info = worker::list()
+        .tests
+        .into_iter()
+        .find(|info| info.test == entry.test_name())
+        .expect("an entry that runs is listed");
+    let order = order(&variables, tier, scenario, &info);
+    let one_seed = variables.seed.is_some();
+    let result = run_all(&info, &order, &variables);
+    let allowed = scenario.is_some_and(|scenario| {
+        scenario
+            .allow
+            .iter()
+            .any(|name| name == result.judgement.verdict.name())
+    });
+    // One seed that was asked for by number is a replay: it cannot pass by itself, only not fail.
+    let replayed_well = one_seed && result.tally.failed == 0 && result.divergence.is_none();
+    #[expect(
+        clippy::print_stdout,
+        reason = "libtest shows it with --nocapture or on a failure"
+    )]
+    if result.judgement.verdict.is_pass() || allowed || replayed_well {
+        println!("{}", render::summary(&result));
+    } else {
+        panic!(
+            "{}",
+            render::failure(&result, &|seed| replay_line(&info, seed))
+        );
+    }
+}
+
+fn order(variables: &Variables, tier: Tier, scenario: Option<&Scenario>, info: &TestInfo) -> Order {
+    let planned = match (scenario, tier) {
+        (Some(scenario), Tier::Smoke) => scenario.budgets.smoke.seeds,
+        (Some(scenario), Tier::Harden) => scenario.budgets.hardening.seeds,
+        (None, _) => info.seeds.unwrap_or(HAND_SEEDS),
+    };
+    let seeds = match variables.seed {
+        Some(seed) => vec![seed],
+        None => (0..u64::from(variables.seeds.unwrap_or(planned))).collect(),
+    };
+    let double_every_seed = variables.check_determinism || variables.seed.is_some();
+    Order {
+        seeds,
+        tier,
+        double_every_seed,
+        stop_at_failure: true,
+    }
+}
+
+fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult {
+    let binary = TestBinary {
+        exe: this_binary(),
+        cwd: this_directory(),
+    };
+    let jobs = variables.jobs.unwrap_or(1);
+    let run = || {
+        let mut pool = Pool::start(&binary, jobs)?;
+        sweep(&mut pool, info, order, &mut |_| {})
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => panic!("the seeds could not be run: {error}"),
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+fn this_binary() -> PathBuf {
+    std::env::current_exe().expect("the test binary knows where it is")
+}
+
+fn this_directory() -> PathBuf {
+    std::env::current_dir().expect("cargo runs tests in the package's directory")
+}
+
+/// The command that ran this test, with the seed: what cargo was asked, this test alone.
+fn replay_line(info: &TestInfo, seed: u64) -> String {
+    let variable = variables::SEED;
+    match cargo_command() {
+        Some(command) => format!("{variable}={seed} {command} -- --exact {}", info.test),
+        None => {
+            let exe = this_binary();
+            let cwd = this_directory();
+            let (cwd, exe) = (cwd.display(), exe.display());
+            format!(
+                "(cd {cwd} && {variable}={seed} {exe} --exact {})",
+                info.test
+            )
+        }
+    }
+}
+
+/// The words of the cargo that started this process, without what follows `--` and the filter.
+fn cargo_command() -> Option<String> {
+    let parent = std::os::unix::process::parent_id();
+    let words = std::fs::read(format!("/proc/{parent}/cmdline")).ok()?;
+    let words = words.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let mut words = words
+        .take_while(|word| word != "--")
+        .filter(|word| !word.is_empty());
+    let program = words.next()?;
+    let name = program.rsplit('/').next()?;
+    let rest: Vec<_> = words.collect();
+    let is_test = rest
+        .first()
+        .is_some_and(|word| word == "test" || word == "t");
+    if name != "cargo" || !is_test {
+        return None;
+    }
+    // A filter given without `--` would select beside the exact name.
+    let takes_value = |word: &str| {
+        [
+            "-p",
+            "--package",
+            "--features",
+            "-F",
+            "--test",
+            "--manifest-path",
+            "--profile",
+        ]
+        .contains(&word)
+            || ["--target", "--target-dir", "-j", "--jobs", "--config", "-Z"].contains(&word)
+    };
+    let mut kept = vec!["cargo".to_owned(), "test".to_owned()];
+    let mut expects_value = false;
+    for word in &rest[1..] {
+        if word.starts_with('-') || expects_value {
+            kept.push(word.to_string());
+        }
+        expects_value = !expects_value && takes_value(word);
+    }
+    Some(kept.join(" "))
+}

@@ -1,0 +1,247 @@
+//! The verdict: what may be believed of a scenario after its seeds.
+
+use std::fmt;
+
+use plan_compiler::scenario::Scenario;
+use serde::{Deserialize, Serialize};
+
+use crate::coordinate::Tier;
+use crate::tally::Tally;
+
+/// The ten states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The claims held; faults landed or none was planned; the hardening budget was not met.
+    #[serde(rename = "PASS-smoke")]
+    PassSmoke,
+    /// The claims held under faults that landed in as many seeds as the plan asks for.
+    #[serde(rename = "PASS-hardening")]
+    PassHardening,
+    /// A claim failed, and fails again with the same digest.
+    #[serde(rename = "FAIL-reproducible")]
+    FailReproducible,
+    /// A claim failed and does not fail again, or two runs of a seed differ.
+    #[serde(rename = "FAIL-nondeterministic")]
+    FailNondeterministic,
+    /// Something that the scenario needs is missing here.
+    #[serde(rename = "INCONCLUSIVE-env")]
+    InconclusiveEnv,
+    /// The history does not say what the checker needs to know.
+    #[serde(rename = "INCONCLUSIVE-oracle-too-weak")]
+    InconclusiveOracleTooWeak,
+    /// A planned fault did not land.
+    #[serde(rename = "INCONCLUSIVE-fault-not-proven")]
+    InconclusiveFaultNotProven,
+    /// A declared checker did not run.
+    #[serde(rename = "PARTIAL-surface")]
+    PartialSurface,
+    /// A checker did not cover every operation, or there were fewer than three seeds.
+    #[serde(rename = "PARTIAL-model")]
+    PartialModel,
+    /// It was not attempted.
+    #[serde(rename = "NOT-RUN")]
+    NotRun,
+}
+
+impl Verdict {
+    /// As plans and reports write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PassSmoke => "PASS-smoke",
+            Self::PassHardening => "PASS-hardening",
+            Self::FailReproducible => "FAIL-reproducible",
+            Self::FailNondeterministic => "FAIL-nondeterministic",
+            Self::InconclusiveEnv => "INCONCLUSIVE-env",
+            Self::InconclusiveOracleTooWeak => "INCONCLUSIVE-oracle-too-weak",
+            Self::InconclusiveFaultNotProven => "INCONCLUSIVE-fault-not-proven",
+            Self::PartialSurface => "PARTIAL-surface",
+            Self::PartialModel => "PARTIAL-model",
+            Self::NotRun => "NOT-RUN",
+        }
+    }
+
+    /// Whether it is one of the two passes.
+    #[must_use]
+    pub const fn is_pass(self) -> bool {
+        matches!(self, Self::PassSmoke | Self::PassHardening)
+    }
+
+    /// Whether a claim failed.
+    #[must_use]
+    pub const fn is_fail(self) -> bool {
+        matches!(self, Self::FailReproducible | Self::FailNondeterministic)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A verdict and the sentence that justifies it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The state.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is known beside the tally.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// What was missing before the start.
+    pub missing: Option<String>,
+    /// Whether the first failing seed failed again with the same digest.
+    pub failure_reproduced: Option<bool>,
+    /// A seed whose two runs differ.
+    pub diverged: Option<u64>,
+    /// Which budget's duration was run.
+    pub tier: Option<Tier>,
+}
+
+/// Fewer seeds than this say something about a model, not about a claim.
+pub const SEEDS_MIN: u64 = 3;
+
+/// Goes down the tree of the ten verdicts. `scenario` is none for a simulation written by hand,
+/// which declares neither faults nor checkers.
+#[must_use]
+pub fn judge(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> Judgement {
+    let say = |verdict, reason: String| Judgement { verdict, reason };
+    if let Some(missing) = &known.missing {
+        return say(Verdict::InconclusiveEnv, format!("missing: {missing}"));
+    }
+    if tally.seeds == 0 {
+        return say(Verdict::NotRun, "no seed was run".to_owned());
+    }
+    if let Some(failure) = tally.failures.first() {
+        let (failed, seeds, seed) = (tally.failed, tally.seeds, failure.seed());
+        let count = format!("{failed} of {seeds} seeds failed, first seed {seed}");
+        return if known.failure_reproduced == Some(true) {
+            say(
+                Verdict::FailReproducible,
+                format!("{count}; it fails again, same digest"),
+            )
+        } else {
+            say(
+                Verdict::FailNondeterministic,
+                format!("{count}; it did not fail the same again"),
+            )
+        };
+    }
+    if let Some(seed) = known.diverged {
+        let reason = format!("two runs of seed {seed} differ");
+        return say(Verdict::FailNondeterministic, reason);
+    }
+    if let Some(judgement) = scenario.and_then(|scenario| short_of_a_pass(scenario, tally)) {
+        return judgement;
+    }
+    if tally.seeds < SEEDS_MIN {
+        let reason = format!("{} of at least {SEEDS_MIN} seeds", tally.seeds);
+        return say(Verdict::PartialModel, reason);
+    }
+    passed(scenario, tally, known)
+}
+
+/// What keeps a scenario without a failure from passing.
+fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
+    let say = |verdict, reason: String| Some(Judgement { verdict, reason });
+    if !scenario.faults.is_empty() {
+        let wanted = u64::from(scenario.landed_seeds_min).min(tally.seeds);
+        if tally.landed < wanted {
+            return say(
+                Verdict::InconclusiveFaultNotProven,
+                not_landed(tally, wanted),
+            );
+        }
+    }
+    let declared = scenario.checkers.iter().map(checkers::name_of);
+    for name in declared {
+        match tally.checks.get(name) {
+            Some(check) if check.seeds == tally.seeds => {}
+            _ => {
+                return say(
+                    Verdict::PartialSurface,
+                    format!("{name} did not judge every seed"),
+                );
+            }
+        }
+    }
+    for (name, check) in &tally.checks {
+        if let Some(field) = &check.weak {
+            let reason = format!("{name}: the history lacks {field}");
+            return say(Verdict::InconclusiveOracleTooWeak, reason);
+        }
+    }
+    for (name, check) in &tally.checks {
+        if let Some(why) = &check.unknown {
+            return say(
+                Verdict::PartialModel,
+                format!("{name} did not decide: {why}"),
+            );
+        }
+        if check.consumed < check.total {
+            let (consumed, total) = (check.consumed, check.total);
+            let reason = format!("{name} consumed {consumed} of {total} operations");
+            return say(Verdict::PartialModel, reason);
+        }
+    }
+    None
+}
+
+fn not_landed(tally: &Tally, wanted: u64) -> String {
+    let mut reason = format!(
+        "every fault landed in {} of {} seeds, not in {wanted}",
+        tally.landed, tally.seeds
+    );
+    for fault in tally.faults.iter().filter(|fault| fault.landed < wanted) {
+        let standing = match (fault.armed, fault.injected) {
+            (0, _) => "never armed",
+            (_, 0) => "vacuous: armed, never injected",
+            _ if fault.landed == 0 => "masked: injected, never observed",
+            _ => "landed too rarely",
+        };
+        reason.push_str(&format!("; {} ({}) {standing}", fault.name, fault.kind));
+    }
+    for landing in tally.landing.iter().filter(|landing| landing.held < wanted) {
+        let (text, held) = (&landing.text, landing.held);
+        let missed = landing.missed.as_deref().unwrap_or("nothing");
+        reason.push_str(&format!(
+            "; \"{text}\" held in {held} seeds (seen: {missed})"
+        ));
+    }
+    reason
+}
+
+fn passed(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> Judgement {
+    let say = |verdict, reason: String| Judgement { verdict, reason };
+    let Some(scenario) = scenario else {
+        return say(Verdict::PassSmoke, format!("{} seeds", tally.seeds));
+    };
+    if scenario.faults.is_empty() {
+        return say(
+            Verdict::PassSmoke,
+            format!("{} seeds, no fault planned", tally.seeds),
+        );
+    }
+    let budget = scenario.budgets.hardening;
+    let (landed, wanted) = (tally.landed, u64::from(budget.seeds));
+    let full_length = known.tier == Some(Tier::Harden);
+    if landed >= wanted && full_length {
+        return say(
+            Verdict::PassHardening,
+            format!("landed in {landed} of {} seeds", tally.seeds),
+        );
+    }
+    let why = if full_length {
+        format!("hardening asks for {wanted}")
+    } else {
+        "the smoke budget was run".to_owned()
+    };
+    say(
+        Verdict::PassSmoke,
+        format!("landed in {landed} of {} seeds; {why}", tally.seeds),
+    )
+}

@@ -1,0 +1,300 @@
+//! The nemesis: opens and closes the windows of the schedule, and turns what a scenario says
+//! into calls of the devices.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, Target};
+use sim_disk::FailMode;
+use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, time, with, world};
+
+use crate::run::RunState;
+use crate::schedule::{self, Window};
+
+/// A window that was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) at: SimInstant,
+    pub(crate) targets: Vec<NodeId>,
+}
+
+pub(crate) struct Nemesis {
+    run: Rc<RunState>,
+    faults: Vec<Armed>,
+    windows: Vec<Window>,
+    /// The order in which rolling faults go round, by place of the fault.
+    opened: Vec<Opened>,
+}
+
+struct Armed {
+    spec: FaultSpec,
+    id: FaultId,
+    draw: Stream,
+    /// Nodes the open window is on.
+    targets: Vec<NodeId>,
+    is_open: bool,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    at_ns: u64,
+    /// Closing comes before opening at one instant.
+    opens: bool,
+    window: usize,
+}
+
+impl Nemesis {
+    /// Enters the scenario's faults into the ledger and draws their windows.
+    pub(crate) fn new(run: &Rc<RunState>) -> Self {
+        let specs = &run.scenario.faults;
+        let faults = specs.iter().map(|spec| Armed {
+            spec: spec.clone(),
+            id: with(|world| world.ledger().plan(&spec.id, describe(spec.kind))),
+            draw: with(|world| world.stream("nemesis.target", spec.id.as_str())),
+            targets: Vec::new(),
+            is_open: false,
+        });
+        let seed = with(|world| world.seed());
+        let windows = schedule::windows(seed, specs, run.scenario.workload.duration_ns);
+        Self {
+            run: Rc::clone(run),
+            faults: faults.collect(),
+            windows,
+            opened: Vec::new(),
+        }
+    }
+
+    /// Runs the schedule from now to its end.
+    pub(crate) async fn run(mut self) -> Vec<Opened> {
+        let start = time::now();
+        let mut steps: Vec<Step> = Vec::new();
+        for (place, window) in self.windows.iter().enumerate() {
+            steps.push(Step {
+                at_ns: window.open_ns,
+                opens: true,
+                window: place,
+            });
+            steps.push(Step {
+                at_ns: window.close_ns,
+                opens: false,
+                window: place,
+            });
+        }
+        steps.sort_unstable();
+        for step in steps {
+            time::sleep_until(start + Duration::from_nanos(step.at_ns)).await;
+            let window = self.windows[step.window];
+            if step.opens {
+                self.open(window);
+            } else {
+                self.close(window.fault);
+            }
+        }
+        self.opened
+    }
+
+    fn open(&mut self, window: Window) {
+        let targets = self.resolve(window);
+        let names: Vec<_> = targets.iter().map(|node| name_of(*node)).collect();
+        let armed = &mut self.faults[window.fault];
+        armed.targets.clone_from(&targets);
+        armed.is_open = true;
+        with(|world| world.ledger().arm(armed.id, &names.join(", ")));
+        self.run.recorder.open_window(&armed.spec.id);
+        self.opened.push(Opened {
+            at: time::now(),
+            targets: targets.clone(),
+        });
+        let (id, kind) = (armed.id, armed.spec.kind);
+        match kind {
+            FaultKind::Partition {
+                direction,
+                clients_too,
+            } => {
+                self.partition(window.fault, direction, clients_too);
+            }
+            FaultKind::Kill => take_down(id, &targets, Down::Kill),
+            FaultKind::PowerLoss => take_down(id, &targets, Down::PowerLoss),
+            FaultKind::GracefulStop => stop(id, &targets),
+            FaultKind::DiskError => {
+                let mode = FailMode::Eio {
+                    reads: false,
+                    writes: true,
+                    fsync: true,
+                };
+                targets
+                    .iter()
+                    .for_each(|node| self.run.disk.fail(id, *node, mode));
+            }
+            FaultKind::DiskFull => {
+                targets
+                    .iter()
+                    .for_each(|node| self.run.disk.fail(id, *node, FailMode::Enospc));
+            }
+        }
+    }
+
+    fn close(&mut self, fault: usize) {
+        let armed = &mut self.faults[fault];
+        if !std::mem::take(&mut armed.is_open) {
+            return;
+        }
+        match armed.spec.kind {
+            FaultKind::Partition { .. } => self.run.net.heal(armed.id),
+            FaultKind::DiskError | FaultKind::DiskFull => self.run.disk.heal(armed.id),
+            FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => {}
+        }
+        for node in std::mem::take(&mut armed.targets) {
+            self.run.restart(node, Some(armed.id));
+        }
+        with(|world| world.ledger().heal(armed.id));
+        self.run.recorder.close_window(&armed.spec.id);
+    }
+
+    /// Whom a fault hits, as things stand now. Draws only what its target leaves open.
+    fn resolve(&mut self, window: Window) -> Vec<NodeId> {
+        let nodes = self.run.servers.clone();
+        let leader = self.run.leader();
+        let draw = &mut self.faults[window.fault].draw;
+        let count = nodes.len();
+        match self.run.scenario.faults[window.fault].target {
+            Target::Node { number } => nodes
+                .get((number as usize).wrapping_sub(1))
+                .copied()
+                .into_iter()
+                .collect(),
+            Target::Leader => leader.into_iter().collect(),
+            Target::Follower => {
+                let others: Vec<_> = nodes
+                    .into_iter()
+                    .filter(|node| Some(*node) != leader)
+                    .collect();
+                vec![*draw.pick(&others)]
+            }
+            Target::Random => vec![*draw.pick(&nodes)],
+            Target::Minority => subset(draw, nodes, (count - 1) / 2),
+            Target::Majority => subset(draw, nodes, count / 2 + 1),
+            Target::All => nodes,
+            Target::Rolling => vec![nodes[window.repetition as usize % count]],
+            Target::Idle => vec![self.run.idle[0]],
+        }
+    }
+
+    fn partition(&mut self, fault: usize, direction: Direction, clients_too: bool) {
+        let armed = &mut self.faults[fault];
+        let inside = armed.targets.clone();
+        let outside: Vec<NodeId> = if armed.spec.target == Target::Idle {
+            self.run.idle[1..].to_vec()
+        } else {
+            let clients = self.run.clients.iter().filter(|_| clients_too);
+            let all = self.run.servers.iter().chain(clients);
+            all.copied().filter(|node| !inside.contains(node)).collect()
+        };
+        let (out, back) = match direction {
+            Direction::Both => (true, true),
+            Direction::Outbound => (true, false),
+            Direction::Inbound => (false, true),
+            Direction::OneWay => {
+                let out = armed.draw.chance(1, 2);
+                (out, !out)
+            }
+        };
+        if out {
+            self.run.net.cut(armed.id, &inside, &outside);
+        }
+        if back {
+            self.run.net.cut(armed.id, &outside, &inside);
+        }
+    }
+}
+
+fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) -> Vec<NodeId> {
+    draw.shuffle(&mut nodes);
+    nodes.truncate(count.max(1));
+    nodes.sort_unstable();
+    nodes
+}
+
+fn take_down(fault: FaultId, targets: &[NodeId], down: Down) {
+    let world = world();
+    let counter = match down {
+        Down::PowerLoss => "power-losses",
+        Down::Kill | Down::Exit => "processes-killed",
+    };
+    let net = world.device::<sim_net::Net>();
+    let disk = world.device::<sim_disk::Disk>();
+    // A power loss of several hosts is one event: none sees another go first.
+    for node in targets {
+        if world.node(*node).state != NodeState::Running {
+            continue;
+        }
+        if let Some(net) = &net {
+            net.blame_down(*node, fault);
+        }
+        if let Some(disk) = &disk {
+            disk.blame_down(*node, fault);
+        }
+        world.kill_node(*node, down);
+        world
+            .ledger()
+            .inject(fault, counter, 1, || format!("{} {down}", name_of(*node)));
+    }
+}
+
+fn stop(fault: FaultId, targets: &[NodeId]) {
+    let world = world();
+    for node in targets {
+        if let Some(net) = world.device::<sim_net::Net>() {
+            net.blame_down(*node, fault);
+        }
+        if world.stop_node(*node) {
+            let what = || format!("{} asked to stop", name_of(*node));
+            world.ledger().inject(fault, "graceful-stops", 1, what);
+        }
+    }
+}
+
+pub(crate) fn name_of(node: NodeId) -> String {
+    with(|world| world.node(node).name.to_string())
+}
+
+/// A fault in the words of reports.
+pub(crate) const fn describe(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Partition {
+            direction: Direction::Both,
+            ..
+        } => "partition",
+        FaultKind::Partition {
+            direction: Direction::Outbound,
+            ..
+        } => "outbound partition",
+        FaultKind::Partition {
+            direction: Direction::Inbound,
+            ..
+        } => "inbound partition",
+        FaultKind::Partition {
+            direction: Direction::OneWay,
+            ..
+        } => "one-way partition",
+        FaultKind::Kill => "kill",
+        FaultKind::PowerLoss => "power loss",
+        FaultKind::GracefulStop => "graceful stop",
+        FaultKind::DiskError => "disk errors",
+        FaultKind::DiskFull => "disk full",
+    }
+}
+
+/// What became of every fault, for the landing conditions: the windows in order of opening.
+pub(crate) type Windows = Vec<Opened>;
+
+/// The counters of injections, summed over the scenario's faults.
+pub(crate) fn counters(rows: &[sim_runtime::LedgerRow]) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for (counter, n) in rows.iter().flat_map(|row| &row.injected) {
+        *sums.entry(counter.clone()).or_insert(0) += n;
+    }
+    sums
+}

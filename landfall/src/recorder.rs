@@ -1,0 +1,150 @@
+//! The operation history of a run, as it happens.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use checkers::{FaultWindow, History, OpType, Operation, Value};
+use sim_runtime::{EventKind, time, with};
+
+use crate::system::{Call, Reply};
+
+#[derive(Default)]
+pub(crate) struct Recorder {
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ops: Vec<Operation>,
+    /// Operations without a completion yet, by place in `ops`.
+    pending: BTreeSet<usize>,
+    /// Windows that are open, by fault, with their place in `windows`.
+    open: BTreeMap<String, usize>,
+    windows: Vec<FaultWindow>,
+}
+
+/// An operation that was invoked.
+#[derive(Clone, Copy)]
+pub(crate) struct Invocation(usize);
+
+impl Recorder {
+    /// An operation begins.
+    pub(crate) fn invoke(&self, process_id: u64, call: &Call, last: bool) -> Invocation {
+        let (op_type, key, input) = row_of(call, last);
+        self.push(process_id, op_type, Value::Text(key.to_owned()), input)
+    }
+
+    fn push(&self, process_id: u64, op_type: OpType, key: Value, input: Value) -> Invocation {
+        let mut state = self.state.borrow_mut();
+        let place = state.ops.len();
+        let op_id = place as u64 + 1;
+        with(|world| world.event(EventKind::User, op_id, process_id));
+        let fault_epoch = state.open.keys().cloned().collect();
+        state.ops.push(Operation {
+            op_id,
+            process_id,
+            invoke_ts: time::now().as_nanos(),
+            complete_ts: None,
+            op_type,
+            key: Some(key),
+            input,
+            output: None,
+            error: None,
+            timeout_marker: false,
+            node_seen: None,
+            fault_epoch,
+        });
+        state.pending.insert(place);
+        Invocation(place)
+    }
+
+    /// An operation ends.
+    pub(crate) fn complete(&self, invocation: Invocation, reply: &Reply, node: Option<String>) {
+        let mut state = self.state.borrow_mut();
+        state.pending.remove(&invocation.0);
+        let op = &mut state.ops[invocation.0];
+        op.node_seen = node;
+        let code = match reply {
+            Reply::Ok(output) => {
+                op.complete_ts = Some(time::now().as_nanos());
+                op.output = Some(output.clone());
+                1
+            }
+            Reply::Failed(error) => {
+                op.complete_ts = Some(time::now().as_nanos());
+                op.error = Some(error.clone());
+                2
+            }
+            Reply::Unknown(error) => {
+                op.error = Some(error.clone());
+                op.timeout_marker = true;
+                3
+            }
+        };
+        let op_id = op.op_id;
+        drop(state);
+        with(|world| world.event(EventKind::User, op_id, code << 32));
+    }
+
+    /// A node says that it leads in a term.
+    pub(crate) fn lead(&self, process_id: u64, term: u64, node: &str) {
+        let term = i64::try_from(term).expect("terms stay below 2^63");
+        let invocation = self.push(process_id, OpType::Lead, Value::Int(term), Value::Null);
+        let reply = Reply::Ok(Value::Text(node.to_owned()));
+        self.complete(invocation, &reply, Some(node.to_owned()));
+    }
+
+    /// A fault's window opens: it is in the epoch of every operation under way.
+    pub(crate) fn open_window(&self, fault: &str) {
+        let mut state = self.state.borrow_mut();
+        let place = state.windows.len();
+        let start_ts = time::now().as_nanos();
+        state.windows.push(FaultWindow {
+            fault: fault.to_owned(),
+            start_ts,
+            end_ts: None,
+        });
+        state.open.insert(fault.to_owned(), place);
+        let State { ops, pending, .. } = &mut *state;
+        for place in pending.iter() {
+            let epoch = &mut ops[*place].fault_epoch;
+            if !epoch.iter().any(|open| open == fault) {
+                epoch.push(fault.to_owned());
+            }
+        }
+    }
+
+    /// It closes.
+    pub(crate) fn close_window(&self, fault: &str) {
+        let mut state = self.state.borrow_mut();
+        if let Some(place) = state.open.remove(fault) {
+            state.windows[place].end_ts = Some(time::now().as_nanos());
+        }
+    }
+
+    /// The history so far. Operations without a completion stay ambiguous.
+    pub(crate) fn take(&self) -> History {
+        let State {
+            mut ops, windows, ..
+        } = self.state.take();
+        for op in ops.iter_mut().filter(|op| op.complete_ts.is_none()) {
+            op.timeout_marker = true;
+        }
+        History { ops, windows }
+    }
+}
+
+fn row_of(call: &Call, last: bool) -> (OpType, &str, Value) {
+    let maybe = |value: &Option<i64>| value.map_or(Value::Null, Value::Int);
+    match call {
+        Call::Read { key } if last => (OpType::FinalRead, key, Value::Null),
+        Call::Read { key } => (OpType::Read, key, Value::Null),
+        Call::Write { key, value } => (OpType::Write, key, Value::Int(*value)),
+        Call::Cas { key, from, to } => (
+            OpType::Cas,
+            key,
+            Value::List(vec![maybe(from), Value::Int(*to)]),
+        ),
+        Call::Append { key, value } => (OpType::Append, key, Value::Int(*value)),
+    }
+}

@@ -1,0 +1,279 @@
+//! Results as text: the verdict table, a failure, a summary line.
+
+use std::fmt::Write as _;
+
+use checkers::CheckReport;
+use plan_compiler::scenario::Scenario;
+
+use crate::report::SeedOutcome;
+use crate::sweep::{Divergence, TestResult};
+use crate::tally::{FaultTally, Tally};
+
+/// How many of a check's findings a failure shows.
+const FINDINGS_SHOWN: usize = 2;
+
+/// One line: verdict, test, reason.
+#[must_use]
+pub fn summary(result: &TestResult) -> String {
+    let judgement = &result.judgement;
+    format!(
+        "{}  {}  {}",
+        judgement.verdict,
+        title(result),
+        judgement.reason
+    )
+}
+
+fn title(result: &TestResult) -> String {
+    match &result.test.scenario {
+        Some(scenario) => format!("{} {}", scenario.id, scenario.name),
+        None => match &result.test.id {
+            Some(id) => format!("{id} ({})", result.test.test),
+            None => result.test.test.clone(),
+        },
+    }
+}
+
+/// The verdict table: one block a test, with what the verdict rests on.
+#[must_use]
+pub fn table(results: &[TestResult]) -> String {
+    let mut out = String::new();
+    for result in results {
+        let _ = writeln!(out, "{:<30} {}", result.judgement.verdict, title(result));
+        let _ = writeln!(out, "    why     {}", result.judgement.reason);
+        if let Some(scenario) = &result.test.scenario {
+            let claims: Vec<_> = scenario
+                .falsifies
+                .iter()
+                .map(|c| format!("{} {}", c.id, c.text))
+                .collect();
+            let _ = writeln!(out, "    claims  {}", claims.join("; "));
+        }
+        evidence(&mut out, &result.tally);
+    }
+    out
+}
+
+fn evidence(out: &mut String, tally: &Tally) {
+    for (name, check) in &tally.checks {
+        let (consumed, total) = (grouped(check.consumed), grouped(check.total));
+        let _ = writeln!(
+            out,
+            "    oracle  {name}: {consumed} of {total} operations consumed"
+        );
+    }
+    for fault in &tally.faults {
+        let _ = writeln!(out, "    fault   {}", fault_line(fault, tally.seeds));
+        if let Some(sighting) = &fault.injection {
+            let _ = writeln!(
+                out,
+                "            injected {} {}",
+                sighting.at, sighting.what
+            );
+        }
+        if let Some(sighting) = &fault.observation {
+            let _ = writeln!(
+                out,
+                "            observed {} {}",
+                sighting.at, sighting.what
+            );
+        }
+    }
+    for landing in &tally.landing {
+        let seen = landing.seen.as_ref().or(landing.missed.as_ref());
+        let (held, seeds) = (landing.held, tally.seeds);
+        let seen = seen.map(String::as_str).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "    landing \"{}\" held in {held}/{seeds}: {seen}",
+            landing.text
+        );
+    }
+    let operations = tally.operations;
+    if tally.seeds > 0 {
+        let _ = writeln!(
+            out,
+            "    ran     {} seeds, {} simulated s, {} operations ok, {} refused, {} unknown",
+            grouped(tally.seeds),
+            grouped(tally.virtual_ns / 1_000_000_000),
+            grouped(operations.ok),
+            grouped(operations.failed),
+            grouped(operations.unknown),
+        );
+    }
+}
+
+fn fault_line(fault: &FaultTally, seeds: u64) -> String {
+    let counters: Vec<_> = fault
+        .counters
+        .iter()
+        .map(|(name, n)| format!("{name} {}", grouped(*n)))
+        .collect();
+    let counters = counters.join(", ");
+    format!(
+        "{} {}: landed in {}/{seeds}; {counters}",
+        fault.name, fault.kind, fault.landed
+    )
+}
+
+/// A verdict that is not a pass, whole, ending in the line that replays it.
+#[must_use]
+pub fn failure(result: &TestResult, replay_line: &dyn Fn(u64) -> String) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}: {}", result.judgement.verdict, title(result));
+    let _ = writeln!(out, "  {}", result.judgement.reason);
+    if let Some(scenario) = &result.test.scenario {
+        claims(&mut out, scenario, result);
+    }
+    if let Some(divergence) = &result.divergence {
+        out.push_str(&divergence_text(divergence));
+    }
+    match result.tally.failures.first() {
+        Some(outcome) => {
+            failing_seed(&mut out, outcome);
+            let _ = write!(out, "\nreplay: {}", replay_line(outcome.seed()));
+        }
+        None => {
+            evidence(&mut out, &result.tally);
+            if let Some(divergence) = &result.divergence {
+                let _ = write!(out, "\nreplay: {}", replay_line(divergence.seed));
+            }
+        }
+    }
+    out
+}
+
+fn claims(out: &mut String, scenario: &Scenario, result: &TestResult) {
+    let plan = result.test.plan.as_deref().unwrap_or("the plan");
+    let violated = result.judgement.verdict.is_fail();
+    let word = if violated { "violated" } else { "not shown" };
+    for claim in &scenario.falsifies {
+        let (id, text, line) = (&claim.id, &claim.text, claim.line);
+        let _ = writeln!(out, "  claim {word}: {id} {text} ({plan}:{line})");
+    }
+}
+
+fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
+    let report = match outcome {
+        SeedOutcome::Crashed { seed, how, output } => {
+            let _ = writeln!(out, "\nseed {seed}: the process {how}");
+            for line in output.lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+            return;
+        }
+        SeedOutcome::Ran(report) => report,
+    };
+    let seconds = report.virtual_ns / 1_000_000_000;
+    let (seed, digest, events) = (report.seed, report.digest, grouped(report.events));
+    let _ = writeln!(
+        out,
+        "\nseed {seed}, digest {digest} ({events} events, {seconds} simulated s)"
+    );
+    for check in &report.checks {
+        check_text(out, check);
+    }
+    for panic in &report.panics {
+        let _ = writeln!(out, "  panic nobody joined: {panic}");
+    }
+    if let Some(stop) = &report.stop {
+        let _ = writeln!(out, "  stopped: {stop}");
+    }
+    for row in &report.ledger {
+        let (name, kind, target) = (&row.name, &row.kind, &row.target);
+        let _ = writeln!(
+            out,
+            "  fault {name} ({kind} of {target}): {}",
+            row.standing()
+        );
+        for sighting in row.injected_evidence.iter().take(2) {
+            let _ = writeln!(out, "    injected {} {}", sighting.at, sighting.what);
+        }
+        for sighting in row.observed_evidence.iter().take(2) {
+            let _ = writeln!(out, "    observed {} {}", sighting.at, sighting.what);
+        }
+    }
+    if !report.log_tail.is_empty() {
+        let _ = writeln!(out, "  the guests' last words:");
+        for line in report.log_tail.iter().rev().take(12).rev() {
+            let at = sim_runtime::SimInstant(line.at);
+            let _ = writeln!(out, "    {at} {} {} {}", line.node, line.level, line.text);
+        }
+    }
+}
+
+fn check_text(out: &mut String, check: &CheckReport) {
+    let (name, consumed, total) = (&check.checker, check.consumed, check.total);
+    let _ = writeln!(
+        out,
+        "  {name}: {} ({consumed} of {total} operations)",
+        check.outcome
+    );
+    for finding in check.findings.iter().take(FINDINGS_SHOWN) {
+        for line in finding.to_string().lines() {
+            let _ = writeln!(out, "    {line}");
+        }
+    }
+    if check.findings.len() > FINDINGS_SHOWN {
+        let more = check.findings.len() - FINDINGS_SHOWN;
+        let _ = writeln!(out, "    and {more} findings more");
+    }
+}
+
+fn divergence_text(divergence: &Divergence) -> String {
+    let mut out = String::new();
+    let Divergence {
+        seed,
+        same_until,
+        first,
+    } = divergence;
+    let _ = writeln!(
+        out,
+        "  two runs of seed {seed} agree up to event {same_until}, then differ"
+    );
+    let Some((a, b)) = first else {
+        let _ = writeln!(out, "  two more runs did not differ in the next events");
+        return out;
+    };
+    for (name, event) in [("first", a), ("second", b)] {
+        let text = match event {
+            None => "had ended".to_owned(),
+            Some(event) => {
+                let at = sim_runtime::SimInstant(event.at);
+                let (number, kind, node, task) =
+                    (event.number, event.kind, event.node, &event.task);
+                let (x, y) = event.arguments;
+                format!("event {number} at {at}: {kind:?} {x} {y}, node {node}, task {task}")
+            }
+        };
+        let _ = writeln!(out, "  {name} run: {text}");
+    }
+    out
+}
+
+/// A number with separators: `14,712`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(14_712), "14,712");
+        assert_eq!(grouped(1_000_000), "1,000,000");
+    }
+}

@@ -1,0 +1,191 @@
+//! What came of one seed: plain data, sent from the child that ran it.
+
+use checkers::{CheckReport, Outcome};
+use serde::{Deserialize, Serialize};
+use sim_runtime::{Checkpoint, Digest, LedgerRow, Stop, TraceEvent};
+
+pub use crate::log::LogLine;
+
+/// Everything a seed's run is judged by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedReport {
+    /// The seed.
+    pub seed: u64,
+    /// The hash of everything that happened.
+    pub digest: Digest,
+    /// How many events it covers.
+    pub events: u64,
+    /// Polls of tasks.
+    pub polls: u64,
+    /// Virtual time that passed.
+    pub virtual_ns: u64,
+    /// The digest along the way.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Events that were asked for.
+    pub trace: Vec<TraceEvent>,
+    /// One row a fault.
+    pub ledger: Vec<LedgerRow>,
+    /// One row a landing condition of the plan.
+    pub landing: Vec<LandingResult>,
+    /// One report a checker.
+    pub checks: Vec<CheckReport>,
+    /// Client operations by how they ended.
+    pub operations: OperationCounts,
+    /// Panics nobody joined, in words.
+    pub panics: Vec<String>,
+    /// Why the run ended early, if it did.
+    pub stop: Option<Stop>,
+    /// Layers of the determinism floor that were missing.
+    pub floor_missing: Vec<String>,
+    /// The last lines of the guests' logs; only of a seed that failed.
+    pub log_tail: Vec<LogLine>,
+    /// The history as JSON Lines; only when asked for.
+    pub history: Option<String>,
+}
+
+/// Client operations by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationCounts {
+    /// Acknowledged.
+    pub ok: u64,
+    /// Without effect.
+    pub failed: u64,
+    /// Unknown.
+    pub unknown: u64,
+}
+
+/// What became of a landing condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandingResult {
+    /// The plan's words.
+    pub text: String,
+    /// Whether it held.
+    pub held: bool,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl SeedReport {
+    /// Why this seed failed, most telling first; empty when it did not.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        let violated = |check: &&CheckReport| matches!(check.outcome, Outcome::Violation);
+        let mut failures: Vec<String> = self
+            .checks
+            .iter()
+            .filter(violated)
+            .flat_map(|check| {
+                check
+                    .findings
+                    .iter()
+                    .map(|finding| format!("{}: {finding}", check.checker))
+            })
+            .collect();
+        failures.extend(self.panics.iter().map(|panic| format!("panic: {panic}")));
+        failures.extend(self.stop.iter().map(ToString::to_string));
+        failures
+    }
+
+    /// Whether anything failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.stop.is_some()
+            || !self.panics.is_empty()
+            || self
+                .checks
+                .iter()
+                .any(|check| matches!(check.outcome, Outcome::Violation))
+    }
+
+    /// Whether every declared fault was injected and observed, and every landing condition held.
+    /// Without faults there is nothing to land.
+    #[must_use]
+    pub fn landed(&self) -> bool {
+        self.ledger.iter().all(LedgerRow::has_landed)
+            && self.landing.iter().all(|landing| landing.held)
+    }
+
+    /// What kind of failure this is: two failures of one kind have one signature.
+    #[must_use]
+    pub fn signature(&self) -> Option<String> {
+        let violated = self
+            .checks
+            .iter()
+            .find(|c| matches!(c.outcome, Outcome::Violation));
+        if let Some(check) = violated {
+            let anomaly = check
+                .findings
+                .first()
+                .map_or("", |finding| &finding.anomaly);
+            return Some(format!("{}/{anomaly}", check.checker));
+        }
+        if let Some(panic) = self.panics.first() {
+            return Some(format!("panic/{panic}"));
+        }
+        self.stop.as_ref().map(|stop| match stop {
+            Stop::Deadlock { .. } => "deadlock".to_owned(),
+            Stop::Budget { what } => format!("budget/{what}"),
+            Stop::Failed { message } => format!("panic/{message}"),
+        })
+    }
+}
+
+/// A seed's run, or what became of its process instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeedOutcome {
+    /// It ran to its end.
+    Ran(Box<SeedReport>),
+    /// Its process died: by a signal, an exit, or the time limit.
+    Crashed {
+        /// The seed.
+        seed: u64,
+        /// How it ended, in words.
+        how: String,
+        /// The end of what it printed.
+        output: String,
+    },
+}
+
+impl SeedOutcome {
+    /// The seed.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        match self {
+            Self::Ran(report) => report.seed,
+            Self::Crashed { seed, .. } => *seed,
+        }
+    }
+
+    /// Whether it failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        match self {
+            Self::Ran(report) => report.failed(),
+            Self::Crashed { .. } => true,
+        }
+    }
+
+    /// The report, when there is one.
+    #[must_use]
+    pub const fn report(&self) -> Option<&SeedReport> {
+        match self {
+            Self::Ran(report) => Some(report),
+            Self::Crashed { .. } => None,
+        }
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn signature(&self) -> Option<String> {
+        match self {
+            Self::Ran(report) => report.signature(),
+            Self::Crashed { how, .. } => Some(format!("crash/{how}")),
+        }
+    }
+
+    /// The digest, when there is one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.report().map(|report| report.digest)
+    }
+}

@@ -1,0 +1,381 @@
+//! One seed of one scenario: warm-up, chaos, heal, converge, verify; then judgement.
+
+use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use checkers::{Budget, CheckReport, Completion, History};
+use plan_compiler::scenario::Scenario;
+use sim_disk::{Disk, DiskConfig};
+use sim_net::{Net, NetConfig};
+use sim_runtime::{
+    Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Summary, interpose, spawn,
+    time, world,
+};
+
+use crate::entry::SeedContext;
+use crate::landing::{self, Election, Seen};
+use crate::log;
+use crate::nemesis::{Nemesis, Windows};
+use crate::recorder::Recorder;
+use crate::report::{OperationCounts, SeedReport};
+use crate::system::{ClientContext, NodeContext, Peer, System};
+use crate::workload;
+
+/// How long a first leader is waited for; a system without leaders gets a part of it.
+const WARM_UP_MAX: Duration = Duration::from_secs(10);
+const WARM_UP_LEADERLESS: Duration = Duration::from_secs(1);
+
+/// How many log lines a failing seed sends along.
+const LOG_TAIL_LINES: usize = 40;
+
+/// What a run's parts share.
+pub(crate) struct RunState {
+    pub(crate) scenario: Scenario,
+    pub(crate) recorder: Recorder,
+    pub(crate) net: Rc<Net>,
+    pub(crate) disk: Rc<Disk>,
+    pub(crate) servers: Vec<NodeId>,
+    pub(crate) clients: Vec<NodeId>,
+    pub(crate) idle: Vec<NodeId>,
+    peers: Vec<Peer>,
+    elections: RefCell<Vec<Election>>,
+    windows: RefCell<Windows>,
+    stop_clients: Cell<bool>,
+    clients_busy: Cell<u32>,
+    exits: RefCell<Vec<String>>,
+}
+
+impl RunState {
+    fn new(scenario: Scenario, net: Rc<Net>, disk: Rc<Disk>) -> Self {
+        let world = world();
+        let host = |name: String, third: u8, number: u32| {
+            let last = u8::try_from(number).expect("at most 255 hosts of a kind");
+            world.create_node(&name, IpAddr::from([10, 0, third, last]))
+        };
+        let topology = scenario.topology;
+        let servers: Vec<_> = (1..=topology.nodes)
+            .map(|n| host(format!("n{n}"), 0, n))
+            .collect();
+        let clients = (1..=topology.clients)
+            .map(|n| host(format!("c{n}"), 1, n))
+            .collect();
+        let idle = (1..=2).map(|n| host(format!("idle{n}"), 2, n)).collect();
+        let peers = (1..).zip(&servers).map(|(number, id)| {
+            let info = world.node(*id);
+            Peer {
+                number,
+                name: info.name.to_string(),
+                ip: info.ip,
+            }
+        });
+        Self {
+            recorder: Recorder::default(),
+            net,
+            disk,
+            peers: peers.collect(),
+            servers,
+            clients,
+            idle,
+            elections: RefCell::new(Vec::new()),
+            windows: RefCell::new(Vec::new()),
+            stop_clients: Cell::new(false),
+            clients_busy: Cell::new(0),
+            exits: RefCell::new(Vec::new()),
+            scenario,
+        }
+    }
+
+    pub(crate) fn leader_elected(&self, peer: &Peer, term: u64) {
+        let node = self.servers[peer.number as usize - 1];
+        self.recorder
+            .lead(1_000 + u64::from(peer.number), term, &peer.name);
+        self.elections.borrow_mut().push(Election {
+            at: time::now(),
+            term,
+            node,
+        });
+    }
+
+    /// Whoever leads in the highest term that anybody has led in.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        let elections = self.elections.borrow();
+        elections
+            .iter()
+            .max_by_key(|election| election.term)
+            .map(|election| election.node)
+    }
+
+    pub(crate) fn clients_should_stop(&self) -> bool {
+        self.stop_clients.get()
+    }
+
+    /// Starts a node again if it is down, whoever took it down.
+    pub(crate) fn restart(&self, node: NodeId, fault: Option<FaultId>) {
+        let world = world();
+        let info = world.node(node);
+        if let NodeState::Down(_) = info.state {
+            world.restart_node(node);
+            if let Some(fault) = fault {
+                let what = || format!("{} started again", info.name);
+                world.ledger().inject(fault, "restarts", 1, what);
+            }
+        }
+    }
+}
+
+/// A node's main future, made anew at each start.
+fn node_main<S: System>(run: &Rc<RunState>, system: &Rc<S>, me: &Peer) -> NodeMain {
+    let (run, system, me) = (Rc::clone(run), Rc::clone(system), me.clone());
+    let starts = Cell::new(0);
+    Rc::new(move || {
+        let restarts = starts.replace(starts.get() + 1);
+        let node = NodeContext {
+            me: me.clone(),
+            nodes: run.peers.clone(),
+            data_dir: PathBuf::from("/data"),
+            restarts,
+            run: Rc::clone(&run),
+        };
+        let (run, name) = (Rc::clone(&run), me.name.clone());
+        let main = system.start(node);
+        Box::pin(async move {
+            if let Err(error) = main.await {
+                let line = format!("{} {name} ended with: {error}", time::now());
+                run.exits.borrow_mut().push(line);
+            }
+        })
+    })
+}
+
+/// Runs `client` with a fresh client of the system, on a host of its own.
+fn start_client<S, F>(
+    run: &Rc<RunState>,
+    system: &Rc<S>,
+    host: NodeId,
+    number: u32,
+    drive: impl Fn(Rc<RunState>, u32, S::Client) -> F + 'static,
+) where
+    S: System,
+    F: Future<Output = ()> + 'static,
+{
+    let (run, system, drive) = (Rc::clone(run), Rc::clone(system), Rc::new(drive));
+    run.clients_busy.set(run.clients_busy.get() + 1);
+    let context = ClientContext {
+        number,
+        nodes: run.peers.clone(),
+        op_timeout: Duration::from_nanos(run.scenario.workload.op_timeout_ns),
+    };
+    let main: NodeMain = Rc::new(move || {
+        let (run, drive) = (Rc::clone(&run), Rc::clone(&drive));
+        let client = system.client(context.clone());
+        Box::pin(async move {
+            let client = client.await;
+            drive(Rc::clone(&run), number, client).await;
+            run.clients_busy.set(run.clients_busy.get() - 1);
+        })
+    });
+    world().start_node(host, main);
+}
+
+async fn clients_are_done(run: &RunState) {
+    while run.clients_busy.get() > 0 {
+        time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The phases of a run.
+async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) {
+    for (node, peer) in run.servers.iter().zip(&run.peers) {
+        world().start_node(*node, node_main(&run, &system, peer));
+    }
+    warm_up(&run).await;
+
+    let nemesis = Nemesis::new(&run);
+    for (number, host) in (1..).zip(run.clients.clone()) {
+        start_client(&run, &system, host, number, workload::drive);
+    }
+    let end = time::now() + Duration::from_nanos(run.scenario.workload.duration_ns);
+    let chaos = spawn(nemesis.run());
+    time::sleep_until(end).await;
+    if let Ok(windows) = chaos.await {
+        *run.windows.borrow_mut() = windows;
+    }
+
+    // Every window has closed; what died by itself is started again, too.
+    for node in &run.servers {
+        run.restart(*node, None);
+    }
+    let settler = run.scenario.topology.clients + 1;
+    let last = u8::try_from(settler).expect("at most 254 clients");
+    let host = world().create_node(&format!("c{settler}"), IpAddr::from([10, 0, 1, last]));
+    run.stop_clients.set(true);
+    start_client(&run, &system, host, settler, workload::settle);
+    clients_are_done(&run).await;
+}
+
+async fn warm_up(run: &RunState) {
+    let start = time::now();
+    let needs_leader = run.scenario.faults.iter().any(|fault| {
+        use plan_compiler::scenario::Target;
+        matches!(fault.target, Target::Leader | Target::Follower)
+    });
+    let limit = if needs_leader {
+        WARM_UP_MAX
+    } else {
+        WARM_UP_LEADERLESS
+    };
+    while run.leader().is_none() && time::now() - start < limit {
+        time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Runs one seed of a plan's scenario; what [`plan!`](crate::plan) calls.
+pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() -> S) {
+    let scenario = context
+        .scenario
+        .take()
+        .expect("a plan's entry comes with its scenario");
+    log::start();
+    let simulation = Simulation::new(context.config());
+    let net = Net::install(simulation.world(), NetConfig::default());
+    let disk = Disk::install(simulation.world(), DiskConfig::default());
+    let run = Rc::new(RunState::new(scenario, net, disk));
+    let system = Rc::new(make());
+    let stop = simulation.block_on(phases(Rc::clone(&run), system)).err();
+    let floor = interpose::floor::report();
+    let summary = simulation.finish();
+    let lines = log::take();
+    let history = run.recorder.take();
+    let checks = judge(&run.scenario, &history);
+    let seen = Seen {
+        ledger: &summary.ledger,
+        windows: &run.windows.borrow(),
+        elections: &run.elections.borrow(),
+        log: &lines,
+    };
+    let landing = landing::judge(&run.scenario.landing, &seen);
+    let mut report = report_of(context.seed, summary);
+    report.checks = checks;
+    report.landing = landing;
+    report.operations = count(&history);
+    report.stop = stop;
+    report.floor_missing = floor
+        .iter()
+        .filter(|layer| !layer.is_active())
+        .map(ToString::to_string)
+        .collect();
+    if report.failed() {
+        let skipped = lines.len().saturating_sub(LOG_TAIL_LINES);
+        report.log_tail = lines.into_iter().skip(skipped).collect();
+    }
+    if context.wants_history {
+        let mut text = Vec::new();
+        checkers::jsonl::write(&history, &mut text).expect("writing to memory succeeds");
+        report.history = Some(String::from_utf8(text).expect("JSON is UTF-8"));
+    }
+    context.report = Some(report);
+}
+
+/// Runs one seed of a hand-written simulation; what [`test`](macro@crate::test) calls.
+pub fn run_hand<F>(context: &mut SeedContext, main: impl FnOnce() -> F)
+where
+    F: Future + 'static,
+    F::Output: HandOutput + 'static,
+{
+    log::start();
+    let simulation = Simulation::new(context.config());
+    Net::install(simulation.world(), NetConfig::default());
+    Disk::install(simulation.world(), DiskConfig::default());
+    let ended = simulation.block_on(main());
+    let summary = simulation.finish();
+    let lines = log::take();
+    let mut report = report_of(context.seed, summary);
+    report.stop = match ended {
+        Ok(output) => output
+            .failure()
+            .map(|message| sim_runtime::Stop::Failed { message }),
+        Err(stop) => Some(stop),
+    };
+    // The main future's own panic is the stop already.
+    if matches!(report.stop, Some(sim_runtime::Stop::Failed { .. })) {
+        report.panics.retain(|panic| !panic.starts_with("node 0"));
+    }
+    if report.failed() {
+        let skipped = lines.len().saturating_sub(LOG_TAIL_LINES);
+        report.log_tail = lines.into_iter().skip(skipped).collect();
+    }
+    context.report = Some(report);
+}
+
+/// What a hand-written simulation may return.
+pub trait HandOutput {
+    /// What went wrong, if anything.
+    fn failure(self) -> Option<String>;
+}
+
+impl HandOutput for () {
+    fn failure(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: std::fmt::Debug> HandOutput for Result<(), E> {
+    fn failure(self) -> Option<String> {
+        self.err().map(|error| format!("{error:?}"))
+    }
+}
+
+fn judge(scenario: &Scenario, history: &History) -> Vec<CheckReport> {
+    let budget = Budget::default();
+    let each = scenario.checkers.iter();
+    each.map(|spec| checkers::check(history, spec, scenario.model, &budget))
+        .collect()
+}
+
+fn count(history: &History) -> OperationCounts {
+    let mut counts = OperationCounts::default();
+    for op in history.ops.iter().filter(|op| op.is_client()) {
+        match op.completion() {
+            Completion::Acknowledged => counts.ok += 1,
+            Completion::Failed => counts.failed += 1,
+            Completion::Ambiguous => counts.unknown += 1,
+        }
+    }
+    counts
+}
+
+fn report_of(seed: Seed, summary: Summary) -> SeedReport {
+    let panics = summary.panics.iter();
+    SeedReport {
+        seed: seed.0,
+        digest: summary.digest,
+        events: summary.events,
+        polls: summary.polls,
+        virtual_ns: summary.elapsed.as_nanos(),
+        checkpoints: summary.checkpoints,
+        trace: summary.trace,
+        ledger: summary.ledger,
+        landing: Vec::new(),
+        checks: Vec::new(),
+        operations: OperationCounts::default(),
+        panics: panics
+            .map(|panic| format!("{}: {} ({})", panic.node, panic.message, panic.task))
+            .collect(),
+        stop: None,
+        floor_missing: Vec::new(),
+        log_tail: Vec::new(),
+        history: None,
+    }
+}
+
+impl SeedContext {
+    fn config(&self) -> Config {
+        Config {
+            trace: self.trace.clone(),
+            ..Config::new(self.seed)
+        }
+    }
+}

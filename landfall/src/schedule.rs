@@ -1,0 +1,118 @@
+//! When each fault opens and closes: drawn from the fault's own stream before the run starts.
+
+use plan_compiler::scenario::{FaultSpec, Span};
+use sim_runtime::{Seed, Stream};
+
+/// One window of one fault, in nanoseconds from the start of the workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Place of the fault in the scenario.
+    pub(crate) fault: usize,
+    /// How many windows of the fault came before.
+    pub(crate) repetition: u32,
+    pub(crate) open_ns: u64,
+    pub(crate) close_ns: u64,
+}
+
+/// Every window that opens before `end_ns`. A fault's draws are addressed by its name, so the
+/// windows of one fault do not depend on the others.
+pub(crate) fn windows(seed: Seed, faults: &[FaultSpec], end_ns: u64) -> Vec<Window> {
+    let each = faults.iter().enumerate();
+    let mut windows: Vec<_> = each
+        .flat_map(|(place, fault)| windows_of(seed, place, fault, end_ns))
+        .collect();
+    windows.sort_by_key(|window| (window.open_ns, window.fault));
+    windows
+}
+
+fn windows_of(seed: Seed, place: usize, fault: &FaultSpec, end_ns: u64) -> Vec<Window> {
+    let mut stream = Stream::of(seed, "nemesis.when", fault.id.as_str());
+    let mut draw = |span: Span| stream.range(span.min, span.max.max(span.min));
+    let mut open_ns = draw(fault.when.start_ns);
+    let mut windows = Vec::new();
+    let times = match fault.when.repeat {
+        None => 1,
+        Some(repeat) => repeat.times.unwrap_or(u32::MAX),
+    };
+    for repetition in 0..times {
+        if open_ns >= end_ns {
+            break;
+        }
+        let close_ns = open_ns
+            .saturating_add(draw(fault.when.duration_ns))
+            .min(end_ns);
+        windows.push(Window {
+            fault: place,
+            repetition,
+            open_ns,
+            close_ns,
+        });
+        let Some(repeat) = fault.when.repeat else {
+            break;
+        };
+        // A window never opens before the last one of the same fault has closed.
+        let every_ns = draw(repeat.every_ns).max(1);
+        open_ns = open_ns.saturating_add(every_ns).max(close_ns + 1);
+    }
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use plan_compiler::scenario::{FaultKind, Repeat, Target, When};
+
+    use super::*;
+
+    fn fault(id: &str, start: (u64, u64), every: Option<(u64, u64)>) -> FaultSpec {
+        let span = |(min, max)| Span { min, max };
+        FaultSpec {
+            id: id.to_owned(),
+            kind: FaultKind::Kill,
+            target: Target::Leader,
+            when: When {
+                start_ns: span(start),
+                duration_ns: span((5, 9)),
+                repeat: every.map(|every| Repeat {
+                    every_ns: span(every),
+                    times: None,
+                }),
+            },
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn windows_stay_in_order_apart_and_before_the_end() {
+        for seed in 0..200 {
+            let windows = windows(Seed(seed), &[fault("a", (0, 50), Some((1, 30)))], 1_000);
+            assert!(windows.len() > 20);
+            for pair in windows.windows(2) {
+                assert!(pair[0].close_ns < pair[1].open_ns, "{pair:?}");
+            }
+            assert!(windows.iter().all(|window| window.close_ns <= 1_000));
+        }
+    }
+
+    #[test]
+    fn a_fault_more_changes_no_other_fault() {
+        let [a, b] = [
+            fault("a", (0, 500), Some((1, 90))),
+            fault("b", (0, 500), None),
+        ];
+        let alone = windows(Seed(1), std::slice::from_ref(&a), 1_000);
+        let both = windows(Seed(1), &[a, b], 1_000);
+        let first: Vec<_> = both
+            .into_iter()
+            .filter(|window| window.fault == 0)
+            .collect();
+        assert_eq!(alone, first);
+    }
+
+    #[test]
+    fn a_fault_that_starts_after_the_end_has_no_window() {
+        assert_eq!(
+            windows(Seed(1), &[fault("a", (1_000, 1_000), None)], 1_000),
+            []
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! What users implement: how to start a node of their system, and how to talk to it.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use checkers::Value;
+
+use crate::run::RunState;
+
+/// A system under test.
+///
+/// One value serves a whole run, every node and every boot; it is made inside the simulation.
+/// What a node keeps between boots belongs on its disk, not in here.
+pub trait System: 'static {
+    /// How a client talks to it.
+    type Client: Client;
+
+    /// The main future of a node: what its `main` would await. It runs again at each restart.
+    /// When it ends, with or without an error, the node's process is gone.
+    fn start(&self, node: NodeContext) -> impl Future<Output = io::Result<()>> + 'static;
+
+    /// A client, made on a host of its own.
+    fn client(&self, client: ClientContext) -> impl Future<Output = Self::Client> + 'static;
+}
+
+/// A client of the system, as the generic workloads drive it.
+pub trait Client: 'static {
+    /// Does one operation. Retries that the client makes by itself belong to the operation.
+    ///
+    /// The answer decides what is judged, so it must be honest: [`Reply::Failed`] promises that
+    /// the operation has not taken effect and never will.
+    fn call(&mut self, call: Call) -> impl Future<Output = Reply>;
+
+    /// The node that answered last, for the history.
+    fn node_seen(&self) -> Option<String> {
+        None
+    }
+}
+
+/// An operation of a generic workload. Values are unique in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// The value of `key`; of a log, all its elements.
+    Read {
+        /// The object.
+        key: String,
+    },
+    /// `key` becomes `value`.
+    Write {
+        /// The object.
+        key: String,
+        /// The new value.
+        value: i64,
+    },
+    /// `key` becomes `to` if it is `from` (`None`: absent). Answers whether it was.
+    Cas {
+        /// The object.
+        key: String,
+        /// What is expected.
+        from: Option<i64>,
+        /// The new value.
+        to: i64,
+    },
+    /// `value` is added to the end of the log `key`.
+    Append {
+        /// The log.
+        key: String,
+        /// The new element.
+        value: i64,
+    },
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It took effect; this is the answer (`Null` where there is nothing to say).
+    Ok(Value),
+    /// It did not and never will.
+    Failed(String),
+    /// It may have, or may yet.
+    Unknown(String),
+}
+
+/// A host of the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// From 1.
+    pub number: u32,
+    /// Its host name, which resolves in the simulation.
+    pub name: String,
+    /// Its address.
+    pub ip: IpAddr,
+}
+
+/// A node that is to be started.
+#[derive(Clone)]
+pub struct NodeContext {
+    /// Itself.
+    pub me: Peer,
+    /// Every node, itself included.
+    pub nodes: Vec<Peer>,
+    /// A directory on its own disk; it may not exist yet.
+    pub data_dir: PathBuf,
+    /// How many times it was started before.
+    pub restarts: u32,
+    pub(crate) run: Rc<RunState>,
+}
+
+impl NodeContext {
+    /// Reports that this node leads in `term`. It is entered into the history (for the claim
+    /// that a term has one leader) and is how faults find the leader.
+    pub fn leads(&self, term: u64) {
+        self.run.leader_elected(&self.me, term);
+    }
+}
+
+/// A client that is to be made.
+#[derive(Clone, Debug)]
+pub struct ClientContext {
+    /// From 1.
+    pub number: u32,
+    /// Every node.
+    pub nodes: Vec<Peer>,
+    /// When the workload gives an operation up; a client that retries should stop before.
+    pub op_timeout: Duration,
+}

@@ -1,0 +1,178 @@
+//! What a scenario's seeds add up to. Bounded: a passing seed leaves numbers, a failing one is
+//! kept whole while there are few.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use checkers::Outcome;
+use serde::{Deserialize, Serialize};
+use sim_runtime::{LedgerRow, Sighting};
+
+use crate::report::{OperationCounts, SeedOutcome, SeedReport};
+
+/// How many failing seeds are kept whole.
+const FAILURES_KEPT: usize = 8;
+
+/// What a scenario's seeds add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Seeds in which every declared fault landed.
+    pub landed: u64,
+    /// Seeds that failed.
+    pub failed: u64,
+    /// The first of them by number, whole.
+    pub failures: Vec<SeedOutcome>,
+    /// Failing seeds by signature.
+    pub signatures: BTreeMap<String, u64>,
+    /// By checker.
+    pub checks: BTreeMap<String, CheckTally>,
+    /// By fault, in the order of the plan.
+    pub faults: Vec<FaultTally>,
+    /// By landing condition, in the order of the plan.
+    pub landing: Vec<LandingTally>,
+    /// Client operations.
+    pub operations: OperationCounts,
+    /// Virtual time, all seeds together.
+    pub virtual_ns: u64,
+    /// Events, all seeds together.
+    pub events: u64,
+    /// Layers of the determinism floor that were missing in some seed.
+    pub floor_missing: BTreeSet<String>,
+}
+
+/// What a checker did over the seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTally {
+    /// Seeds it judged.
+    pub seeds: u64,
+    /// Seeds it found a violation in.
+    pub violations: u64,
+    /// Operations it consumed.
+    pub consumed: u64,
+    /// Operations that it should have.
+    pub total: u64,
+    /// What it could not do without, the first time that it was missing.
+    pub weak: Option<String>,
+    /// Why it did not decide, the first time.
+    pub unknown: Option<String>,
+    /// What it cannot see.
+    pub scope: String,
+}
+
+/// What became of a fault over the seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultTally {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What it is.
+    pub kind: String,
+    /// Seeds in which it armed.
+    pub armed: u64,
+    /// Seeds in which it was injected.
+    pub injected: u64,
+    /// Seeds in which it was injected and observed.
+    pub landed: u64,
+    /// Its counters, both sides, all seeds together.
+    pub counters: BTreeMap<String, u64>,
+    /// An injection, in words.
+    pub injection: Option<Sighting>,
+    /// An observation, in words.
+    pub observation: Option<Sighting>,
+}
+
+/// What became of a landing condition over the seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandingTally {
+    /// The plan's words.
+    pub text: String,
+    /// Seeds in which it held.
+    pub held: u64,
+    /// What was seen once when it held.
+    pub seen: Option<String>,
+    /// What was seen once when it did not.
+    pub missed: Option<String>,
+}
+
+impl Tally {
+    /// Counts a seed.
+    pub fn add(&mut self, outcome: SeedOutcome) {
+        self.seeds += 1;
+        if let Some(report) = outcome.report() {
+            self.add_report(report);
+        }
+        if let Some(signature) = outcome.signature() {
+            self.failed += 1;
+            *self.signatures.entry(signature).or_insert(0) += 1;
+            // Seeds come in as they end; which are kept must not depend on that.
+            let seed = outcome.seed();
+            let place = self.failures.partition_point(|kept| kept.seed() < seed);
+            self.failures.insert(place, outcome);
+            self.failures.truncate(FAILURES_KEPT);
+        }
+    }
+
+    fn add_report(&mut self, report: &SeedReport) {
+        self.landed += u64::from(report.landed());
+        self.virtual_ns += report.virtual_ns;
+        self.events += report.events;
+        self.operations.ok += report.operations.ok;
+        self.operations.failed += report.operations.failed;
+        self.operations.unknown += report.operations.unknown;
+        self.floor_missing
+            .extend(report.floor_missing.iter().cloned());
+        for check in &report.checks {
+            let tally = self.checks.entry(check.checker.clone()).or_default();
+            tally.seeds += 1;
+            tally.consumed += check.consumed;
+            tally.total += check.total;
+            check.scope.clone_into(&mut tally.scope);
+            match &check.outcome {
+                Outcome::Ok => {}
+                Outcome::Violation => tally.violations += 1,
+                Outcome::Unknown { why } => {
+                    tally.unknown.get_or_insert_with(|| why.clone());
+                }
+                Outcome::Weak { field } => {
+                    tally.weak.get_or_insert_with(|| field.clone());
+                }
+            }
+        }
+        self.faults
+            .resize_with(report.ledger.len(), FaultTally::default);
+        for (tally, row) in self.faults.iter_mut().zip(&report.ledger) {
+            tally.add(row);
+        }
+        self.landing
+            .resize_with(report.landing.len(), LandingTally::default);
+        for (tally, result) in self.landing.iter_mut().zip(&report.landing) {
+            tally.text.clone_from(&result.text);
+            tally.held += u64::from(result.held);
+            let example = if result.held {
+                &mut tally.seen
+            } else {
+                &mut tally.missed
+            };
+            example.get_or_insert_with(|| result.seen.clone());
+        }
+    }
+}
+
+impl FaultTally {
+    fn add(&mut self, row: &LedgerRow) {
+        row.name.clone_into(&mut self.name);
+        row.kind.clone_into(&mut self.kind);
+        self.armed += u64::from(row.is_armed());
+        self.injected += u64::from(row.is_injected());
+        self.landed += u64::from(row.has_landed());
+        for (counter, n) in row.injected.iter().chain(&row.observed) {
+            *self.counters.entry(counter.clone()).or_insert(0) += n;
+        }
+        if self.injection.is_none() {
+            self.injection = row.injected_evidence.first().cloned();
+        }
+        if self.observation.is_none() {
+            self.observation = row.observed_evidence.first().cloned();
+        }
+    }
+}

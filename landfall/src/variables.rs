@@ -1,0 +1,159 @@
+//! The environment variables, all in one place. A value that cannot be used is refused, naming
+//! the variable, the value and what would do.
+
+use std::fmt;
+
+/// Runs one seed instead of a budget: `17`, `0x11`.
+pub const SEED: &str = "LANDFALL_SEED";
+/// How many seeds each scenario runs.
+pub const SEEDS: &str = "LANDFALL_SEEDS";
+/// How many worker processes run at once.
+pub const JOBS: &str = "LANDFALL_JOBS";
+/// Which budget is run: `smoke` or `hardening`.
+pub const BUDGET: &str = "LANDFALL_BUDGET";
+/// `1`: every seed is run twice and the digests are compared.
+pub const CHECK_DETERMINISM: &str = "LANDFALL_CHECK_DETERMINISM";
+
+/// Every variable, with what it does, for help and documentation.
+pub const ALL: [(&str, &str); 5] = [
+    (SEED, "run this one seed, decimal or 0x hexadecimal"),
+    (SEEDS, "how many seeds each scenario runs"),
+    (JOBS, "how many worker processes run at once"),
+    (BUDGET, "which budget is run: smoke or hardening"),
+    (
+        CHECK_DETERMINISM,
+        "1: run every seed twice and compare the digests",
+    ),
+];
+
+/// What the environment asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// [`SEED`].
+    pub seed: Option<u64>,
+    /// [`SEEDS`].
+    pub seeds: Option<u32>,
+    /// [`JOBS`].
+    pub jobs: Option<usize>,
+    /// [`BUDGET`]: whether it is the hardening budget.
+    pub hardening: Option<bool>,
+    /// [`CHECK_DETERMINISM`].
+    pub check_determinism: bool,
+}
+
+/// A value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadVariable {
+    name: &'static str,
+    value: String,
+    wanted: &'static str,
+}
+
+impl fmt::Display for BadVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            value,
+            wanted,
+        } = self;
+        write!(f, "{name}={value} cannot be used: it takes {wanted}")
+    }
+}
+
+impl std::error::Error for BadVariable {}
+
+impl Variables {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// A value that cannot be used.
+    pub fn read() -> Result<Self, BadVariable> {
+        #[expect(clippy::disallowed_methods, reason = "this is the module that owns it")]
+        Self::parse(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    fn parse(get: impl Fn(&'static str) -> Option<String>) -> Result<Self, BadVariable> {
+        let read = |name: &'static str, wanted: &'static str| {
+            let value = get(name).filter(|value| !value.is_empty());
+            value.map(|value| {
+                (
+                    BadVariable {
+                        name,
+                        value: value.clone(),
+                        wanted,
+                    },
+                    value,
+                )
+            })
+        };
+        let mut variables = Self::default();
+        if let Some((bad, value)) = read(SEED, "a seed, decimal or 0x hexadecimal") {
+            variables.seed = Some(parse_seed(&value).ok_or(bad)?);
+        }
+        if let Some((bad, value)) = read(SEEDS, "how many seeds to run, at least 1") {
+            variables.seeds = Some(value.parse().ok().filter(|seeds| *seeds > 0).ok_or(bad)?);
+        }
+        if let Some((bad, value)) = read(JOBS, "how many processes to run at once, 1 to 1024") {
+            let jobs = value.parse().ok().filter(|jobs| (1..=1_024).contains(jobs));
+            variables.jobs = Some(jobs.ok_or(bad)?);
+        }
+        if let Some((bad, value)) = read(BUDGET, "smoke or hardening") {
+            variables.hardening = Some(match value.as_str() {
+                "smoke" => false,
+                "hardening" => true,
+                _ => return Err(bad),
+            });
+        }
+        if let Some((bad, value)) = read(CHECK_DETERMINISM, "0 or 1") {
+            variables.check_determinism = match value.as_str() {
+                "0" => false,
+                "1" => true,
+                _ => return Err(bad),
+            };
+        }
+        Ok(variables)
+    }
+}
+
+/// A seed as people write it: decimal, or hexadecimal with `0x`.
+#[must_use]
+pub fn parse_seed(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &'static str, value: &str) -> Result<Variables, String> {
+        Variables::parse(|asked| (asked == name).then(|| value.to_owned()))
+            .map_err(|bad| bad.to_string())
+    }
+
+    #[test]
+    fn good_values_are_read() {
+        assert_eq!(parse(SEED, "0x10").unwrap().seed, Some(16));
+        assert_eq!(parse(SEEDS, "7").unwrap().seeds, Some(7));
+        assert_eq!(parse(JOBS, "2").unwrap().jobs, Some(2));
+        assert_eq!(parse(BUDGET, "hardening").unwrap().hardening, Some(true));
+        assert!(parse(CHECK_DETERMINISM, "1").unwrap().check_determinism);
+        assert_eq!(parse(SEED, "").unwrap(), Variables::default());
+    }
+
+    #[test]
+    fn bad_values_are_refused_by_name() {
+        for (name, _) in ALL {
+            let message = parse(name, "maybe").unwrap_err();
+            assert!(
+                message.starts_with(&format!("{name}=maybe cannot be used")),
+                "{message}"
+            );
+        }
+        assert!(parse(SEEDS, "0").is_err());
+        assert!(parse(JOBS, "0").is_err());
+        assert!(parse(SEED, "-1").is_err());
+    }
+}

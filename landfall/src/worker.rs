@@ -1,0 +1,267 @@
+//! The worker's side: what a child does with the command it was forked for.
+//!
+//! Commands and results are JSON. Numbers in a command have a fixed width, so that the memory of
+//! a child does not depend on which seed it runs.
+
+use std::ops::Range;
+
+use plan_compiler::scenario::Scenario;
+use serde::{Deserialize, Serialize};
+use sim_runtime::Seed;
+use sim_runtime::process::{Reply, WORKER_HANDLERS};
+
+use crate::entry::{ENTRIES, Entry, EntryKind, SeedContext, find};
+use crate::report::SeedReport;
+
+/// Version of the commands and results in here.
+pub(crate) const VERSION: u32 = 1;
+
+/// What a worker can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Command {
+    /// What is there to run?
+    List {
+        /// [`VERSION`] of who asks.
+        version: u32,
+    },
+    /// Run one seed.
+    Run {
+        /// [`VERSION`] of who asks.
+        version: u32,
+        /// What to run.
+        request: RunRequest,
+    },
+}
+
+/// One seed of one test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// The test's name, as libtest has it.
+    pub test: String,
+    /// The seed, sixteen hexadecimal digits.
+    seed: String,
+    /// Which budget's duration is run.
+    pub tier: Tier,
+    /// First and last event to write out, sixteen hexadecimal digits each.
+    trace: (String, String),
+    /// Whether the history is wanted: `y` or `n`.
+    history: char,
+}
+
+/// Which of a plan's budgets is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// What `cargo test` runs.
+    Smoke,
+    /// What PASS-hardening asks for.
+    Harden,
+}
+
+impl RunRequest {
+    /// A request for one seed, without trace and history.
+    #[must_use]
+    pub fn new(test: &str, seed: u64, tier: Tier) -> Self {
+        Self {
+            test: test.to_owned(),
+            seed: fixed(seed),
+            tier,
+            trace: (fixed(0), fixed(0)),
+            history: 'n',
+        }
+    }
+
+    /// The same with the history.
+    #[must_use]
+    pub fn with_history(mut self) -> Self {
+        self.history = 'y';
+        self
+    }
+
+    /// The same with events written out.
+    #[must_use]
+    pub fn with_trace(mut self, events: Range<u64>) -> Self {
+        self.trace = (fixed(events.start), fixed(events.end));
+        self
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        parse_fixed(&self.seed)
+    }
+}
+
+fn fixed(number: u64) -> String {
+    format!("{number:016x}")
+}
+
+fn parse_fixed(text: &str) -> u64 {
+    u64::from_str_radix(text, 16).expect("a request holds numbers it formatted itself")
+}
+
+/// What is there to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// [`VERSION`] of the worker.
+    pub(crate) version: u32,
+    /// Every test, in order of module and name.
+    pub tests: Vec<TestInfo>,
+    /// Every plan, in order of its path.
+    pub plans: Vec<PlanInfo>,
+}
+
+/// One test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestInfo {
+    /// As libtest has it.
+    pub test: String,
+    /// The plan it comes from, if any.
+    pub plan: Option<String>,
+    /// The scenario's id in the plan.
+    pub id: Option<String>,
+    /// The scenario; none when it cannot run, or was written by hand.
+    pub scenario: Option<Scenario>,
+    /// How many seeds a hand-written simulation asked for.
+    pub seeds: Option<u32>,
+}
+
+/// One plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanInfo {
+    /// Its path, from the package.
+    pub path: String,
+    /// Errors, rendered.
+    pub errors: Vec<String>,
+    /// Warnings, rendered.
+    pub warnings: Vec<String>,
+}
+
+#[linkme::distributed_slice(WORKER_HANDLERS)]
+static HANDLER: fn(&[u8], &mut Reply) = handle;
+
+fn handle(command: &[u8], reply: &mut Reply) {
+    match answer(command) {
+        Ok(result) => reply.result(&result),
+        Err(message) => panic!("{message}"),
+    }
+}
+
+/// Serves one command; used in this process when there is no other.
+pub(crate) fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
+    let command: Command =
+        serde_json::from_slice(command).map_err(|error| format!("bad command: {error}"))?;
+    let (Command::List { version } | Command::Run { version, .. }) = &command;
+    if *version != VERSION {
+        return Err(format!(
+            "the command is of version {version} and this test binary of version {VERSION}: \
+             build both from the same release of landfall"
+        ));
+    }
+    let result = match command {
+        Command::List { .. } => serde_json::to_vec(&list()),
+        Command::Run { request, .. } => serde_json::to_vec(&run(&request)?),
+    };
+    Ok(result.expect("plain data has a JSON form"))
+}
+
+pub(crate) fn list() -> Listing {
+    let mut entries: Vec<&Entry> = ENTRIES.iter().collect();
+    entries.sort_by_key(|entry| (entry.module, entry.line, entry.name));
+    let mut plans: Vec<PlanInfo> = Vec::new();
+    let tests = entries
+        .into_iter()
+        .map(|entry| test_info(entry, &mut plans))
+        .collect();
+    plans.sort_by(|a, b| a.path.cmp(&b.path));
+    Listing {
+        version: VERSION,
+        tests,
+        plans,
+    }
+}
+
+fn test_info(entry: &Entry, plans: &mut Vec<PlanInfo>) -> TestInfo {
+    let mut info = TestInfo {
+        test: entry.test_name(),
+        plan: None,
+        id: None,
+        scenario: None,
+        seeds: None,
+    };
+    match &entry.kind {
+        EntryKind::Hand { seeds, .. } => info.seeds = *seeds,
+        EntryKind::Plan {
+            path,
+            text,
+            scenario,
+            ..
+        } => {
+            let compiled = plan_compiler::compile(text);
+            info.plan = Some((*path).to_owned());
+            info.id = Some((*scenario).to_owned());
+            info.scenario = compiled
+                .scenarios
+                .iter()
+                .find(|s| s.id == *scenario)
+                .cloned();
+            if !plans.iter().any(|plan| plan.path == *path) {
+                plans.push(plan_info(path, text, &compiled));
+            }
+        }
+    }
+    info
+}
+
+fn plan_info(path: &str, text: &str, compiled: &plan_compiler::Compiled) -> PlanInfo {
+    let rendered = |errors: bool| {
+        let wanted = compiled
+            .diagnostics
+            .iter()
+            .filter(|d| (d.severity == plan_compiler::Severity::Error) == errors);
+        wanted
+            .map(|diagnostic| plan_compiler::render(diagnostic, path, text))
+            .collect()
+    };
+    PlanInfo {
+        path: path.to_owned(),
+        errors: rendered(true),
+        warnings: rendered(false),
+    }
+}
+
+fn run(request: &RunRequest) -> Result<SeedReport, String> {
+    let entry = find(&request.test)
+        .ok_or_else(|| format!("there is no test named {} in this binary", request.test))?;
+    let scenario = match (&entry.kind, entry.compile()) {
+        (EntryKind::Plan { scenario: id, .. }, Some(compiled)) => {
+            let scenario = compiled
+                .scenarios
+                .into_iter()
+                .find(|scenario| scenario.id == *id);
+            let scenario = scenario.ok_or_else(|| format!("scenario {id} cannot run"))?;
+            Some(with_tier(scenario, request.tier))
+        }
+        _ => None,
+    };
+    let mut context = SeedContext {
+        seed: Seed(request.seed()),
+        scenario,
+        trace: parse_fixed(&request.trace.0)..parse_fixed(&request.trace.1),
+        wants_history: request.history == 'y',
+        report: None,
+    };
+    (entry.run())(&mut context);
+    Ok(context.report.expect("an entry's run leaves a report"))
+}
+
+fn with_tier(mut scenario: Scenario, tier: Tier) -> Scenario {
+    let budget = match tier {
+        Tier::Smoke => scenario.budgets.smoke,
+        Tier::Harden => scenario.budgets.hardening,
+    };
+    if let Some(duration_ns) = budget.duration_ns {
+        scenario.workload.duration_ns = duration_ns;
+    }
+    scenario
+}

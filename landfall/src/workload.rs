@@ -1,0 +1,261 @@
+//! What clients do: operations drawn from each client's own stream, recorded as they happen.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use checkers::Value;
+use checkers::spec::ModelKind;
+use plan_compiler::scenario::{OpKind, Scenario, Skew, Workload};
+use sim_runtime::{Stream, time, with};
+
+use crate::run::RunState;
+use crate::system::{Call, Client, Reply};
+
+/// Operations a second of a client whose plan names no rate.
+const RATE_DEFAULT: u32 = 20;
+
+/// Values of different clients never meet.
+const VALUES_PER_CLIENT: i64 = 1_000_000_000;
+
+/// How long a probe or a last read is tried.
+const LAST_TRIES_NS: u64 = 60 * 1_000_000_000;
+
+/// Draws one client's operations.
+pub(crate) struct Generator {
+    stream: Stream,
+    workload: Workload,
+    /// Weight of each key, running total.
+    weights: Vec<u64>,
+    /// The value last seen at each key, for compare-and-set.
+    seen: Vec<Option<i64>>,
+    next_value: i64,
+}
+
+impl Generator {
+    pub(crate) fn new(workload: &Workload, client: u32) -> Self {
+        let mut total = 0;
+        let weight = |rank: u64| match workload.skew {
+            Skew::Uniform => 1,
+            Skew::Zipf => 1_000_000 / rank,
+        };
+        let weights = (1..=u64::from(workload.keys.max(1)))
+            .map(|rank| {
+                total += weight(rank);
+                total
+            })
+            .collect::<Vec<_>>();
+        Self {
+            stream: with(|world| world.stream("workload", u64::from(client))),
+            workload: workload.clone(),
+            seen: vec![None; weights.len()],
+            weights,
+            next_value: i64::from(client) * VALUES_PER_CLIENT,
+        }
+    }
+
+    /// The pause before the next operation: the plan's rate, with half of it either way.
+    fn pause(&mut self) -> Duration {
+        let rate = self.workload.rate_per_client.unwrap_or(RATE_DEFAULT).max(1);
+        let mean = 1_000_000_000 / u64::from(rate);
+        Duration::from_nanos(self.stream.range(mean / 2, mean + mean / 2))
+    }
+
+    fn next(&mut self) -> (usize, Call) {
+        let total = *self.weights.last().expect("there is at least one key");
+        let draw = self.stream.below(total);
+        let place = self.weights.partition_point(|weight| *weight <= draw);
+        let key = key_name(place);
+        let percent = u32::try_from(self.stream.below(100)).expect("a percentage");
+        let call = match pick(&self.workload.mix, percent) {
+            OpKind::Read => Call::Read { key },
+            OpKind::Write => Call::Write {
+                key,
+                value: self.value(),
+            },
+            OpKind::Append => Call::Append {
+                key,
+                value: self.value(),
+            },
+            OpKind::Cas => Call::Cas {
+                key,
+                from: self.seen[place],
+                to: self.value(),
+            },
+        };
+        (place, call)
+    }
+
+    fn value(&mut self) -> i64 {
+        self.next_value += 1;
+        self.next_value
+    }
+
+    /// What an answer says about the value at a key.
+    fn learn(&mut self, place: usize, call: &Call, reply: &Reply) {
+        self.seen[place] = match (call, reply) {
+            (Call::Write { value, .. }, Reply::Ok(_)) => Some(*value),
+            (Call::Cas { to, .. }, Reply::Ok(Value::Bool(true))) => Some(*to),
+            (Call::Read { .. }, Reply::Ok(Value::Int(value))) => Some(*value),
+            (Call::Read { .. }, Reply::Ok(Value::Null)) => None,
+            _ => return,
+        };
+    }
+}
+
+fn key_name(place: usize) -> String {
+    format!("k{place}")
+}
+
+fn pick(mix: &[(OpKind, u32)], percent: u32) -> OpKind {
+    let mut total = 0;
+    for (kind, weight) in mix {
+        total += weight;
+        if percent < total {
+            return *kind;
+        }
+    }
+    mix.last().map_or(OpKind::Read, |(kind, _)| *kind)
+}
+
+/// Issues operations until the run says stop.
+pub(crate) async fn drive<C: Client>(run: Rc<RunState>, number: u32, mut client: C) {
+    let mut generator = Generator::new(&run.scenario.workload, number);
+    while !run.clients_should_stop() {
+        time::sleep(generator.pause()).await;
+        if run.clients_should_stop() {
+            break;
+        }
+        let (place, call) = generator.next();
+        let reply = perform(&run, number, &mut client, call.clone(), false).await;
+        generator.learn(place, &call, &reply);
+    }
+}
+
+/// One operation, recorded, given up after the scenario's time-out.
+async fn perform<C: Client>(
+    run: &RunState,
+    number: u32,
+    client: &mut C,
+    call: Call,
+    last: bool,
+) -> Reply {
+    let invocation = run.recorder.invoke(u64::from(number), &call, last);
+    let limit = Duration::from_nanos(run.scenario.workload.op_timeout_ns);
+    let reply = match timeout(limit, client.call(call)).await {
+        Some(reply) => reply,
+        None => Reply::Unknown("timeout".to_owned()),
+    };
+    run.recorder
+        .complete(invocation, &reply, client.node_seen());
+    reply
+}
+
+/// The future's output, or nothing when the time is over first.
+pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let mut sleep = time::sleep(limit);
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |cx| {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Some(output));
+        }
+        std::pin::Pin::new(&mut sleep).poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// After the chaos: writes until one is acknowledged, then reads every key a last time.
+pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client: C) {
+    let end = time::now() + Duration::from_nanos(LAST_TRIES_NS);
+    let mut value = i64::from(number) * VALUES_PER_CLIENT;
+    while time::now() < end {
+        value += 1;
+        let call = probe(&run.scenario, value);
+        if let Reply::Ok(_) = perform(&run, number, &mut client, call, false).await {
+            break;
+        }
+        time::sleep(Duration::from_millis(100)).await;
+    }
+    for place in 0..run.scenario.workload.keys.max(1) as usize {
+        while time::now() < end {
+            let call = Call::Read {
+                key: key_name(place),
+            };
+            if let Reply::Ok(_) = perform(&run, number, &mut client, call, true).await {
+                break;
+            }
+            time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn probe(scenario: &Scenario, value: i64) -> Call {
+    let key = key_name(0);
+    match scenario.model {
+        ModelKind::Log => Call::Append { key, value },
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => Call::Write { key, value },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim_runtime::{Config, Seed, Simulation};
+
+    use super::*;
+
+    fn workload(skew: Skew) -> Workload {
+        Workload {
+            mix: vec![(OpKind::Read, 50), (OpKind::Write, 30), (OpKind::Cas, 20)],
+            duration_ns: 1,
+            keys: 4,
+            skew,
+            rate_per_client: Some(10),
+            op_timeout_ns: 1,
+        }
+    }
+
+    fn draw(skew: Skew, client: u32) -> Vec<(usize, Call)> {
+        let simulation = Simulation::new(Config::new(Seed(1)));
+        let drawn = simulation.block_on(async move {
+            let mut generator = Generator::new(&workload(skew), client);
+            (0..4_000).map(|_| generator.next()).collect()
+        });
+        drop(simulation.finish());
+        drawn.unwrap()
+    }
+
+    #[test]
+    fn the_mix_and_the_skew_are_the_plans() {
+        let drawn = draw(Skew::Uniform, 1);
+        let reads = drawn
+            .iter()
+            .filter(|(_, call)| matches!(call, Call::Read { .. }))
+            .count();
+        assert!((1_850..2_150).contains(&reads), "{reads}");
+        let at = |drawn: &[(usize, Call)], key| drawn.iter().filter(|(k, _)| *k == key).count();
+        assert!((850..1_150).contains(&at(&drawn, 3)), "{}", at(&drawn, 3));
+        let skewed = draw(Skew::Zipf, 1);
+        // 1/(1 + 1/2 + 1/3 + 1/4) = 48 %
+        assert!(
+            (1_750..2_050).contains(&at(&skewed, 0)),
+            "{}",
+            at(&skewed, 0)
+        );
+    }
+
+    #[test]
+    fn clients_draw_apart_and_never_the_same_value() {
+        let mut values: Vec<i64> = [draw(Skew::Uniform, 1), draw(Skew::Uniform, 2)]
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, call)| match call {
+                Call::Write { value, .. } | Call::Append { value, .. } => Some(value),
+                Call::Cas { to, .. } => Some(to),
+                Call::Read { .. } => None,
+            })
+            .collect();
+        let count = values.len();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), count);
+    }
+}

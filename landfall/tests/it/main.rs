@@ -1,0 +1,4 @@
+//! landfall from outside: simulations written by hand, through worker processes.
+#![cfg(feature = "sim")]
+
+mod hand;
