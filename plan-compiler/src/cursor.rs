@@ -97,6 +97,14 @@ impl<'t> Cursor<'t> {
     /// Where the phrase ends when it comes next.
     fn matches(&self, phrase: &str) -> Option<usize> {
         let mut at = self.at;
+        // Most phrases fall here: the token is none of their words.
+        if !self
+            .tokens
+            .get(at)
+            .is_some_and(|token| phrase.contains(token.spelling()))
+        {
+            return None;
+        }
         for element in phrase.split(' ') {
             let (element, optional) = match element.strip_suffix('?') {
                 Some(element) => (element, true),

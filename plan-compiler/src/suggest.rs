@@ -3,7 +3,7 @@
 /// Words longer than this are not compared.
 const WORD_CHARS_MAX: usize = 40;
 
-/// The candidate nearest to `word`, when it is near enough to be a slip of the pen.
+/// The candidate (in small letters) nearest to `word`, when it is near enough to be a slip of the pen.
 ///
 /// The first of equally near candidates wins; a word that is known has no near miss.
 pub(crate) fn nearest<'a>(
@@ -17,10 +17,11 @@ pub(crate) fn nearest<'a>(
     let allowed = if word.len() < 7 { 1 } else { 2 };
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        let chars: Vec<char> = candidate.to_lowercase().chars().collect();
-        if chars.len() < 3 || chars.len().abs_diff(word.len()) > allowed {
+        let length = candidate.chars().count();
+        if length < 3 || length.abs_diff(word.len()) > allowed {
             continue;
         }
+        let chars: Vec<char> = candidate.chars().collect();
         let distance = edits(&word, &chars);
         if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));

@@ -46,7 +46,12 @@ impl Parse for Arguments {
 /// Reads the plan beside the manifest of the crate being compiled.
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let arguments: Arguments = syn::parse2(input)?;
-    let Some(folder) = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) else {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how cargo tells a macro where it is"
+    )]
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let Some(folder) = folder else {
         let message = "the plan's folder is not known: CARGO_MANIFEST_DIR is not set";
         return Err(syn::Error::new(arguments.path.span(), message));
     };

@@ -251,6 +251,8 @@ fn log(c: &mut Cursor<'_>) -> Option<Evidence> {
 fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
     c.attempt(|c| {
         let before = c.attempt(least);
+        let mut fault = *c;
+        let named = fault.lookup(KINDS).is_some();
         let counter = c.lookup(COUNTERS)?;
         c.eat_any(&[
             "in|over|during the|each? fault? window|run|partition",
@@ -266,6 +268,10 @@ fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
             return None;
         }
         c.attempt(period);
+        if named && before.is_none() && after.is_none() {
+            // The fault's own name (`power loss`) says what should land, not that it did.
+            return None;
+        }
         let min = before.or(after).unwrap_or(1);
         Some(Evidence::Counter {
             counter: counter.to_owned(),
