@@ -131,14 +131,16 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Can it be forgotten?
+    /// Can it be forgotten? Nobody holds it, nothing is on the wire, and neither end will ever
+    /// send: it is dead, or has sent its FIN to a peer that is.
     pub(crate) fn is_over(&self) -> bool {
+        let silent = |side: Side| {
+            let peer = &self.ends[side.other()];
+            !self.ends[side].is_live() || (self.flows[side].is_finished() && !peer.is_live())
+        };
         self.in_flight == 0
-            && self
-                .ends
-                .0
-                .iter()
-                .all(|end| end.holder == Holder::Nobody && !end.is_live())
+            && self.ends.0.iter().all(|end| end.holder == Holder::Nobody)
+            && Side::BOTH.into_iter().all(silent)
     }
 
     /// Has `side` sent and received everything, FINs included?

@@ -94,11 +94,7 @@ impl State {
                 self.arm_synack(world, conn);
             }
             Packet::Established { conn } => self.arm_synack(world, conn),
-            // Whoever still shakes hands tries again, whatever came in place of the answer.
-            Packet::Reset { conn, from, .. } => match from {
-                Side::Client => self.arm_synack(world, conn),
-                Side::Server => self.arm_syn(world, conn),
-            },
+            Packet::Reset { conn, from, .. } => self.reset_lost(world, conn, from),
             Packet::Data {
                 conn,
                 from,
@@ -110,6 +106,19 @@ impl State {
             }
             Packet::Gap { conn, from } => self.arm_retransmission(world, conn, from.other()),
             Packet::Datagram { .. } | Packet::Unreachable { .. } => {}
+        }
+    }
+
+    /// An RST came in place of an answer and did not arrive: whoever waits for one tries again.
+    fn reset_lost(&mut self, world: &World, conn: usize, from: Side) {
+        match from {
+            Side::Client => self.arm_synack(world, conn),
+            Side::Server => self.arm_syn(world, conn),
+        }
+        let flow = &self.conns[conn].flows[from.other()];
+        if flow.is_outstanding() {
+            let upto = flow.next;
+            self.segment_lost(world, conn, from.other(), upto);
         }
     }
 

@@ -230,8 +230,8 @@ impl State {
             _ => return self.reset_peer(world, conn, to),
         }
         let c = &mut self.conns[conn];
-        let orphan = c.ends[to].holder == Holder::Nobody;
-        if orphan && segment.len > 0 {
+        let fresh = segment.offset + u64::from(segment.len) > c.ends[to].inbox.next;
+        if fresh && c.ends[to].holder == Holder::Nobody {
             // Nobody will ever read this: the kernel says so.
             self.end_dies(world, conn, to, Phase::Gone);
             return self.reset_peer(world, conn, to);
