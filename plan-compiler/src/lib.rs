@@ -67,7 +67,8 @@ pub struct Compiled {
     pub not_runnable: Vec<NotRunnable>,
     /// What the author should know, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
-    /// What each clause compiled to, and the defaults for what the plan leaves open.
+    /// What each clause compiled to, and the defaults for what the plan leaves open (these stand
+    /// at the scenario's heading), in the order of the text.
     pub explain: Vec<Explained>,
 }
 
@@ -191,7 +192,8 @@ pub fn compile(text: &str) -> Compiled {
             help,
         );
     }
-    let (mut diagnostics, explain) = (sink.diagnostics, sink.explain);
+    let (mut diagnostics, mut explain) = (sink.diagnostics, sink.explain);
+    explain.sort_by_key(|row| row.span.start);
     diagnostics.sort_by_key(|found| (found.span.start, found.span.end, found.code));
     Compiled {
         plan,

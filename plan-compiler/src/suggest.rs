@@ -3,7 +3,8 @@
 /// Words longer than this are not compared.
 const WORD_CHARS_MAX: usize = 40;
 
-/// The candidate (in small letters) nearest to `word`, when it is near enough to be a slip of the pen.
+/// The candidate (in small letters) nearest to `word`, when it is near enough to be a slip of
+/// the pen.
 ///
 /// The first of equally near candidates wins; a word that is known has no near miss.
 pub(crate) fn nearest<'a>(

@@ -106,7 +106,7 @@ const FILLERS: &[&str] = &[
 
 const CRITERIA: &[&str] = &[
     "no|zero|0 violation|violations|counterexample|counterexamples|finding|findings|anomalies",
-    "no|zero|0 linearizability|linearizable|lost|acknowledged|acked|ack|acks|writes|anomaly|failure",
+    "no|zero|0 linearizability|lost|acknowledged|acked|ack|acks|writes|anomaly|failure",
     "all|every|each checker|checkers|seed|seeds pass|passes",
     "pass smoke|hardening?",
     "verdict",

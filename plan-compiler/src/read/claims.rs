@@ -187,11 +187,16 @@ pub(crate) fn hypothesis_row(
 /// `H1: how it may break. Could falsify: C1, C2` as a list item or paragraph.
 pub(crate) fn hypothesis_item(text: &str, line: &Line) -> Option<Hypothesis> {
     let (id, rest) = leading_id(text, &line.span).filter(|(id, _)| id.text.starts_with('H'))?;
-    let lower = text[rest.clone()].to_ascii_lowercase();
-    let falsify = lower.find("falsif").map(|at| rest.start + at..rest.end);
     Some(Hypothesis {
         id,
-        could_falsify: falsify.map_or_else(Vec::new, |span| ids(text, &span)),
+        could_falsify: could_falsify(text, &rest),
         text: node(text, rest),
     })
+}
+
+/// The claims named after `Could falsify` on a line.
+pub(crate) fn could_falsify(text: &str, line: &Range<usize>) -> Vec<Node> {
+    let lower = text[line.clone()].to_ascii_lowercase();
+    let said = lower.find("falsif").map(|at| line.start + at..line.end);
+    said.map_or_else(Vec::new, |span| ids(text, &span))
 }

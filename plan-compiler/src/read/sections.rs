@@ -214,11 +214,15 @@ impl Reader<'_> {
                 let row = claims::item(self.text, line, missing, at);
                 self.plan.claims.extend(row);
             }
-            Some(SectionKind::Hypotheses) => {
-                self.plan
-                    .hypotheses
-                    .extend(claims::hypothesis_item(self.text, line));
-            }
+            Some(SectionKind::Hypotheses) => match claims::hypothesis_item(self.text, line) {
+                Some(hypothesis) => self.plan.hypotheses.push(hypothesis),
+                None => {
+                    let named = claims::could_falsify(self.text, &line.span);
+                    if let Some(last) = self.plan.hypotheses.last_mut() {
+                        last.could_falsify.extend(named);
+                    }
+                }
+            },
             None if self.plan.sections.is_empty() => {
                 if let Some(found) = labelled(self.text, &line.span) {
                     let label = plain(&self.text[found.label]);

@@ -35,7 +35,8 @@ fn plan(field: &str, clause: &str) -> String {
     fields.retain(|(name, _)| !replaced(name));
     let mut text = String::from(
         "## 1b. Claims under test\n\n| ID | Claim | Category |\n|--|--|--|\n\
-         | C1 | it works | safety |\n| C2 | it lives | liveness |\n| C3 | it lasts | durability |\n\n\
+         | C1 | it works | safety |\n| C2 | it lives | liveness |\n\
+         | C3 | it lasts | durability |\n\n\
          ## 7. Scenarios\n\n### Scenario S1: clause\n",
     );
     for (name, value) in fields {

@@ -67,3 +67,28 @@ fn a_key_value_plan() {
 fn a_plan_with_one_of_each_mistake() {
     check("broken.md");
 }
+
+#[test]
+fn the_document_is_read_into_the_plan() {
+    let text = include_str!("../../testdata/key-value.md");
+    let plan = compile(text).plan;
+    assert_eq!(
+        plan.slug.map(|slug| slug.text).as_deref(),
+        Some("key-value")
+    );
+    let labels: Vec<&str> = plan
+        .header
+        .iter()
+        .map(|field| field.label.as_str())
+        .collect();
+    assert_eq!(labels, ["Date", "Plan mode", "SUT"]);
+    let falsify = |row: &plan_compiler::plan::Hypothesis| -> Vec<String> {
+        row.could_falsify.iter().map(|id| id.text.clone()).collect()
+    };
+    let falsify: Vec<Vec<String>> = plan.hypotheses.iter().map(falsify).collect();
+    assert_eq!(falsify, [vec!["C1"], vec!["C2", "C3"]]);
+    assert_eq!(plan.claims.len(), 5);
+    assert_eq!(plan.claims[3].inferred, Some(true));
+    assert_eq!(&text[plan.claims[3].id.span.clone()], "C4");
+    assert_eq!(plan.scenarios.len(), 5);
+}
