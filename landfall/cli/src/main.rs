@@ -1,1 +1,102 @@
-fn main() {}
+//! `cargo landfall`: plans checked, scenarios swept, seeds replayed, histories judged.
+//!
+//! Takes a command line, gives text or one JSON object on the standard output and an
+//! [`exit::Exit`] code. It asks cargo to build the test binaries of the selected packages and
+//! drives those that are linked with landfall through `landfall::coordinate`.
+//!
+//! # Invariants, as absences
+//! - No verdict is made here: `landfall` judges, this command selects, shows and exits.
+//! - No executable is started as a worker that does not carry landfall's marker: it would run its
+//!   own tests instead.
+//! - Nothing is run before every selected plan is free of errors.
+//! - No colour and no control character is written but the progress line of a terminal.
+//!
+//! # Modules, in reading order
+//! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
+//! `scenarios` (what there is to run), `sweep`, `replay` and `line` (running it), `progress`,
+//! `output` (saying so), `plan` and `check` (what needs no build).
+
+mod args;
+mod cargo;
+mod check;
+mod exit;
+mod line;
+mod output;
+mod plan;
+mod profile;
+mod progress;
+mod replay;
+mod scenarios;
+mod sweep;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::args::{Cli, Command, Format, PlanCommand};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    // A panic is our own mistake; its exit code must not be cargo's for a failed build.
+    let exit = catch_unwind(run).unwrap_or(Exit::Internal);
+    ExitCode::from(exit.code())
+}
+
+fn run() -> Exit {
+    let cli = match parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // There is nowhere left to say that this could not be written.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Pass
+            };
+        }
+    };
+    let (format, outcome) = match &cli.command {
+        Command::Plan(PlanCommand::Check(args)) => (args.output.format, plan::check(args)),
+        Command::Plan(PlanCommand::Explain(args)) => (args.output.format, plan::explain(args)),
+        Command::Run(args) => (args.output.format, sweep::run(args, sweep::Kind::Run)),
+        Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
+        Command::Replay(args) => (args.output.format, replay::run(args)),
+        Command::Check(args) => (args.output.format, check::run(args)),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::say(&format!("error: {}", error.message.trim_end()));
+        if format == Format::Json {
+            output::print_json(&serde_json::json!({
+                "error": error.message,
+                "exit_code": error.exit.code(),
+            }));
+        }
+        error.exit
+    })
+}
+
+/// Parses the command line. Cargo starts `cargo-landfall landfall ...`; the alias does not repeat
+/// the name.
+fn parse(words: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut words: Vec<OsString> = words.collect();
+    if words.get(1).is_some_and(|word| word == "landfall") {
+        words.remove(1);
+    }
+    let command = Cli::command().after_help(after_help());
+    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
+fn after_help() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    for (exit, meaning) in Exit::ALL {
+        let _ = writeln!(text, "  {:<3}  {meaning}", exit.code());
+    }
+    text.push_str("\nEnvironment, where no flag says otherwise:\n");
+    for (name, meaning) in landfall::variables::ALL {
+        let _ = writeln!(text, "  {name:<26} {meaning}");
+    }
+    text
+}

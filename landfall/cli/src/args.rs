@@ -1,0 +1,379 @@
+//! The command line.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use landfall::coordinate::Tier;
+use landfall::variables::parse_seed;
+
+/// The most seeds that one command takes.
+const SEEDS_MAX: u64 = 10_000_000;
+
+/// Deterministic simulation tests, from claims to verdicts.
+#[derive(Debug, Parser)]
+#[command(name = "cargo landfall", bin_name = "cargo landfall", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check Markdown plans, and see what they compile to
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Run the smoke budget of every selected scenario
+    Run(SweepArgs),
+    /// Run many seeds of every selected scenario: its hardening budget unless told otherwise
+    Sweep(SweepArgs),
+    /// Run one seed of one scenario again, twice, and compare
+    Replay(ReplayArgs),
+    /// Judge a history in JSON Lines
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Report what is wrong with plans, or weak in them
+    Check(PlanCheckArgs),
+    /// Show what each clause of a plan compiles to
+    Explain(PlanExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanCheckArgs {
+    /// Plans; `-` is the standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanExplainArgs {
+    /// A plan; `-` is the standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// How results are written to the standard output; without colour in both
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// What is given to cargo as it stands.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cargo")]
+pub(crate) struct CargoArgs {
+    /// Package to build and run
+    #[arg(short, long = "package", value_name = "SPEC")]
+    pub(crate) packages: Vec<String>,
+    /// All packages of the workspace that use landfall
+    #[arg(long, conflicts_with = "packages")]
+    pub(crate) workspace: bool,
+    /// Features to build with; `sim` is added where a package has it
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub(crate) features: Vec<String>,
+    /// Build with all features
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Build without the default feature
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// Profile to build with [default: sim, an optimised one with all checks on]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Build with the profile `release`
+    #[arg(short, long, conflicts_with_all = ["profile", "debug"])]
+    pub(crate) release: bool,
+    /// Build with the profile `dev`
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) debug: bool,
+    /// Where build artifacts go
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) target_dir: Option<PathBuf>,
+    /// How many jobs cargo builds with
+    #[arg(short = 'j', long, value_name = "N")]
+    pub(crate) build_jobs: Option<u32>,
+    /// Build without the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Leave Cargo.lock as it is
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Both of these
+    #[arg(long)]
+    pub(crate) frozen: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectArgs {
+    /// Scenario of a plan, by id or name
+    #[arg(long = "scenario", value_name = "ID|NAME", value_delimiter = ',')]
+    pub(crate) scenarios: Vec<String>,
+    /// Test by its name in `cargo test`, such as one written by hand
+    #[arg(long = "test", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) tests: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Seeds of each scenario: a count, or a range such as 100..200
+    #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
+    pub(crate) seeds: Option<Seeds>,
+    /// First seed
+    #[arg(long, value_name = "SEED", value_parser = parse_one_seed)]
+    pub(crate) from_seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    /// Begin no new seed after one has failed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Run every seed twice and compare the digests, not only one in twenty
+    #[arg(long)]
+    pub(crate) check_determinism: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// The seed, decimal or 0x hexadecimal
+    #[arg(long, value_name = "SEED", value_parser = parse_one_seed)]
+    pub(crate) seed: Option<u64>,
+    /// Write the history of the run as JSON Lines to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HowArgs {
+    /// Which of a plan's budgets applies [default: smoke for run, hardening otherwise]
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) budget: Option<BudgetName>,
+    /// How many worker processes run at once [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// One of a plan's budgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BudgetName {
+    /// What `cargo test` runs.
+    Smoke,
+    /// What PASS-hardening asks for.
+    Hardening,
+}
+
+impl BudgetName {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            BudgetName::Smoke => "smoke",
+            BudgetName::Hardening => "hardening",
+        }
+    }
+
+    pub(crate) const fn tier(self) -> Tier {
+        match self {
+            BudgetName::Smoke => Tier::Smoke,
+            BudgetName::Hardening => Tier::Harden,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The history; `-` is the standard input
+    #[arg(value_name = "HISTORY.jsonl")]
+    pub(crate) history: PathBuf,
+    /// The object it is judged against: register, cas-register, map, log
+    #[arg(long, value_name = "MODEL", value_parser = parse_model)]
+    pub(crate) model: Option<ModelKind>,
+    /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s
+    #[arg(
+        long = "checker",
+        value_name = "CHECKER",
+        value_delimiter = ',',
+        value_parser = parse_checker,
+        default_value = "linearizability"
+    )]
+    pub(crate) checkers: Vec<CheckerSpec>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Seeds as `--seeds` gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seeds {
+    /// So many.
+    Count(u64),
+    /// These.
+    Range(Range<u64>),
+}
+
+fn parse_one_seed(text: &str) -> Result<u64, String> {
+    parse_seed(text).ok_or_else(|| "a seed is a number, decimal or 0x hexadecimal".to_owned())
+}
+
+fn parse_seeds(text: &str) -> Result<Seeds, String> {
+    let seeds = match text.split_once("..") {
+        None => {
+            let wanted = "a count, or a range such as 100..200 (its end excluded)";
+            Seeds::Count(parse_seed(text).ok_or(wanted)?)
+        }
+        Some((from, to)) => {
+            let end = to.strip_prefix('=').unwrap_or(to);
+            let from = parse_one_seed(from)?;
+            let mut until = parse_one_seed(end)?;
+            if to.starts_with('=') {
+                until = until.checked_add(1).ok_or("the range ends too high")?;
+            }
+            Seeds::Range(from..until)
+        }
+    };
+    let count = match &seeds {
+        Seeds::Count(count) => *count,
+        Seeds::Range(range) => range.end.saturating_sub(range.start),
+    };
+    match count {
+        0 => Err("that is no seed at all".to_owned()),
+        1..=SEEDS_MAX => Ok(seeds),
+        _ => Err(format!("at most {SEEDS_MAX} seeds at once")),
+    }
+}
+
+fn parse_model(text: &str) -> Result<ModelKind, String> {
+    match text {
+        "register" => Ok(ModelKind::Register),
+        "cas-register" => Ok(ModelKind::CasRegister),
+        "map" => Ok(ModelKind::Map),
+        "log" => Ok(ModelKind::Log),
+        _ => Err("the models are register, cas-register, map, log".to_owned()),
+    }
+}
+
+fn parse_checker(text: &str) -> Result<CheckerSpec, String> {
+    match text.split_once('=') {
+        None => match text {
+            "linearizability" => Ok(CheckerSpec::Linearizability),
+            "no-lost-ack" => Ok(CheckerSpec::NoLostAck),
+            "single-leader" => Ok(CheckerSpec::SingleLeader),
+            "progress" => Err("progress needs its bound: progress=5s".to_owned()),
+            _ => {
+                let names = "linearizability, no-lost-ack, single-leader, progress=5s";
+                Err(format!("the checkers are {names}"))
+            }
+        },
+        Some(("progress", bound)) => Ok(CheckerSpec::Progress {
+            within_ns: parse_bound(bound)?,
+        }),
+        Some((name, _)) => Err(format!("{name} takes no value")),
+    }
+}
+
+fn parse_bound(text: &str) -> Result<u64, String> {
+    let wanted = "the bound is a whole number with a unit: 500ms, 5s, 1min";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wanted)?;
+    let unit_ns = match unit {
+        "ns" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "min" => 60_000_000_000,
+        _ => return Err(wanted.to_owned()),
+    };
+    number
+        .checked_mul(unit_ns)
+        .ok_or_else(|| "the bound is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_counts_and_ranges() {
+        assert_eq!(parse_seeds("200"), Ok(Seeds::Count(200)));
+        assert_eq!(parse_seeds("3..5"), Ok(Seeds::Range(3..5)));
+        assert_eq!(parse_seeds("3..=5"), Ok(Seeds::Range(3..6)));
+        assert_eq!(parse_seeds("0x10..0x20"), Ok(Seeds::Range(16..32)));
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "5..5",
+            "5..3",
+            "..3",
+            "3..",
+            "a",
+            "1.5",
+            "99999999999",
+        ] {
+            assert!(parse_seeds(bad).is_err(), "{bad} is taken");
+        }
+        assert!(parse_seeds("0..=18446744073709551615").is_err());
+    }
+
+    #[test]
+    fn checkers_are_named_with_their_bounds() {
+        let progress = CheckerSpec::Progress {
+            within_ns: 5_000_000_000,
+        };
+        assert_eq!(parse_checker("progress=5s"), Ok(progress));
+        assert_eq!(
+            parse_checker("single-leader"),
+            Ok(CheckerSpec::SingleLeader)
+        );
+        for bad in [
+            "progress",
+            "progress=5",
+            "progress=s",
+            "no-lost-ack=1",
+            "wgl",
+            "",
+        ] {
+            assert!(parse_checker(bad).is_err(), "{bad} is taken");
+        }
+        assert!(parse_checker("progress=99999999999999min").is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! How far a sweep is: one line, overwritten, on a terminal; elsewhere nothing.
+
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use landfall::render::grouped;
+use landfall::report::SeedOutcome;
+
+use crate::output;
+
+/// How often the line is written at most.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// The progress of one scenario's seeds.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    title: String,
+    total: u64,
+    counts: Counts,
+    shown: bool,
+    started: Instant,
+    written: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    done: u64,
+    failed: u64,
+    landed: u64,
+}
+
+impl Progress {
+    /// Begins to count `total` seeds.
+    pub(crate) fn new(title: &str, total: u64) -> Self {
+        Self {
+            title: title.to_owned(),
+            total,
+            counts: Counts::default(),
+            shown: output::shows_progress(),
+            started: Instant::now(),
+            written: None,
+        }
+    }
+
+    /// Counts a seed.
+    pub(crate) fn seed(&mut self, outcome: &SeedOutcome) {
+        self.counts.done += 1;
+        self.counts.failed += u64::from(outcome.failed());
+        let landed = outcome
+            .report()
+            .is_some_and(landfall::report::SeedReport::landed);
+        self.counts.landed += u64::from(landed);
+        let is_due = self
+            .written
+            .is_none_or(|written| written.elapsed() >= PERIOD);
+        if self.shown && is_due {
+            self.written = Some(Instant::now());
+            let line = line(&self.title, self.total, self.counts, self.started.elapsed());
+            erase_and_write(&line);
+        }
+    }
+
+    /// Takes the line away.
+    pub(crate) fn finish(self) {
+        if self.written.is_some() {
+            erase_and_write("");
+        }
+    }
+}
+
+fn erase_and_write(line: &str) {
+    // A terminal that has gone away needs no progress.
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "\r\x1b[K{line}").and_then(|()| err.flush());
+}
+
+fn line(title: &str, total: u64, counts: Counts, elapsed: Duration) -> String {
+    let Counts {
+        done,
+        failed,
+        landed,
+    } = counts;
+    let elapsed_ms = u64::try_from(elapsed.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    let rate = grouped(done.saturating_mul(1_000) / elapsed_ms);
+    let (done, total) = (grouped(done), grouped(total));
+    let (failed, landed) = (grouped(failed), grouped(landed));
+    format!("{title}: {done}/{total} seeds, {rate} seeds/s, {failed} failed, {landed} landed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_rate_and_counts() {
+        let counts = Counts {
+            done: 1_200,
+            failed: 1,
+            landed: 1_199,
+        };
+        let said = line("S1", 2_000, counts, Duration::from_secs(4));
+        assert_eq!(
+            said,
+            "S1: 1,200/2,000 seeds, 300 seeds/s, 1 failed, 1,199 landed"
+        );
+        let said = line("S1", 2_000, Counts::default(), Duration::ZERO);
+        assert_eq!(said, "S1: 0/2,000 seeds, 0 seeds/s, 0 failed, 0 landed");
+    }
+}
