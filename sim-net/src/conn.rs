@@ -148,3 +148,13 @@ impl Conn {
         self.flows[side].is_finished() && self.ends[side].inbox.fin
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Conn>() <= 1_280, "{} bytes", size_of::<Conn>());
+    }
+}

@@ -195,6 +195,7 @@ impl Flow {
             let held = self.written - self.buffer.len() as u64;
             let bytes = ack.next.min(self.written).saturating_sub(held);
             self.buffer.drain(..bytes as usize);
+            release(&mut self.buffer);
             self.una = ack.next;
             self.next = self.next.max(self.una);
             self.tries = 0;
@@ -225,6 +226,14 @@ impl Flow {
             &head[from.min(split)..upto.min(split)],
             &tail[from.saturating_sub(split)..upto.saturating_sub(split)],
         )
+    }
+}
+
+/// Gives the memory of a large buffer back once it is empty: idle connections are small.
+pub(crate) fn release(buffer: &mut VecDeque<u8>) {
+    const KEPT: usize = 1_024;
+    if buffer.is_empty() && buffer.capacity() > KEPT {
+        *buffer = VecDeque::new();
     }
 }
 

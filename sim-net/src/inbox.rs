@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sim_runtime::{FaultId, SimInstant};
 
-use crate::flow::{Flow, Segment};
+use crate::flow::{Flow, Segment, release};
 
 /// What became of a segment that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,7 @@ impl Inbox {
         let count = first + second;
         if !peek {
             self.buffer.drain(..count);
+            release(&mut self.buffer);
             self.read += count as u64;
         }
         count

@@ -8,6 +8,25 @@
 //! windows, half-close, RST, SYN retries, retransmission with back-off, TIME_WAIT without its
 //! minute (a finished connection frees its port at once).
 //!
+//! ```
+//! use std::net::IpAddr;
+//! use sim_net::{Interest, Net, NetConfig};
+//! use sim_runtime::{Config, Seed, Simulation};
+//!
+//! let simulation = Simulation::new(Config::new(Seed(1)));
+//! let net = Net::install(simulation.world(), NetConfig::default());
+//! simulation.world().create_node("db", IpAddr::from([10, 0, 0, 1]));
+//! let refused = simulation.block_on(async move {
+//!     let fd = net.tcp_socket()?;
+//!     let ip = net.resolve("db")?[0];
+//!     let _in_progress = net.connect(fd, (ip, 5432).into());
+//!     std::future::poll_fn(|cx| net.poll_ready(fd, Interest::WRITABLE, cx)).await?;
+//!     net.take_error(fd)
+//! });
+//! let error = refused.unwrap().unwrap().expect("nobody listens");
+//! assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+//! ```
+//!
 //! # Invariants, as absences
 //! - No byte of a stream is lost, doubled or reordered, whatever packets are dropped.
 //! - No state is per pair of nodes until they talk; idle connections cost no events.

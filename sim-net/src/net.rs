@@ -71,8 +71,10 @@ impl Net {
 
     /// Wakes, and gives the vector back for the next time.
     fn wake(&self, mut woken: Vec<Waker>) {
-        for waker in woken.drain(..) {
-            waker.wake();
+        match woken.len() {
+            0 => {}
+            1 => woken.pop().expect("there is one").wake(),
+            _ => woken.drain(..).for_each(Waker::wake),
         }
         let mut state = self.state.borrow_mut();
         if state.woken.capacity() == 0 {
@@ -441,12 +443,11 @@ impl Net {
         self.state.borrow().links.stats(from, to)
     }
 
-    /// Counts of every link used so far, in order of (from, to).
+    /// Counts of every link between two nodes used so far, in order of (from, to).
     pub fn stats(&self) -> Vec<((NodeId, NodeId), LinkStats)> {
         let state = self.state.borrow();
-        state
-            .links
-            .iter()
+        let links = state.links.iter().filter(|link| !link.is_loopback());
+        links
             .map(|link| ((link.from, link.to), link.stats.clone()))
             .collect()
     }

@@ -12,7 +12,7 @@ use crate::lab::*;
 const NODES: [NodeId; 3] = [A, B, C];
 
 fn storm_config(seed: u64) -> NetConfig {
-    let loss = if seed % 3 == 0 {
+    let loss = if seed.is_multiple_of(3) {
         Chance { num: 1, den: 10 }
     } else {
         Chance::NEVER

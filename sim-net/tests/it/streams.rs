@@ -297,6 +297,23 @@ fn both_halves_may_wait_in_tasks_of_their_own() {
 }
 
 #[test]
+fn any_number_of_tasks_may_wait_for_a_listener() {
+    run(calm(), || async {
+        let listener = on(B, async { listen(7) }).await;
+        let waiting: Vec<_> = (0..3)
+            .map(|_| spawn_on(B, "accept", accept(listener)))
+            .collect();
+        settle().await;
+        for _ in 0..3 {
+            on(A, Tcp::connect(addr(B, 7))).await.expect("it listens");
+        }
+        for accepted in waiting {
+            accepted.await.expect("each gets one");
+        }
+    });
+}
+
+#[test]
 fn closing_wakes_whoever_waits() {
     run(calm(), || async {
         let (client, _server) = pair(A, B, 7).await;
