@@ -95,6 +95,29 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// An end whose kernel knows nothing of the connection yet.
+    pub(crate) fn new(node: NodeId, boot: Boot, addr: SocketAddr, window: usize) -> Self {
+        Self {
+            node,
+            boot,
+            addr,
+            phase: Phase::Absent,
+            holder: Holder::Nobody,
+            error: None,
+            inbox: Inbox::new(window),
+            waiters: BothWaiters::default(),
+            blame: None,
+            reset_by: None,
+        }
+    }
+
+    /// The same end, held by somebody.
+    pub(crate) fn held(mut self, phase: Phase, holder: Holder) -> Self {
+        self.phase = phase;
+        self.holder = holder;
+        self
+    }
+
     /// Does its kernel know the connection?
     pub(crate) fn is_live(&self) -> bool {
         matches!(

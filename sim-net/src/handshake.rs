@@ -13,7 +13,7 @@ use crate::flow::Flow;
 use crate::inbox::Inbox;
 use crate::packet::{Packet, Token};
 use crate::ports::Protocol;
-use crate::ready::{BothWaiters, Waiters};
+use crate::ready::Waiters;
 use crate::state::{Kind, Listener, NOWHERE, Sock, State};
 
 /// The loopback address of the family of `ip`.
@@ -115,27 +115,14 @@ impl State {
             },
         };
         self.ports.connected(node, port);
-        let end = |node, boot, addr, phase, holder, window| End {
-            node,
-            boot,
-            addr,
-            phase,
-            holder,
-            error: None,
-            inbox: Inbox::new(window),
-            waiters: BothWaiters::default(),
-            blame: None,
-            reset_by: None,
-        };
         let (theirs, ours) = (self.config.receive_buffer, options.receive_buffer);
         let here = SocketAddr::new(ip, port);
         let serial = self.next_serial();
-        let holder = Holder::Socket(sock);
         let conn = self.conns.insert(Conn {
             serial,
             ends: Pair([
-                end(node, boot, here, Phase::SynSent, holder, ours),
-                end(peer, Boot(0), to, Phase::Absent, Holder::Nobody, theirs),
+                End::new(node, boot, here, ours).held(Phase::SynSent, Holder::Socket(sock)),
+                End::new(peer, Boot(0), to, theirs),
             ]),
             flows: Pair([
                 Flow::new(options.send_buffer, theirs),

@@ -1,6 +1,6 @@
 //! The simulated network: TCP that fails like TCP, UDP, names, cuts with receipts.
 //!
-//! Takes calls of a guest's sockets ([`Net`], errno-true and non-blocking) and faults of a
+//! Takes calls of a guest's sockets (`Net`, errno-true and non-blocking) and faults of a
 //! nemesis; gives readiness, bytes, errors, and entries in the fault ledger. One event queue, the
 //! world's: every packet is an event at its far end, and faults are judged there.
 //!

@@ -128,10 +128,6 @@ impl Kernel for Real {
         ask(|| udp.recv_from(into)).await.map(|(count, _)| count)
     }
 
-    fn close_udp(&self, udp: UdpSocket) {
-        drop(udp);
-    }
-
     async fn settle(&self) {
         for _ in 0..64 {
             std::thread::yield_now();

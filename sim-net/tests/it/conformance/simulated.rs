@@ -107,10 +107,6 @@ impl Kernel for Simulated {
         recv_from(*udp, into).await.map(|(count, _)| count)
     }
 
-    fn close_udp(&self, udp: Fd) {
-        close(udp);
-    }
-
     async fn settle(&self) {
         settle().await;
     }
