@@ -1,1 +1,50 @@
-//! See ARCHITECTURE.md.
+//! The drop-in for tokio: tokio itself without the feature `sim` of sim-runtime; with it,
+//! simulated inside a simulation and tokio's outside.
+//!
+//! Takes and gives what tokio takes and gives: users write
+//! `tokio = { package = "sim-tokio", .. }` and nothing else changes. Each value decides when it
+//! is made, by [`sim_runtime::in_simulation`], whether it is simulated; it then holds plain
+//! numbers only (descriptors, timer keys, task numbers), so that it is `Send` and `Sync` where
+//! tokio's is.
+//!
+//! # Invariants, as absences
+//! - Without the feature nothing is defined here but `pub use tokio_real::*`.
+//! - Outside a simulation nothing is simulated; an ordinary `#[tokio::test]` passes either way.
+//! - Inside a simulation no thread, no socket and no file of the system is used, and nothing is
+//!   drawn but from keyed streams.
+//! - No text of tokio's is copied; `select!` is written anew.
+//! - No cooperative budget: a simulated task yields where it waits, not after so many polls.
+//!
+//! # What differs inside a simulation
+//! - `spawn_blocking` runs its closure in one poll of a task of its own; nothing else runs then.
+//! - `net::Unix*`, `process`, `io::stdin` and `AsyncFd` are tokio's and fail there as they do
+//!   outside any runtime.
+//! - `fs::Metadata` and `fs::FileType` are types of this crate, as std's cannot be made;
+//!   `task::Id`, `task::JoinError` and `time::error::Elapsed` likewise, with tokio's wording.
+//!
+//! # Modules, in reading order
+//! `fd` and `clock` (what is held, and time carried over), [`task`], [`time`], `macros`,
+//! [`net`], [`fs`], [`signal`], [`runtime`], [`io`].
+
+sim_runtime::if_sim! {
+    sim {
+        mod clock;
+        mod fd;
+        pub mod fs;
+        pub mod io;
+        #[doc(hidden)]
+        pub mod macros;
+        pub mod net;
+        pub mod runtime;
+        pub mod signal;
+        pub mod task;
+        pub mod time;
+
+        pub use task::spawn;
+        #[doc(no_inline)]
+        pub use tokio_real::{join, main, pin, process, sync, task_local, test, try_join};
+    }
+    real {
+        pub use tokio_real::*;
+    }
+}

@@ -1,0 +1,45 @@
+//! An owned descriptor of the simulated kernel.
+
+use std::os::fd::{BorrowedFd, RawFd};
+
+use sim_runtime::Fd;
+
+/// Closes its descriptor when it is dropped. A plain number, hence `Send` and `Sync`.
+///
+/// A number whose process is gone is stale: closing it answers `EBADF` and harms nothing, since
+/// numbers are never reused in a simulation.
+#[derive(Debug)]
+pub(crate) struct SimFd(Fd);
+
+impl SimFd {
+    pub(crate) const fn new(fd: Fd) -> Self {
+        Self(fd)
+    }
+
+    pub(crate) const fn get(&self) -> Fd {
+        self.0
+    }
+
+    pub(crate) const fn raw(&self) -> RawFd {
+        self.0.0
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "std has no safe way to lend a number as a descriptor"
+    )]
+    pub(crate) const fn borrow(&self) -> BorrowedFd<'_> {
+        // SAFETY: the number is not -1, and stays this descriptor's own for as long as `self`
+        // lives: the table never gives it out again. To the real kernel it is not open.
+        unsafe { BorrowedFd::borrow_raw(self.0.0) }
+    }
+}
+
+impl Drop for SimFd {
+    fn drop(&mut self) {
+        let fd = self.0;
+        let closed = sim_runtime::try_with(|world| world.close(fd));
+        // A stale descriptor was closed with its process; outside there is nothing to close.
+        drop(closed);
+    }
+}

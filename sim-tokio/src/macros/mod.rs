@@ -1,0 +1,5 @@
+//! Macros, and what they expand to.
+
+mod select;
+#[doc(hidden)]
+pub mod support;

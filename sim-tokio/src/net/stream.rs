@@ -1,0 +1,572 @@
+//! TCP streams.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BufMut;
+use sim_net::Interest as Wait;
+use sim_runtime::in_simulation;
+use tokio_real::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+
+use super::addr::{ToSocketAddrs, no_address, resolve};
+use super::owned::{OwnedReadHalf, OwnedWriteHalf};
+use super::socket::{SimSocket, refused};
+use super::split::{ReadHalf, WriteHalf};
+
+/// A TCP connection; as `tokio::net::TcpStream`.
+pub struct TcpStream(Repr);
+
+enum Repr {
+    Sim(SimSocket),
+    Real(tokio_real::net::TcpStream),
+}
+
+impl TcpStream {
+    /// Connects to the first of the addresses that answers.
+    ///
+    /// # Errors
+    /// Those of the last attempt: `ECONNREFUSED`, `ETIMEDOUT`, `EMFILE`; of the look-up.
+    pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
+        let addrs = resolve(addr).await?;
+        if !in_simulation() {
+            return tokio_real::net::TcpStream::connect(&addrs[..])
+                .await
+                .map(Self::from_real);
+        }
+        let mut last = None;
+        for addr in addrs {
+            let socket = SimSocket::new(sim_net::net()?.tcp_socket()?);
+            match connect(socket, addr).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
+    }
+
+    pub(crate) const fn from_sim(socket: SimSocket) -> Self {
+        Self(Repr::Sim(socket))
+    }
+
+    pub(crate) const fn from_real(stream: tokio_real::net::TcpStream) -> Self {
+        Self(Repr::Real(stream))
+    }
+
+    /// Takes over a stream of the system.
+    ///
+    /// # Errors
+    /// Inside a simulation: the stream is a real one.
+    ///
+    /// # Panics
+    /// Outside a simulation, when there is no runtime with I/O.
+    #[track_caller]
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+        if in_simulation() {
+            return Err(refused("a stream of the system"));
+        }
+        tokio_real::net::TcpStream::from_std(stream).map(Self::from_real)
+    }
+
+    /// Gives the stream back to the system.
+    ///
+    /// # Errors
+    /// A simulated stream has none.
+    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
+        match self.0 {
+            Repr::Sim(_) => Err(refused("TcpStream::into_std")),
+            Repr::Real(stream) => stream.into_std(),
+        }
+    }
+
+    /// Its own address.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.local_addr(),
+            Repr::Real(stream) => stream.local_addr(),
+        }
+    }
+
+    /// The other end's address.
+    ///
+    /// # Errors
+    /// `ENOTCONN` when the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.peer_addr(),
+            Repr::Real(stream) => stream.peer_addr(),
+        }
+    }
+
+    /// `SO_ERROR`: the pending error, which is cleared.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.take_error(),
+            Repr::Real(stream) => stream.take_error(),
+        }
+    }
+
+    /// Reads without taking.
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match &self.0 {
+            Repr::Sim(socket) => {
+                let bytes = buf.initialize_unfilled();
+                let n =
+                    ready!(socket.poll(Wait::READABLE, cx, |net, fd| net.recv(fd, bytes, true)))?;
+                buf.advance(n);
+                Poll::Ready(Ok(n))
+            }
+            Repr::Real(stream) => stream.poll_peek(cx, buf),
+        }
+    }
+
+    /// Reads without taking. Cancellation-safe.
+    ///
+    /// # Errors
+    /// As reading.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Repr::Sim(socket) => {
+                poll_fn(|cx| socket.poll(Wait::READABLE, cx, |net, fd| net.recv(fd, buf, true)))
+                    .await
+            }
+            Repr::Real(stream) => stream.peek(buf).await,
+        }
+    }
+
+    /// Waits until one of `interest` is possible.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.ready(interest).await,
+            Repr::Real(stream) => stream.ready(interest).await,
+        }
+    }
+
+    /// Waits until there is something to read.
+    ///
+    /// # Errors
+    /// As [`TcpStream::ready`].
+    pub async fn readable(&self) -> io::Result<()> {
+        self.ready(Interest::READABLE).await.map(drop)
+    }
+
+    /// Waits until there is room to write.
+    ///
+    /// # Errors
+    /// As [`TcpStream::ready`].
+    pub async fn writable(&self) -> io::Result<()> {
+        self.ready(Interest::WRITABLE).await.map(drop)
+    }
+
+    /// Polls until there is something to read.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.poll_ready(Interest::READABLE, cx).map_ok(drop),
+            Repr::Real(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    /// Polls until there is room to write.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.poll_ready(Interest::WRITABLE, cx).map_ok(drop),
+            Repr::Real(stream) => stream.poll_write_ready(cx),
+        }
+    }
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is; else as reading.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.call(|net, fd| net.recv(fd, buf, false)),
+            Repr::Real(stream) => stream.try_read(buf),
+        }
+    }
+
+    /// Reads what is there into several buffers.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.call(|net, fd| {
+                let mut total = 0;
+                for buf in bufs.iter_mut().filter(|buf| !buf.is_empty()) {
+                    match net.recv(fd, buf, false) {
+                        Ok(n) => total += n,
+                        // What was read is given first; the error comes again, or was `EAGAIN`.
+                        Err(_) if total > 0 => break,
+                        Err(error) => return Err(error),
+                    }
+                    if total == 0 || net.ready(fd).is_ok_and(|ready| !ready.readable) {
+                        break;
+                    }
+                }
+                Ok(total)
+            }),
+            Repr::Real(stream) => stream.try_read_vectored(bufs),
+        }
+    }
+
+    /// Reads what is there to the end of `buf`.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        match &self.0 {
+            Repr::Sim(_) => {
+                let mut bytes = vec![0; buf.chunk_mut().len()];
+                let n = self.try_read(&mut bytes)?;
+                buf.put_slice(&bytes[..n]);
+                Ok(n)
+            }
+            Repr::Real(stream) => stream.try_read_buf(buf),
+        }
+    }
+
+    /// Writes what there is room for.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; else as writing.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.call(|net, fd| net.send(fd, buf)),
+            Repr::Real(stream) => stream.try_write(buf),
+        }
+    }
+
+    /// Writes what there is room for from several buffers.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_write`].
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.call(|net, fd| net.send_vectored(fd, bufs)),
+            Repr::Real(stream) => stream.try_write_vectored(bufs),
+        }
+    }
+
+    /// Tries an operation of the caller's own on the socket.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        match &self.0 {
+            Repr::Sim(_) => f(),
+            Repr::Real(stream) => stream.try_io(interest, f),
+        }
+    }
+
+    /// Repeats an operation of the caller's own until it does not answer `WouldBlock`.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let socket = match &self.0 {
+            Repr::Sim(socket) => socket,
+            Repr::Real(stream) => return stream.async_io(interest, f).await,
+        };
+        loop {
+            match f() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.ready(interest).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// `TCP_NODELAY`.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        match &self.0 {
+            Repr::Sim(socket) => Ok(socket.options()?.nodelay),
+            Repr::Real(stream) => stream.nodelay(),
+        }
+    }
+
+    /// Sets `TCP_NODELAY`. Remembered inside a simulation.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.set_options(|options| options.nodelay = nodelay),
+            Repr::Real(stream) => stream.set_nodelay(nodelay),
+        }
+    }
+
+    /// `SO_LINGER`.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        match &self.0 {
+            Repr::Sim(socket) => Ok(socket.options()?.linger),
+            Repr::Real(stream) => stream.linger(),
+        }
+    }
+
+    /// Sets `SO_LINGER`. Inside a simulation zero resets at closing, and any other value closes
+    /// in the background.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    #[expect(
+        deprecated,
+        reason = "tokio warns of the blocking close, but has the method"
+    )]
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.set_options(|options| options.linger = linger),
+            Repr::Real(stream) => stream.set_linger(linger),
+        }
+    }
+
+    /// Makes closing the stream reset the connection (`SO_LINGER` of zero).
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        match &self.0 {
+            Repr::Sim(socket) => {
+                socket.set_options(|options| options.linger = Some(Duration::ZERO))
+            }
+            Repr::Real(stream) => stream.set_zero_linger(),
+        }
+    }
+
+    /// `IP_TTL`.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn ttl(&self) -> io::Result<u32> {
+        match &self.0 {
+            Repr::Sim(socket) => Ok(socket.options()?.ttl),
+            Repr::Real(stream) => stream.ttl(),
+        }
+    }
+
+    /// Sets `IP_TTL`. Remembered inside a simulation.
+    ///
+    /// # Errors
+    /// `EBADF` when its process is gone.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.set_options(|options| options.ttl = ttl),
+            Repr::Real(stream) => stream.set_ttl(ttl),
+        }
+    }
+
+    /// Two halves that borrow the stream.
+    pub fn split<'a>(&'a mut self) -> (ReadHalf<'a>, WriteHalf<'a>) {
+        (ReadHalf::new(self), WriteHalf::new(self))
+    }
+
+    /// Two halves that own the stream together; dropping the writing one ends the stream.
+    #[must_use]
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let stream = Arc::new(self);
+        (
+            OwnedReadHalf::new(Arc::clone(&stream)),
+            OwnedWriteHalf::new(stream),
+        )
+    }
+
+    // What the halves share: reading and writing through a shared reference.
+
+    pub(crate) fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match self.try_read(buf.initialize_unfilled()) {
+                Ok(n) => {
+                    buf.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_read_ready(cx))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    pub(crate) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&Self) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match write(self) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_write_ready(cx))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        let shut = match &self.0 {
+            Repr::Sim(socket) => socket.call(|net, fd| net.shutdown(fd, Shutdown::Write)),
+            // Shutting down through a duplicate shuts the one connection down.
+            Repr::Real(stream) => {
+                let duplicate = stream.as_fd().try_clone_to_owned()?;
+                std::net::TcpStream::from(duplicate).shutdown(Shutdown::Write)
+            }
+        };
+        match shut {
+            // The peer was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// Connects a simulated socket.
+pub(crate) async fn connect(socket: SimSocket, addr: SocketAddr) -> io::Result<TcpStream> {
+    match socket.call(|net, fd| net.connect(fd, addr)) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        result => {
+            result?;
+            return Ok(TcpStream::from_sim(socket));
+        }
+    }
+    socket.ready(Interest::WRITABLE).await?;
+    match socket.take_error()? {
+        Some(error) => Err(error),
+        None => Ok(TcpStream::from_sim(socket)),
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match &mut this.0 {
+            Repr::Sim(_) => this.poll_read_shared(cx, buf),
+            Repr::Real(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match &mut this.0 {
+            Repr::Sim(_) => this.poll_write_shared(cx, |stream| stream.try_write(buf)),
+            Repr::Real(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match &mut this.0 {
+            Repr::Sim(_) => this.poll_write_shared(cx, |stream| stream.try_write_vectored(bufs)),
+            Repr::Real(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nothing is buffered on this side of the kernel.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match &mut this.0 {
+            Repr::Sim(_) => Poll::Ready(this.shutdown_write()),
+            Repr::Real(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl AsRef<TcpStream> for TcpStream {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl TryFrom<std::net::TcpStream> for TcpStream {
+    type Error = io::Error;
+
+    fn try_from(stream: std::net::TcpStream) -> io::Result<Self> {
+        Self::from_std(stream)
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Sim(socket) => socket.fmt(f),
+            Repr::Real(stream) => stream.fmt(f),
+        }
+    }
+}
+
+impl AsRawFd for TcpStream {
+    fn as_raw_fd(&self) -> RawFd {
+        match &self.0 {
+            Repr::Sim(socket) => socket.fd().raw(),
+            Repr::Real(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+impl AsFd for TcpStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.fd().borrow(),
+            Repr::Real(stream) => stream.as_fd(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Spawning, blocking, yielding.
+
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+
+use sim_runtime::{NodeId, in_simulation};
+
+use super::JoinHandle;
+
+/// Spawns a task: on the running node inside a simulation, on the current runtime outside.
+///
+/// # Panics
+/// Outside a simulation, when there is no runtime.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if in_simulation() {
+        sim_runtime::spawn(future).into()
+    } else {
+        tokio_real::task::spawn(future).into()
+    }
+}
+
+/// Spawns a task that need not be `Send`. Inside a simulation no `LocalSet` is needed.
+///
+/// # Panics
+/// Outside a simulation, outside a `LocalSet`.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    if in_simulation() {
+        sim_runtime::spawn(future).into()
+    } else {
+        tokio_real::task::spawn_local(future).into()
+    }
+}
+
+/// Runs a blocking closure: on tokio's pool outside a simulation.
+///
+/// Inside one the closure runs as a task of its own, in one poll, on the thread of the
+/// simulation: nothing else of the world runs meanwhile. A closure that waits for another task
+/// of the simulation would wait for ever.
+///
+/// # Panics
+/// Outside a simulation, when there is no runtime.
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    if in_simulation() {
+        sim_runtime::spawn(async move { f() }).into()
+    } else {
+        tokio_real::task::spawn_blocking(f).into()
+    }
+}
+
+/// Runs a blocking closure here. Inside a simulation nothing else of the world runs meanwhile.
+///
+/// # Panics
+/// Outside a simulation, on a current-thread runtime.
+#[track_caller]
+pub fn block_in_place<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    if in_simulation() {
+        f()
+    } else {
+        tokio_real::task::block_in_place(f)
+    }
+}
+
+/// Lets other tasks run first.
+pub async fn yield_now() {
+    if !in_simulation() {
+        return tokio_real::task::yield_now().await;
+    }
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Spawns on a node of the simulation, whoever runs.
+#[track_caller]
+pub(crate) fn spawn_on_node<F>(node: NodeId, future: F) -> sim_runtime::JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    if sim_runtime::with(|world| world.current_node()) == node {
+        sim_runtime::spawn(future)
+    } else {
+        sim_runtime::spawn_on(node, "handle", future)
+    }
+}
+
+/// [`spawn_blocking`] on a node of the simulation.
+#[track_caller]
+pub(crate) fn spawn_blocking_on_node<F, R>(node: NodeId, f: F) -> sim_runtime::JoinHandle<R>
+where
+    F: FnOnce() -> R + 'static,
+    R: 'static,
+{
+    spawn_on_node(node, async move { f() })
+}

@@ -1,0 +1,16 @@
+//! The drop-in, inside a simulation and outside of one, in the same build.
+//!
+//! A body in [`both`] uses tokio's interface only and is run in both worlds: what passes on the
+//! real tokio must pass on the simulated one.
+
+extern crate sim_tokio as tokio;
+
+mod both;
+mod files;
+mod joins;
+mod nodes;
+mod runtimes;
+mod selecting;
+mod support;
+mod times;
+mod types;
