@@ -296,5 +296,8 @@ pub(crate) fn counters(rows: &[sim_runtime::LedgerRow]) -> BTreeMap<String, u64>
     for (counter, n) in rows.iter().flat_map(|row| &row.injected) {
         *sums.entry(counter.clone()).or_insert(0) += n;
     }
+    let one = |sums: &BTreeMap<String, u64>, name| sums.get(name).copied().unwrap_or(0);
+    let either = one(&sums, "writes-lost") + one(&sums, "writes-torn");
+    sums.insert("writes-lost-or-torn".to_owned(), either);
     sums
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use checkers::{Budget, CheckReport, Completion, History};
 use plan_compiler::scenario::Scenario;
-use sim_disk::{Disk, DiskConfig};
+use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
     Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Summary, interpose, spawn,
@@ -30,6 +30,21 @@ const WARM_UP_LEADERLESS: Duration = Duration::from_secs(1);
 
 /// How many log lines a failing seed sends along.
 const LOG_TAIL_LINES: usize = 40;
+
+/// An ordinary solid-state disk: a sync takes a millisecond or so, everything else far less.
+fn disk_config() -> DiskConfig {
+    let range = |lo, hi| LatencyRange {
+        lo: Duration::from_micros(lo),
+        hi: Duration::from_micros(hi),
+    };
+    let latency = Latency {
+        read: range(20, 120),
+        write: range(10, 60),
+        sync: range(300, 3_000),
+        metadata: range(10, 60),
+    };
+    DiskConfig { latency, ..DiskConfig::default() }
+}
 
 /// What a run's parts share.
 pub(crate) struct RunState {
@@ -241,7 +256,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     log::start();
     let simulation = Simulation::new(context.config());
     let net = Net::install(simulation.world(), NetConfig::default());
-    let disk = Disk::install(simulation.world(), DiskConfig::default());
+    let disk = Disk::install(simulation.world(), disk_config());
     let run = Rc::new(RunState::new(scenario, net, disk));
     let system = Rc::new(make());
     let stop = simulation.block_on(phases(Rc::clone(&run), system)).err();
@@ -288,7 +303,7 @@ where
     log::start();
     let simulation = Simulation::new(context.config());
     Net::install(simulation.world(), NetConfig::default());
-    Disk::install(simulation.world(), DiskConfig::default());
+    Disk::install(simulation.world(), disk_config());
     let ended = simulation.block_on(main());
     let summary = simulation.finish();
     let lines = log::take();

@@ -178,6 +178,9 @@ fn locate(pool: &mut Pool, request: RunRequest) -> Result<Divergence, Coordinate
     };
     let longest = a.trace.len().max(b.trace.len());
     let differs = (0..longest).find(|place| a.trace.get(*place) != b.trace.get(*place));
+    if let Some(event) = differs.and_then(|place| a.trace.get(place)) {
+        divergence.same_until = event.number - 1;
+    }
     divergence.first =
         differs.map(|place| (a.trace.get(place).cloned(), b.trace.get(place).cloned()));
     Ok(divergence)

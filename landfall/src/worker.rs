@@ -16,6 +16,9 @@ use crate::report::SeedReport;
 /// Version of the commands and results in here.
 pub(crate) const VERSION: u32 = 1;
 
+/// Stack of the thread that a simulation runs on.
+const STACK_BYTES: usize = 16 << 20;
+
 /// What a worker can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
@@ -251,8 +254,21 @@ fn run(request: &RunRequest) -> Result<SeedReport, String> {
         wants_history: request.history == 'y',
         report: None,
     };
-    (entry.run())(&mut context);
+    on_fresh_thread(|| (entry.run())(&mut context));
     Ok(context.report.expect("an entry's run leaves a report"))
+}
+
+/// std draws a thread's hash keys once, at its first `HashMap`, and reading a plan makes some:
+/// the simulation gets a thread that has drawn nothing.
+fn on_fresh_thread(run: impl FnOnce() + Send) {
+    let thread = std::thread::Builder::new().name("landfall-run".to_owned());
+    std::thread::scope(|scope| {
+        let thread = thread.stack_size(STACK_BYTES).spawn_scoped(scope, run);
+        let ended = thread.expect("a process can have one more thread").join();
+        if let Err(payload) = ended {
+            std::panic::resume_unwind(payload);
+        }
+    });
 }
 
 fn with_tier(mut scenario: Scenario, tier: Tier) -> Scenario {

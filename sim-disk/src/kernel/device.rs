@@ -52,7 +52,7 @@ pub struct Disk {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) volumes: BTreeMap<VolumeId, Volume>,
-    pub(crate) errors: BTreeMap<FaultId, (NodeId, FailMode)>,
+    pub(crate) errors: BTreeMap<(FaultId, NodeId), FailMode>,
     pub(crate) blame: BTreeMap<NodeId, FaultId>,
     pub(crate) stats: BTreeMap<NodeId, DiskStats>,
     latency: BTreeMap<NodeId, Stream>,

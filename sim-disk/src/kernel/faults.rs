@@ -53,17 +53,17 @@ pub(crate) struct Injected {
 }
 
 impl Disk {
-    /// The disk of `node` fails from now on, until [`heal`](Disk::heal). Each error that a guest
+    /// The disk of `node` fails from now on (beside those that this fault hit before), until [`heal`](Disk::heal). Each error that a guest
     /// gets is entered into the ledger as injected (`disk-errors`) and observed.
     pub fn fail(&self, fault: FaultId, node: NodeId, mode: FailMode) {
-        self.state.borrow_mut().errors.insert(fault, (node, mode));
+        self.state.borrow_mut().errors.insert((fault, node), mode);
         self.is_failing.set(true);
     }
 
     /// Ends what [`fail`](Disk::fail) began. Nothing to end is no error.
     pub fn heal(&self, fault: FaultId) {
         let errors = &mut self.state.borrow_mut().errors;
-        errors.remove(&fault);
+        errors.retain(|(open, _), _| *open != fault);
         self.is_failing.set(!errors.is_empty());
     }
 
@@ -88,7 +88,7 @@ impl Disk {
         let needs_space = needs_space();
         let hit = {
             let mut state = self.state.borrow_mut();
-            let hit = state.errors.iter().find_map(|(&fault, &(on, mode))| {
+            let hit = state.errors.iter().find_map(|(&(fault, on), mode)| {
                 let code = mode.error_for(op, needs_space).filter(|_| on == node)?;
                 Some((fault, code))
             })?;
