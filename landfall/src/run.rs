@@ -127,6 +127,11 @@ impl RunState {
         self.stop_clients.get()
     }
 
+    /// Whether a client beside the one that asks has not come to its end.
+    pub(crate) fn other_clients_are_busy(&self) -> bool {
+        self.clients_busy.get() > 1
+    }
+
     /// Starts a node again if it is down, whoever took it down.
     pub(crate) fn restart(&self, node: NodeId, fault: Option<FaultId>) {
         let world = world();

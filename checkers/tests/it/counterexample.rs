@@ -89,7 +89,7 @@ fn no_progress_with_the_faults_and_errors() {
         },
         ModelKind::Map,
         expect![[r#"
-            progress: violation (2 of 3 operations)
+            progress: violation (2 of 2 operations)
               scope: 1 of 1 heals judged, by what was invoked within 10 ms; 0 under another fault
             no-progress: nothing succeeded within 10 ms of the heal at 10 ms; 2 tried
               operations:
