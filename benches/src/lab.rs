@@ -1,0 +1,83 @@
+//! The simulation around each operation.
+
+use std::future::{Future, pending};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use sim_net::{Net, NetConfig};
+use sim_runtime::{Budget, Config, NodeId, Seed, Simulation, Summary};
+
+/// How many tasks share the work of an executor's operation.
+pub(crate) const TASKS: u64 = 100;
+
+/// The clients' node.
+pub(crate) const CLIENT: NodeId = NodeId(1);
+/// The server's node.
+pub(crate) const SERVER: NodeId = NodeId(2);
+/// Where the server listens.
+pub(crate) const SERVICE: SocketAddr =
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 2)), 7);
+
+/// How often each task does its part.
+///
+/// # Panics
+/// When `count` cannot be shared out evenly: it would be another count that is measured.
+pub(crate) const fn rounds(count: u64) -> u64 {
+    assert!(
+        count % TASKS == 0,
+        "a count is a multiple of the number of tasks"
+    );
+    count / TASKS
+}
+
+/// How long a task sleeps: 1 to 2 ms, differently each time, at no cost worth counting.
+pub(crate) const fn nap(task: u64, round: u64) -> Duration {
+    Duration::from_nanos(1_000_000 + (task * 104_729 + round * 7_919) % 1_000_000)
+}
+
+fn config() -> Config {
+    Config {
+        budget: Budget {
+            polls_max: u64::MAX,
+            virtual_ns_max: u64::MAX,
+            events_max: u64::MAX,
+        },
+        ..Config::new(Seed(1))
+    }
+}
+
+fn complete(simulation: Simulation, operation: impl Future<Output = ()> + 'static) -> Summary {
+    simulation
+        .block_on(operation)
+        .expect("an operation comes to its end");
+    let summary = simulation.finish();
+    assert!(summary.panics.is_empty(), "{:?}", summary.panics);
+    summary
+}
+
+/// Runs `operation` in a world without a network.
+pub(crate) fn run(operation: impl Future<Output = ()> + 'static) -> Summary {
+    complete(Simulation::new(config()), operation)
+}
+
+/// Runs `operation` in a world of two nodes and a network as it is by default: latencies are
+/// drawn, and one read or write in 16 moves less than it could.
+pub(crate) fn run_networked(operation: impl Future<Output = ()> + 'static) -> Summary {
+    let simulation = Simulation::new(config());
+    let world = Rc::clone(simulation.world());
+    Net::install(&world, NetConfig::default());
+    for (name, node, ip) in [
+        ("client", CLIENT, IpAddr::from([10, 1, 0, 1])),
+        ("server", SERVER, SERVICE.ip()),
+    ] {
+        assert_eq!(
+            world.create_node(name, ip),
+            node,
+            "nodes are numbered from 1"
+        );
+        world.start_node(node, Rc::new(|| Box::pin(pending())));
+    }
+    drop(world);
+    complete(simulation, operation)
+}

@@ -1,0 +1,68 @@
+//! What others cost, and what we aim at: user-mode instructions an operation.
+//!
+//! Constants, as measured for the design (valgrind, 100 tasks); not measured again.
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One poll of a task that is woken at once.
+    Yield,
+    /// A sleep of 1 to 2 ms.
+    Sleep,
+    /// A task that is spawned, runs and is joined.
+    Spawn,
+    /// 64 bytes to another node and back.
+    RoundTrip,
+}
+
+/// Figures of the design.
+#[derive(Clone, Copy, Debug)]
+pub struct Reference {
+    /// madsim 0.2.34.
+    pub madsim: &'static str,
+    /// tokio 1.54, its clock paused.
+    pub tokio: &'static str,
+    /// moonpool 0.8.
+    pub moonpool: &'static str,
+    /// turmoil 0.7.2.
+    pub turmoil: &'static str,
+    /// What ours may cost at most, with the digest on.
+    pub goal: u64,
+}
+
+impl Kind {
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Yield => "yield",
+            Self::Sleep => "sleep 1-2 ms",
+            Self::Spawn => "spawn + join",
+            Self::RoundTrip => "tcp round trip",
+        }
+    }
+
+    /// What the design has on it.
+    #[must_use]
+    pub const fn reference(self) -> Reference {
+        let [madsim, tokio, moonpool, turmoil] = match self {
+            Self::Yield => ["598", "512", "338", "as tokio"],
+            Self::Sleep => ["1,573", "1,277", "8,933", "as tokio"],
+            Self::Spawn => ["2,488", "2,890", "-", "as tokio"],
+            Self::RoundTrip => ["11,117", "-", "58,467", "87,721"],
+        };
+        let goal = match self {
+            Self::Yield => 300,
+            Self::Sleep => 800,
+            Self::Spawn => 1_500,
+            Self::RoundTrip => 5_000,
+        };
+        Reference {
+            madsim,
+            tokio,
+            moonpool,
+            turmoil,
+            goal,
+        }
+    }
+}
