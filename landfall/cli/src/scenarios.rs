@@ -5,6 +5,7 @@ use std::fs;
 
 use landfall::coordinate::{CoordinateError, Pool, TestInfo};
 use landfall::runtime::process::{VARIABLE, WorkerError};
+use landfall::variables::CHECK_DETERMINISM;
 
 use crate::args::SelectArgs;
 use crate::cargo::Built;
@@ -73,8 +74,10 @@ fn plural(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Whether the executable carries the worker's marker: the variable's name as a C string. Any
-/// other executable would take being started as an order to run its tests.
+/// Whether the executable is a worker with landfall in it, by what it carries: the worker
+/// variable's name as a C string, and the name of a variable that only landfall reads. Without
+/// the first it would take being started as an order to run its tests; without the second it is
+/// linked with the simulator alone and has no scenario.
 fn is_worker(built: &Built) -> Result<bool, Error> {
     let exe = &built.binary.exe;
     let bytes = fs::read(exe).map_err(|error| {
@@ -83,14 +86,18 @@ fn is_worker(built: &Built) -> Result<bool, Error> {
             exe.display()
         ))
     })?;
-    Ok(carries_marker(&bytes))
+    Ok(carries_markers(&bytes))
 }
 
-fn carries_marker(bytes: &[u8]) -> bool {
-    let marker = VARIABLE.as_bytes();
-    bytes
-        .windows(marker.len() + 1)
-        .any(|w| w.ends_with(&[0]) && w.starts_with(marker))
+fn carries_markers(bytes: &[u8]) -> bool {
+    let worker = format!("{VARIABLE}\0");
+    [worker.as_str(), CHECK_DETERMINISM]
+        .iter()
+        .all(|marker| contains(bytes, marker.as_bytes()))
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// What is asked for, in the order of the binaries; everything when nothing is named.
@@ -283,13 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn the_marker_is_a_whole_c_string() {
-        assert!(carries_marker(b"\x7fELF..LANDFALL_WORKER\0.."));
-        assert!(!carries_marker(b"\x7fELF..LANDFALL_WORKER_EVEN\0.."));
-        assert!(!carries_marker(
-            b"the variable LANDFALL_WORKER is documented"
+    fn both_markers_are_needed() {
+        let worker = b"\x7fELF..LANDFALL_WORKER\0..".as_slice();
+        let landfall = b"..LANDFALL_CHECK_DETERMINISM..".as_slice();
+        assert!(carries_markers(&[worker, landfall].concat()));
+        assert!(!carries_markers(worker));
+        assert!(!carries_markers(landfall));
+        assert!(!carries_markers(
+            &[b"the variable LANDFALL_WORKER is", landfall].concat()
         ));
-        assert!(!carries_marker(b""));
+        assert!(!carries_markers(b""));
     }
 
     #[test]
