@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::Permissions;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 
 use sim_disk::{Disk, OpKind};
 use sim_runtime::Fd;
+use tokio_real::fs::FileTimes;
 use tokio_real::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 use tokio_real::sync::{Mutex, MutexGuard};
 
@@ -230,6 +231,20 @@ impl File {
         }
     }
 
+    /// Changes when the file was read and changed.
+    ///
+    /// # Errors
+    /// As futimens(2); inside a simulation always.
+    pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
+        match &self.0 {
+            Repr::Sim(_) => {
+                let what = "setting the times of a file is not simulated";
+                Err(io::Error::new(io::ErrorKind::Unsupported, what))
+            }
+            Repr::Real(file) => file.set_times(times).await,
+        }
+    }
+
     /// At most `bytes` are read or written at once.
     pub fn set_max_buf_size(&mut self, bytes: usize) {
         match &mut self.0 {
@@ -337,6 +352,12 @@ impl AsyncWrite for File {
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
         Self::from_std(file)
+    }
+}
+
+impl From<OwnedFd> for File {
+    fn from(fd: OwnedFd) -> Self {
+        std::fs::File::from(fd).into()
     }
 }
 

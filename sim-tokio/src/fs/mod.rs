@@ -22,3 +22,5 @@ pub use dir::{DirBuilder, DirEntry, ReadDir, read_dir};
 pub use file::File;
 pub use metadata::{FileType, Metadata};
 pub use options::OpenOptions;
+#[doc(no_inline)]
+pub use tokio_real::fs::FileTimes;

@@ -57,6 +57,9 @@ thread_local! {
 /// The branch to poll first: from the node's stream inside a simulation.
 #[must_use]
 pub fn first_branch(branches: u32) -> u32 {
+    if branches <= 1 {
+        return 0;
+    }
     let branches = u64::from(branches);
     let drawn = sim_runtime::try_with(|world| {
         let order = world.device::<SelectOrder>().unwrap_or_else(|| {

@@ -9,6 +9,7 @@ mod owned;
 mod socket;
 mod split;
 mod stream;
+mod stream_options;
 mod tcp_socket;
 mod udp;
 mod udp_calls;

@@ -142,3 +142,21 @@ pub(crate) fn refused(what: &str) -> io::Error {
         format!("{what} is not simulated"),
     )
 }
+
+/// Methods about what nothing simulated has.
+macro_rules! real_only {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
+        $($(#[$doc])*
+        ///
+        /// # Errors
+        /// Inside a simulation, `Unsupported`: nothing there has it.
+        pub fn $name(&self $(, $arg: $type)*) -> io::Result<$out> {
+            match &self.0 {
+                Repr::Sim(_) => Err(super::socket::refused(stringify!($name))),
+                Repr::Real(socket) => socket.$name($($arg),*),
+            }
+        })*
+    };
+}
+
+pub(super) use real_only;

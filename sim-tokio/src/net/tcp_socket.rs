@@ -10,7 +10,7 @@ use sim_net::SocketOptions;
 use sim_runtime::in_simulation;
 
 use super::listener::TcpListener;
-use super::socket::SimSocket;
+use super::socket::{SimSocket, real_only};
 use super::stream::{TcpStream, connect};
 
 /// A TCP socket that neither connects nor listens yet; as `tokio::net::TcpSocket`.
@@ -150,6 +150,21 @@ impl TcpSocket {
             Repr::Sim(_) => self.set_linger(Some(Duration::ZERO)),
             Repr::Real(socket) => socket.set_zero_linger(),
         }
+    }
+
+    real_only! {
+        /// `IP_TOS`.
+        tos_v4() -> u32;
+        /// Sets `IP_TOS`.
+        set_tos_v4(tos: u32) -> ();
+        /// `IPV6_TCLASS`.
+        tclass_v6() -> u32;
+        /// Sets `IPV6_TCLASS`.
+        set_tclass_v6(class: u32) -> ();
+        /// `SO_BINDTODEVICE`.
+        device() -> Option<Vec<u8>>;
+        /// Sets `SO_BINDTODEVICE`.
+        bind_device(interface: Option<&[u8]>) -> ();
     }
 
     /// Its address.

@@ -10,7 +10,7 @@ use sim_runtime::in_simulation;
 use tokio_real::io::{Interest, Ready};
 
 use super::addr::{ToSocketAddrs, no_address, resolve};
-use super::socket::{SimSocket, refused};
+use super::socket::{SimSocket, real_only, refused};
 
 /// A UDP socket; as `tokio::net::UdpSocket`.
 pub struct UdpSocket(pub(super) Repr);
@@ -18,22 +18,6 @@ pub struct UdpSocket(pub(super) Repr);
 pub(super) enum Repr {
     Sim(SimSocket),
     Real(tokio_real::net::UdpSocket),
-}
-
-/// An option that nothing simulated has.
-macro_rules! real_only {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
-        $($(#[$doc])*
-        ///
-        /// # Errors
-        /// Inside a simulation: there is no multicast.
-        pub fn $name(&self $(, $arg: $type)*) -> io::Result<$out> {
-            match &self.0 {
-                Repr::Sim(_) => Err(refused(concat!("UdpSocket::", stringify!($name)))),
-                Repr::Real(socket) => socket.$name($($arg),*),
-            }
-        })*
-    };
 }
 
 impl UdpSocket {
@@ -240,6 +224,18 @@ impl UdpSocket {
     }
 
     real_only! {
+        /// `IP_TOS`.
+        tos_v4() -> u32;
+        /// Sets `IP_TOS`.
+        set_tos_v4(tos: u32) -> ();
+        /// `IPV6_TCLASS`.
+        tclass_v6() -> u32;
+        /// Sets `IPV6_TCLASS`.
+        set_tclass_v6(class: u32) -> ();
+        /// `SO_BINDTODEVICE`.
+        device() -> Option<Vec<u8>>;
+        /// Sets `SO_BINDTODEVICE`.
+        bind_device(interface: Option<&[u8]>) -> ();
         /// `IP_MULTICAST_LOOP`.
         multicast_loop_v4() -> bool;
         /// Sets `IP_MULTICAST_LOOP`.

@@ -269,6 +269,25 @@ impl UdpSocket {
         }
     }
 
+    /// Polls for the sender of the next datagram.
+    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
+        match &self.0 {
+            Repr::Sim(_) => self.poll_sim(cx, &mut ReadBuf::new(&mut []), true),
+            Repr::Real(socket) => socket.poll_peek_sender(cx),
+        }
+    }
+
+    /// The sender of the next datagram, without waiting.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv`].
+    pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
+        match &self.0 {
+            Repr::Sim(_) => self.try_peek_from(&mut []).map(|(_, from)| from),
+            Repr::Real(socket) => socket.try_peek_sender(),
+        }
+    }
+
     async fn from(&self, buf: &mut [u8], peek: bool) -> io::Result<(usize, SocketAddr)> {
         match &self.0 {
             Repr::Sim(socket) => {

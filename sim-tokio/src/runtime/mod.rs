@@ -13,5 +13,5 @@ pub use handle::{EnterGuard, Handle};
 pub use owner::Runtime;
 #[doc(no_inline)]
 pub use tokio_real::runtime::{
-    LocalOptions, LocalRuntime, RuntimeFlavor, RuntimeMetrics, TryCurrentError,
+    LocalOptions, LocalRuntime, RuntimeFlavor, RuntimeMetrics, TryCurrentError, is_rt_shutdown_err,
 };

@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use sim_runtime::in_simulation;
-use tokio_real::task::LocalSet;
 
-use super::{AbortHandle, Id, JoinError};
+use super::{AbortHandle, Id, JoinError, LocalSet};
 use crate::runtime::Handle;
 
 /// A set of tasks; as `tokio::task::JoinSet`. Dropping it aborts every task in it.
@@ -225,7 +224,7 @@ impl<T: 'static> JoinSet<T> {
     {
         match &mut self.0 {
             Repr::Sim(set) => set.add(sim_runtime::spawn(task)),
-            Repr::Real(set) => set.spawn_local_on(task, local).into(),
+            Repr::Real(set) => set.spawn_local_on(task, local.real()).into(),
         }
     }
 

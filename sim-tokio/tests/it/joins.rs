@@ -18,6 +18,7 @@ in_both_worlds! {
     panics_and_identities
     joining_without_waiting
     waiting_again_after_giving_up
+    local_sets
 }
 
 struct CountDrop(Arc<AtomicU32>);
@@ -145,6 +146,34 @@ async fn waiting_again_after_giving_up() {
     assert!(none.is_err());
     go.send(4).unwrap();
     assert_eq!(set.join_next().await.unwrap().unwrap(), 4);
+}
+
+async fn local_sets() {
+    let set = tokio::task::LocalSet::new();
+    let shared = std::rc::Rc::new(std::cell::Cell::new(0));
+    let inner = std::rc::Rc::clone(&shared);
+    let sum = set.run_until(async move {
+        let one = tokio::task::spawn_local(async move { inner.replace(5) });
+        one.await.unwrap()
+    });
+    assert_eq!((sum.await, shared.get()), (0, 5));
+    let inner = std::rc::Rc::clone(&shared);
+    set.spawn_local(async move {
+        tokio::task::yield_now().await;
+        inner.set(6);
+    });
+    set.await;
+    assert_eq!(shared.get(), 6);
+    let set = tokio::task::LocalSet::new();
+    let dropped = Arc::new(AtomicU32::new(0));
+    let guard = CountDrop(Arc::clone(&dropped));
+    let task = set.spawn_local(async move {
+        let _guard = guard;
+        std::future::pending::<()>().await;
+    });
+    drop(set);
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(dropped.load(Ordering::SeqCst), 1);
 }
 
 #[test]
