@@ -99,6 +99,7 @@ impl Recorder {
     }
 
     /// Mixes one event in. True: its number is in the traced window.
+    #[inline]
     pub(crate) fn record(&self, kind: EventKind, a: u64, b: u64) -> bool {
         let Digest(first, second) = self.state.get();
         let one = fold(first ^ a, 0x9e37_79b9_7f4a_7c15 ^ (kind as u64)).wrapping_add(second);
@@ -113,6 +114,7 @@ impl Recorder {
     }
 
     #[cold]
+    #[inline(never)]
     fn checkpoint(&self, events: u64) {
         self.next_checkpoint.set(events + CHECKPOINT_EVENTS);
         let digest = self.state.get();

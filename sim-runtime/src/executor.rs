@@ -41,6 +41,8 @@ pub(crate) struct Executor {
     tasks: RefCell<Slab<Record>>,
     spawned: Cell<u64>,
     polls: Cell<u64>,
+    /// Whether any task was ever aborted; until then no task has to be looked up to be run.
+    any_aborted: Cell<bool>,
     panics: RefCell<BTreeMap<TaskId, UnjoinedPanic>>,
     inbox: Arc<Inbox>,
 }
@@ -67,6 +69,7 @@ impl Executor {
             tasks: RefCell::new(Slab::new()),
             spawned: Cell::new(0),
             polls: Cell::new(0),
+            any_aborted: Cell::new(false),
             panics: RefCell::new(BTreeMap::new()),
             inbox,
         }
@@ -96,6 +99,7 @@ impl Executor {
 
     pub(crate) fn register(
         &self,
+        world: &World,
         runnable: &Task,
         name: Option<Rc<str>>,
         location: &'static Location<'static>,
@@ -108,7 +112,10 @@ impl Executor {
             ..
         } = *runnable.metadata();
         // A task spawned while its process is being torn down is dropped at its first turn.
-        let aborted = world::with(|world| !world.is_alive(node, boot));
+        let aborted = !world.is_alive(node, boot);
+        if aborted {
+            self.any_aborted.set(true);
+        }
         let waker = Some(runnable.waker());
         let record = Record {
             id,
@@ -138,6 +145,9 @@ impl Executor {
     }
 
     fn is_aborted(&self, meta: &TaskMeta) -> bool {
+        if !self.any_aborted.get() {
+            return false;
+        }
         self.tasks
             .borrow()
             .get(meta.slot as usize)
@@ -157,7 +167,7 @@ impl Executor {
         let outer = world.enter(Current {
             node: meta.node,
             boot: meta.boot,
-            task: Some(meta),
+            task: Some(meta.slot),
         });
         if self.is_aborted(&meta) {
             drop_task(world, task);
@@ -187,6 +197,7 @@ impl Executor {
     /// Drops every task of a boot, now, each in its own context. The running task, if it is one
     /// of them, goes when its poll returns.
     pub(crate) fn drop_process(&self, world: &Rc<World>, node: NodeId, boot: Boot) {
+        self.any_aborted.set(true);
         let mut wakers = Vec::new();
         for (_, record) in self.tasks.borrow_mut().iter_mut() {
             if record.node == node && record.boot == boot && !record.aborted {
@@ -202,7 +213,7 @@ impl Executor {
                 let current = Current {
                     node: meta.node,
                     boot: meta.boot,
-                    task: Some(meta),
+                    task: Some(meta.slot),
                 };
                 let outer = world.enter(current);
                 drop_task(world, task);
@@ -215,6 +226,7 @@ impl Executor {
 
     /// Drops every task there is; new ones that drops spawn, too.
     pub(crate) fn drop_all(&self, world: &Rc<World>) {
+        self.any_aborted.set(true);
         loop {
             let mut wakers = Vec::new();
             for (_, record) in self.tasks.borrow_mut().iter_mut() {
@@ -238,10 +250,10 @@ impl Executor {
             .collect()
     }
 
-    pub(crate) fn describe_task(&self, meta: &TaskMeta) -> String {
+    pub(crate) fn describe_task(&self, slot: u32) -> String {
         let tasks = self.tasks.borrow();
         tasks
-            .get(meta.slot as usize)
+            .get(slot as usize)
             .map_or_else(String::new, Record::describe)
     }
 
@@ -264,15 +276,9 @@ fn drop_task(world: &Rc<World>, task: Task) {
 /// What async-task calls when a task is to run.
 pub(crate) fn schedule(task: Task) {
     let id = task.metadata().world;
-    let mut task = Some(task);
-    world::try_with(|world| {
-        if world.id == id {
-            let task = task.take().expect("scheduled once");
-            world.executor.ready.borrow_mut().push(task);
-        }
-    });
-    if let Some(task) = task {
-        schedule_from_outside(id, task);
+    match world::try_world() {
+        Some(world) if world.id == id => world.executor.ready.borrow_mut().push(task),
+        _ => schedule_from_outside(id, task),
     }
 }
 
@@ -301,6 +307,7 @@ pub(crate) fn abort(meta: &TaskMeta) {
         if world.id != meta.world {
             return;
         }
+        world.executor.any_aborted.set(true);
         let mut tasks = world.executor.tasks.borrow_mut();
         let waker = match tasks.get_mut(meta.slot as usize) {
             Some(record) if record.id == meta.id => {
@@ -329,7 +336,7 @@ pub(crate) fn is_finished(meta: &TaskMeta) -> bool {
 
 pub(crate) fn note_panic(meta: &TaskMeta, message: String) {
     world::try_with(|world| {
-        let task = world.executor.describe_task(meta);
+        let task = world.executor.describe_task(meta.slot);
         let panic = UnjoinedPanic {
             node: meta.node,
             task,

@@ -54,6 +54,7 @@ impl ReadyQueue {
         }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, task: Task) {
         match self {
             Self::Fifo(queue) => queue.push_back(task),
@@ -61,6 +62,7 @@ impl ReadyQueue {
         }
     }
 
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Task> {
         match self {
             Self::Fifo(queue) => queue.pop_front(),
@@ -91,15 +93,11 @@ impl ReadyQueue {
 }
 
 impl RandomQueue {
+    #[inline]
     fn push(&mut self, task: Task) {
         let node = task.metadata().node;
-        while self.nodes.len() <= node.0 as usize {
-            let id = u64::try_from(self.nodes.len()).expect("fewer than 2^64 nodes");
-            let pick_task = Stream::of(self.seed, "sched", id);
-            self.nodes.push(NodeQueue {
-                pick_task,
-                tasks: Vec::new(),
-            });
+        if self.nodes.len() <= node.0 as usize {
+            self.add_nodes(node);
         }
         let tasks = &mut self.nodes[node.0 as usize].tasks;
         if tasks.is_empty() {
@@ -108,6 +106,19 @@ impl RandomQueue {
         tasks.push(task);
     }
 
+    #[cold]
+    fn add_nodes(&mut self, upto: NodeId) {
+        while self.nodes.len() <= upto.0 as usize {
+            let id = u64::try_from(self.nodes.len()).expect("fewer than 2^64 nodes");
+            let pick_task = Stream::of(self.seed, "sched", id);
+            self.nodes.push(NodeQueue {
+                pick_task,
+                tasks: Vec::new(),
+            });
+        }
+    }
+
+    #[inline]
     fn pop(&mut self) -> Option<Task> {
         let index = match self.ready.len() {
             0 => return None,

@@ -91,6 +91,7 @@ impl Stream {
     }
 
     /// 64 bits.
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.rng.next_u64()
     }
@@ -99,6 +100,7 @@ impl Stream {
     ///
     /// # Panics
     /// When `n` is 0: there is nothing to draw from.
+    #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         assert!(n > 0, "a draw from an empty range");
         let mut product = u128::from(self.next_u64()) * u128::from(n);
@@ -155,6 +157,7 @@ impl Stream {
     }
 
     /// Uniform in `0..len`.
+    #[inline]
     pub fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).expect("an index is smaller than a length")
     }

@@ -133,7 +133,7 @@ where
             .metadata(meta)
             .spawn_unchecked(move |_| future, executor::schedule)
     };
-    world.executor.register(&runnable, name, location);
+    world.executor.register(world, &runnable, name, location);
     world.event(crate::EventKind::Spawn, meta.id.0, u64::from(node.0));
     runnable.schedule();
     JoinHandle {
@@ -233,7 +233,9 @@ impl<T> Future for JoinHandle<T> {
         let Poll::Ready(output) = Pin::new(task).poll(cx) else {
             return Poll::Pending;
         };
-        self.task = None;
+        if let Some(task) = self.task.take() {
+            task.detach(); // It is done: there is nothing to cancel.
+        }
         Poll::Ready(match output {
             Some(Ok(output)) => Ok(output),
             Some(Err(payload)) => {

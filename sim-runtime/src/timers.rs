@@ -29,8 +29,9 @@ struct Entry {
 }
 
 impl Entry {
-    const fn key(&self) -> (u64, u64) {
-        (self.at, self.order)
+    /// Deadline, then order of arming; one number, which compares without a branch.
+    const fn key(&self) -> u128 {
+        ((self.at as u128) << 64) | self.order as u128
     }
 }
 
@@ -54,31 +55,39 @@ const ARITY: usize = 4;
 impl Timers {
     /// Arms a timer for virtual nanosecond `at`.
     pub(crate) fn arm(&mut self, at: u64, due: Due) -> TimerKey {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                generation: 0,
-                position: 0,
-                due: None,
-            });
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers at a time")
-        });
+        let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
         self.armed += 1;
         let order = self.armed;
-        self.slots[slot as usize].due = Some(due);
+        let Slot {
+            generation,
+            due: vacant,
+            ..
+        } = &mut self.slots[slot as usize];
+        *vacant = Some(due);
+        let generation = *generation;
         self.heap.push(Entry { at, order, slot });
         self.sift_up(self.heap.len() - 1);
-        TimerKey {
-            slot,
-            generation: self.slots[slot as usize].generation,
-        }
+        TimerKey { slot, generation }
+    }
+
+    #[cold]
+    fn add_slot(&mut self) -> u32 {
+        self.slots.push(Slot {
+            generation: 0,
+            position: 0,
+            due: None,
+        });
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers at a time")
     }
 
     /// The earliest deadline.
+    #[inline]
     pub(crate) fn next(&self) -> Option<u64> {
         self.heap.first().map(|entry| entry.at)
     }
 
     /// Takes the earliest timer out if it is due at `now`.
+    #[inline]
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<(u64, Due)> {
         let first = *self.heap.first()?;
         if first.at > now {
@@ -112,8 +121,7 @@ impl Timers {
     fn remove_at(&mut self, position: usize) -> Due {
         let entry = self.heap.swap_remove(position);
         if position < self.heap.len() {
-            self.sift_down(position);
-            self.sift_up(position);
+            self.sink_and_rise(position);
         }
         let slot = &mut self.slots[entry.slot as usize];
         slot.generation = slot.generation.wrapping_add(1);
@@ -142,22 +150,38 @@ impl Timers {
         self.place(position, entry);
     }
 
-    fn sift_down(&mut self, mut position: usize) {
+    /// Finds the place of an entry that was put where another was taken out.
+    ///
+    /// It came from the bottom and belongs near it, so it is not compared on the way down: the
+    /// least children move up as far as there are any, and it rises from there.
+    fn sink_and_rise(&mut self, mut position: usize) {
         let entry = self.heap[position];
-        loop {
-            let first = position * ARITY + 1;
-            let end = (first + ARITY).min(self.heap.len());
-            let Some(least) = (first..end).min_by_key(|child| self.heap[*child].key()) else {
-                break;
-            };
-            if self.heap[least].key() >= entry.key() {
-                break;
-            }
+        while let Some(least) = self.least_child(position) {
             self.place(position, self.heap[least]);
             position = least;
         }
-        self.place(position, entry);
+        self.heap[position] = entry;
+        self.sift_up(position);
     }
+
+    fn least_child(&self, position: usize) -> Option<usize> {
+        let first = position * ARITY + 1;
+        let children = self.heap.get(first..)?;
+        if let Some([a, b, c, d]) = children.first_chunk::<ARITY>() {
+            let (left, left_key) = lesser((0, a.key()), (1, b.key()));
+            let (right, right_key) = lesser((2, c.key()), (3, d.key()));
+            return Some(first + lesser((left, left_key), (right, right_key)).0);
+        }
+        let least = (0..children.len()).min_by_key(|child| children[*child].key())?;
+        Some(first + least)
+    }
+}
+
+/// The one with the lesser key, selected without a branch.
+#[inline]
+const fn lesser(a: (usize, u128), b: (usize, u128)) -> (usize, u128) {
+    let is_b = b.1 < a.1;
+    (if is_b { b.0 } else { a.0 }, if is_b { b.1 } else { a.1 })
 }
 
 #[cfg(test)]

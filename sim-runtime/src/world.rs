@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::Waker;
@@ -16,15 +17,15 @@ use crate::nodes::Nodes;
 use crate::ready::{Policy, ReadyQueue};
 use crate::stream::{Entity, Stream};
 use crate::table::Table;
-use crate::task::TaskMeta;
 use crate::timers::{Due, TimerKey, Timers};
 
-/// Whose code is running.
+/// Whose code is running. Two words: it is exchanged at every poll.
 #[derive(Clone, Copy)]
 pub(crate) struct Current {
     pub(crate) node: NodeId,
     pub(crate) boot: Boot,
-    pub(crate) task: Option<TaskMeta>,
+    /// The task's place in the executor's list.
+    pub(crate) task: Option<u32>,
 }
 
 impl Current {
@@ -53,18 +54,23 @@ pub struct World {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
-    /// Whether there is one; without a destructor, so that hooks can read it at any time.
+    /// This thread's world. Without a destructor, so that hooks can read it at any time and
+    /// reading it is a load: a `Simulation` takes its world out when it is dropped.
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<World>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+    /// Whether there is one; can be read while `CURRENT` is exchanged.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread is inside a simulation.
+#[inline]
 #[must_use]
 pub fn in_simulation() -> bool {
     INSIDE.get()
 }
 
 /// This thread's world.
+#[inline]
 #[must_use]
 pub fn try_world() -> Option<Rc<World>> {
     try_with(Rc::clone)
@@ -83,25 +89,25 @@ pub fn world() -> Rc<World> {
 ///
 /// # Panics
 /// Outside a simulation.
+#[inline]
 pub fn with<R>(f: impl FnOnce(&Rc<World>) -> R) -> R {
     try_with(f).expect("this is only possible inside a simulation")
 }
 
 /// Calls `f` with this thread's world; `None` outside a simulation.
+#[inline]
 pub fn try_with<R>(f: impl FnOnce(&Rc<World>) -> R) -> Option<R> {
     if !INSIDE.get() {
         return None;
     }
-    CURRENT
-        .try_with(|current| current.borrow().as_ref().map(f))
-        .ok()
-        .flatten()
+    CURRENT.with(|current| current.borrow().as_ref().map(f))
 }
 
 /// Makes `world` this thread's world, or none; gives back what it was.
 pub(crate) fn replace(world: Option<Rc<World>>) -> Option<Rc<World>> {
     INSIDE.set(world.is_some());
-    CURRENT.with(|current| current.replace(world))
+    let world = ManuallyDrop::new(world);
+    ManuallyDrop::into_inner(CURRENT.with(|current| current.replace(world)))
 }
 
 impl World {
@@ -129,6 +135,7 @@ impl World {
     }
 
     /// Virtual time. Reading it this way costs none.
+    #[inline]
     pub const fn now(&self) -> SimInstant {
         SimInstant(self.now.get())
     }
@@ -149,6 +156,7 @@ impl World {
     }
 
     /// Enters an event into the digest. 10 to 15 instructions.
+    #[inline]
     pub fn event(&self, kind: EventKind, a: u64, b: u64) {
         if self.recorder.record(kind, a, b) {
             self.trace(kind, a, b);
@@ -156,9 +164,10 @@ impl World {
     }
 
     #[cold]
+    #[inline(never)]
     fn trace(&self, kind: EventKind, a: u64, b: u64) {
         let current = self.current.get();
-        let task = current.task.map(|meta| self.executor.describe_task(&meta));
+        let task = current.task.map(|slot| self.executor.describe_task(slot));
         self.recorder.push_trace(TraceEvent {
             number: self.recorder.events(),
             at: self.now.get(),
@@ -241,10 +250,14 @@ impl World {
     }
 
     /// Fires every timer that is due.
+    #[inline]
     pub(crate) fn fire_due(self: &Rc<Self>) {
-        if self.next_due.get() > self.now.get() {
-            return;
+        if self.next_due.get() <= self.now.get() {
+            self.fire_all_due();
         }
+    }
+
+    fn fire_all_due(self: &Rc<Self>) {
         let outer = self.enter(Current::HARNESS);
         loop {
             let due = self.timers.borrow_mut().pop_due(self.now.get());
