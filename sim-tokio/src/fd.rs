@@ -20,6 +20,13 @@ impl SimFd {
         self.0
     }
 
+    /// The number, which nobody closes any more.
+    pub(crate) const fn into_raw(self) -> RawFd {
+        let number = self.0.0;
+        std::mem::forget(self);
+        number
+    }
+
     pub(crate) const fn raw(&self) -> RawFd {
         self.0.0
     }

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -25,6 +26,11 @@ impl SimSocket {
 
     pub(crate) const fn fd(&self) -> &SimFd {
         &self.fd
+    }
+
+    pub(crate) fn into_raw(self) -> RawFd {
+        let Self { fd } = self;
+        fd.into_raw()
     }
 
     pub(crate) fn call<R>(&self, f: impl FnOnce(&Rc<Net>, Fd) -> io::Result<R>) -> io::Result<R> {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
 use sim_net::SocketOptions;
-use sim_runtime::in_simulation;
+use sim_runtime::{Fd, in_simulation};
 
 use super::listener::TcpListener;
 use super::socket::{SimSocket, real_only};
@@ -258,5 +258,29 @@ impl AsFd for TcpSocket {
             Repr::Sim(socket) => socket.fd().borrow(),
             Repr::Real(socket) => socket.as_fd(),
         }
+    }
+}
+
+impl IntoRawFd for TcpSocket {
+    fn into_raw_fd(self) -> RawFd {
+        match self.0 {
+            Repr::Sim(socket) => socket.into_raw(),
+            Repr::Real(socket) => socket.into_raw_fd(),
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "the trait is unsafe to call")]
+impl FromRawFd for TcpSocket {
+    /// # Safety
+    /// The number is an open socket that nobody else owns.
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        if Fd::is_simulated(fd) {
+            return Self(Repr::Sim(SimSocket::new(Fd(fd))));
+        }
+        // SAFETY: the caller's promise, passed on.
+        Self(Repr::Real(unsafe {
+            tokio_real::net::TcpSocket::from_raw_fd(fd)
+        }))
     }
 }

@@ -22,6 +22,8 @@ in_both_worlds! {
     peek_leaves_the_bytes
     refused_connection
     datagrams
+    datagrams_by_hand
+    vectored_and_buffered
     many_connections
     file_round_trip
     file_names
@@ -160,6 +162,53 @@ async fn datagrams() {
     assert_eq!((&buf[..n], from), (&b"ping"[..], one.local_addr().unwrap()));
     two.send_to(b"pong", from).await.unwrap();
     assert_eq!(one.recv(&mut buf).await.unwrap(), 4);
+}
+
+async fn datagrams_by_hand() {
+    let one = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let two = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut buf = [0; 4];
+    let nothing = two.try_recv(&mut buf).unwrap_err();
+    assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    let (from, to) = (one.local_addr().unwrap(), two.local_addr().unwrap());
+    one.writable().await.unwrap();
+    assert_eq!(one.try_send_to(b"longer", to).unwrap(), 6);
+    two.readable().await.unwrap();
+    assert_eq!(two.peek_sender().await.unwrap(), from);
+    assert_eq!(two.peek_from(&mut buf).await.unwrap(), (4, from));
+    // What does not fit is cut off.
+    assert_eq!(two.try_recv_from(&mut buf).unwrap(), (4, from));
+    assert_eq!(&buf, b"long");
+    one.send_to(b"next", to).await.unwrap();
+    let mut bytes = Vec::with_capacity(64);
+    assert_eq!(two.recv_buf_from(&mut bytes).await.unwrap(), (4, from));
+    assert_eq!(bytes, b"next");
+    two.set_broadcast(true).unwrap();
+    assert!(two.broadcast().unwrap());
+    two.set_ttl(7).unwrap();
+    assert_eq!(two.ttl().unwrap(), 7);
+}
+
+async fn vectored_and_buffered() {
+    let (mut client, server) = pair().await;
+    let parts = [io::IoSlice::new(b"one"), io::IoSlice::new(b"two")];
+    assert!(tokio::io::AsyncWrite::is_write_vectored(&client));
+    assert_eq!(client.write_vectored(&parts).await.unwrap(), 6);
+    let mut bytes = Vec::with_capacity(64);
+    while bytes.len() < 6 {
+        server.readable().await.unwrap();
+        match server.try_read_buf(&mut bytes) {
+            Ok(n) => assert!(n > 0),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+    }
+    assert_eq!(bytes, b"onetwo");
+    client.set_zero_linger().unwrap();
+    assert_eq!(client.linger().unwrap(), Some(Duration::ZERO));
+    drop(client);
+    let mut server = server;
+    let reset = server.read_u8().await.unwrap_err();
+    assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
 }
 
 async fn many_connections() {
