@@ -1,8 +1,18 @@
-//! An owned descriptor of the simulated kernel.
+//! An owned descriptor of the simulated kernel, and what is made of numbers. All of this crate's
+//! unsafe code is here: std and tokio ask for it where a number becomes a descriptor.
 
-use std::os::fd::{BorrowedFd, RawFd};
+#![expect(
+    unsafe_code,
+    reason = "std has no safe way from a number to a descriptor"
+)]
+
+use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
+use std::sync::Arc;
 
 use sim_runtime::Fd;
+
+use crate::fs::File;
+use crate::net::{SimSocket, TcpSocket};
 
 /// Closes its descriptor when it is dropped. A plain number, hence `Send` and `Sync`.
 ///
@@ -48,5 +58,29 @@ impl Drop for SimFd {
         let closed = sim_runtime::try_with(|world| world.close(fd));
         // A stale descriptor was closed with its process; outside there is nothing to close.
         drop(closed);
+    }
+}
+
+impl FromRawFd for TcpSocket {
+    /// # Safety
+    /// The number is an open socket that nobody else owns.
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        if Fd::is_simulated(fd) {
+            return Self::from_sim(SimSocket::new(Fd(fd)));
+        }
+        // SAFETY: the caller's promise, passed on.
+        Self::from_real(unsafe { tokio_real::net::TcpSocket::from_raw_fd(fd) })
+    }
+}
+
+impl FromRawFd for File {
+    /// # Safety
+    /// The number is an open file that nobody else owns.
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        if Fd::is_simulated(fd) {
+            return Self::from_sim(Arc::new(SimFd::new(Fd(fd))));
+        }
+        // SAFETY: the caller's promise, passed on.
+        Self::from_real(unsafe { tokio_real::fs::File::from_raw_fd(fd) })
     }
 }

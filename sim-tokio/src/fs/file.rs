@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::Permissions;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::pin::Pin;
@@ -388,18 +388,5 @@ impl AsFd for File {
             Repr::Sim(file) => file.fd.borrow(),
             Repr::Real(file) => file.as_fd(),
         }
-    }
-}
-
-#[expect(unsafe_code, reason = "the trait is unsafe to call")]
-impl FromRawFd for File {
-    /// # Safety
-    /// The number is an open file that nobody else owns.
-    unsafe fn from_raw_fd(fd: RawFd) -> Self {
-        if Fd::is_simulated(fd) {
-            return Self::from_sim(Arc::new(SimFd::new(Fd(fd))));
-        }
-        // SAFETY: the caller's promise, passed on.
-        Self::from_real(unsafe { tokio_real::fs::File::from_raw_fd(fd) })
     }
 }

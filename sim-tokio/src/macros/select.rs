@@ -151,8 +151,8 @@ macro_rules! select {
     // Whether a value matches, without moving it: bindings move only when a guard holds.
     (@matches $value:ident, $pattern:pat) => {{
         let mut matches = false;
-        // Not `expect`: whether a pattern binds anything is the caller's affair.
-        #[allow(unused_variables, unused_mut)]
+        // A pattern that binds nothing fulfils neither; nobody is told, as this is a macro.
+        #[expect(unused_variables, unused_mut, reason = "bindings are the handler's")]
         match $value {
             $pattern
                 if {

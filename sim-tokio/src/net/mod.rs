@@ -16,6 +16,7 @@ mod udp_calls;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::TcpListener;
+pub(crate) use socket::SimSocket;
 pub use stream::TcpStream;
 pub use tcp_socket::TcpSocket;
 #[doc(no_inline)]

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
 use sim_net::SocketOptions;
-use sim_runtime::{Fd, in_simulation};
+use sim_runtime::in_simulation;
 
 use super::listener::TcpListener;
 use super::socket::{SimSocket, real_only};
@@ -65,6 +65,14 @@ fn size(bytes: usize) -> u32 {
 }
 
 impl TcpSocket {
+    pub(crate) const fn from_sim(socket: SimSocket) -> Self {
+        Self(Repr::Sim(socket))
+    }
+
+    pub(crate) const fn from_real(socket: tokio_real::net::TcpSocket) -> Self {
+        Self(Repr::Real(socket))
+    }
+
     fn new(real: fn() -> io::Result<tokio_real::net::TcpSocket>) -> io::Result<Self> {
         if in_simulation() {
             let fd = sim_net::net()?.tcp_socket()?;
@@ -267,20 +275,5 @@ impl IntoRawFd for TcpSocket {
             Repr::Sim(socket) => socket.into_raw(),
             Repr::Real(socket) => socket.into_raw_fd(),
         }
-    }
-}
-
-#[expect(unsafe_code, reason = "the trait is unsafe to call")]
-impl FromRawFd for TcpSocket {
-    /// # Safety
-    /// The number is an open socket that nobody else owns.
-    unsafe fn from_raw_fd(fd: RawFd) -> Self {
-        if Fd::is_simulated(fd) {
-            return Self(Repr::Sim(SimSocket::new(Fd(fd))));
-        }
-        // SAFETY: the caller's promise, passed on.
-        Self(Repr::Real(unsafe {
-            tokio_real::net::TcpSocket::from_raw_fd(fd)
-        }))
     }
 }
