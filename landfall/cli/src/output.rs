@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use landfall::sweep::{Divergence, TestResult};
-use landfall::tally::Tally;
 use serde::Serialize;
 
 use crate::exit;
@@ -41,7 +40,7 @@ pub(crate) struct Row {
     /// How many seeds were run.
     pub(crate) seeds: u64,
     /// What the seeds add up to.
-    pub(crate) tally: Tally,
+    pub(crate) tally: serde_json::Value,
     /// The first failing seeds.
     pub(crate) failures: Vec<FailureRow>,
     /// Two runs that differ.
@@ -75,8 +74,10 @@ impl Row {
                 .map_or_else(Vec::new, |report| report.failures()),
         });
         let failures = failures.collect();
-        let mut tally = result.tally.clone();
-        tally.failures.clear();
+        let mut tally = serde_json::to_value(&result.tally).expect("plain data has a JSON form");
+        if let Some(fields) = tally.as_object_mut() {
+            fields.remove("failures");
+        }
         Self {
             package: package.to_owned(),
             test: result.test.test.clone(),
@@ -90,7 +91,7 @@ impl Row {
             verdict: result.judgement.verdict.name(),
             allowed: exit::is_allowed(result),
             reason: result.judgement.reason.clone(),
-            seeds: tally.seeds,
+            seeds: result.tally.seeds,
             tally,
             failures,
             divergence: result.divergence.clone(),

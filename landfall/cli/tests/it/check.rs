@@ -1,0 +1,138 @@
+//! `check`: histories judged.
+
+use crate::{answer, command, landfall};
+
+const GOOD: &str = r#"{"index":0,"process":1,"type":"invoke","f":"write","key":0,"value":4}
+{"index":1,"process":1,"type":"ok","f":"write","key":0,"value":4}
+{"index":2,"process":2,"type":"invoke","f":"read","key":0,"value":null}
+{"index":3,"process":2,"type":"ok","f":"read","key":0,"value":4}
+"#;
+
+fn check(words: &[&str], history: &str) -> crate::Answer {
+    let mut all = vec!["check", "-"];
+    all.extend(words);
+    answer(command(&all), history)
+}
+
+#[test]
+fn a_good_history_passes() {
+    let answer = check(&["--model", "map"], GOOD);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(
+        answer
+            .stdout
+            .starts_with("linearizability: ok (2 of 2 operations")
+    );
+}
+
+#[test]
+fn a_bad_history_is_a_failed_claim_with_its_operations() {
+    let stale = GOOD.replace(
+        "\"read\",\"key\":0,\"value\":4",
+        "\"read\",\"key\":0,\"value\":null",
+    );
+    let answer = check(&["--model", "map"], &stale);
+    assert_eq!(answer.code, 100, "{}", answer.stderr);
+    assert!(
+        answer.stdout.starts_with("linearizability: violation"),
+        "{}",
+        answer.stdout
+    );
+    assert!(answer.stdout.contains("#1 p2"), "{}", answer.stdout);
+}
+
+#[test]
+fn a_file_is_read_as_well() {
+    let path = "checkers/testdata/cas-lost-update.jsonl";
+    let answer = landfall(&["check", path, "--model", "cas-register"]);
+    assert_eq!(answer.code, 100, "{}", answer.stderr);
+}
+
+#[test]
+fn a_truncated_history_is_refused_at_its_place() {
+    let truncated = &GOOD[..GOOD.len() - 20];
+    let answer = check(&["--model", "map"], truncated);
+    assert_eq!(answer.code, 2);
+    assert!(
+        answer.stderr.starts_with("error: -:4:"),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        answer.stderr.contains("truncated line"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(answer.stdout, "");
+}
+
+#[test]
+fn a_history_that_is_not_there_is_refused() {
+    let answer = landfall(&["check", "no/such.jsonl", "--model", "map"]);
+    assert_eq!(answer.code, 2);
+    assert!(
+        answer.stderr.contains("no/such.jsonl cannot be read"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_judged_is_inconclusive() {
+    for (words, history) in [
+        (["--model", "map"].as_slice(), ""),
+        (&["--model", "map", "--checker", "no-lost-ack"], GOOD),
+        (&["--checker", "progress=5s"], GOOD),
+        (
+            &["--model", "map", "--checker", "linearizability,no-lost-ack"],
+            GOOD,
+        ),
+    ] {
+        let answer = check(words, history);
+        assert_eq!(
+            answer.code, 112,
+            "{words:?}: {}{}",
+            answer.stdout, answer.stderr
+        );
+    }
+}
+
+#[test]
+fn a_violation_wins_over_what_is_undecided() {
+    let stale = GOOD.replace(
+        "\"read\",\"key\":0,\"value\":4",
+        "\"read\",\"key\":0,\"value\":null",
+    );
+    let answer = check(
+        &["--model", "map", "--checker", "progress=5s,linearizability"],
+        &stale,
+    );
+    assert_eq!(answer.code, 100, "{}", answer.stdout);
+}
+
+#[test]
+fn json_is_one_object_with_the_exit_code() {
+    let json = check(&["--model", "map", "--format", "json"], GOOD).json();
+    assert_eq!(json["exit_code"], 0);
+    assert_eq!(json["operations"], 2);
+    assert_eq!(json["reports"][0]["checker"], "linearizability");
+    assert_eq!(json["reports"][0]["consumed"], 2);
+    let refused = check(&["--model", "map", "--format", "json"], "{");
+    assert_eq!(refused.json()["exit_code"], 2);
+    assert!(
+        refused.json()["error"]
+            .as_str()
+            .is_some_and(|error| error.starts_with("-:1:"))
+    );
+}
+
+#[test]
+fn a_checker_that_needs_a_model_asks_for_it() {
+    let answer = check(&[], GOOD);
+    assert_eq!(answer.code, 2);
+    assert!(
+        answer.stderr.contains("linearizability needs --model"),
+        "{}",
+        answer.stderr
+    );
+}
