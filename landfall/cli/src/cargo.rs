@@ -173,6 +173,7 @@ fn test_binary(line: &str, packages: &[Package]) -> Option<Built> {
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "cargo says which cargo it is")]
 fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);

@@ -124,6 +124,10 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Whether a line that is overwritten again and again is of use.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "CI is nobody's but the terminal's"
+)]
 pub(crate) fn shows_progress() -> bool {
     let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
     io::stderr().is_terminal() && !ci

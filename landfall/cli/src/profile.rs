@@ -42,6 +42,10 @@ pub(crate) fn arguments(args: &CargoArgs, workspace: &Path, cwd: &Path) -> Vec<S
 }
 
 /// Where a profile can be defined: the workspace's manifest and cargo's configuration.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo's own variable, where cargo looks"
+)]
 fn files(workspace: &Path, cwd: &Path) -> Vec<PathBuf> {
     let mut files = vec![workspace.join("Cargo.toml")];
     for directory in cwd.ancestors() {

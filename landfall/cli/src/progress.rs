@@ -1,5 +1,10 @@
 //! How far a sweep is: one line, overwritten, on a terminal; elsewhere nothing.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "how fast seeds run is told in real time"
+)]
+
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
