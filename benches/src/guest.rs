@@ -41,9 +41,12 @@ macro_rules! operations {
         }
 
         async fn spawn_often(rounds: u64) {
-            for _ in 0..rounds {
-                join_all(|_| async {}).await;
-            }
+            join_all(|_| async move {
+                for _ in 0..rounds {
+                    spawn(async {}).await.expect("a task comes to its end");
+                }
+            })
+            .await;
         }
     };
 }

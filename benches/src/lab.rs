@@ -25,7 +25,7 @@ pub(crate) const SERVICE: SocketAddr =
 /// When `count` cannot be shared out evenly: it would be another count that is measured.
 pub(crate) const fn rounds(count: u64) -> u64 {
     assert!(
-        count % TASKS == 0,
+        count.is_multiple_of(TASKS),
         "a count is a multiple of the number of tasks"
     );
     count / TASKS

@@ -51,7 +51,10 @@ fn run(name: &str, count: &str) -> Result<(), Failure> {
             names.join(", ")
         ))
     })?;
-    let count = count.parse::<u64>().ok().filter(|count| count % 100 == 0);
+    let count = count
+        .parse::<u64>()
+        .ok()
+        .filter(|count| count.is_multiple_of(100));
     let count = count.ok_or_else(|| Failure::Usage("a count is a multiple of 100".to_owned()))?;
     operation.run(count);
     Ok(())
@@ -151,7 +154,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
