@@ -9,12 +9,9 @@ use plan_compiler::scenario::Scenario;
 use crate::coordinate::{Pool, TestBinary, TestInfo, Tier};
 use crate::entry::{Entry, EntryKind};
 use crate::render;
-use crate::sweep::{Order, TestResult, sweep};
+use crate::sweep::{HAND_SEEDS, Order, TestResult, sweep};
 use crate::variables::{self, Variables};
 use crate::worker;
-
-/// How many seeds a simulation written by hand runs unless it says otherwise.
-const HAND_SEEDS: u32 = 10;
 
 /// The `#[test]` of a plan's scenario.
 ///

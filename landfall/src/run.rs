@@ -31,7 +31,7 @@ const WARM_UP_LEADERLESS: Duration = Duration::from_secs(1);
 /// How many log lines a failing seed sends along.
 const LOG_TAIL_LINES: usize = 40;
 
-/// An ordinary solid-state disk: a sync takes a millisecond or so, everything else far less.
+/// An ordinary solid-state disk: a sync takes milliseconds, everything else far less.
 fn disk_config() -> DiskConfig {
     let range = |lo, hi| LatencyRange {
         lo: Duration::from_micros(lo),
@@ -40,10 +40,13 @@ fn disk_config() -> DiskConfig {
     let latency = Latency {
         read: range(20, 120),
         write: range(10, 60),
-        sync: range(300, 3_000),
+        sync: range(500, 6_000),
         metadata: range(10, 60),
     };
-    DiskConfig { latency, ..DiskConfig::default() }
+    DiskConfig {
+        latency,
+        ..DiskConfig::default()
+    }
 }
 
 /// What a run's parts share.

@@ -1,5 +1,7 @@
 //! One test over many seeds: run, count, run again what must be, judge.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sim_runtime::TraceEvent;
 
@@ -7,6 +9,9 @@ use crate::coordinate::{CoordinateError, Flow, Pool, RunRequest, TestInfo, Tier}
 use crate::judge::{Circumstances, Judgement, judge};
 use crate::report::SeedOutcome;
 use crate::tally::Tally;
+
+/// How many seeds a simulation written by hand runs unless it says otherwise.
+pub const HAND_SEEDS: u32 = 10;
 
 /// How many seeds of a sweep are run twice: one in this many.
 const DOUBLE_RUN_ONE_IN: usize = 20;
@@ -75,16 +80,21 @@ pub fn sweep(
         });
     }
     let request = |seed: u64| RunRequest::new(&test.test, seed, order.tier);
+    let doubled: BTreeSet<u64> = order
+        .seeds
+        .iter()
+        .step_by(if order.double_every_seed {
+            1
+        } else {
+            DOUBLE_RUN_ONE_IN
+        })
+        .copied()
+        .collect();
     let mut twice = Vec::new();
     let requests = order.seeds.iter().map(|seed| request(*seed));
     pool.run(requests, &mut |request, outcome| {
         progress(&outcome);
-        let place = order
-            .seeds
-            .iter()
-            .position(|seed| *seed == request.seed())
-            .unwrap_or(0);
-        if order.double_every_seed || place % DOUBLE_RUN_ONE_IN == 0 {
+        if doubled.contains(&request.seed()) {
             twice.push((request.seed(), outcome.digest()));
         }
         let failed = outcome.failed();

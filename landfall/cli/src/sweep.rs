@@ -5,7 +5,7 @@ use std::thread;
 use landfall::coordinate::{CoordinateError, Pool, TestInfo, Tier};
 use landfall::judge::{Circumstances, judge};
 use landfall::render;
-use landfall::sweep::{Order, TestResult, sweep};
+use landfall::sweep::{HAND_SEEDS, Order, TestResult, sweep};
 use landfall::tally::Tally;
 use landfall::variables::Variables;
 
@@ -16,9 +16,6 @@ use crate::line::replay_line;
 use crate::output::{self, Report, Row};
 use crate::progress::Progress;
 use crate::scenarios::{self, Found};
-
-/// How many seeds a simulation written by hand runs unless it says otherwise; as in `cargo test`.
-const HAND_SEEDS: u32 = 10;
 
 /// Which of the two commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,14 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("landfall/macros", &["plan-compiler"]),
     (
         "landfall",
-        &["checkers", "plan-compiler", "sim-runtime", "sim-net", "sim-disk", "landfall-macros"],
+        &[
+            "checkers",
+            "plan-compiler",
+            "sim-runtime",
+            "sim-net",
+            "sim-disk",
+            "landfall-macros",
+        ],
     ),
     ("landfall/cli", &["checkers", "plan-compiler", "landfall"]),
 ];

@@ -5,7 +5,9 @@ use crate::{assert_tidy, read};
 /// Words that a text lacks.
 fn missing(text: &str, document: &str, wanted: &[String]) -> Vec<String> {
     let lacking = wanted.iter().filter(|word| !text.contains(word.as_str()));
-    lacking.map(|word| format!("{document} does not mention {word}")).collect()
+    lacking
+        .map(|word| format!("{document} does not mention {word}"))
+        .collect()
 }
 
 /// Every `LANDFALL_...` in a source.
@@ -50,8 +52,16 @@ fn exit_codes_are_documented() {
 #[test]
 fn every_crate_has_its_place_in_the_architecture() {
     let crates = [
-        "checkers", "sim-runtime", "sim-net", "sim-disk", "sim-tokio", "plan-compiler",
-        "landfall", "landfall/macros", "landfall/cli", "examples",
+        "checkers",
+        "sim-runtime",
+        "sim-net",
+        "sim-disk",
+        "sim-tokio",
+        "plan-compiler",
+        "landfall",
+        "landfall/macros",
+        "landfall/cli",
+        "examples",
     ];
     let crates: Vec<_> = crates.iter().map(|name| format!("`{name}`")).collect();
     let text = read("ARCHITECTURE.md");
@@ -64,9 +74,12 @@ fn what_is_missing_is_named() {
     let wanted = ["LANDFALL_SEED".to_owned(), "LANDFALL_NEW".to_owned()];
     let complaints = missing("set LANDFALL_SEED", "README.md", &wanted);
     assert_eq!(complaints, ["README.md does not mention LANDFALL_NEW"]);
-    assert_eq!(variables_in("\"LANDFALL_A\", LANDFALL_B_C; LANDFALL_A"), [
-        "LANDFALL_A",
-        "LANDFALL_B_C"
-    ]);
-    assert_eq!(codes_in("    Pass = 0,\n    x: 7,\n    Usage = 2,"), ["| 0 |", "| 2 |"]);
+    assert_eq!(
+        variables_in("\"LANDFALL_A\", LANDFALL_B_C; LANDFALL_A"),
+        ["LANDFALL_A", "LANDFALL_B_C"]
+    );
+    assert_eq!(
+        codes_in("    Pass = 0,\n    x: 7,\n    Usage = 2,"),
+        ["| 0 |", "| 2 |"]
+    );
 }

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 /// The workspace's root.
 fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().expect("landfall stands in the workspace").to_path_buf()
+    package
+        .parent()
+        .expect("landfall stands in the workspace")
+        .to_path_buf()
 }
 
 fn read(path: &str) -> String {
@@ -21,5 +24,10 @@ fn read(path: &str) -> String {
 
 #[track_caller]
 fn assert_tidy(complaints: &[String]) {
-    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
 }

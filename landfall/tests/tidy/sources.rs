@@ -12,7 +12,11 @@ fn sources() -> Vec<(String, String)> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a readable folder") {
             let path = entry.expect("a readable entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() && name != "target" && !name.starts_with('.') {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
@@ -21,7 +25,10 @@ fn sources() -> Vec<(String, String)> {
         }
     }
     found.sort();
-    found.iter().map(|path| (relative(path), read_source(path))).collect()
+    found
+        .iter()
+        .map(|path| (relative(path), read_source(path)))
+        .collect()
 }
 
 fn relative(path: &PathBuf) -> String {
@@ -36,7 +43,11 @@ fn read_source(path: &Path) -> String {
 #[test]
 fn every_source_follows_the_rules() {
     let sources = sources();
-    assert!(sources.len() > 50, "the walk found only {} sources", sources.len());
+    assert!(
+        sources.len() > 50,
+        "the walk found only {} sources",
+        sources.len()
+    );
     let complaints: Vec<_> = sources
         .iter()
         .map(|(path, text)| Source { path, text })
