@@ -4,12 +4,13 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, ItemFn, LitInt, Token};
+use syn::{Attribute, Ident, ItemFn, LitBool, LitInt, Token};
 
 /// What stands in the attribute's parentheses.
 #[derive(Debug, Default)]
 struct Arguments {
     seeds: Option<u32>,
+    test: Option<bool>,
 }
 
 impl Parse for Arguments {
@@ -17,29 +18,44 @@ impl Parse for Arguments {
         let mut arguments = Arguments::default();
         while !input.is_empty() {
             let name: Ident = input.parse()?;
-            if name != "seeds" {
-                let message = format!("unknown argument `{name}`; known: `seeds = 20`");
+            let is_given = match name.to_string().as_str() {
+                "seeds" => arguments.seeds.is_some(),
+                "test" => arguments.test.is_some(),
+                _ => {
+                    let known = "known: `seeds = 20`, `test = false`";
+                    let message = format!("unknown argument `{name}`; {known}");
+                    return Err(syn::Error::new(name.span(), message));
+                }
+            };
+            if is_given {
+                let message = format!("`{name}` is given twice");
                 return Err(syn::Error::new(name.span(), message));
             }
-            if arguments.seeds.is_some() {
-                return Err(syn::Error::new(name.span(), "`seeds` is given twice"));
-            }
             input.parse::<Token![=]>()?;
-            let seeds: LitInt = input.parse()?;
-            let count = seeds.base10_parse::<u32>()?;
-            if count == 0 {
-                return Err(syn::Error::new(seeds.span(), "at least one seed must run"));
+            if name == "test" {
+                arguments.test = Some(input.parse::<LitBool>()?.value);
+            } else {
+                arguments.seeds = Some(seeds(&input.parse()?)?);
             }
-            arguments.seeds = Some(count);
             input.parse::<Option<Token![,]>>()?;
         }
         Ok(arguments)
     }
 }
 
+fn seeds(count: &LitInt) -> syn::Result<u32> {
+    match count.base10_parse::<u32>()? {
+        0 => Err(syn::Error::new(count.span(), "at least one seed must run")),
+        count => Ok(count),
+    }
+}
+
 /// The test, its entry, and the function inside it.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let Arguments { seeds } = syn::parse2(arguments)?;
+    let Arguments {
+        seeds,
+        test: wanted,
+    } = syn::parse2(arguments)?;
     let mut function: ItemFn = syn::parse2(item).map_err(|error| {
         syn::Error::new(error.span(), "#[landfall::test] stands on an `async fn`")
     })?;
@@ -65,6 +81,15 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
         Some(seeds) => quote!(::core::option::Option::Some(#seeds)),
         None => quote!(::core::option::Option::None),
     };
+    let call = (wanted != Some(false)).then(|| {
+        quote! {
+            #(#outer)*
+            #[::core::prelude::v1::test]
+            #visibility fn #test() {
+                ::landfall::__private::run_hand_test(&#entry)
+            }
+        }
+    });
     Ok(quote! {
         #(#conditions)*
         #[::landfall::__private::linkme::distributed_slice(::landfall::__private::ENTRIES)]
@@ -83,11 +108,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
             },
         };
 
-        #(#outer)*
-        #[::core::prelude::v1::test]
-        #visibility fn #test() {
-            ::landfall::__private::run_hand_test(&#entry)
-        }
+        #call
     })
 }
 
@@ -160,11 +181,24 @@ mod tests {
     }
 
     #[test]
+    fn without_a_test_there_is_only_an_entry() {
+        let item = quote! { async fn it() {} };
+        let text = expanded(quote!(test = false, seeds = 3), item.clone());
+        assert!(!text.contains("v1::test"), "{text}");
+        assert!(text.contains("staticENTRY_IT"), "{text}");
+        assert!(text.contains("Some(3u32)"), "{text}");
+        assert!(expanded(quote!(test = true), item).contains("v1::test"));
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         let function = quote! { async fn it() {} };
         assert!(refused(quote!(seed = 1), function.clone()).contains("unknown argument `seed`"));
         assert!(refused(quote!(seeds = 0), function.clone()).contains("at least one"));
         assert!(refused(quote!(seeds = 1, seeds = 2), function.clone()).contains("twice"));
+        let twice = quote!(test = false, test = true);
+        assert!(refused(twice, function.clone()).contains("`test` is given twice"));
+        assert!(refused(quote!(test = 1), function.clone()).contains("boolean"));
         assert!(refused(quote!(), quote! { fn it() {} }).contains("async fn"));
         assert!(refused(quote!(), quote! { async fn it(a: u8) {} }).contains("no parameters"));
         assert!(refused(quote!(), quote! { async fn it<T>() {} }).contains("generic"));

@@ -20,7 +20,8 @@ mod plan;
 ///
 /// `plan!("plan.md", system = MySystem::new())`: the path is relative to the manifest of the
 /// crate; the expression makes the system under test, anew for each seed. The crate is rebuilt
-/// when the plan changes.
+/// when the plan changes. With `test = false` at the end, the scenarios are entries for sweeps
+/// and replays only: for those that are too long for `cargo test`, or are meant to fail.
 ///
 /// # Errors
 /// Does not compile when the file cannot be read or the arguments are others than these. Problems
@@ -36,7 +37,7 @@ pub fn plan(input: TokenStream) -> TokenStream {
 /// for sweeps.
 ///
 /// `#[landfall::test]` or `#[landfall::test(seeds = 20)]`, on a function without parameters that
-/// returns `()` or a `Result`.
+/// returns `()` or a `Result`. With `test = false` it is an entry for sweeps and replays only.
 ///
 /// # Errors
 /// Does not compile on anything but such a function, or with other arguments.

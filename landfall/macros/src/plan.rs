@@ -7,12 +7,14 @@ use plan_compiler::Compiled;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, Ident, LitStr, Token};
+use syn::{Expr, Ident, LitBool, LitStr, Token};
 
 /// What stands in the macro's parentheses.
 struct Arguments {
     path: LitStr,
     system: Expr,
+    /// Whether each scenario is a `#[test]` beside an entry.
+    test: bool,
 }
 
 impl Parse for Arguments {
@@ -36,10 +38,21 @@ impl Parse for Arguments {
             .map_err(|e| syn::Error::new(e.span(), usage))?;
         let system = input.parse()?;
         input.parse::<Option<Token![,]>>()?;
+        let mut test = true;
+        if input.peek(Ident) {
+            let name: Ident = input.parse()?;
+            if name != "test" {
+                let message = format!("unknown argument `{name}`; known: `test = false`");
+                return Err(syn::Error::new(name.span(), message));
+            }
+            input.parse::<Token![=]>()?;
+            test = input.parse::<LitBool>()?.value;
+            input.parse::<Option<Token![,]>>()?;
+        }
         if !input.is_empty() {
             return Err(input.error(usage));
         }
-        Ok(Arguments { path, system })
+        Ok(Arguments { path, system, test })
     }
 }
 
@@ -116,11 +129,19 @@ fn rows(compiled: &Compiled, path: &str) -> Vec<Row> {
 }
 
 fn entry(arguments: &Arguments, row: &Row) -> TokenStream {
-    let Arguments { path, system } = arguments;
+    let Arguments { path, system, test } = arguments;
     let Row { name, id, line } = row;
-    let test = Ident::new(name, Span::call_site());
+    let function = Ident::new(name, Span::call_site());
     let entry = format_ident!("ENTRY_{}", name.to_uppercase());
     let beside = format!("/{}", path.value());
+    let call = test.then(|| {
+        quote! {
+            #[::core::prelude::v1::test]
+            fn #function() {
+                ::landfall::__private::run_plan_test(&#entry)
+            }
+        }
+    });
     quote! {
         #[::landfall::__private::linkme::distributed_slice(::landfall::__private::ENTRIES)]
         #[linkme(crate = ::landfall::__private::linkme)]
@@ -139,10 +160,7 @@ fn entry(arguments: &Arguments, row: &Row) -> TokenStream {
             },
         };
 
-        #[::core::prelude::v1::test]
-        fn #test() {
-            ::landfall::__private::run_plan_test(&#entry)
-        }
+        #call
     }
 }
 
@@ -197,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn without_tests_there_are_only_entries() {
+        let arguments = arguments(quote!("plan.md", system = Kv::new(3), test = false));
+        let text = squeezed(&generate(&arguments, PLAN));
+        assert!(!text.contains("v1::test"), "{text}");
+        assert_eq!(text.matches("distributed_slice(").count(), 2, "{text}");
+    }
+
+    #[test]
     fn a_plan_without_scenarios_has_one_test_that_will_fail() {
         let arguments = arguments(quote!("plans/kv.md", system = Kv));
         let text = squeezed(&generate(&arguments, "nothing here"));
@@ -225,6 +251,8 @@ mod tests {
         assert!(refused(quote!("plan.md")).contains("expected `plan!"));
         assert!(refused(quote!("plan.md", sut = Kv)).contains("unknown argument `sut`"));
         assert!(refused(quote!("plan.md", system = Kv, 3)).contains("expected `plan!"));
+        assert!(refused(quote!("p.md", system = Kv, seeds = 3)).contains("argument `seeds`"));
+        assert!(refused(quote!("p.md", system = Kv, test = 3)).contains("boolean"));
     }
 
     #[test]
