@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use sim_runtime::process::{ChildExit, ChildStatus, Worker, WorkerCommand, WorkerError, wait_any};
 
 use crate::report::{SeedOutcome, SeedReport};
-use crate::worker::{Command, VERSION};
+use crate::worker::{Answer, Command, VERSION};
 pub use crate::worker::{Listing, PlanInfo, RunRequest, TestInfo, Tier};
 
 /// A test binary and where it runs.
@@ -20,7 +21,8 @@ pub struct TestBinary {
     pub cwd: PathBuf,
 }
 
-/// How long one seed may take, in real time, before its process is killed.
+/// How long one seed may take, in real time, before its process is killed, unless
+/// [`Pool::wall_limit`] says otherwise.
 pub const SEED_WALL_LIMIT: Duration = Duration::from_secs(120);
 
 /// What can go wrong with the processes, as opposed to the seeds.
@@ -61,6 +63,9 @@ pub enum Flow {
 /// A number of workers of one test binary.
 pub struct Pool {
     workers: Vec<Worker>,
+    /// How long one seed may take, in real time, before its process is killed. At first
+    /// [`SEED_WALL_LIMIT`].
+    pub wall_limit: Duration,
 }
 
 impl Pool {
@@ -77,7 +82,10 @@ impl Pool {
         let workers = (0..jobs.max(1))
             .map(|_| Worker::spawn(&command))
             .collect::<Result<_, _>>()?;
-        Ok(Self { workers })
+        Ok(Self {
+            workers,
+            wall_limit: SEED_WALL_LIMIT,
+        })
     }
 
     /// Asks what there is to run.
@@ -86,12 +94,11 @@ impl Pool {
     /// The worker broke, or is of another version.
     pub fn list(&mut self) -> Result<Listing, CoordinateError> {
         let command = encode(&Command::List { version: VERSION });
-        let exit = self.workers[0].run(&command, SEED_WALL_LIMIT, &mut |_| {})?;
-        let Some(result) = &exit.result else {
-            return Err(CoordinateError::Answer(how(&exit)));
-        };
-        serde_json::from_slice(result)
-            .map_err(|error| CoordinateError::Answer(format!("unreadable listing: {error}")))
+        let exit = self.workers[0].run(&command, self.wall_limit, &mut |_| {})?;
+        match &exit.result {
+            Some(result) => decode(result),
+            None => Err(CoordinateError::Answer(how(&exit, self.wall_limit))),
+        }
     }
 
     /// Runs every request, as many at once as there are workers. Outcomes come as they end.
@@ -117,7 +124,7 @@ impl Pool {
                     version: VERSION,
                     request: request.clone(),
                 });
-                self.workers[place].start(&command, SEED_WALL_LIMIT)?;
+                self.workers[place].start(&command, self.wall_limit)?;
                 under_way[place] = Some(request);
             }
             let Some((place, exit)) = wait_any(&mut self.workers, Duration::MAX) else {
@@ -127,7 +134,7 @@ impl Pool {
                 .take()
                 .expect("a worker that ends was under way");
             idle.push_back(place);
-            let outcome = outcome_of(&request, exit?)?;
+            let outcome = outcome_of(&request, exit?, self.wall_limit)?;
             if on_outcome(&request, outcome) == Flow::Stop {
                 flow = Flow::Stop;
             }
@@ -152,32 +159,41 @@ fn encode(command: &Command) -> Vec<u8> {
     serde_json::to_vec(command).expect("plain data has a JSON form")
 }
 
-fn outcome_of(request: &RunRequest, exit: ChildExit) -> Result<SeedOutcome, CoordinateError> {
+fn decode<T: DeserializeOwned>(result: &[u8]) -> Result<T, CoordinateError> {
+    match serde_json::from_slice(result) {
+        Ok(Answer::Done(answer)) => Ok(answer),
+        Ok(Answer::Refused(why)) => Err(CoordinateError::Answer(why)),
+        Err(error) => {
+            let message = format!("a worker's answer cannot be read: {error}");
+            Err(CoordinateError::Answer(message))
+        }
+    }
+}
+
+fn outcome_of(
+    request: &RunRequest,
+    exit: ChildExit,
+    wall_limit: Duration,
+) -> Result<SeedOutcome, CoordinateError> {
     match (&exit.result, exit.status) {
         (Some(result), ChildStatus::Code(0)) => {
-            let report: SeedReport = serde_json::from_slice(result)
-                .map_err(|error| CoordinateError::Answer(format!("unreadable report: {error}")))?;
+            let report: SeedReport = decode(result)?;
             Ok(SeedOutcome::Ran(Box::new(report)))
         }
         _ => Ok(SeedOutcome::Crashed {
             seed: request.seed(),
-            how: how(&exit),
+            how: how(&exit, wall_limit),
             output: exit.output_tail,
         }),
     }
 }
 
 /// How a child ended that did not give a result.
-fn how(exit: &ChildExit) -> String {
+fn how(exit: &ChildExit, wall_limit: Duration) -> String {
     match (&exit.error, exit.status) {
         (Some(error), _) => error.clone(),
         (None, ChildStatus::Code(code)) => format!("exited with code {code}"),
         (None, ChildStatus::Signal(signal)) => format!("killed by signal {signal}"),
-        (None, ChildStatus::TimedOut) => {
-            format!(
-                "made no end in {} s of real time",
-                SEED_WALL_LIMIT.as_secs()
-            )
-        }
+        (None, ChildStatus::TimedOut) => format!("made no end in {wall_limit:?} of real time"),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Nemesis {
     run: Rc<RunState>,
     faults: Vec<Armed>,
     windows: Vec<Window>,
-    /// The order in which rolling faults go round, by place of the fault.
+    /// The windows that were opened so far, in order.
     opened: Vec<Opened>,
 }
 
@@ -146,11 +146,25 @@ impl Nemesis {
             FaultKind::DiskError | FaultKind::DiskFull => self.run.disk.heal(armed.id),
             FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => {}
         }
-        for node in std::mem::take(&mut armed.targets) {
-            self.run.restart(node, Some(armed.id));
+        let (id, targets) = (armed.id, std::mem::take(&mut armed.targets));
+        for node in targets {
+            if !self.is_held_down(node) {
+                self.run.restart(node, Some(id));
+            }
         }
-        with(|world| world.ledger().heal(armed.id));
-        self.run.recorder.close_window(&armed.spec.id);
+        with(|world| world.ledger().heal(id));
+        self.run.recorder.close_window(&self.faults[fault].spec.id);
+    }
+
+    /// Whether an open window wants the node down: the one that closes last starts it again.
+    fn is_held_down(&self, node: NodeId) -> bool {
+        self.faults.iter().any(|armed| {
+            let takes_down = matches!(
+                armed.spec.kind,
+                FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop
+            );
+            armed.is_open && takes_down && armed.targets.contains(&node)
+        })
     }
 
     /// Whom a fault hits, as things stand now. Draws only what its target leaves open.
@@ -171,10 +185,11 @@ impl Nemesis {
                     .into_iter()
                     .filter(|node| Some(*node) != leader)
                     .collect();
-                vec![*draw.pick(&others)]
+                // A node alone has nobody who follows it.
+                subset(draw, others, 1)
             }
             Target::Random => vec![*draw.pick(&nodes)],
-            Target::Minority => subset(draw, nodes, (count - 1) / 2),
+            Target::Minority => subset(draw, nodes, ((count - 1) / 2).max(1)),
             Target::Majority => subset(draw, nodes, count / 2 + 1),
             Target::All => nodes,
             Target::Rolling => vec![nodes[window.repetition as usize % count]],
@@ -212,7 +227,7 @@ impl Nemesis {
 
 fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) -> Vec<NodeId> {
     draw.shuffle(&mut nodes);
-    nodes.truncate(count.max(1));
+    nodes.truncate(count);
     nodes.sort_unstable();
     nodes
 }

@@ -173,6 +173,16 @@ fn node_main<S: System>(run: &Rc<RunState>, system: &Rc<S>, me: &Peer) -> NodeMa
     })
 }
 
+/// Counts a client as busy until it ends, be it by a panic.
+struct Busy(Rc<RunState>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let busy = &self.0.clients_busy;
+        busy.set(busy.get() - 1);
+    }
+}
+
 /// Runs `client` with a fresh client of the system, on a host of its own.
 fn start_client<S, F>(
     run: &Rc<RunState>,
@@ -194,10 +204,10 @@ fn start_client<S, F>(
     let main: NodeMain = Rc::new(move || {
         let (run, drive) = (Rc::clone(&run), Rc::clone(&drive));
         let client = system.client(context.clone());
+        let busy = Busy(Rc::clone(&run));
         Box::pin(async move {
-            let client = client.await;
-            drive(Rc::clone(&run), number, client).await;
-            run.clients_busy.set(run.clients_busy.get() - 1);
+            let _busy = busy;
+            drive(run, number, client.await).await;
         })
     });
     world().start_node(host, main);
@@ -223,9 +233,8 @@ async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) {
     let end = time::now() + Duration::from_nanos(run.scenario.workload.duration_ns);
     let chaos = spawn(nemesis.run());
     time::sleep_until(end).await;
-    if let Ok(windows) = chaos.await {
-        *run.windows.borrow_mut() = windows;
-    }
+    let windows = chaos.await.expect("the nemesis comes to its end");
+    *run.windows.borrow_mut() = windows;
 
     // Every window has closed; what died by itself is started again, too.
     for node in &run.servers {

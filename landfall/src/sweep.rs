@@ -16,8 +16,11 @@ pub const HAND_SEEDS: u32 = 10;
 /// How many seeds of a sweep are run twice: one in this many.
 const DOUBLE_RUN_ONE_IN: usize = 20;
 
-/// How many events before and after a differing checkpoint are looked at.
+/// How many events after the last checkpoint that agrees are looked at: up to the next one.
 const DIVERGENCE_WINDOW: u64 = 1_024;
+
+/// How many pairs of runs are made to find the first event that differs.
+const LOCATE_TRIES: usize = 8;
 
 /// What to run of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,43 +158,43 @@ fn check_determinism(
     })?;
     match differing.into_iter().min() {
         None => Ok(None),
-        Some(seed) => locate(pool, request(seed)).map(Some),
+        Some(seed) => locate(pool, &request(seed)).map(Some),
     }
 }
 
-/// Runs a seed that is known to differ until two runs do, and looks for the first event.
-fn locate(pool: &mut Pool, request: RunRequest) -> Result<Divergence, CoordinateError> {
-    let seed = request.seed();
+/// Runs a seed that is known to differ, twice at a time, until the first event that differs is
+/// in the window that was written out: which event that is may itself change from run to run.
+fn locate(pool: &mut Pool, request: &RunRequest) -> Result<Divergence, CoordinateError> {
     let mut divergence = Divergence {
-        seed,
+        seed: request.seed(),
         same_until: 0,
         first: None,
     };
-    let (a, b) = (
-        pool.run_one(request.clone())?,
-        pool.run_one(request.clone())?,
-    );
-    let (Some(a), Some(b)) = (a.report(), b.report()) else {
-        return Ok(divergence);
-    };
-    let same = a
-        .checkpoints
-        .iter()
-        .zip(&b.checkpoints)
-        .take_while(|(a, b)| a == b);
-    divergence.same_until = same.last().map_or(0, |(checkpoint, _)| checkpoint.events);
-    let start = divergence.same_until + 1;
-    let traced = request.with_trace(start..start + DIVERGENCE_WINDOW);
-    let (a, b) = (pool.run_one(traced.clone())?, pool.run_one(traced)?);
-    let (Some(a), Some(b)) = (a.report(), b.report()) else {
-        return Ok(divergence);
-    };
-    let longest = a.trace.len().max(b.trace.len());
-    let differs = (0..longest).find(|place| a.trace.get(*place) != b.trace.get(*place));
-    if let Some(event) = differs.and_then(|place| a.trace.get(place)) {
-        divergence.same_until = event.number - 1;
+    for _ in 0..LOCATE_TRIES {
+        let start = divergence.same_until + 1;
+        let traced = request.clone().with_trace(start..start + DIVERGENCE_WINDOW);
+        let (a, b) = (pool.run_one(traced.clone())?, pool.run_one(traced)?);
+        let (Some(a), Some(b)) = (a.report(), b.report()) else {
+            return Ok(divergence);
+        };
+        let same = a
+            .checkpoints
+            .iter()
+            .zip(&b.checkpoints)
+            .take_while(|(a, b)| a == b)
+            .last()
+            .map_or(0, |(checkpoint, _)| checkpoint.events);
+        let longest = a.trace.len().max(b.trace.len());
+        let differs = (0..longest).find(|place| a.trace.get(*place) != b.trace.get(*place));
+        if let Some(place) = differs.filter(|_| same == divergence.same_until) {
+            let (a, b) = (a.trace.get(place).cloned(), b.trace.get(place).cloned());
+            divergence.same_until = start - 1 + place as u64;
+            divergence.first = Some((a, b));
+            return Ok(divergence);
+        }
+        if a.digest != b.digest {
+            divergence.same_until = same;
+        }
     }
-    divergence.first =
-        differs.map(|place| (a.trace.get(place).cloned(), b.trace.get(place).cloned()));
     Ok(divergence)
 }

@@ -138,13 +138,14 @@ impl Tally {
                 }
             }
         }
-        self.faults
-            .resize_with(report.ledger.len(), FaultTally::default);
+        // A run that stopped before its nemesis began has no rows, and takes none away.
+        let faults = self.faults.len().max(report.ledger.len());
+        self.faults.resize_with(faults, FaultTally::default);
         for (tally, row) in self.faults.iter_mut().zip(&report.ledger) {
             tally.add(row);
         }
-        self.landing
-            .resize_with(report.landing.len(), LandingTally::default);
+        let conditions = self.landing.len().max(report.landing.len());
+        self.landing.resize_with(conditions, LandingTally::default);
         for (tally, result) in self.landing.iter_mut().zip(&report.landing) {
             tally.text.clone_from(&result.text);
             tally.held += u64::from(result.held);

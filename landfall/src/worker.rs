@@ -140,18 +140,28 @@ pub struct PlanInfo {
     pub warnings: Vec<String>,
 }
 
+/// What a worker answers. A refusal is of the command; whatever a seed does is no refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Answer<T> {
+    /// What was asked for.
+    Done(T),
+    /// Why the command cannot be served.
+    Refused(String),
+}
+
 #[linkme::distributed_slice(WORKER_HANDLERS)]
 static HANDLER: fn(&[u8], &mut Reply) = handle;
 
 fn handle(command: &[u8], reply: &mut Reply) {
-    match answer(command) {
-        Ok(result) => reply.result(&result),
-        Err(message) => panic!("{message}"),
-    }
+    let answer = answer(command).unwrap_or_else(|refusal| encode(&Answer::<()>::Refused(refusal)));
+    reply.result(&answer);
 }
 
-/// Serves one command; used in this process when there is no other.
-pub(crate) fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
+fn encode<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
+    serde_json::to_vec(answer).expect("plain data has a JSON form")
+}
+
+fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
     let command: Command =
         serde_json::from_slice(command).map_err(|error| format!("bad command: {error}"))?;
     let (Command::List { version } | Command::Run { version, .. }) = &command;
@@ -161,11 +171,10 @@ pub(crate) fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
              build both from the same release of landfall"
         ));
     }
-    let result = match command {
-        Command::List { .. } => serde_json::to_vec(&list()),
-        Command::Run { request, .. } => serde_json::to_vec(&run(&request)?),
-    };
-    Ok(result.expect("plain data has a JSON form"))
+    Ok(match command {
+        Command::List { .. } => encode(&Answer::Done(list())),
+        Command::Run { request, .. } => encode(&Answer::Done(run(&request)?)),
+    })
 }
 
 pub(crate) fn list() -> Listing {
