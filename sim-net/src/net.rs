@@ -59,27 +59,22 @@ impl Net {
     }
 
     fn run_in<R>(&self, world: &World, f: impl FnOnce(&mut State, &World) -> R) -> R {
-        let (result, woken) = {
-            let mut state = self.state.borrow_mut();
-            (f(&mut state, world), std::mem::take(&mut state.woken))
-        };
-        if woken.capacity() > 0 {
-            self.wake(woken);
+        let mut state = self.state.borrow_mut();
+        let result = f(&mut state, world);
+        match state.woken.len() {
+            0 => {}
+            1 => {
+                let waker = state.woken.pop();
+                drop(state);
+                waker.into_iter().for_each(Waker::wake);
+            }
+            _ => {
+                let woken = std::mem::take(&mut state.woken);
+                drop(state);
+                woken.into_iter().for_each(Waker::wake);
+            }
         }
         result
-    }
-
-    /// Wakes, and gives the vector back for the next time.
-    fn wake(&self, mut woken: Vec<Waker>) {
-        match woken.len() {
-            0 => {}
-            1 => woken.pop().expect("there is one").wake(),
-            _ => woken.drain(..).for_each(Waker::wake),
-        }
-        let mut state = self.state.borrow_mut();
-        if state.woken.capacity() == 0 {
-            state.woken = woken;
-        }
     }
 
     /// Runs `f` on the socket of a descriptor.
@@ -89,13 +84,12 @@ impl Net {
         f: impl FnOnce(&mut State, &World, usize) -> io::Result<R>,
     ) -> io::Result<R> {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
-        let description = world.description(fd)?.as_any();
-        let Ok(socket) = description.downcast::<Socket>() else {
+        let Some(sock) = world.read_description(fd, |socket: &Socket| socket.index)? else {
             return fail(libc::ENOTSOCK);
         };
         self.run_in(&world, |state, world| {
-            if state.socks.contains(socket.index) {
-                f(state, world, socket.index)
+            if state.socks.contains(sock) {
+                f(state, world, sock)
             } else {
                 fail(libc::EBADF)
             }

@@ -5,7 +5,7 @@
 //! gets an event where somebody waits for it, or where it might not arrive: while a cut lies on
 //! its link, every acknowledgement is judged when it is due.
 
-use sim_runtime::World;
+use sim_runtime::{SimInstant, World};
 
 use crate::config::back_off;
 use crate::conn::{Holder, Phase, Side};
@@ -111,8 +111,16 @@ impl State {
     }
 
     /// Applies the acknowledgements that have arrived at `side` by now.
+    #[inline]
     pub(crate) fn settle(&mut self, world: &World, conn: usize, side: Side) {
         let now = world.now();
+        let next = self.conns[conn].flows[side].acks.front();
+        if next.is_some_and(|ack| ack.at <= now) {
+            self.settle_until(world, now, (conn, side));
+        }
+    }
+
+    fn settle_until(&mut self, world: &World, now: SimInstant, (conn, side): (usize, Side)) {
         let mut moved = false;
         while let Some(&ack) = self.conns[conn].flows[side].acks.front()
             && ack.at <= now

@@ -3,6 +3,7 @@
 //! A number is never used twice in a run, so a descriptor held by code that outlived its process
 //! is stale, never somebody else's.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -174,6 +175,26 @@ impl World {
             .as_any()
             .downcast()
             .map_err(|_| os(errno::INVALID))
+    }
+
+    /// Reads what a descriptor refers to, in place: nothing is cloned. `None`: its device made it
+    /// of another type. `read` must not open or close descriptors.
+    ///
+    /// # Errors
+    /// `EBADF` as [`World::description`].
+    #[inline]
+    pub fn read_description<T: Description, R>(
+        &self,
+        fd: Fd,
+        read: impl FnOnce(&T) -> R,
+    ) -> io::Result<Option<R>> {
+        let table = self.table.borrow();
+        let entry = table
+            .entries
+            .get(&fd.0)
+            .ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
+        let description: &dyn Any = &*entry.description;
+        Ok(description.downcast_ref().map(read))
     }
 
     /// A second descriptor for the same description, in the running process.

@@ -1,6 +1,6 @@
 //! The world: clock, timers, tasks, nodes, descriptors, ledger and digest of one simulation.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -45,7 +45,8 @@ pub struct World {
     current: Cell<Current>,
     recorder: Recorder,
     timers: RefCell<Timers>,
-    devices: RefCell<Vec<Rc<dyn Device>>>,
+    /// With the type of each, to be found by.
+    devices: RefCell<Vec<(TypeId, Rc<dyn Device>)>>,
     ledger: Ledger,
     pub(crate) executor: Executor,
     pub(crate) nodes: RefCell<Nodes>,
@@ -269,7 +270,7 @@ impl World {
                 }
                 Some((at, Due::Device(device, token))) => {
                     self.event(EventKind::Timer, at, token);
-                    let device = Rc::clone(&self.devices.borrow()[device.0 as usize]);
+                    let device = Rc::clone(&self.devices.borrow()[device.0 as usize].1);
                     device.on_event(self, token);
                 }
             }
@@ -307,22 +308,25 @@ impl World {
         let count = self.devices.borrow().len();
         let id = DeviceId(u32::try_from(count).expect("a handful of devices"));
         let device = Rc::new(make(id));
-        self.devices.borrow_mut().push(Rc::<D>::clone(&device));
+        let entry = (TypeId::of::<D>(), Rc::<D>::clone(&device) as Rc<dyn Device>);
+        self.devices.borrow_mut().push(entry);
         device
     }
 
     /// The device of type `D`, when one is installed.
+    #[inline]
     pub fn device<D: Device>(&self) -> Option<Rc<D>> {
         let devices = self.devices.borrow();
-        devices.iter().find_map(|device| {
-            let device: Rc<dyn Any> = Rc::<dyn Device>::clone(device);
-            device.downcast().ok()
-        })
+        let (_, device) = devices
+            .iter()
+            .find(|(kind, _)| *kind == TypeId::of::<D>())?;
+        let device: Rc<dyn Any> = Rc::<dyn Device>::clone(device);
+        device.downcast().ok()
     }
 
     pub(crate) fn each_device(&self, mut f: impl FnMut(&dyn Device)) {
         let devices = self.devices.borrow().clone();
-        devices.iter().for_each(|device| f(&**device));
+        devices.iter().for_each(|(_, device)| f(&**device));
     }
 
     /// Everything that could keep a guest's value alive is dropped, with nothing borrowed.
