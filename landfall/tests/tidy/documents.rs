@@ -26,10 +26,10 @@ fn variables_in(source: &str) -> Vec<String> {
     found
 }
 
-/// Every number that stands after `=` in a source of `enum`-like constants.
+/// Every number that an arm of a match gives.
 fn codes_in(source: &str) -> Vec<String> {
     let lines = source.lines().map(str::trim);
-    let values = lines.filter_map(|line| line.strip_suffix(',')?.rsplit_once("= "));
+    let values = lines.filter_map(|line| line.strip_suffix(',')?.rsplit_once("=> "));
     let numbers = values.filter(|(_, value)| value.parse::<u8>().is_ok());
     numbers.map(|(_, value)| format!("| {value} |")).collect()
 }
@@ -79,7 +79,7 @@ fn what_is_missing_is_named() {
         ["LANDFALL_A", "LANDFALL_B_C"]
     );
     assert_eq!(
-        codes_in("    Pass = 0,\n    x: 7,\n    Usage = 2,"),
+        codes_in("    Pass => 0,\n    x: 7,\n    Usage => 2,"),
         ["| 0 |", "| 2 |"]
     );
 }
