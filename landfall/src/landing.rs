@@ -94,3 +94,228 @@ fn logged(contains: &str, within_ns: Option<u64>, seen: &Seen<'_>) -> (bool, Str
 fn is_within(at: SimInstant, start: SimInstant, within_ns: Option<u64>) -> bool {
     at >= start && within_ns.is_none_or(|within| at.as_nanos() - start.as_nanos() <= within)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sim_runtime::{FaultId, Sighting};
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// What a run with one window, on node 1 from second 10, left behind.
+    #[derive(Default)]
+    struct Left {
+        ledger: Vec<LedgerRow>,
+        elections: Vec<Election>,
+        log: Vec<LogLine>,
+        no_window: bool,
+    }
+
+    impl Left {
+        fn holds(&self, what: Evidence, within_ns: Option<u64>) -> (bool, String) {
+            let window = Opened {
+                at: SimInstant(10 * SECOND),
+                targets: vec![NodeId(1)],
+            };
+            let windows = if self.no_window { vec![] } else { vec![window] };
+            let seen = Seen {
+                ledger: &self.ledger,
+                windows: &windows,
+                elections: &self.elections,
+                log: &self.log,
+            };
+            let text = "as the plan says".to_owned();
+            let condition = Landing {
+                what,
+                within_ns,
+                text: text.clone(),
+            };
+            let mut results = judge(&[condition], &seen);
+            assert_eq!(results.len(), 1);
+            let result = results.remove(0);
+            assert_eq!(result.text, text);
+            (result.held, result.seen)
+        }
+
+        fn elected(at: u64, node: u32) -> Self {
+            let election = Election {
+                at: SimInstant(at),
+                term: 7,
+                node: NodeId(node),
+            };
+            Self {
+                elections: vec![election],
+                ..Self::default()
+            }
+        }
+
+        fn logged(at: u64, text: &str) -> Self {
+            let line = LogLine {
+                at,
+                node: "n2".to_owned(),
+                level: "INFO".to_owned(),
+                text: text.to_owned(),
+            };
+            Self {
+                log: vec![line],
+                ..Self::default()
+            }
+        }
+    }
+
+    fn row(injected: &[(&str, u64)], observed: Option<&str>) -> LedgerRow {
+        let counters = |all: &[(&str, u64)]| {
+            all.iter()
+                .map(|(counter, n)| ((*counter).to_owned(), *n))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let sighting = |what: &str| Sighting {
+            at: SimInstant(11 * SECOND),
+            what: what.to_owned(),
+        };
+        LedgerRow {
+            id: FaultId(1),
+            name: "S1.f1".to_owned(),
+            kind: "partition".to_owned(),
+            target: "n1".to_owned(),
+            armed: Vec::new(),
+            healed: Vec::new(),
+            injected: counters(injected),
+            observed: observed
+                .map(|_| counters(&[("io-errors", 1)]))
+                .unwrap_or_default(),
+            injected_evidence: Vec::new(),
+            observed_evidence: observed.map(sighting).into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn a_counter_is_the_sum_over_faults_and_reaches_its_minimum() {
+        let counter = |min| Evidence::Counter {
+            counter: "packets-dropped".to_owned(),
+            min,
+        };
+        let left = Left {
+            ledger: vec![
+                row(&[("packets-dropped", 3), ("bytes-dropped", 90)], None),
+                row(&[("packets-dropped", 4)], None),
+            ],
+            ..Left::default()
+        };
+        assert_eq!(
+            left.holds(counter(7), None),
+            (true, "packets-dropped: 7".to_owned())
+        );
+        assert!(!left.holds(counter(8), None).0);
+        let nothing = Left::default();
+        assert_eq!(
+            nothing.holds(counter(1), None),
+            (false, "packets-dropped: 0".to_owned())
+        );
+    }
+
+    #[test]
+    fn observed_counters_do_not_count_as_injected() {
+        let left = Left {
+            ledger: vec![row(&[], Some("read failed"))],
+            ..Left::default()
+        };
+        let counter = Evidence::Counter {
+            counter: "io-errors".to_owned(),
+            min: 1,
+        };
+        assert!(!left.holds(counter, None).0);
+    }
+
+    #[test]
+    fn lost_and_torn_writes_add_up() {
+        let either = |min| Evidence::Counter {
+            counter: "writes-lost-or-torn".to_owned(),
+            min,
+        };
+        let left = Left {
+            ledger: vec![
+                row(&[("writes-lost", 2)], None),
+                row(&[("writes-torn", 1)], None),
+            ],
+            ..Left::default()
+        };
+        assert!(left.holds(either(3), None).0);
+        assert!(!left.holds(either(4), None).0);
+        assert!(!Left::default().holds(either(1), None).0);
+    }
+
+    #[test]
+    fn within_includes_its_end_and_nothing_before_the_window_counts() {
+        let within = Some(2 * SECOND);
+        for (at, limit, held) in [
+            (10 * SECOND - 1, None, false),
+            (10 * SECOND, within, true),
+            (12 * SECOND, within, true),
+            (12 * SECOND + 1, within, false),
+            (900 * SECOND, None, true),
+        ] {
+            let elected = Left::elected(at, 2).holds(Evidence::LeaderReelected, limit);
+            assert_eq!(elected.0, held, "election at {at}");
+            let contains = "leader-lost".to_owned();
+            let logged = Left::logged(at, "raft: Leader-Lost; starting election");
+            let logged = logged.holds(Evidence::GuestLog { contains }, limit);
+            assert_eq!(logged.0, held, "log at {at}");
+        }
+    }
+
+    #[test]
+    fn the_node_that_was_hit_does_not_count_as_reelected() {
+        let again = Left::elected(11 * SECOND, 1);
+        let (held, seen) = again.holds(Evidence::LeaderReelected, None);
+        assert!(!held);
+        assert_eq!(seen, "no other node became leader in time");
+        let other = Left::elected(11 * SECOND, 2);
+        let (held, seen) = other.holds(Evidence::LeaderReelected, None);
+        assert!(held);
+        assert!(
+            seen.ends_with("leads in term 7, 1s after the fault"),
+            "{seen}"
+        );
+    }
+
+    #[test]
+    fn without_a_window_nothing_follows_it() {
+        let mut left = Left::elected(11 * SECOND, 2);
+        left.log = Left::logged(11 * SECOND, "leader-lost").log;
+        left.no_window = true;
+        assert!(!left.holds(Evidence::LeaderReelected, None).0);
+        let contains = "leader-lost".to_owned();
+        assert!(!left.holds(Evidence::GuestLog { contains }, None).0);
+    }
+
+    #[test]
+    fn a_line_that_says_something_else_does_not_count() {
+        let left = Left::logged(11 * SECOND, "all is well");
+        let contains = "leader-lost".to_owned();
+        let (held, seen) = left.holds(Evidence::GuestLog { contains }, None);
+        assert!(!held);
+        assert_eq!(seen, "no guest logged \"leader-lost\" in time");
+    }
+
+    #[test]
+    fn observed_is_what_a_guest_noticed() {
+        let noticed = Left {
+            ledger: vec![
+                row(&[("packets-dropped", 1)], None),
+                row(&[], Some("read failed")),
+            ],
+            ..Left::default()
+        };
+        let (held, seen) = noticed.holds(Evidence::Observed, None);
+        assert!(held && seen.ends_with("read failed"), "{seen}");
+        let masked = Left {
+            ledger: vec![row(&[("packets-dropped", 1)], None)],
+            ..Left::default()
+        };
+        assert!(!masked.holds(Evidence::Observed, None).0);
+    }
+}

@@ -1,6 +1,9 @@
 //! `#[landfall::test]`.
 
-#![expect(clippy::disallowed_types, reason = "what is simulated is what is tested")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "what is simulated is what is tested"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};

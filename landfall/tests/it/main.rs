@@ -1,4 +1,5 @@
-//! landfall from outside: simulations written by hand, through worker processes.
+//! landfall from outside: verdicts, and simulations and plans through worker processes.
 #![cfg(feature = "sim")]
 
 mod hand;
+mod verdicts;

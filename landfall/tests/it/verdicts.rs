@@ -1,0 +1,400 @@
+//! The tree of the ten verdicts: each state, each precedence, each boundary.
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use landfall::coordinate::Tier;
+use landfall::judge::{Circumstances, Judgement, Verdict, judge};
+use landfall::report::SeedOutcome;
+use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
+use plan_compiler::scenario::{
+    Ambiguity, Budget, Budgets, FaultKind, FaultSpec, Scenario, Skew, Span, Target, Topology, When,
+    Workload,
+};
+
+/// Seeds that the hardening budget asks for.
+const HARDENING: u32 = 10;
+/// Seeds in which faults must have landed.
+const LANDED: u32 = 4;
+
+/// All that a verdict is drawn from.
+#[derive(Clone)]
+struct Case {
+    scenario: Scenario,
+    tally: Tally,
+    known: Circumstances,
+}
+
+impl Case {
+    fn judge(&self) -> Judgement {
+        judge(Some(&self.scenario), &self.tally, &self.known)
+    }
+
+    fn seeds(&mut self, seeds: u64) {
+        self.tally.seeds = seeds;
+        self.tally.landed = seeds;
+        for check in self.tally.checks.values_mut() {
+            check.seeds = seeds;
+        }
+    }
+
+    fn fail(&mut self, reproduced: Option<bool>) {
+        self.tally.failed = 1;
+        self.tally.failures = vec![SeedOutcome::Crashed {
+            seed: 7,
+            how: "killed by signal 6".to_owned(),
+            output: String::new(),
+        }];
+        self.known.failure_reproduced = reproduced;
+    }
+
+    fn check(&mut self, name: &str) -> &mut CheckTally {
+        self.tally.checks.get_mut(name).expect("it is declared")
+    }
+}
+
+/// Everything was run, landed and judged.
+fn hardened() -> Case {
+    let budget = |seeds| Budget {
+        seeds,
+        duration_ns: None,
+    };
+    let span = |ns| Span { min: ns, max: ns };
+    let fault = FaultSpec {
+        id: "S1.f1".to_owned(),
+        kind: FaultKind::Kill,
+        target: Target::Leader,
+        when: When {
+            start_ns: span(1),
+            duration_ns: span(1),
+            repeat: None,
+        },
+        line: 3,
+    };
+    let scenario = Scenario {
+        id: "S1".to_owned(),
+        name: "it_holds".to_owned(),
+        line: 1,
+        falsifies: Vec::new(),
+        topology: Topology {
+            nodes: 3,
+            clients: 2,
+        },
+        workload: Workload {
+            mix: Vec::new(),
+            duration_ns: 10,
+            keys: 1,
+            skew: Skew::Uniform,
+            rate_per_client: None,
+            op_timeout_ns: 1,
+        },
+        faults: vec![fault],
+        model: ModelKind::Map,
+        checkers: vec![CheckerSpec::Linearizability, CheckerSpec::NoLostAck],
+        landing: Vec::new(),
+        ambiguity: Ambiguity {
+            timeouts_may_succeed: true,
+            retries_separate: true,
+        },
+        budgets: Budgets {
+            smoke: budget(3),
+            hardening: budget(HARDENING),
+        },
+        landed_seeds_min: LANDED,
+        allow: Vec::new(),
+        observability: Vec::new(),
+    };
+    let check = CheckTally {
+        consumed: 500,
+        total: 500,
+        ..CheckTally::default()
+    };
+    let mut tally = Tally::default();
+    for spec in &scenario.checkers {
+        let name = checkers::name_of(spec).to_owned();
+        tally.checks.insert(name, check.clone());
+    }
+    tally.faults = vec![FaultTally {
+        name: "S1.f1".to_owned(),
+        kind: "kill".to_owned(),
+        ..FaultTally::default()
+    }];
+    let known = Circumstances {
+        tier: Some(Tier::Harden),
+        ..Circumstances::default()
+    };
+    let mut case = Case {
+        scenario,
+        tally,
+        known,
+    };
+    case.seeds(HARDENING.into());
+    case
+}
+
+/// A condition: its name, how it comes about, and the verdict that it alone leads to.
+type Condition = (&'static str, fn(&mut Case), Verdict);
+
+/// First to last: of two that apply, the earlier one decides.
+const CONDITIONS: [Condition; 17] = [
+    (
+        "something is missing",
+        |case| case.known.missing = Some("ptrace".to_owned()),
+        Verdict::InconclusiveEnv,
+    ),
+    (
+        "no seed was run",
+        |case| case.tally = Tally::default(),
+        Verdict::NotRun,
+    ),
+    (
+        "a seed failed, and again the same",
+        |case| case.fail(Some(true)),
+        Verdict::FailReproducible,
+    ),
+    (
+        "a seed failed, and not the same again",
+        |case| case.fail(Some(false)),
+        Verdict::FailNondeterministic,
+    ),
+    (
+        "a seed failed and was not run again",
+        |case| case.fail(None),
+        Verdict::FailNondeterministic,
+    ),
+    (
+        "two runs of a seed differ",
+        |case| case.known.diverged = Some(3),
+        Verdict::FailNondeterministic,
+    ),
+    (
+        "the fault never landed",
+        |case| case.tally.landed = 0,
+        Verdict::InconclusiveFaultNotProven,
+    ),
+    (
+        "the fault landed in too few seeds",
+        |case| case.tally.landed = case.tally.seeds.min(LANDED.into()) - 1,
+        Verdict::InconclusiveFaultNotProven,
+    ),
+    (
+        "a checker left a seed out",
+        |case| case.check("no-lost-ack").seeds -= 1,
+        Verdict::PartialSurface,
+    ),
+    (
+        "a checker never ran",
+        |case| drop(case.tally.checks.remove("linearizability")),
+        Verdict::PartialSurface,
+    ),
+    (
+        "the history is too weak",
+        |case| case.check("no-lost-ack").weak = Some("final reads".to_owned()),
+        Verdict::InconclusiveOracleTooWeak,
+    ),
+    (
+        "a checker did not decide",
+        |case| case.check("no-lost-ack").unknown = Some("memory".to_owned()),
+        Verdict::PartialModel,
+    ),
+    (
+        "a checker left an operation out",
+        |case| case.check("no-lost-ack").consumed -= 1,
+        Verdict::PartialModel,
+    ),
+    ("two seeds", |case| case.seeds(2), Verdict::PartialModel),
+    (
+        "the smoke budget was run",
+        |case| case.known.tier = Some(Tier::Smoke),
+        Verdict::PassSmoke,
+    ),
+    (
+        "one landed seed short of the hardening budget",
+        |case| case.tally.landed = case.tally.landed.min(u64::from(HARDENING) - 1),
+        Verdict::PassSmoke,
+    ),
+    (
+        "no fault is planned",
+        |case| case.scenario.faults.clear(),
+        Verdict::PassSmoke,
+    ),
+];
+
+#[test]
+fn all_well_is_a_hardened_pass() {
+    let judgement = hardened().judge();
+    assert_eq!(judgement.verdict, Verdict::PassHardening);
+    assert_eq!(judgement.reason, "landed in 10 of 10 seeds");
+}
+
+#[test]
+fn each_condition_alone_decides() {
+    for (name, apply, verdict) in CONDITIONS {
+        let mut case = hardened();
+        apply(&mut case);
+        assert_eq!(case.judge().verdict, verdict, "{name}");
+    }
+}
+
+#[test]
+fn of_two_conditions_the_earlier_decides() {
+    for (place, (name, apply, verdict)) in CONDITIONS.into_iter().enumerate() {
+        for (other, apply_other, _) in CONDITIONS.into_iter().skip(place + 1) {
+            let mut case = hardened();
+            apply_other(&mut case);
+            apply(&mut case);
+            // Nothing that is not planned must land.
+            let is_void = other == "no fault is planned" && name.contains("the fault ");
+            let expected = if is_void { Verdict::PassSmoke } else { verdict };
+            assert_eq!(case.judge().verdict, expected, "{name}, and {other}");
+        }
+    }
+}
+
+#[test]
+fn every_state_but_none_other_is_reached() {
+    let mut reached: Vec<Verdict> = CONDITIONS.iter().map(|(_, _, verdict)| *verdict).collect();
+    reached.push(Verdict::PassHardening);
+    reached.sort_unstable();
+    reached.dedup();
+    assert_eq!(reached.len(), 10);
+    let names: Vec<_> = reached.iter().map(|verdict| verdict.name()).collect();
+    let expected = [
+        "PASS-smoke",
+        "PASS-hardening",
+        "FAIL-reproducible",
+        "FAIL-nondeterministic",
+        "INCONCLUSIVE-env",
+        "INCONCLUSIVE-oracle-too-weak",
+        "INCONCLUSIVE-fault-not-proven",
+        "PARTIAL-surface",
+        "PARTIAL-model",
+        "NOT-RUN",
+    ];
+    assert_eq!(names, expected);
+    for verdict in reached {
+        let json = serde_json::to_string(&verdict).expect("a name");
+        assert_eq!(json, format!("\"{verdict}\""));
+        assert_eq!(verdict.is_pass(), verdict.name().starts_with("PASS"));
+        assert_eq!(verdict.is_fail(), verdict.name().starts_with("FAIL"));
+    }
+}
+
+#[test]
+fn three_seeds_pass_and_fewer_say_little() {
+    for (seeds, expected) in [
+        (1, Verdict::PartialModel),
+        (2, Verdict::PartialModel),
+        (3, Verdict::PassSmoke),
+        (9, Verdict::PassSmoke),
+        (10, Verdict::PassHardening),
+    ] {
+        let mut case = hardened();
+        case.seeds(seeds);
+        assert_eq!(case.judge().verdict, expected, "{seeds} seeds");
+    }
+    let mut case = hardened();
+    case.seeds(2);
+    assert_eq!(case.judge().reason, "2 of at least 3 seeds");
+}
+
+#[test]
+fn landing_is_asked_of_k_seeds_or_of_all_when_there_are_fewer() {
+    let at = |seeds, landed| {
+        let mut case = hardened();
+        case.seeds(seeds);
+        case.tally.landed = landed;
+        case.judge().verdict
+    };
+    assert_eq!(at(20, 3), Verdict::InconclusiveFaultNotProven);
+    assert_eq!(at(20, 4), Verdict::PassSmoke);
+    assert_eq!(at(20, 9), Verdict::PassSmoke);
+    assert_eq!(at(20, 10), Verdict::PassHardening);
+    assert_eq!(at(3, 2), Verdict::InconclusiveFaultNotProven);
+    assert_eq!(at(3, 3), Verdict::PassSmoke);
+    assert_eq!(at(1, 0), Verdict::InconclusiveFaultNotProven);
+    assert_eq!(at(1, 1), Verdict::PartialModel);
+}
+
+#[test]
+fn a_fault_that_did_not_land_is_told_how_far_it_came() {
+    for (armed, injected, landed, expected) in [
+        (0, 0, 0, "S1.f1 (kill) never armed"),
+        (10, 0, 0, "S1.f1 (kill) vacuous: armed, never injected"),
+        (10, 10, 0, "S1.f1 (kill) masked: injected, never observed"),
+        (10, 10, 3, "S1.f1 (kill) landed too rarely"),
+    ] {
+        let mut case = hardened();
+        case.tally.landed = landed;
+        let fault = &mut case.tally.faults[0];
+        (fault.armed, fault.injected, fault.landed) = (armed, injected, landed);
+        let reason = case.judge().reason;
+        assert!(reason.contains(expected), "{reason}");
+        assert!(reason.starts_with(&format!("every fault landed in {landed} of 10 seeds")));
+    }
+}
+
+#[test]
+fn a_landing_condition_that_did_not_hold_is_quoted() {
+    let mut case = hardened();
+    case.tally.landed = 2;
+    case.tally.faults[0].landed = 10;
+    case.tally.landing = vec![LandingTally {
+        text: "leader re-elected within 2s".to_owned(),
+        held: 2,
+        seen: None,
+        missed: Some("no other node became leader in time".to_owned()),
+    }];
+    let reason = case.judge().reason;
+    assert!(
+        reason.ends_with(
+            "; \"leader re-elected within 2s\" held in 2 seeds \
+             (seen: no other node became leader in time)"
+        ),
+        "{reason}"
+    );
+    assert!(!reason.contains("S1.f1"), "{reason}");
+}
+
+#[test]
+fn reasons_name_what_was_short() {
+    for (place, expected) in [
+        (0, "missing: ptrace"),
+        (1, "no seed was run"),
+        (
+            2,
+            "1 of 10 seeds failed, first seed 7; it fails again, same digest",
+        ),
+        (
+            3,
+            "1 of 10 seeds failed, first seed 7; it did not fail the same again",
+        ),
+        (5, "two runs of seed 3 differ"),
+        (8, "no-lost-ack did not judge every seed"),
+        (9, "linearizability did not judge every seed"),
+        (10, "no-lost-ack: the history lacks final reads"),
+        (11, "no-lost-ack did not decide: memory"),
+        (12, "no-lost-ack consumed 499 of 500 operations"),
+        (14, "landed in 10 of 10 seeds; the smoke budget was run"),
+        (15, "landed in 9 of 10 seeds; hardening asks for 10"),
+        (16, "10 seeds, no fault planned"),
+    ] {
+        let mut case = hardened();
+        CONDITIONS[place].1(&mut case);
+        assert_eq!(case.judge().reason, expected);
+    }
+}
+
+#[test]
+fn a_simulation_by_hand_passes_smoke_fails_or_says_little() {
+    let verdict = |case: &Case| judge(None, &case.tally, &case.known).verdict;
+    let mut case = hardened();
+    case.tally.landed = 0;
+    assert_eq!(verdict(&case), Verdict::PassSmoke);
+    case.seeds(2);
+    assert_eq!(verdict(&case), Verdict::PartialModel);
+    case.known.diverged = Some(1);
+    assert_eq!(verdict(&case), Verdict::FailNondeterministic);
+    case.fail(Some(true));
+    assert_eq!(verdict(&case), Verdict::FailReproducible);
+    case.tally = Tally::default();
+    assert_eq!(verdict(&case), Verdict::NotRun);
+}
