@@ -1,7 +1,7 @@
 //! A TCP round trip over sim-net's own calls.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use sim_net::{BACKLOG, Interest, Net};
@@ -35,9 +35,8 @@ impl Socket {
 
     async fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let sent = self
-                .retry(Interest::WRITABLE, |net, fd| net.send(fd, bytes))
-                .await?;
+            let pieces = [IoSlice::new(bytes)];
+            let sent = poll_fn(|cx| self.net.poll_send(self.fd, &pieces, cx)).await?;
             bytes = &bytes[sent..];
         }
         Ok(())
@@ -48,10 +47,7 @@ impl Socket {
         let mut have = 0;
         while have < into.len() {
             let rest = &mut into[have..];
-            match self
-                .retry(Interest::READABLE, |net, fd| net.recv(fd, rest, false))
-                .await?
-            {
+            match poll_fn(|cx| self.net.poll_recv(self.fd, rest, false, cx)).await? {
                 0 if have == 0 => return Ok(false),
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => have += count,

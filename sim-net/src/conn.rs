@@ -161,8 +161,8 @@ impl Conn {
             let peer = &self.ends[side.other()];
             !self.ends[side].is_live() || (self.flows[side].is_finished() && !peer.is_live())
         };
-        self.in_flight == 0
-            && self.ends.0.iter().all(|end| end.holder == Holder::Nobody)
+        self.ends.0.iter().all(|end| end.holder == Holder::Nobody)
+            && self.in_flight == 0
             && Side::BOTH.into_iter().all(silent)
     }
 

@@ -5,15 +5,14 @@ use sim_runtime::{Boot, Down, FaultId, NodeId, SimInstant, World};
 use crate::conn::{Holder, Phase, Side};
 use crate::flow::{Ack, Hurt};
 use crate::packet::{InFlight, Packet, Token};
-use crate::state::State;
+use crate::state::{NOWHERE, State};
 
 impl State {
     /// An event of the queue.
     pub(crate) fn event(&mut self, world: &World, token: u64) {
         match Token::decode(token) {
             Token::Packet(index) => {
-                let packet = self.packets.remove(index);
-                self.arrive(world, packet);
+                self.arrive(world, index);
             }
             Token::Syn(conn) => self.syn_timer(world, conn),
             Token::SynAck(conn) => self.synack_timer(world, conn),
@@ -22,33 +21,32 @@ impl State {
         }
     }
 
-    fn arrive(&mut self, world: &World, flying: InFlight) {
+    fn arrive(&mut self, world: &World, index: usize) {
+        let flying = self.packets.remove(index);
+        let link = self.links.get_mut(flying.link);
+        link.stats.offered += 1;
+        let cut = !link.cuts.is_empty();
+        let up = self.hosts.get(link.to.0 as usize).map_or(link.to != NOWHERE, |host| host.up);
+        let delivered = !cut && up && !link.loses(world, &self.config);
+        if delivered {
+            link.stats.delivered += 1;
+            link.stats.bytes += flying.packet.len();
+        } else {
+            link.stats.dropped += 1;
+        }
         let conn = flying.packet.conn();
         if let Some((conn, _)) = conn {
             self.conns[conn].in_flight -= 1;
         }
-        let link = self.links.get_mut(flying.link);
-        link.stats.offered += 1;
-        let to = link.to;
-        let cut = !link.cuts.is_empty();
-        let delivered = !cut && self.host(to).up && !self.lost_to_weather(world, flying.link);
         if delivered {
-            let link = self.links.get_mut(flying.link);
-            link.stats.delivered += 1;
-            link.stats.bytes += flying.packet.len();
             self.deliver(world, flying);
         } else {
-            self.links.get_mut(flying.link).stats.dropped += 1;
             let faults = self.drop_receipt(world, &flying, cut);
             self.lost(world, &flying, &faults);
         }
         if let Some((conn, _)) = conn {
             self.reap(world, conn);
         }
-    }
-
-    fn lost_to_weather(&mut self, world: &World, link: usize) -> bool {
-        self.links.get_mut(link).loses(world, &self.config)
     }
 
     fn deliver(&mut self, world: &World, flying: InFlight) {

@@ -39,6 +39,17 @@ pub fn net() -> io::Result<Rc<Net>> {
         .ok_or_else(|| error(libc::ENETDOWN))
 }
 
+/// Calls `f` with the network of the current world; the cheap way for one operation.
+///
+/// # Errors
+/// As [`net`].
+#[inline]
+pub fn with<R>(f: impl FnOnce(&Net) -> R) -> io::Result<R> {
+    sim_runtime::try_with(|world| world.with_device(f))
+        .flatten()
+        .ok_or_else(|| error(libc::ENETDOWN))
+}
+
 impl Net {
     /// Puts a network into a world.
     pub fn install(world: &Rc<World>, config: NetConfig) -> Rc<Self> {
@@ -245,19 +256,8 @@ impl Net {
     /// # Errors
     /// As [`Net::send`].
     pub fn send_vectored(&self, fd: Fd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.on(fd, |state, world, sock| match state.socks[sock].kind {
-            Kind::Stream { conn, side, .. } => state.stream_send(world, (conn, side), pieces),
-            Kind::Udp(_) => match pieces {
-                [one] => state.udp_send(world, sock, one, None),
-                _ => {
-                    let all: Vec<u8> = pieces
-                        .iter()
-                        .flat_map(|piece| piece.iter().copied())
-                        .collect();
-                    state.udp_send(world, sock, &all, None)
-                }
-            },
-            _ => fail(libc::EPIPE),
+        self.on(fd, |state, world, sock| {
+            state.socket_send(world, sock, pieces)
         })
     }
 
@@ -267,11 +267,59 @@ impl Net {
     /// # Errors
     /// `EAGAIN`; `ECONNRESET` or `ETIMEDOUT`, once; `ENOTCONN`.
     pub fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<usize> {
-        self.on(fd, |state, world, sock| match state.socks[sock].kind {
-            Kind::Stream { conn, side, .. } => state.stream_recv(world, (conn, side), into, peek),
-            Kind::Udp(_) => state.udp_recv(sock, into, peek).map(|(count, _)| count),
-            _ => fail(libc::ENOTCONN),
+        self.on(fd, |state, world, sock| {
+            state.socket_recv(world, sock, into, peek)
         })
+    }
+
+    /// [`Net::send_vectored`], and where it would answer `EAGAIN` the task is registered.
+    pub fn poll_send(
+        &self,
+        fd: Fd,
+        pieces: &[IoSlice<'_>],
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_on(fd, Interest::WRITABLE, context, |state, world, sock| {
+            state.socket_send(world, sock, pieces)
+        })
+    }
+
+    /// [`Net::recv`], and where it would answer `EAGAIN` the task is registered.
+    pub fn poll_recv(
+        &self,
+        fd: Fd,
+        into: &mut [u8],
+        peek: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_on(fd, Interest::READABLE, context, |state, world, sock| {
+            state.socket_recv(world, sock, into, peek)
+        })
+    }
+
+    /// Tries `f`; registers the task when it answers `EAGAIN`, in the same look at the socket.
+    fn poll_on<R>(
+        &self,
+        fd: Fd,
+        interest: Interest,
+        context: &mut Context<'_>,
+        f: impl FnOnce(&mut State, &World, usize) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let mut pending = false;
+        let result = self.on(fd, |state, world, sock| {
+            let result = f(state, world, sock);
+            if let Err(error) = &result
+                && error.raw_os_error() == Some(libc::EAGAIN)
+            {
+                pending = true;
+                state.socket_waits(world, sock, interest, context.waker());
+            }
+            result
+        });
+        if pending {
+            return Poll::Pending;
+        }
+        Poll::Ready(result)
     }
 
     /// `shutdown(2)`.

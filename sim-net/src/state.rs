@@ -4,7 +4,7 @@
 //! anybody: wakers are collected in `woken` and woken by [`crate::Net`] once nothing is borrowed.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::Waker;
 
@@ -13,7 +13,7 @@ use slab::Slab;
 
 use crate::config::NetConfig;
 use crate::conn::{Conn, Holder, Phase, Side};
-use crate::errno::error;
+use crate::errno::{error, fail};
 use crate::link::Links;
 use crate::options::SocketOptions;
 use crate::packet::{InFlight, Packet, Token};
@@ -79,7 +79,7 @@ pub(crate) struct State {
     pub(crate) socks: Slab<Sock>,
     pub(crate) packets: Slab<InFlight>,
     pub(crate) woken: Vec<Waker>,
-    hosts: Vec<Host>,
+    pub(crate) hosts: Vec<Host>,
     serial: u64,
 }
 
@@ -202,10 +202,14 @@ impl State {
     }
 
     /// Forgets a connection that is over.
+    #[inline]
     pub(crate) fn reap(&mut self, world: &World, conn: usize) {
-        if !self.conns.get(conn).is_some_and(Conn::is_over) {
-            return;
+        if self.conns.get(conn).is_some_and(Conn::is_over) {
+            self.forget(world, conn);
         }
+    }
+
+    fn forget(&mut self, world: &World, conn: usize) {
         for side in Side::BOTH {
             self.cancel_timers(world, conn, side);
         }
@@ -236,6 +240,46 @@ impl State {
             _ => None,
         };
         peer.ok_or_else(|| error(libc::ENOTCONN))
+    }
+
+    /// `writev(2)` on a socket.
+    #[inline]
+    pub(crate) fn socket_send(
+        &mut self,
+        world: &World,
+        sock: usize,
+        pieces: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        match self.socks[sock].kind {
+            Kind::Stream { conn, side, .. } => self.stream_send(world, (conn, side), pieces),
+            Kind::Udp(_) => match pieces {
+                [one] => self.udp_send(world, sock, one, None),
+                _ => {
+                    let all: Vec<u8> = pieces
+                        .iter()
+                        .flat_map(|piece| piece.iter().copied())
+                        .collect();
+                    self.udp_send(world, sock, &all, None)
+                }
+            },
+            _ => fail(libc::EPIPE),
+        }
+    }
+
+    /// `recv(2)` on a socket.
+    #[inline]
+    pub(crate) fn socket_recv(
+        &mut self,
+        world: &World,
+        sock: usize,
+        into: &mut [u8],
+        peek: bool,
+    ) -> io::Result<usize> {
+        match self.socks[sock].kind {
+            Kind::Stream { conn, side, .. } => self.stream_recv(world, (conn, side), into, peek),
+            Kind::Udp(_) => self.udp_recv(sock, into, peek).map(|(count, _)| count),
+            _ => fail(libc::ENOTCONN),
+        }
     }
 
     /// What `epoll` says about a socket.

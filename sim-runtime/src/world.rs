@@ -324,6 +324,18 @@ impl World {
         device.downcast().ok()
     }
 
+    /// Calls `f` with the device of type `D`, when one is installed. Cheaper than
+    /// [`World::device`]; `f` must not install another.
+    #[inline]
+    pub fn with_device<D: Device, R>(&self, f: impl FnOnce(&D) -> R) -> Option<R> {
+        let devices = self.devices.borrow();
+        let (_, device) = devices
+            .iter()
+            .find(|(kind, _)| *kind == TypeId::of::<D>())?;
+        let device: &dyn Any = &**device;
+        device.downcast_ref().map(f)
+    }
+
     pub(crate) fn each_device(&self, mut f: impl FnMut(&dyn Device)) {
         let devices = self.devices.borrow().clone();
         devices.iter().for_each(|(_, device)| f(&**device));

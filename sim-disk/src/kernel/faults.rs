@@ -54,7 +54,8 @@ pub(crate) struct Injected {
 
 impl Disk {
     /// The disk of `node` fails from now on, beside those that this fault hit before, until
-    /// [`heal`](Disk::heal). Each error that a guest gets is entered into the ledger as injected (`disk-errors`) and observed.
+    /// [`heal`](Disk::heal). Each error that a guest gets is entered into the ledger as injected
+    /// (`disk-errors`) and observed.
     pub fn fail(&self, fault: FaultId, node: NodeId, mode: FailMode) {
         self.state.borrow_mut().errors.insert((fault, node), mode);
         self.is_failing.set(true);

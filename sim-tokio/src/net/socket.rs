@@ -1,7 +1,7 @@
 //! What all simulated sockets have in common: try, and wait where the kernel says `EAGAIN`.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::rc::Rc;
@@ -35,6 +35,23 @@ impl SimSocket {
 
     pub(crate) fn call<R>(&self, f: impl FnOnce(&Rc<Net>, Fd) -> io::Result<R>) -> io::Result<R> {
         f(&sim_net::net()?, self.fd.get())
+    }
+
+    pub(crate) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+        peek: bool,
+    ) -> Poll<io::Result<usize>> {
+        sim_net::with(|net| net.poll_recv(self.fd.get(), into, peek, cx))?
+    }
+
+    pub(crate) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        sim_net::with(|net| net.poll_send(self.fd.get(), pieces, cx))?
     }
 
     /// Tries `f` until it does not answer `EAGAIN`, waiting for `interest` in between.

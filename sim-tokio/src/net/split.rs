@@ -182,7 +182,7 @@ macro_rules! writing_half {
             ) -> Poll<io::Result<usize>> {
                 (*self)
                     .as_ref()
-                    .poll_write_shared(cx, |stream| stream.try_write(buf))
+                    .poll_write_shared(cx, &[std::io::IoSlice::new(buf)])
             }
 
             fn poll_write_vectored(
@@ -190,9 +190,7 @@ macro_rules! writing_half {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                (*self)
-                    .as_ref()
-                    .poll_write_shared(cx, |stream| stream.try_write_vectored(bufs))
+                (*self).as_ref().poll_write_shared(cx, bufs)
             }
 
             fn is_write_vectored(&self) -> bool {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
-use sim_net::Interest as Wait;
 use sim_runtime::in_simulation;
 use tokio_real::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
@@ -127,7 +126,7 @@ impl TcpStream {
             Repr::Sim(socket) => {
                 let bytes = buf.initialize_unfilled();
                 let n =
-                    ready!(socket.poll(Wait::READABLE, cx, |net, fd| net.recv(fd, bytes, true)))?;
+                    ready!(socket.poll_recv(cx, bytes, true))?;
                 buf.advance(n);
                 Poll::Ready(Ok(n))
             }
@@ -142,8 +141,7 @@ impl TcpStream {
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         match &self.0 {
             Repr::Sim(socket) => {
-                poll_fn(|cx| socket.poll(Wait::READABLE, cx, |net, fd| net.recv(fd, buf, true)))
-                    .await
+                poll_fn(|cx| socket.poll_recv(cx, buf, true)).await
             }
             Repr::Real(stream) => stream.peek(buf).await,
         }
@@ -326,6 +324,11 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Repr::Sim(socket) = &self.0 {
+            let count = ready!(socket.poll_recv(cx, buf.initialize_unfilled(), false))?;
+            buf.advance(count);
+            return Poll::Ready(Ok(()));
+        }
         loop {
             match self.try_read(buf.initialize_unfilled()) {
                 Ok(n) => {
@@ -343,10 +346,13 @@ impl TcpStream {
     pub(crate) fn poll_write_shared(
         &self,
         cx: &mut Context<'_>,
-        mut write: impl FnMut(&Self) -> io::Result<usize>,
+        bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Repr::Sim(socket) = &self.0 {
+            return socket.poll_send(cx, bufs);
+        }
         loop {
-            match write(self) {
+            match self.try_write_vectored(bufs) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.poll_write_ready(cx))?;
                 }
@@ -410,7 +416,7 @@ impl AsyncWrite for TcpStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match &mut this.0 {
-            Repr::Sim(_) => this.poll_write_shared(cx, |stream| stream.try_write(buf)),
+            Repr::Sim(_) => this.poll_write_shared(cx, &[IoSlice::new(buf)]),
             Repr::Real(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
@@ -422,7 +428,7 @@ impl AsyncWrite for TcpStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match &mut this.0 {
-            Repr::Sim(_) => this.poll_write_shared(cx, |stream| stream.try_write_vectored(bufs)),
+            Repr::Sim(_) => this.poll_write_shared(cx, bufs),
             Repr::Real(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
