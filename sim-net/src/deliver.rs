@@ -26,7 +26,10 @@ impl State {
         let link = self.links.get_mut(flying.link);
         link.stats.offered += 1;
         let cut = !link.cuts.is_empty();
-        let up = self.hosts.get(link.to.0 as usize).map_or(link.to != NOWHERE, |host| host.up);
+        let up = self
+            .hosts
+            .get(link.to.0 as usize)
+            .map_or(link.to != NOWHERE, |host| host.up);
         let delivered = !cut && up && !link.loses(world, &self.config);
         if delivered {
             link.stats.delivered += 1;

@@ -125,8 +125,7 @@ impl TcpStream {
         match &self.0 {
             Repr::Sim(socket) => {
                 let bytes = buf.initialize_unfilled();
-                let n =
-                    ready!(socket.poll_recv(cx, bytes, true))?;
+                let n = ready!(socket.poll_recv(cx, bytes, true))?;
                 buf.advance(n);
                 Poll::Ready(Ok(n))
             }
@@ -140,9 +139,7 @@ impl TcpStream {
     /// As reading.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         match &self.0 {
-            Repr::Sim(socket) => {
-                poll_fn(|cx| socket.poll_recv(cx, buf, true)).await
-            }
+            Repr::Sim(socket) => poll_fn(|cx| socket.poll_recv(cx, buf, true)).await,
             Repr::Real(stream) => stream.peek(buf).await,
         }
     }
