@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::Value;
+use crate::value::{Brief, Value};
 
 /// What a client (or an observer, for [`OpType::Lead`]) did.
 ///
@@ -219,14 +219,14 @@ impl fmt::Display for Operation {
             write!(f, " {key}")?;
         }
         if self.input != Value::Null || self.op_type == OpType::Write {
-            write!(f, " {}", self.input)?;
+            write!(f, " {}", Brief(&self.input))?;
         }
         match (self.completion(), &self.error) {
             (Completion::Acknowledged, _) if self.op_type.is_read() => {
-                write!(f, " -> {}", self.observed())?;
+                write!(f, " -> {}", Brief(self.observed()))?;
             }
             (Completion::Acknowledged, _) => match &self.output {
-                Some(output) => write!(f, " -> {output}")?,
+                Some(output) => write!(f, " -> {}", Brief(output))?,
                 None => f.write_str(" -> ok")?,
             },
             (Completion::Failed, error) => {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Operation;
-use crate::value::Value;
+use crate::value::{Brief, Value};
 
 /// What a checker may spend. Past it the answer is [`Outcome::Unknown`], never [`Outcome::Ok`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,26 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Where the list that a row returned first differs from the state's.
+    fn difference(&self, op: &Operation) -> Option<String> {
+        let state = self.state.as_ref()?.as_list()?;
+        let returned = op.output.as_ref()?.as_list()?;
+        let pairs = state.iter().zip(returned);
+        let place = pairs.take_while(|(a, b)| a == b).count();
+        match (returned.get(place), state.get(place)) {
+            (None, None) => None,
+            (Some(theirs), Some(ours)) => Some(format!(
+                "at position {place} it has {theirs}, where the state has {ours}"
+            )),
+            (Some(theirs), None) => Some(format!("beyond the state it has {theirs}")),
+            (None, Some(ours)) => Some(format!(
+                "it ends at position {place}, where the state has {ours}"
+            )),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.anomaly, self.message)?;
@@ -130,7 +150,7 @@ impl fmt::Display for Finding {
             }
         }
         if let Some(state) = &self.state {
-            write!(f, "\n  state after it: {state}")?;
+            write!(f, "\n  state after it: {}", Brief(state))?;
         }
         if !self.rows.is_empty() {
             let searched = self.state.is_some();
@@ -141,6 +161,9 @@ impl fmt::Display for Finding {
             })?;
             for op in &self.rows {
                 write!(f, "\n    {op}")?;
+                if let Some(difference) = self.difference(op) {
+                    write!(f, "\n      {difference}")?;
+                }
             }
             if self.ops.len() > self.rows.len() {
                 write!(f, "\n    and {} more", self.ops.len() - self.rows.len())?;

@@ -115,6 +115,35 @@ impl fmt::Display for Value {
     }
 }
 
+/// A value for a reader: of a long list its ends, and how many elements lie between them.
+pub(crate) struct Brief<'a>(pub(crate) &'a Value);
+
+/// Lists up to this length are written whole.
+const BRIEF_MAX: usize = 12;
+/// How many elements of each end of a longer one are written.
+const BRIEF_HEAD: usize = 3;
+const BRIEF_TAIL: usize = 6;
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let elements = match self.0 {
+            Value::List(elements) if elements.len() > BRIEF_MAX => elements,
+            value => return value.fmt(f),
+        };
+        let (head, rest) = elements.split_at(BRIEF_HEAD);
+        let (hidden, tail) = rest.split_at(rest.len() - BRIEF_TAIL);
+        f.write_str("[")?;
+        for element in head {
+            write!(f, "{},", Brief(element))?;
+        }
+        write!(f, " {} more ", hidden.len())?;
+        for element in tail {
+            write!(f, ",{}", Brief(element))?;
+        }
+        f.write_str("]")
+    }
+}
+
 /// The binary shape of a value: its nodes in pre-order, so that reading needs no recursion.
 #[derive(serde::Serialize, serde::Deserialize)]
 enum Token {
@@ -257,7 +286,15 @@ impl<'de> Visitor<'de> for PlainVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPTH_MAX, Token, Value, tokens_of, value_of};
+    use super::{Brief, DEPTH_MAX, Token, Value, tokens_of, value_of};
+
+    #[test]
+    fn a_long_list_is_written_by_its_ends() {
+        let list = |len| Value::List((0..len).map(Value::Int).collect());
+        assert_eq!(Brief(&list(3)).to_string(), "[0,1,2]");
+        let text = Brief(&list(100)).to_string();
+        assert_eq!(text, "[0,1,2, 91 more ,94,95,96,97,98,99]");
+    }
 
     fn read(json: &str) -> Result<Value, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())

@@ -15,7 +15,7 @@ use crate::system::{Call, Client, Reply};
 const RATE_DEFAULT: u32 = 20;
 
 /// Values of different clients never meet.
-const VALUES_PER_CLIENT: i64 = 1_000_000_000;
+const VALUES_PER_CLIENT: i64 = 1_000_000;
 
 /// How long a probe or a last read is tried.
 const LAST_TRIES_NS: u64 = 60 * 1_000_000_000;
