@@ -155,7 +155,7 @@ fn ctrl_c_is_heard_by_who_listens_and_kills_who_does_not() {
                 }
             }),
         );
-        world().start_node(deaf, main_of(|| std::future::pending::<()>()));
+        world().start_node(deaf, main_of(std::future::pending::<()>));
         time::sleep(Duration::from_millis(1)).await;
         assert!(world().stop_node(listens) && world().stop_node(deaf));
         time::sleep(Duration::from_millis(1)).await;
@@ -169,7 +169,7 @@ fn ctrl_c_is_heard_by_who_listens_and_kills_who_does_not() {
 fn ten_thousand_kills_leave_nothing_behind() {
     let (_, summary) = run(1, || async {
         let n1 = node("n1", 1);
-        world().start_node(n1, main_of(|| std::future::pending::<()>()));
+        world().start_node(n1, main_of(std::future::pending::<()>));
         for _ in 0..10_000 {
             time::sleep(Duration::from_micros(10)).await;
             world().kill_node(n1, Down::Kill);

@@ -3,6 +3,7 @@
     unsafe_code,
     reason = "registers a handler and asks the kernel about descriptors"
 )]
+#![expect(clippy::disallowed_methods, reason = "a child may exit as it likes")]
 
 use std::env;
 use std::ffi::c_char;
