@@ -1,6 +1,6 @@
 //! Every Rust source against every rule of `rules`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::rules::{self, Source};
 use crate::{assert_tidy, root};
@@ -31,7 +31,7 @@ fn sources() -> Vec<(String, String)> {
         .collect()
 }
 
-fn relative(path: &PathBuf) -> String {
+fn relative(path: &Path) -> String {
     let inside = path.strip_prefix(root()).expect("found below the root");
     inside.to_string_lossy().replace('\\', "/")
 }
