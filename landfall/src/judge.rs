@@ -169,6 +169,10 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
             }
         }
     }
+    if tally.operations.ok == 0 {
+        let reason = "no operation of any client was acknowledged".to_owned();
+        return say(Verdict::InconclusiveOracleTooWeak, reason);
+    }
     for (name, check) in &tally.checks {
         if let Some(field) = &check.weak {
             let reason = format!("{name}: the history lacks {field}");

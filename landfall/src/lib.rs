@@ -37,6 +37,7 @@ pub mod variables;
 mod worker;
 mod workload;
 
+pub use checkers::{self, Value};
 pub use landfall_macros::{plan, test};
 pub use system::{Call, Client, ClientContext, NodeContext, Peer, Reply, System};
 pub use {sim_disk as disk, sim_net as net, sim_runtime as runtime};

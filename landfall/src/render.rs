@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use checkers::CheckReport;
 use plan_compiler::scenario::Scenario;
+use sim_runtime::TraceEvent;
 
 use crate::report::SeedOutcome;
 use crate::sweep::{Divergence, TestResult};
@@ -88,6 +89,10 @@ fn evidence(out: &mut String, tally: &Tally) {
             "    landing \"{}\" held in {held}/{seeds}: {seen}",
             landing.text
         );
+    }
+    if let Some(exit) = &tally.exit {
+        let exits = grouped(tally.exits);
+        let _ = writeln!(out, "    exits   {exits} nodes ended with an error: {exit}");
     }
     let operations = tally.operations;
     if tally.seeds > 0 {
@@ -176,6 +181,9 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
     for panic in &report.panics {
         let _ = writeln!(out, "  panic nobody joined: {panic}");
     }
+    for exit in &report.exits {
+        let _ = writeln!(out, "  a node ended: {exit}");
+    }
     if let Some(stop) = &report.stop {
         let _ = writeln!(out, "  stopped: {stop}");
     }
@@ -222,33 +230,36 @@ fn check_text(out: &mut String, check: &CheckReport) {
 
 fn divergence_text(divergence: &Divergence) -> String {
     let mut out = String::new();
-    let Divergence {
-        seed,
-        same_until,
-        first,
-    } = divergence;
+    let (seed, same_until) = (divergence.seed, divergence.same_until);
     let _ = writeln!(
         out,
         "  two runs of seed {seed} agree up to event {same_until}, then differ"
     );
-    let Some((a, b)) = first else {
-        let _ = writeln!(out, "  two more runs did not differ in the next events");
+    let Some((a, b)) = &divergence.first else {
+        let _ = writeln!(out, "  further runs did not show which event differs first");
         return out;
     };
+    if let Some(event) = &divergence.last_same {
+        let _ = writeln!(out, "  both runs:  {}", event_text(event));
+    }
     for (name, event) in [("first", a), ("second", b)] {
-        let text = match event {
-            None => "had ended".to_owned(),
-            Some(event) => {
-                let at = sim_runtime::SimInstant(event.at);
-                let (number, kind, node, task) =
-                    (event.number, event.kind, event.node, &event.task);
-                let (x, y) = event.arguments;
-                format!("event {number} at {at}: {kind:?} {x} {y}, node {node}, task {task}")
-            }
-        };
+        let text = event
+            .as_ref()
+            .map_or_else(|| "had ended".to_owned(), event_text);
         let _ = writeln!(out, "  {name} run: {text}");
     }
     out
+}
+
+fn event_text(event: &TraceEvent) -> String {
+    let at = sim_runtime::SimInstant(event.at);
+    let (number, kind, node, (x, y)) = (event.number, event.kind, event.node, event.arguments);
+    let task = if event.task.is_empty() {
+        "none"
+    } else {
+        &event.task
+    };
+    format!("event {number} at {at}: {kind:?} {x} {y}, node {node}, task {task}")
 }
 
 /// A number with separators: `14,712`.

@@ -11,8 +11,8 @@ use plan_compiler::scenario::Scenario;
 use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
-    Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Summary, interpose, spawn,
-    time, world,
+    Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Stop, Summary, interpose,
+    spawn, time, world,
 };
 
 use crate::entry::SeedContext;
@@ -27,6 +27,9 @@ use crate::workload;
 /// How long a first leader is waited for; a system without leaders gets a part of it.
 const WARM_UP_MAX: Duration = Duration::from_secs(10);
 const WARM_UP_LEADERLESS: Duration = Duration::from_secs(1);
+
+/// How long the last operations may take, all together, in virtual time.
+const CLIENTS_END_MAX: Duration = Duration::from_secs(150);
 
 /// How many log lines a failing seed sends along.
 const LOG_TAIL_LINES: usize = 40;
@@ -213,14 +216,21 @@ fn start_client<S, F>(
     world().start_node(host, main);
 }
 
-async fn clients_are_done(run: &RunState) {
+async fn clients_are_done(run: &RunState) -> Result<(), Stop> {
+    let start = time::now();
     while run.clients_busy.get() > 0 {
+        if time::now() - start > CLIENTS_END_MAX {
+            let (busy, limit) = (run.clients_busy.get(), CLIENTS_END_MAX);
+            let message = format!("{busy} clients made no end in {limit:?} after the workload's");
+            return Err(Stop::Failed { message });
+        }
         time::sleep(Duration::from_millis(10)).await;
     }
+    Ok(())
 }
 
 /// The phases of a run.
-async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) {
+async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) -> Result<(), Stop> {
     for (node, peer) in run.servers.iter().zip(&run.peers) {
         world().start_node(*node, node_main(&run, &system, peer));
     }
@@ -245,7 +255,7 @@ async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) {
     let host = world().create_node(&format!("c{settler}"), IpAddr::from([10, 0, 1, last]));
     run.stop_clients.set(true);
     start_client(&run, &system, host, settler, workload::settle);
-    clients_are_done(&run).await;
+    clients_are_done(&run).await
 }
 
 async fn warm_up(run: &RunState) {
@@ -276,7 +286,8 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let disk = Disk::install(simulation.world(), disk_config());
     let run = Rc::new(RunState::new(scenario, net, disk));
     let system = Rc::new(make());
-    let stop = simulation.block_on(phases(Rc::clone(&run), system)).err();
+    let ended = simulation.block_on(phases(Rc::clone(&run), system));
+    let stop = ended.and_then(|ended| ended).err();
     let floor = interpose::floor::report();
     let summary = simulation.finish();
     let lines = log::take();
@@ -294,6 +305,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     report.landing = landing;
     report.operations = count(&history);
     report.stop = stop;
+    report.exits = run.exits.take();
     report.floor_missing = floor
         .iter()
         .filter(|layer| !layer.is_active())
@@ -326,13 +338,11 @@ where
     let lines = log::take();
     let mut report = report_of(context.seed, summary);
     report.stop = match ended {
-        Ok(output) => output
-            .failure()
-            .map(|message| sim_runtime::Stop::Failed { message }),
+        Ok(output) => output.failure().map(|message| Stop::Failed { message }),
         Err(stop) => Some(stop),
     };
     // The main future's own panic is the stop already.
-    if matches!(report.stop, Some(sim_runtime::Stop::Failed { .. })) {
+    if matches!(report.stop, Some(Stop::Failed { .. })) {
         report.panics.retain(|panic| !panic.starts_with("node 0"));
     }
     if report.failed() {
@@ -393,6 +403,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         landing: Vec::new(),
         checks: Vec::new(),
         operations: OperationCounts::default(),
+        exits: Vec::new(),
         panics: panics
             .map(|panic| format!("{}: {} ({})", panic.node, panic.message, panic.task))
             .collect(),

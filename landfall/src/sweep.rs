@@ -57,6 +57,8 @@ pub struct Divergence {
     pub seed: u64,
     /// Number of the last event up to which checkpoints agree.
     pub same_until: u64,
+    /// The last event that does not differ, where it was written out: whose task ran last.
+    pub last_same: Option<TraceEvent>,
     /// The first event that differs, of each run; none where further runs did not differ there.
     pub first: Option<(Option<TraceEvent>, Option<TraceEvent>)>,
 }
@@ -168,6 +170,7 @@ fn locate(pool: &mut Pool, request: &RunRequest) -> Result<Divergence, Coordinat
     let mut divergence = Divergence {
         seed: request.seed(),
         same_until: 0,
+        last_same: None,
         first: None,
     };
     for _ in 0..LOCATE_TRIES {
@@ -187,6 +190,10 @@ fn locate(pool: &mut Pool, request: &RunRequest) -> Result<Divergence, Coordinat
         let longest = a.trace.len().max(b.trace.len());
         let differs = (0..longest).find(|place| a.trace.get(*place) != b.trace.get(*place));
         if let Some(place) = differs.filter(|_| same == divergence.same_until) {
+            divergence.last_same = place
+                .checked_sub(1)
+                .and_then(|before| a.trace.get(before))
+                .cloned();
             let (a, b) = (a.trace.get(place).cloned(), b.trace.get(place).cloned());
             divergence.same_until = start - 1 + place as u64;
             divergence.first = Some((a, b));

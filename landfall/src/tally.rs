@@ -33,6 +33,10 @@ pub struct Tally {
     pub landing: Vec<LandingTally>,
     /// Client operations.
     pub operations: OperationCounts,
+    /// How often a node's main future ended with an error.
+    pub exits: u64,
+    /// What one of them said.
+    pub exit: Option<String>,
     /// Virtual time, all seeds together.
     pub virtual_ns: u64,
     /// Events, all seeds together.
@@ -116,6 +120,10 @@ impl Tally {
         self.landed += u64::from(report.landed());
         self.virtual_ns += report.virtual_ns;
         self.events += report.events;
+        self.exits += report.exits.len() as u64;
+        if self.exit.is_none() {
+            self.exit = report.exits.first().cloned();
+        }
         self.operations.ok += report.operations.ok;
         self.operations.failed += report.operations.failed;
         self.operations.unknown += report.operations.unknown;

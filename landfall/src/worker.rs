@@ -3,8 +3,10 @@
 //! Commands and results are JSON. Numbers in a command have a fixed width, so that the memory of
 //! a child does not depend on which seed it runs.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use plan_compiler::Compiled;
 use plan_compiler::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use sim_runtime::Seed;
@@ -41,12 +43,11 @@ pub(crate) enum Command {
 pub struct RunRequest {
     /// The test's name, as libtest has it.
     pub test: String,
-    /// The seed, sixteen hexadecimal digits.
-    seed: String,
+    seed: Fixed,
     /// Which budget's duration is run.
     pub tier: Tier,
-    /// First and last event to write out, sixteen hexadecimal digits each.
-    trace: (String, String),
+    /// First event to write out, and the one after the last.
+    trace: (Fixed, Fixed),
     /// Whether the history is wanted: `y` or `n`.
     history: char,
 }
@@ -67,9 +68,9 @@ impl RunRequest {
     pub fn new(test: &str, seed: u64, tier: Tier) -> Self {
         Self {
             test: test.to_owned(),
-            seed: fixed(seed),
+            seed: Fixed(seed),
             tier,
-            trace: (fixed(0), fixed(0)),
+            trace: (Fixed(0), Fixed(0)),
             history: 'n',
         }
     }
@@ -84,23 +85,37 @@ impl RunRequest {
     /// The same with events written out.
     #[must_use]
     pub fn with_trace(mut self, events: Range<u64>) -> Self {
-        self.trace = (fixed(events.start), fixed(events.end));
+        self.trace = (Fixed(events.start), Fixed(events.end));
         self
     }
 
     /// The seed.
     #[must_use]
-    pub fn seed(&self) -> u64 {
-        parse_fixed(&self.seed)
+    pub const fn seed(&self) -> u64 {
+        self.seed.0
     }
 }
 
-fn fixed(number: u64) -> String {
-    format!("{number:016x}")
+/// A number that is sixteen hexadecimal digits in a command, whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+struct Fixed(u64);
+
+impl From<Fixed> for String {
+    fn from(number: Fixed) -> Self {
+        format!("{:016x}", number.0)
+    }
 }
 
-fn parse_fixed(text: &str) -> u64 {
-    u64::from_str_radix(text, 16).expect("a request holds numbers it formatted itself")
+impl TryFrom<String> for Fixed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match u64::from_str_radix(&text, 16) {
+            Ok(number) => Ok(Self(number)),
+            Err(error) => Err(format!("{text} is not a hexadecimal number: {error}")),
+        }
+    }
 }
 
 /// What is there to run.
@@ -180,12 +195,16 @@ fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
 pub(crate) fn list() -> Listing {
     let mut entries: Vec<&Entry> = ENTRIES.iter().collect();
     entries.sort_by_key(|entry| (entry.module, entry.line, entry.name));
-    let mut plans: Vec<PlanInfo> = Vec::new();
+    // A plan has many entries; it is read once.
+    let mut plans: BTreeMap<&str, (&str, Compiled)> = BTreeMap::new();
     let tests = entries
         .into_iter()
         .map(|entry| test_info(entry, &mut plans))
         .collect();
-    plans.sort_by(|a, b| a.path.cmp(&b.path));
+    let plans = plans
+        .iter()
+        .map(|(path, (text, compiled))| plan_info(path, text, compiled))
+        .collect();
     Listing {
         version: VERSION,
         tests,
@@ -193,7 +212,7 @@ pub(crate) fn list() -> Listing {
     }
 }
 
-fn test_info(entry: &Entry, plans: &mut Vec<PlanInfo>) -> TestInfo {
+fn test_info(entry: &Entry, plans: &mut BTreeMap<&str, (&str, Compiled)>) -> TestInfo {
     let mut info = TestInfo {
         test: entry.test_name(),
         plan: None,
@@ -206,26 +225,22 @@ fn test_info(entry: &Entry, plans: &mut Vec<PlanInfo>) -> TestInfo {
         EntryKind::Plan {
             path,
             text,
-            scenario,
+            scenario: id,
             ..
         } => {
-            let compiled = plan_compiler::compile(text);
+            let (_, compiled) = plans
+                .entry(path)
+                .or_insert_with(|| (text, plan_compiler::compile(text)));
+            let found = compiled.scenarios.iter().find(|s| s.id == *id);
             info.plan = Some((*path).to_owned());
-            info.id = Some((*scenario).to_owned());
-            info.scenario = compiled
-                .scenarios
-                .iter()
-                .find(|s| s.id == *scenario)
-                .cloned();
-            if !plans.iter().any(|plan| plan.path == *path) {
-                plans.push(plan_info(path, text, &compiled));
-            }
+            info.id = Some((*id).to_owned());
+            info.scenario = found.cloned();
         }
     }
     info
 }
 
-fn plan_info(path: &str, text: &str, compiled: &plan_compiler::Compiled) -> PlanInfo {
+fn plan_info(path: &str, text: &str, compiled: &Compiled) -> PlanInfo {
     let rendered = |errors: bool| {
         let wanted = compiled
             .diagnostics
@@ -259,7 +274,7 @@ fn run(request: &RunRequest) -> Result<SeedReport, String> {
     let mut context = SeedContext {
         seed: Seed(request.seed()),
         scenario,
-        trace: parse_fixed(&request.trace.0)..parse_fixed(&request.trace.1),
+        trace: request.trace.0.0..request.trace.1.0,
         wants_history: request.history == 'y',
         report: None,
     };

@@ -1,8 +1,12 @@
 //! landfall from outside: verdicts, and simulations and plans through worker processes.
 #![cfg(feature = "sim")]
 
+mod determinism;
+mod failures;
 mod faults;
 mod hand;
+mod misbehaviour;
 mod sweeps;
 mod toy;
 mod verdicts;
+mod worker;

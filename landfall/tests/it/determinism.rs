@@ -1,0 +1,162 @@
+//! One seed is one run: in any process, whatever else is planned, and if not, it is found.
+
+use landfall::judge::Verdict;
+use landfall::render;
+use landfall::report::SeedReport;
+use serde_json::Value;
+
+use crate::sweeps::{pool, reports, sweep_all};
+use crate::toy::{Quirk, Toy};
+
+mod one {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/one_fault.md",
+        system = Toy(Quirk::None),
+        test = false
+    );
+}
+
+mod unused {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/unused_fault.md",
+        system = Toy(Quirk::None),
+        test = false
+    );
+}
+
+mod two {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/two_faults.md",
+        system = Toy(Quirk::None),
+        test = false
+    );
+}
+
+mod dice {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/one_fault.md",
+        system = Toy(Quirk::Dice),
+        test = false
+    );
+}
+
+const ONE: &str = "determinism::one::s1_short";
+
+#[test]
+fn two_hundred_seeds_are_the_same_in_two_processes() {
+    let first = reports(&mut pool(1), ONE, 200);
+    // Other workers, in another order.
+    let second = reports(&mut pool(3), ONE, 200);
+    assert_eq!(first.len(), 200);
+    for (first, second) in first.iter().zip(&second) {
+        assert_eq!(first, second, "seed {}", first.seed);
+    }
+    let mut digests: Vec<_> = first
+        .iter()
+        .map(|report| report.digest.to_string())
+        .collect();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), 200, "no two seeds are the same run");
+}
+
+#[test]
+fn a_fault_that_never_arms_changes_no_event() {
+    let mut pool = pool(1);
+    let without = reports(&mut pool, ONE, 10);
+    let with = reports(&mut pool, "determinism::unused::s1_short", 10);
+    for (without, with) in without.iter().zip(&with) {
+        assert_eq!(without.digest, with.digest, "seed {}", with.seed);
+        assert_eq!(without.events, with.events);
+        assert_eq!(without.history, with.history);
+        let [first, unused] = &with.ledger[..] else {
+            panic!("two faults are planned: {:?}", with.ledger);
+        };
+        assert_eq!(&without.ledger[0], first);
+        assert_eq!(unused.standing(), "planned");
+        assert!(!with.landed(), "what never armed has not landed");
+    }
+}
+
+/// The rows of a report's history.
+fn rows(report: &SeedReport) -> Vec<Value> {
+    let history = report.history.as_ref().expect("it was asked for");
+    let row = |line| serde_json::from_str(line).expect("a row is JSON");
+    history.lines().map(row).collect()
+}
+
+/// What a client invoked: type, key and value, in order.
+fn invoked(report: &SeedReport, client: u64) -> Vec<String> {
+    let rows = rows(report).into_iter();
+    let own = rows.filter(|row| row["process_id"] == client && row["op_type"] != "lead");
+    own.map(|row| format!("{} {} {}", row["op_type"], row["key"], row["input"]))
+        .collect()
+}
+
+#[test]
+fn a_fault_less_leaves_the_others_windows_and_the_workload() {
+    let mut pool = pool(1);
+    let one = reports(&mut pool, ONE, 10);
+    let two = reports(&mut pool, "determinism::two::s1_short", 10);
+    let mut differ = 0;
+    for (one, two) in one.iter().zip(&two) {
+        let (alone, [first, second]) = (&one.ledger[0], &two.ledger[..]) else {
+            panic!("two faults are planned: {:?}", two.ledger);
+        };
+        assert_eq!(alone.armed, first.armed, "seed {}", one.seed);
+        assert_eq!(alone.healed, first.healed, "seed {}", one.seed);
+        assert_eq!(alone.target, first.target, "seed {}", one.seed);
+        assert_eq!(second.armed.len(), 1);
+        for client in [1, 2] {
+            let (a, b) = (invoked(one, client), invoked(two, client));
+            let both = a.len().min(b.len());
+            assert!(both >= 15, "{both} operations of client {client}");
+            assert_eq!(a[..both], b[..both], "client {client} of seed {}", one.seed);
+        }
+        differ += u32::from(one.digest != two.digest);
+    }
+    assert_eq!(differ, 10, "the second fault is no mere name");
+}
+
+#[test]
+fn what_differs_from_run_to_run_is_found_and_placed() {
+    let name = "determinism::dice::s1_short";
+    let result = sweep_all(&mut pool(1), name, 3);
+    let judgement = &result.judgement;
+    assert_eq!(
+        judgement.verdict,
+        Verdict::FailNondeterministic,
+        "{judgement:?}"
+    );
+    let divergence = result.divergence.as_ref().expect("it is located");
+    assert_eq!(divergence.seed, 0);
+    let (a, b) = divergence.first.as_ref().expect("its first event is found");
+    let (a, b) = (
+        a.as_ref().expect("of one run"),
+        b.as_ref().expect("and the other"),
+    );
+    assert_ne!(a, b);
+    assert_eq!((a.number, b.number), (divergence.same_until + 1, a.number));
+    let last = divergence
+        .last_same
+        .as_ref()
+        .expect("something came before");
+    for event in [a, b, last] {
+        assert_eq!(event.node, 1, "{event:?}");
+        assert!(event.task.contains("toy.rs"), "{event:?}");
+    }
+    let text = render::failure(&result, &|seed| format!("again with {seed}"));
+    assert!(
+        text.contains("two runs of seed 0 agree up to event"),
+        "{text}"
+    );
+    assert!(
+        text.contains("node 1, task ") && text.contains("toy.rs"),
+        "{text}"
+    );
+    assert!(text.ends_with("\nreplay: again with 0"), "{text}");
+}

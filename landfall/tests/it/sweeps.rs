@@ -1,0 +1,55 @@
+//! How tests here reach the scenarios of this executable: as a sweep does.
+
+use landfall::coordinate::{Flow, Pool, RunRequest, TestBinary, TestInfo, Tier};
+use landfall::report::{SeedOutcome, SeedReport};
+use landfall::sweep::{Order, TestResult, sweep};
+
+/// A pool of workers of this executable.
+pub(crate) fn pool(jobs: usize) -> Pool {
+    let exe = std::env::current_exe().expect("an executable knows where it is");
+    let cwd = std::env::current_dir().expect("cargo runs tests in a directory");
+    Pool::start(&TestBinary { exe, cwd }, jobs).expect("this executable is a worker")
+}
+
+/// The test of this name.
+pub(crate) fn test_named(pool: &mut Pool, name: &str) -> TestInfo {
+    let listing = pool.list().expect("a worker lists its tests");
+    let mut tests = listing.tests.into_iter();
+    let found = tests.find(|test| test.test == name);
+    found.unwrap_or_else(|| panic!("{name} is not listed"))
+}
+
+/// Sweeps the first seeds of a test, each to its end.
+pub(crate) fn sweep_all(pool: &mut Pool, name: &str, seeds: u64) -> TestResult {
+    let test = test_named(pool, name);
+    let order = Order {
+        seeds: (0..seeds).collect(),
+        tier: Tier::Smoke,
+        double_every_seed: false,
+        stop_at_failure: false,
+    };
+    sweep(pool, &test, &order, &mut |_| {}).expect("the workers hold")
+}
+
+/// What came of each seed, in order, with its history.
+pub(crate) fn outcomes(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedOutcome> {
+    let requests = (0..seeds).map(|seed| RunRequest::new(name, seed, Tier::Smoke).with_history());
+    let mut outcomes = Vec::new();
+    pool.run(requests, &mut |_, outcome| {
+        outcomes.push(outcome);
+        Flow::Continue
+    })
+    .expect("the workers hold");
+    outcomes.sort_by_key(SeedOutcome::seed);
+    outcomes
+}
+
+/// The same of seeds that run to their end.
+pub(crate) fn reports(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedReport> {
+    let report = |outcome| match outcome {
+        SeedOutcome::Ran(report) => *report,
+        SeedOutcome::Crashed { how, output, .. } => panic!("{name} crashed: {how}\n{output}"),
+    };
+    let all = outcomes(pool, name, seeds);
+    all.into_iter().map(report).collect()
+}
