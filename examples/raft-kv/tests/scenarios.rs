@@ -6,8 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use checkers::Value as Answer;
-use landfall::{Call, ClientContext, NodeContext, Reply, System};
+use landfall::{Call, ClientContext, NodeContext, Reply, System, Value as Answer};
 use raft_kv::{Client, ClientError, Config, Options, Status, Value};
 use tokio::sync::{mpsc, watch};
 

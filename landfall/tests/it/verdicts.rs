@@ -112,6 +112,7 @@ fn hardened() -> Case {
         let name = checkers::name_of(spec).to_owned();
         tally.checks.insert(name, check.clone());
     }
+    tally.operations.ok = 500;
     tally.faults = vec![FaultTally {
         name: "S1.f1".to_owned(),
         kind: "kill".to_owned(),
@@ -352,6 +353,16 @@ fn a_landing_condition_that_did_not_hold_is_quoted() {
         "{reason}"
     );
     assert!(!reason.contains("S1.f1"), "{reason}");
+}
+
+#[test]
+fn a_workload_of_which_nothing_was_acknowledged_shows_nothing() {
+    let mut case = hardened();
+    case.tally.operations.ok = 0;
+    case.tally.operations.failed = 500;
+    let judgement = case.judge();
+    assert_eq!(judgement.verdict, Verdict::InconclusiveOracleTooWeak);
+    assert!(judgement.reason.contains("acknowledged"));
 }
 
 #[test]
