@@ -61,6 +61,7 @@ impl Sleep {
         self.deadline = deadline;
     }
 
+    #[inline]
     fn disarm(&mut self) {
         if let Some(timer) = self.timer.take() {
             try_with(|world| world.cancel_timer(timer));
@@ -74,8 +75,11 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
         let timer = self.timer;
-        let armed = with(|world| {
+        self.timer = with(|world| {
             if world.now() >= deadline {
+                if let Some(timer) = timer {
+                    world.cancel_timer(timer);
+                }
                 return None;
             }
             match timer {
@@ -83,12 +87,10 @@ impl Future for Sleep {
                 _ => Some(world.wake_at(deadline, cx.waker().clone())),
             }
         });
-        if armed.is_none() {
-            self.disarm();
-            return Poll::Ready(());
+        match self.timer {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
         }
-        self.timer = armed;
-        Poll::Pending
     }
 }
 

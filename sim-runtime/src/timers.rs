@@ -1,7 +1,12 @@
-//! Cancelable timers: an indexed four-ary heap ordered by (deadline, order of arming).
+//! Cancelable timers: a hierarchical wheel that fires in order of (deadline, order of arming).
 //!
-//! Arming, firing and cancelling cost O(log n) and leave nothing behind: a cancelled timer's
-//! slot is free at once, so memory is bounded by the timers alive at a time.
+//! Eleven levels of 64 slots. A timer stands at the level of the highest six-bit group in which
+//! its deadline differs from `elapsed`, so everything on a lower level is due earlier. Slots are
+//! lists in order of arming, and a slot that time enters is spread over the levels below in that
+//! order; timers of one deadline are always in one list and thus fire in the order they were armed.
+//!
+//! Arming and cancelling cost O(1), firing at most one move a level. Cancelling leaves nothing
+//! behind: memory is bounded by the timers alive at a time.
 
 use std::task::Waker;
 
@@ -21,88 +26,260 @@ pub(crate) enum Due {
     Device(DeviceId, u64),
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    at: u64,
-    order: u64,
-    slot: u32,
-}
+/// No timer: the end of a list.
+const NONE: u32 = u32::MAX;
+const GROUP_BITS: u32 = 6;
+const SLOTS: usize = 1 << GROUP_BITS;
+const LEVELS: usize = 11;
+/// The list of those armed for a time that is over, in order of (deadline, order of arming).
+const OVERDUE: usize = LEVELS * SLOTS;
 
-impl Entry {
-    /// Deadline, then order of arming; one number, which compares without a branch.
-    const fn key(&self) -> u128 {
-        ((self.at as u128) << 64) | self.order as u128
-    }
-}
-
+/// A timer, or a free place for one: then `next` is the next free place.
 #[derive(Debug)]
 struct Slot {
+    at: u64,
     generation: u32,
-    position: u32,
+    list: u32,
+    prev: u32,
+    next: u32,
     due: Option<Due>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Timers {
-    heap: Vec<Entry>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    armed: u64,
+#[derive(Clone, Copy, Debug)]
+struct List {
+    first: u32,
+    last: u32,
 }
 
-const ARITY: usize = 4;
+const EMPTY: List = List {
+    first: NONE,
+    last: NONE,
+};
+
+#[derive(Debug)]
+pub(crate) struct Timers {
+    slots: Vec<Slot>,
+    free: u32,
+    lists: Box<[List; OVERDUE + 1]>,
+    /// Which lists of a level are not empty.
+    occupied: [u64; LEVELS],
+    /// Which levels have any.
+    levels: u32,
+    /// No timer of the wheel is due earlier, and it is never ahead of the clock.
+    elapsed: u64,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            lists: Box::new([EMPTY; OVERDUE + 1]),
+            occupied: [0; LEVELS],
+            levels: 0,
+            elapsed: 0,
+        }
+    }
+}
+
+/// The first instant of the level's slot that `at` falls in.
+const fn slot_start(at: u64, level: usize) -> u64 {
+    let shift = GROUP_BITS * level as u32;
+    at >> shift << shift
+}
 
 impl Timers {
     /// Arms a timer for virtual nanosecond `at`.
     pub(crate) fn arm(&mut self, at: u64, due: Due) -> TimerKey {
-        let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
-        self.armed += 1;
-        let order = self.armed;
-        let Slot {
-            generation,
-            due: vacant,
-            ..
-        } = &mut self.slots[slot as usize];
-        *vacant = Some(due);
-        let generation = *generation;
-        self.heap.push(Entry { at, order, slot });
-        self.sift_up(self.heap.len() - 1);
+        let slot = match self.free {
+            NONE => self.add_slot(),
+            free => free,
+        };
+        let vacant = &mut self.slots[slot as usize];
+        self.free = vacant.next;
+        vacant.at = at;
+        vacant.due = Some(due);
+        let generation = vacant.generation;
+        if at < self.elapsed {
+            self.link_overdue(slot, at);
+        } else {
+            self.link(slot, at);
+        }
         TimerKey { slot, generation }
     }
 
     #[cold]
     fn add_slot(&mut self) -> u32 {
+        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 timers at a time");
         self.slots.push(Slot {
+            at: 0,
             generation: 0,
-            position: 0,
+            list: 0,
+            prev: NONE,
+            next: NONE,
             due: None,
         });
-        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 timers at a time")
+        slot
     }
 
-    /// The earliest deadline.
+    /// A time at or before which nothing is due: the earliest deadline or less.
     #[inline]
-    pub(crate) fn next(&self) -> Option<u64> {
-        self.heap.first().map(|entry| entry.at)
+    pub(crate) fn bound(&self) -> Option<u64> {
+        let (list, level) = self.earliest()?;
+        let at = self.slots[self.lists[list].first as usize].at;
+        Some(if self.is_exact(list, level) {
+            at
+        } else {
+            slot_start(at, level)
+        })
+    }
+
+    /// The earliest deadline. The caller moves the clock there before it arms anything else.
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        loop {
+            let (list, level) = self.earliest()?;
+            let at = self.slots[self.lists[list].first as usize].at;
+            if self.is_exact(list, level) {
+                return Some(at);
+            }
+            self.spread(list, slot_start(at, level));
+        }
     }
 
     /// Takes the earliest timer out if it is due at `now`.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<(u64, Due)> {
-        let first = *self.heap.first()?;
-        if first.at > now {
+        loop {
+            let (list, level) = self.earliest()?;
+            let first = self.lists[list].first;
+            let at = self.slots[first as usize].at;
+            if self.is_exact(list, level) {
+                if at > now {
+                    return None;
+                }
+                self.elapsed = self.elapsed.max(at);
+                return Some((at, self.take(first)));
+            }
+            let start = slot_start(at, level);
+            if start > now {
+                return None;
+            }
+            self.spread(list, start);
+        }
+    }
+
+    /// The list that holds the earliest timer, and its level.
+    #[inline]
+    fn earliest(&self) -> Option<(usize, usize)> {
+        if self.lists[OVERDUE].first != NONE {
+            return Some((OVERDUE, 0));
+        }
+        if self.levels == 0 {
             return None;
         }
-        let due = self.remove_at(0);
-        Some((first.at, due))
+        let level = self.levels.trailing_zeros() as usize;
+        let slot = self.occupied[level].trailing_zeros() as usize;
+        Some((level * SLOTS + slot, level))
+    }
+
+    /// Is the first of the list the earliest? The lowest level's slots are single instants, and
+    /// one timer alone is in order wherever it stands.
+    #[inline]
+    fn is_exact(&self, list: usize, level: usize) -> bool {
+        level == 0 || self.lists[list].first == self.lists[list].last
+    }
+
+    /// Time enters a slot: its timers move to the levels below, in the order they stand.
+    fn spread(&mut self, list: usize, start: u64) {
+        self.elapsed = start;
+        let mut slot = self.lists[list].first;
+        self.clear(list);
+        while slot != NONE {
+            let Slot { at, next, .. } = self.slots[slot as usize];
+            self.link(slot, at);
+            slot = next;
+        }
+    }
+
+    fn clear(&mut self, list: usize) {
+        self.lists[list] = EMPTY;
+        if list != OVERDUE {
+            let level = list / SLOTS;
+            self.occupied[level] &= !(1 << (list % SLOTS));
+            if self.occupied[level] == 0 {
+                self.levels &= !(1 << level);
+            }
+        }
+    }
+
+    /// Puts a timer that is not overdue at the end of its list.
+    #[inline]
+    fn link(&mut self, slot: u32, at: u64) {
+        let differing = (at ^ self.elapsed) | 1;
+        let level = (differing.ilog2() / GROUP_BITS) as usize;
+        let index = (at >> (GROUP_BITS * level as u32)) as usize % SLOTS;
+        let list = level * SLOTS + index;
+        self.levels |= 1 << level;
+        self.occupied[level] |= 1 << index;
+        let last = self.lists[list].last;
+        self.insert(slot, list, (last, NONE));
+    }
+
+    fn link_overdue(&mut self, slot: u32, at: u64) {
+        let mut last = self.lists[OVERDUE].last;
+        let mut next = NONE;
+        while last != NONE && self.slots[last as usize].at > at {
+            next = last;
+            last = self.slots[last as usize].prev;
+        }
+        self.insert(slot, OVERDUE, (last, next));
+    }
+
+    #[inline]
+    fn insert(&mut self, slot: u32, list: usize, (prev, next): (u32, u32)) {
+        let entry = &mut self.slots[slot as usize];
+        entry.list = list as u32;
+        entry.prev = prev;
+        entry.next = next;
+        match prev {
+            NONE => self.lists[list].first = slot,
+            _ => self.slots[prev as usize].next = slot,
+        }
+        match next {
+            NONE => self.lists[list].last = slot,
+            _ => self.slots[next as usize].prev = slot,
+        }
+    }
+
+    /// Takes a timer out of its list and frees its place.
+    #[inline]
+    fn take(&mut self, slot: u32) -> Due {
+        let entry = &mut self.slots[slot as usize];
+        let (list, prev, next) = (entry.list as usize, entry.prev, entry.next);
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.next = self.free;
+        self.free = slot;
+        let due = entry.due.take().expect("a timer in a list is armed");
+        if prev == NONE && next == NONE {
+            self.clear(list);
+            return due;
+        }
+        match prev {
+            NONE => self.lists[list].first = next,
+            _ => self.slots[prev as usize].next = next,
+        }
+        match next {
+            NONE => self.lists[list].last = prev,
+            _ => self.slots[next as usize].prev = prev,
+        }
+        due
     }
 
     /// Takes a timer out; `None` when it fired or was cancelled before.
+    #[inline]
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Due> {
         let slot = self.slots.get(key.slot as usize)?;
-        (slot.generation == key.generation && slot.due.is_some())
-            .then_some(slot.position as usize)
-            .map(|position| self.remove_at(position))
+        (slot.generation == key.generation && slot.due.is_some()).then(|| self.take(key.slot))
     }
 
     /// The waker of a timer that is still armed, to be replaced.
@@ -117,71 +294,6 @@ impl Timers {
     pub(crate) fn take_all(&mut self) -> Self {
         std::mem::take(self)
     }
-
-    fn remove_at(&mut self, position: usize) -> Due {
-        let entry = self.heap.swap_remove(position);
-        if position < self.heap.len() {
-            self.sink_and_rise(position);
-        }
-        let slot = &mut self.slots[entry.slot as usize];
-        slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(entry.slot);
-        slot.due
-            .take()
-            .expect("an entry of the heap has something to do")
-    }
-
-    fn place(&mut self, position: usize, entry: Entry) {
-        self.heap[position] = entry;
-        self.slots[entry.slot as usize].position =
-            u32::try_from(position).expect("fewer than 2^32 timers at a time");
-    }
-
-    fn sift_up(&mut self, mut position: usize) {
-        let entry = self.heap[position];
-        while position > 0 {
-            let parent = (position - 1) / ARITY;
-            if self.heap[parent].key() <= entry.key() {
-                break;
-            }
-            self.place(position, self.heap[parent]);
-            position = parent;
-        }
-        self.place(position, entry);
-    }
-
-    /// Finds the place of an entry that was put where another was taken out.
-    ///
-    /// It came from the bottom and belongs near it, so it is not compared on the way down: the
-    /// least children move up as far as there are any, and it rises from there.
-    fn sink_and_rise(&mut self, mut position: usize) {
-        let entry = self.heap[position];
-        while let Some(least) = self.least_child(position) {
-            self.place(position, self.heap[least]);
-            position = least;
-        }
-        self.heap[position] = entry;
-        self.sift_up(position);
-    }
-
-    fn least_child(&self, position: usize) -> Option<usize> {
-        let first = position * ARITY + 1;
-        let children = self.heap.get(first..)?;
-        if let Some([a, b, c, d]) = children.first_chunk::<ARITY>() {
-            let (left, left_key) = lesser((0, a.key()), (1, b.key()));
-            let (right, right_key) = lesser((2, c.key()), (3, d.key()));
-            return Some(first + lesser((left, left_key), (right, right_key)).0);
-        }
-        let least = (0..children.len()).min_by_key(|child| children[*child].key())?;
-        Some(first + least)
-    }
-}
-
-/// The one with the lesser key, selected without a branch.
-#[inline]
-const fn lesser(a: (usize, u128), b: (usize, u128)) -> (usize, u128) {
-    let is_b = b.1 < a.1;
-    (if is_b { b.0 } else { a.0 }, if is_b { b.1 } else { a.1 })
 }
 
 #[cfg(test)]
@@ -200,21 +312,44 @@ mod tests {
         }
     }
 
+    /// Deadlines close together, so that many are equal and many are over when they are armed.
     #[test]
     fn random_arming_and_cancelling_agrees_with_a_sorted_list() {
+        agrees_with_a_sorted_list(|stream, _| stream.below(1_000));
+    }
+
+    /// Deadlines of every magnitude, none of them over.
+    #[test]
+    fn deadlines_of_every_level_agree_with_a_sorted_list() {
+        agrees_with_a_sorted_list(|stream, now| {
+            let bits = stream.below(60);
+            now + stream.below(1 << bits)
+        });
+    }
+
+    fn agrees_with_a_sorted_list(draw: impl Fn(&mut Stream, u64) -> u64) {
         let mut stream = Stream::of(Seed(1), "test", 0);
+        let mut now = 0;
         let mut timers = Timers::default();
         let mut model: Vec<(u64, u64, TimerKey)> = Vec::new();
         for step in 0..20_000_u64 {
             match stream.below(3) {
                 0 | 1 if model.len() < 500 => {
-                    let at = stream.below(1_000);
+                    let at = draw(&mut stream, now);
                     model.push((at, step, timers.arm(at, device(step))));
                 }
                 0 | 1 => {
                     model.sort_unstable_by_key(|(at, order, _)| (*at, *order));
                     let (at, order, key) = model.remove(0);
+                    assert!(
+                        timers.bound() <= Some(at),
+                        "a bound is not past the earliest"
+                    );
+                    if at > 0 {
+                        assert!(timers.pop_due(at - 1).is_none(), "nothing is due earlier");
+                    }
                     assert_eq!(timers.next(), Some(at));
+                    now = now.max(at);
                     let (fired_at, due) = timers.pop_due(at).expect("due");
                     assert_eq!((fired_at, token(due)), (at, order));
                     assert!(

@@ -74,7 +74,7 @@ pub fn in_simulation() -> bool {
 #[inline]
 #[must_use]
 pub fn try_world() -> Option<Rc<World>> {
-    try_with(Rc::clone)
+    current()
 }
 
 /// This thread's world.
@@ -98,10 +98,17 @@ pub fn with<R>(f: impl FnOnce(&Rc<World>) -> R) -> R {
 /// Calls `f` with this thread's world; `None` outside a simulation.
 #[inline]
 pub fn try_with<R>(f: impl FnOnce(&Rc<World>) -> R) -> Option<R> {
+    // `f` stays out of the closure: `LocalKey::with` is a call through a pointer unless what it
+    // is given is small, and would move whatever `f` has captured.
+    current().map(|world| f(&world))
+}
+
+#[inline]
+fn current() -> Option<Rc<World>> {
     if !INSIDE.get() {
         return None;
     }
-    CURRENT.with(|current| current.borrow().as_ref().map(f))
+    CURRENT.with(|current| current.borrow().as_ref().map(Rc::clone))
 }
 
 /// Makes `world` this thread's world, or none; gives back what it was.
@@ -223,6 +230,7 @@ impl World {
         self.arm(at, Due::Device(device, token))
     }
 
+    #[inline]
     fn arm(&self, at: SimInstant, due: Due) -> TimerKey {
         self.next_due.set(self.next_due.get().min(at.0));
         self.timers.borrow_mut().arm(at.0, due)
@@ -276,13 +284,13 @@ impl World {
             }
         }
         self.next_due
-            .set(self.timers.borrow().next().unwrap_or(u64::MAX));
+            .set(self.timers.borrow().bound().unwrap_or(u64::MAX));
         self.leave(outer);
     }
 
     /// Jumps to the next timer. False: none is armed.
     pub(crate) fn jump(&self) -> bool {
-        let Some(at) = self.timers.borrow().next() else {
+        let Some(at) = self.timers.borrow_mut().next() else {
             return false;
         };
         self.next_due.set(at);
@@ -296,6 +304,7 @@ impl World {
     }
 
     /// A poll costs its node a small seeded step of time.
+    #[inline]
     pub(crate) fn spend_poll(&self, node: NodeId) {
         let cost = self.nodes.borrow_mut().poll_cost(node);
         self.advance(cost);
