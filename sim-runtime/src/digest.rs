@@ -70,6 +70,8 @@ pub struct TraceEvent {
 pub(crate) struct Recorder {
     state: Cell<Digest>,
     events: Cell<u64>,
+    /// The next event that asks for more than to be mixed in: a checkpoint or a traced one.
+    watch: Cell<u64>,
     next_checkpoint: Cell<u64>,
     checkpoints: RefCell<Vec<Checkpoint>>,
     traced: Range<u64>,
@@ -91,6 +93,7 @@ impl Recorder {
         Self {
             state: Cell::new(Digest(0x6c61_6e64_6661_6c6c, 0x243f_6a88_85a3_08d3)),
             events: Cell::new(0),
+            watch: Cell::new(0),
             next_checkpoint: Cell::new(CHECKPOINT_EVENTS),
             checkpoints: RefCell::new(Vec::new()),
             traced,
@@ -107,20 +110,26 @@ impl Recorder {
         self.state.set(Digest(one, two));
         let events = self.events.get() + 1;
         self.events.set(events);
-        if events == self.next_checkpoint.get() {
-            self.checkpoint(events);
-        }
-        self.traced.contains(&events)
+        events >= self.watch.get() && self.look_at(events)
     }
 
     #[cold]
     #[inline(never)]
-    fn checkpoint(&self, events: u64) {
-        self.next_checkpoint.set(events + CHECKPOINT_EVENTS);
-        let digest = self.state.get();
-        self.checkpoints
-            .borrow_mut()
-            .push(Checkpoint { events, digest });
+    fn look_at(&self, events: u64) -> bool {
+        if events == self.next_checkpoint.get() {
+            self.next_checkpoint.set(events + CHECKPOINT_EVENTS);
+            let digest = self.state.get();
+            self.checkpoints
+                .borrow_mut()
+                .push(Checkpoint { events, digest });
+        }
+        let traced = if events + 1 >= self.traced.end {
+            u64::MAX
+        } else {
+            self.traced.start.max(events + 1)
+        };
+        self.watch.set(traced.min(self.next_checkpoint.get()));
+        self.traced.contains(&events)
     }
 
     pub(crate) fn push_trace(&self, event: TraceEvent) {

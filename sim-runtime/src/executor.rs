@@ -276,9 +276,16 @@ fn drop_task(world: &Rc<World>, task: Task) {
 /// What async-task calls when a task is to run.
 pub(crate) fn schedule(task: Task) {
     let id = task.metadata().world;
-    match world::try_world() {
-        Some(world) if world.id == id => world.executor.ready.borrow_mut().push(task),
-        _ => schedule_from_outside(id, task),
+    let mut task = Some(task);
+    world::try_with(|world| {
+        if world.id == id
+            && let Some(task) = task.take()
+        {
+            world.executor.ready.borrow_mut().push(task);
+        }
+    });
+    if let Some(task) = task {
+        schedule_from_outside(id, task);
     }
 }
 

@@ -89,15 +89,22 @@ const POLL_COST_MIN_NS: u64 = 200;
 const POLL_COST_STEP_NS: u64 = 8;
 
 impl PollCosts {
+    #[inline]
     fn next(&mut self) -> u64 {
         if self.left == 0 {
-            self.bytes = self.stream.next_u64();
-            self.left = 8;
+            self.refill();
         }
         let cost = POLL_COST_MIN_NS + (self.bytes & 0xff) * POLL_COST_STEP_NS;
         self.bytes >>= 8;
         self.left -= 1;
         cost
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self) {
+        self.bytes = self.stream.next_u64();
+        self.left = 8;
     }
 }
 
@@ -143,6 +150,7 @@ impl Nodes {
             .unwrap_or_else(|| panic!("there is no {id}"))
     }
 
+    #[inline]
     fn get_mut(&mut self, id: NodeId) -> &mut Node {
         self.list
             .get_mut(id.0 as usize)
@@ -160,6 +168,7 @@ impl Nodes {
         }
     }
 
+    #[inline]
     pub(crate) fn poll_cost(&mut self, id: NodeId) -> u64 {
         self.get_mut(id).poll_costs.next()
     }

@@ -30,15 +30,58 @@ pub(crate) enum ReadyQueue {
 
 pub(crate) struct RandomQueue {
     seed: Seed,
-    pick_node: Stream,
+    pick_node: Picks,
     nodes: Vec<NodeQueue>,
     /// Nodes with at least one ready task.
     ready: Vec<u32>,
 }
 
 struct NodeQueue {
-    pick_task: Stream,
+    pick_task: Picks,
     tasks: Vec<Task>,
+}
+
+/// Two picks to a draw.
+struct Picks {
+    stream: Stream,
+    word: u64,
+    left: u32,
+}
+
+impl Picks {
+    const fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            word: 0,
+            left: 0,
+        }
+    }
+
+    #[inline]
+    fn half(&mut self) -> u32 {
+        if self.left == 0 {
+            self.word = self.stream.next_u64();
+            self.left = 2;
+        }
+        let half = self.word as u32;
+        self.word >>= 32;
+        self.left -= 1;
+        half
+    }
+
+    /// Uniform in `0..len`, without bias (Lemire's multiply and reject).
+    #[inline]
+    fn index(&mut self, len: usize) -> usize {
+        let n = u32::try_from(len).expect("fewer than 2^32 tasks at a time");
+        let mut product = u64::from(self.half()) * u64::from(n);
+        if (product as u32) < n {
+            let threshold = n.wrapping_neg() % n;
+            while (product as u32) < threshold {
+                product = u64::from(self.half()) * u64::from(n);
+            }
+        }
+        (product >> 32) as usize
+    }
 }
 
 impl ReadyQueue {
@@ -47,7 +90,7 @@ impl ReadyQueue {
             Policy::Fifo => Self::Fifo(VecDeque::new()),
             Policy::Random => Self::Random(Box::new(RandomQueue {
                 seed,
-                pick_node: Stream::of(seed, "sched.node", 0),
+                pick_node: Picks::new(Stream::of(seed, "sched.node", 0)),
                 nodes: Vec::new(),
                 ready: Vec::new(),
             })),
@@ -110,7 +153,7 @@ impl RandomQueue {
     fn add_nodes(&mut self, upto: NodeId) {
         while self.nodes.len() <= upto.0 as usize {
             let id = u64::try_from(self.nodes.len()).expect("fewer than 2^64 nodes");
-            let pick_task = Stream::of(self.seed, "sched", id);
+            let pick_task = Picks::new(Stream::of(self.seed, "sched", id));
             self.nodes.push(NodeQueue {
                 pick_task,
                 tasks: Vec::new(),

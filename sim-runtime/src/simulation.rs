@@ -228,7 +228,9 @@ impl Simulation {
                     self.check_budget()?;
                 }
             } else if self.world.jump() {
-                self.check_budget()?;
+                if self.world.now().as_nanos() > self.budget.virtual_ns_max {
+                    self.check_budget()?;
+                }
             } else {
                 return Err(Stop::Deadlock {
                     tasks: described(self.world.executor.describe()),
