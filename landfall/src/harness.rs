@@ -88,7 +88,7 @@ fn run_test(entry: &'static Entry, scenario: Option<&Scenario>) {
     } else {
         panic!(
             "{}",
-            render::failure(&result, &|seed| replay_line(&info, seed))
+            render::failure(&result, &|seed| replay_line(&info, tier, seed))
         );
     }
 }
@@ -138,18 +138,19 @@ fn this_directory() -> PathBuf {
 }
 
 /// The command that ran this test, with the seed: what cargo was asked, this test alone.
-fn replay_line(info: &TestInfo, seed: u64) -> String {
-    let variable = variables::SEED;
+fn replay_line(info: &TestInfo, tier: Tier, seed: u64) -> String {
+    let budget = match tier {
+        Tier::Smoke => String::new(),
+        Tier::Harden => format!("{}=hardening ", variables::BUDGET),
+    };
+    let variables = format!("{budget}{}={seed}", variables::SEED);
     match cargo_command() {
-        Some(command) => format!("{variable}={seed} {command} -- --exact {}", info.test),
+        Some(command) => format!("{variables} {command} -- --exact {}", info.test),
         None => {
             let exe = this_binary();
             let cwd = this_directory();
             let (cwd, exe) = (cwd.display(), exe.display());
-            format!(
-                "(cd {cwd} && {variable}={seed} {exe} --exact {})",
-                info.test
-            )
+            format!("(cd {cwd} && {variables} {exe} --exact {})", info.test)
         }
     }
 }

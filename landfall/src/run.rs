@@ -341,10 +341,6 @@ where
         Ok(output) => output.failure().map(|message| Stop::Failed { message }),
         Err(stop) => Some(stop),
     };
-    // The main future's own panic is the stop already.
-    if matches!(report.stop, Some(Stop::Failed { .. })) {
-        report.panics.retain(|panic| !panic.starts_with("node 0"));
-    }
     if report.failed() {
         let skipped = lines.len().saturating_sub(LOG_TAIL_LINES);
         report.log_tail = lines.into_iter().skip(skipped).collect();

@@ -2,10 +2,11 @@
 
 use landfall::judge::Verdict;
 use landfall::render;
-use landfall::report::SeedReport;
+use landfall::report::{SeedOutcome, SeedReport};
+use landfall::runtime::{EventKind, interpose, with};
 use serde_json::Value;
 
-use crate::sweeps::{pool, reports, sweep_all};
+use crate::sweeps::{outcomes, pool, reports, sweep_all};
 use crate::toy::{Quirk, Toy};
 
 mod one {
@@ -48,17 +49,16 @@ const ONE: &str = "determinism::one::s1_short";
 
 #[test]
 fn two_hundred_seeds_are_the_same_in_two_processes() {
-    let first = reports(&mut pool(1), ONE, 200);
+    let first = outcomes(&mut pool(1), ONE, 200);
     // Other workers, in another order.
-    let second = reports(&mut pool(3), ONE, 200);
-    assert_eq!(first.len(), 200);
+    let second = outcomes(&mut pool(3), ONE, 200);
+    assert_eq!((first.len(), second.len()), (200, 200));
     for (first, second) in first.iter().zip(&second) {
-        assert_eq!(first, second, "seed {}", first.seed);
+        assert!(first.digest().is_some(), "{first:?}");
+        assert_eq!(first, second, "seed {}", first.seed());
     }
-    let mut digests: Vec<_> = first
-        .iter()
-        .map(|report| report.digest.to_string())
-        .collect();
+    let digest = |outcome: &SeedOutcome| outcome.digest().map(|digest| digest.to_string());
+    let mut digests: Vec<_> = first.iter().map(digest).collect();
     digests.sort_unstable();
     digests.dedup();
     assert_eq!(digests.len(), 200, "no two seeds are the same run");
@@ -159,4 +159,36 @@ fn what_differs_from_run_to_run_is_found_and_placed() {
         "{text}"
     );
     assert!(text.ends_with("\nreplay: again with 0"), "{text}");
+}
+
+const LATE: u64 = 5_000;
+
+/// Runs differ in one event, after many that do not.
+#[expect(clippy::disallowed_types, reason = "what must be found")]
+#[landfall::test(test = false)]
+async fn the_real_clock_after_many_events() {
+    let event = |argument| with(|world| world.event(EventKind::User, argument, 0));
+    (0..LATE).for_each(event);
+    let real = interpose::outside(std::time::SystemTime::now);
+    let since = real.duration_since(std::time::UNIX_EPOCH);
+    event(u64::from(since.expect("after 1970").subsec_nanos()));
+    (0..LATE).for_each(event);
+}
+
+#[test]
+fn a_late_difference_is_found_among_many_events() {
+    let name = "determinism::the_real_clock_after_many_events";
+    let result = sweep_all(&mut pool(1), name, 3);
+    assert_eq!(result.judgement.verdict, Verdict::FailNondeterministic);
+    let divergence = result.divergence.expect("it is located");
+    assert!(
+        (LATE..LATE + 10).contains(&divergence.same_until),
+        "{divergence:?}"
+    );
+    let (a, b) = divergence.first.expect("its first event is found");
+    let (a, b) = (a.expect("of one run"), b.expect("and the other"));
+    assert_eq!((a.kind, b.kind), (EventKind::User, EventKind::User));
+    assert_ne!(a.arguments, b.arguments);
+    let last = divergence.last_same.expect("something came before");
+    assert_eq!(last.arguments, (LATE - 1, 0));
 }

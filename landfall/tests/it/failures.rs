@@ -1,7 +1,11 @@
 //! A failure says what it is: the claim, the operations, the fault that landed, one replay line.
 
+use std::process::Command;
+use std::time::Duration;
+
 use landfall::judge::Verdict;
 use landfall::render;
+use landfall::runtime::{time, with};
 
 use crate::sweeps::{pool, sweep_all};
 use crate::toy::{Quirk, Toy};
@@ -61,6 +65,83 @@ fn a_violated_claim_is_told_whole() {
     // The seed alone, in another process, is the same failure.
     let again = sweep_all(&mut pool, name, seed + 1);
     assert_eq!(again.tally.failures[0], result.tally.failures[0]);
+}
+
+/// Fails in one seed of those that `cargo test` runs.
+#[landfall::test]
+#[should_panic(expected = "1 of 8 seeds failed, first seed 7")]
+async fn the_eighth_seed_fails() {
+    time::sleep(Duration::from_secs(1)).await;
+    let seed = with(|world| world.seed());
+    assert_ne!(seed.0, 7, "it is the eighth");
+}
+
+/// What this executable prints of one test, with variables set.
+fn printed(test: &str, variables: &[(&str, &str)]) -> String {
+    let exe = std::env::current_exe().expect("an executable knows where it is");
+    let mut command = Command::new(exe);
+    command.args(["--exact", test, "--nocapture"]);
+    for (name, _) in landfall::variables::ALL {
+        command.env_remove(name);
+    }
+    command.envs(variables.iter().copied());
+    let output = command.output().expect("it starts");
+    let (out, err) = (output.stdout, output.stderr);
+    String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&err)
+}
+
+#[test]
+fn the_replay_line_shows_the_same_failure_in_every_process() {
+    let name = "failures::the_eighth_seed_fails";
+    let line_of = |text: &str, start: &str| {
+        let mut lines = text.lines().filter(|line| line.starts_with(start));
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("no {start} in\n{text}"));
+        assert_eq!(lines.next(), None, "{text}");
+        line.to_owned()
+    };
+    let swept = printed(name, &[]);
+    let failing = line_of(&swept, "seed 7, digest ");
+    let replay = line_of(&swept, "replay: ");
+    assert!(
+        replay.contains("LANDFALL_SEED=7 ") && replay.contains(name),
+        "{replay}"
+    );
+    for _ in 0..2 {
+        let replayed = printed(name, &[("LANDFALL_SEED", "7")]);
+        assert!(replayed.contains("1 of 1 seeds failed"), "{replayed}");
+        assert_eq!(line_of(&replayed, "seed 7, digest "), failing);
+        assert_eq!(line_of(&replayed, "replay: "), replay);
+    }
+    // What decides on the run beside the seed is in the line, too.
+    let hardening = ("LANDFALL_BUDGET", "hardening");
+    let hardened = printed(name, &[("LANDFALL_SEED", "7"), hardening]);
+    let replay = line_of(&hardened, "replay: ");
+    assert!(
+        replay.contains("LANDFALL_BUDGET=hardening LANDFALL_SEED=7 "),
+        "{replay}"
+    );
+    let another = printed(name, &[("LANDFALL_SEED", "8")]);
+    assert!(
+        another.contains("PARTIAL-model  failures::the_eighth_seed_fails"),
+        "{another}"
+    );
+}
+
+#[test]
+fn variables_are_heeded_or_refused() {
+    let name = "failures::the_eighth_seed_fails";
+    let fewer = printed(name, &[("LANDFALL_SEEDS", "7")]);
+    assert!(
+        fewer.contains("PASS-smoke  failures::the_eighth_seed_fails  7 seeds"),
+        "{fewer}"
+    );
+    let bad = printed(name, &[("LANDFALL_SEEDS", "many")]);
+    assert!(
+        bad.contains("LANDFALL_SEEDS=many cannot be used: it takes "),
+        "{bad}"
+    );
 }
 
 /// What libtest shows of a test that fails: `should_panic` reads the same message.

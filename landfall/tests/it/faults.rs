@@ -46,6 +46,15 @@ mod loyal {
     );
 }
 
+mod overlap {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/overlap.md",
+        system = Toy(Quirk::None),
+        test = false
+    );
+}
+
 const SEEDS: u64 = 3;
 
 /// Sweeps a scenario that must land in every seed. `counters`: least number in each seed.
@@ -210,5 +219,23 @@ fn the_hit_node_that_leads_again_is_no_election() {
             .filter(|line| line.contains("\"lead\""))
             .count();
         assert_eq!(led, 2, "the primary led again after its restart");
+    }
+}
+
+#[test]
+fn a_window_that_closes_leaves_a_node_down_that_another_holds() {
+    let name = "faults::overlap::s1_a_partition_heals_while_its_node_is_down";
+    for report in reports(&mut pool(1), name, SEEDS) {
+        assert!(report.landed(), "{:?}", report.ledger);
+        let [kill, partition] = &report.ledger[..] else {
+            panic!("two faults are planned: {:?}", report.ledger);
+        };
+        assert!(partition.healed[0] < kill.healed[0]);
+        assert_eq!(partition.injected.get("restarts"), None, "{partition:?}");
+        assert_eq!(kill.injected.get("restarts"), Some(&1), "{kill:?}");
+        let restart = kill.injected_evidence.iter();
+        let restart = restart.filter(|sighting| sighting.what.contains("started again"));
+        let at: Vec<_> = restart.map(|sighting| sighting.at).collect();
+        assert_eq!(at, [kill.healed[0]]);
     }
 }

@@ -37,6 +37,9 @@ mod task_panics {
     );
 }
 
+/// Of real time; plenty for seeds that end.
+const LIMIT: Duration = Duration::from_secs(5);
+
 #[expect(clippy::disallowed_methods, reason = "what guests may do")]
 #[landfall::test(test = false)]
 async fn each_seed_in_its_own_way() -> Result<(), String> {
@@ -57,6 +60,11 @@ async fn each_seed_in_its_own_way() -> Result<(), String> {
         9 => loop {
             time::sleep(Duration::from_secs(3_600)).await;
         },
+        10 => {
+            drop(spawn(async { panic!("one of two") }));
+            time::sleep(Duration::from_secs(1)).await;
+            return Err("two of two".to_owned());
+        }
         _ => {}
     }
     Ok(())
@@ -65,7 +73,7 @@ async fn each_seed_in_its_own_way() -> Result<(), String> {
 #[test]
 fn each_is_the_result_of_its_seed() {
     let mut pool = pool(2);
-    pool.wall_limit = Duration::from_secs(2);
+    pool.wall_limit = LIMIT;
     let name = "misbehaviour::each_seed_in_its_own_way";
     let all = outcomes(&mut pool, name, 12);
     assert_eq!(all.len(), 12);
@@ -76,19 +84,27 @@ fn each_is_the_result_of_its_seed() {
     for (seed, expected) in [
         (1, "nobody joins this"),
         (2, "crashed: killed by signal 6"),
-        (3, "crashed: made no end in 2s of real time"),
+        (3, "crashed: made no end in 5s of real time"),
         (4, "deadlock: nothing can run and no timer is armed"),
         (5, "crashed: exited with code 0"),
         (6, "crashed: exited with code 9"),
         (7, "an error of its own"),
         (8, "a panic of its own"),
         (9, "the budget of virtual time is used up"),
+        (10, "one of two"),
+        (10, "two of two"),
     ] {
         assert!(all[seed].failed(), "seed {seed}");
         assert!(told(seed).contains(expected), "seed {seed}: {}", told(seed));
     }
     assert!(told(4).contains("blocked: node 0: main"), "{}", told(4));
-    for seed in [0, 10, 11] {
+    assert_eq!(
+        told(8).matches("a panic of its own").count(),
+        1,
+        "{}",
+        told(8)
+    );
+    for seed in [0, 11] {
         assert!(!all[seed].failed(), "{}", told(seed));
     }
 }
@@ -96,12 +112,12 @@ fn each_is_the_result_of_its_seed() {
 #[test]
 fn a_sweep_counts_them_all() {
     let mut pool = pool(2);
-    pool.wall_limit = Duration::from_secs(2);
+    pool.wall_limit = LIMIT;
     let result = sweep_all(&mut pool, "misbehaviour::each_seed_in_its_own_way", 12);
-    assert_eq!((result.tally.seeds, result.tally.failed), (12, 9));
+    assert_eq!((result.tally.seeds, result.tally.failed), (12, 10));
     assert_eq!(
         result.tally.signatures.len(),
-        9,
+        10,
         "{:?}",
         result.tally.signatures
     );
@@ -114,7 +130,7 @@ fn a_sweep_counts_them_all() {
     assert!(
         judgement
             .reason
-            .starts_with("9 of 12 seeds failed, first seed 1")
+            .starts_with("10 of 12 seeds failed, first seed 1")
     );
     let kept: Vec<_> = result
         .tally

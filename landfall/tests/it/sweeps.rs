@@ -31,9 +31,8 @@ pub(crate) fn sweep_all(pool: &mut Pool, name: &str, seeds: u64) -> TestResult {
     sweep(pool, &test, &order, &mut |_| {}).expect("the workers hold")
 }
 
-/// What came of each seed, in order, with its history.
-pub(crate) fn outcomes(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedOutcome> {
-    let requests = (0..seeds).map(|seed| RunRequest::new(name, seed, Tier::Smoke).with_history());
+/// What came of each request, in order of seeds.
+fn run_all(pool: &mut Pool, requests: impl Iterator<Item = RunRequest>) -> Vec<SeedOutcome> {
     let mut outcomes = Vec::new();
     pool.run(requests, &mut |_, outcome| {
         outcomes.push(outcome);
@@ -44,12 +43,19 @@ pub(crate) fn outcomes(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedOutco
     outcomes
 }
 
-/// The same of seeds that run to their end.
+/// What came of each seed, in order.
+pub(crate) fn outcomes(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedOutcome> {
+    let request = |seed| RunRequest::new(name, seed, Tier::Smoke);
+    run_all(pool, (0..seeds).map(request))
+}
+
+/// What seeds that run to their end report, with their histories.
 pub(crate) fn reports(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedReport> {
-    let report = |outcome| match outcome {
+    let request = |seed| RunRequest::new(name, seed, Tier::Smoke).with_history();
+    let all = run_all(pool, (0..seeds).map(request)).into_iter();
+    all.map(|outcome| match outcome {
         SeedOutcome::Ran(report) => *report,
         SeedOutcome::Crashed { how, output, .. } => panic!("{name} crashed: {how}\n{output}"),
-    };
-    let all = outcomes(pool, name, seeds);
-    all.into_iter().map(report).collect()
+    })
+    .collect()
 }
