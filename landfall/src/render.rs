@@ -1,5 +1,6 @@
 //! Results as text: the verdict table, a failure, a summary line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use checkers::CheckReport;
@@ -51,6 +52,14 @@ pub fn table(results: &[TestResult]) -> String {
             let _ = writeln!(out, "    claims  {}", claims.join("; "));
         }
         evidence(&mut out, &result.tally);
+    }
+    let tallies = results.iter().map(|result| &result.tally);
+    let missing: BTreeSet<_> = tallies.flat_map(|tally| &tally.floor_missing).collect();
+    if !missing.is_empty() {
+        let _ = writeln!(out, "determinism floor, what no layer covered here:");
+        for layer in missing {
+            let _ = writeln!(out, "    {layer}");
+        }
     }
     out
 }

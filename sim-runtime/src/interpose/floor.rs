@@ -76,11 +76,14 @@ impl fmt::Display for Layer {
 /// Call it on the thread of the simulation. Costs a dozen symbol look-ups and a system call: once
 /// a run, not once an event.
 pub fn report() -> Vec<Layer> {
-    let not_yet = || Err("not built yet".to_owned());
+    let uncovered = |what: &str| Err(format!("{what} are not caught"));
     [
         (LayerName::Symbols, super::hooks::state()),
-        (LayerName::InlineSyscalls, not_yet()),
-        (LayerName::Tsc, not_yet()),
+        (
+            LayerName::InlineSyscalls,
+            uncovered("system calls made without libc"),
+        ),
+        (LayerName::Tsc, uncovered("reads of the time-stamp counter")),
         (LayerName::FixedAddresses, crate::process::fixed_addresses()),
         (LayerName::FreshProcess, crate::process::fresh()),
         (LayerName::FreshThread, fresh_thread()),
