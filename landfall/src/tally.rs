@@ -185,3 +185,82 @@ impl FaultTally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crashed(seed: u64) -> SeedOutcome {
+        SeedOutcome::Crashed {
+            seed,
+            how: format!("killed by signal {}", 6 + seed % 2),
+            output: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_failures_kept_do_not_depend_on_the_order_they_come_in() {
+        let seeds = [13, 2, 11, 5, 3, 17, 19, 7, 23, 29];
+        let mut forth = Tally::default();
+        seeds.iter().for_each(|seed| forth.add(crashed(*seed)));
+        let mut back = Tally::default();
+        seeds.iter().rev().for_each(|seed| back.add(crashed(*seed)));
+        assert_eq!(forth, back);
+        let kept: Vec<_> = forth.failures.iter().map(SeedOutcome::seed).collect();
+        assert_eq!(kept, [2, 3, 5, 7, 11, 13, 17, 19]);
+        assert_eq!((forth.seeds, forth.failed, forth.landed), (10, 10, 0));
+        let signatures: Vec<_> = forth.signatures.into_iter().collect();
+        let named = |signal, count| (format!("crash/killed by signal {signal}"), count);
+        assert_eq!(signatures, [named(6, 1), named(7, 9)]);
+    }
+
+    fn ran(ledger: Vec<LedgerRow>) -> SeedOutcome {
+        let report = SeedReport {
+            seed: 1,
+            digest: sim_runtime::Digest::default(),
+            events: 10,
+            polls: 5,
+            virtual_ns: 100,
+            checkpoints: Vec::new(),
+            trace: Vec::new(),
+            ledger,
+            landing: Vec::new(),
+            checks: Vec::new(),
+            operations: OperationCounts::default(),
+            panics: Vec::new(),
+            exits: Vec::new(),
+            stop: None,
+            floor_missing: Vec::new(),
+            log_tail: Vec::new(),
+            history: None,
+        };
+        SeedOutcome::Ran(Box::new(report))
+    }
+
+    #[test]
+    fn a_run_that_stopped_before_its_faults_takes_none_away() {
+        let count = |n| BTreeMap::from([("processes-killed".to_owned(), n)]);
+        let row = LedgerRow {
+            id: sim_runtime::FaultId(1),
+            name: "S1.f1".to_owned(),
+            kind: "kill".to_owned(),
+            target: "n1".to_owned(),
+            armed: vec![sim_runtime::SimInstant(5)],
+            healed: Vec::new(),
+            injected: count(2),
+            observed: BTreeMap::new(),
+            injected_evidence: Vec::new(),
+            observed_evidence: Vec::new(),
+        };
+        let mut tally = Tally::default();
+        for outcome in [ran(vec![row.clone()]), ran(Vec::new()), ran(vec![row])] {
+            tally.add(outcome);
+        }
+        let [fault] = &tally.faults[..] else {
+            panic!("{:?}", tally.faults);
+        };
+        assert_eq!((fault.armed, fault.injected, fault.landed), (2, 2, 0));
+        assert_eq!(fault.counters, count(4));
+        assert_eq!((tally.events, tally.virtual_ns), (30, 300));
+    }
+}

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use landfall::coordinate::{RunRequest, Tier};
 use landfall::judge::Verdict;
 use landfall::render;
 use landfall::runtime::{time, with};
@@ -22,6 +23,34 @@ mod unsynced {
         system = Toy(Quirk::Unsynced),
         test = false
     );
+}
+
+mod broken {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/broken.md",
+        system = Toy(Quirk::None),
+        test = false
+    );
+}
+
+#[test]
+fn a_scenario_that_cannot_run_is_not_run_and_its_plan_says_why() {
+    let mut pool = pool(1);
+    let result = sweep_all(&mut pool, "failures::broken::s1_set_on_fire", 3);
+    assert_eq!(result.judgement.verdict, Verdict::NotRun);
+    assert_eq!((result.tally.seeds, result.test.scenario), (0, None));
+    let listing = pool.list().expect("a worker lists its tests");
+    let mut plans = listing.plans.iter();
+    let plan = plans.find(|plan| plan.path.ends_with("broken.md"));
+    let errors = plan.expect("the plan is listed").errors.join("\n");
+    assert!(
+        errors.contains("fire") && errors.contains("broken.md:15"),
+        "{errors}"
+    );
+    let request = RunRequest::new("failures::broken::s1_set_on_fire", 0, Tier::Smoke);
+    let error = pool.run_one(request).expect_err("it cannot run");
+    assert_eq!(error.to_string(), "scenario S1 cannot run");
 }
 
 #[test]

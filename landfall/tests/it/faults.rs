@@ -1,8 +1,10 @@
 //! Every fault lands on a small system with the counters that it promises, and heals.
 
+use landfall::coordinate::Tier;
 use landfall::judge::Verdict;
+use landfall::render;
 
-use crate::sweeps::{pool, reports, sweep_all, test_named};
+use crate::sweeps::{pool, reports, sweep_all, sweep_tier, test_named};
 use crate::toy::{Quirk, Toy};
 
 mod plan {
@@ -90,6 +92,27 @@ fn lands(scenario: &str, target: &str, counters: &[(&str, u64)]) {
 #[test]
 fn a_kill_lands() {
     lands("s1_kill", "n1", &[("processes-killed", 1), ("restarts", 1)]);
+}
+
+#[test]
+fn what_landed_over_the_hardening_budget_is_hardened() {
+    let mut pool = pool(1);
+    let name = "faults::plan::s1_kill";
+    let result = sweep_tier(&mut pool, name, 5, Tier::Harden);
+    assert_eq!(result.judgement.verdict, Verdict::PassHardening);
+    let short = sweep_tier(&mut pool, name, 4, Tier::Harden);
+    assert_eq!(short.judgement.verdict, Verdict::PassSmoke);
+    let table = render::table(&[result]);
+    for expected in [
+        "PASS-hardening ",
+        "claims  C1 A write succeeds within 5 s of every heal",
+        "oracle  progress: ",
+        "fault   S1.f1 kill: landed in 5/5; ",
+        "processes-killed 5",
+        "landing \"processes killed >= 1",
+    ] {
+        assert!(table.contains(expected), "{expected} is not in\n{table}");
+    }
 }
 
 #[test]

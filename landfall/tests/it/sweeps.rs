@@ -19,12 +19,17 @@ pub(crate) fn test_named(pool: &mut Pool, name: &str) -> TestInfo {
     found.unwrap_or_else(|| panic!("{name} is not listed"))
 }
 
-/// Sweeps the first seeds of a test, each to its end.
+/// Sweeps the first seeds of a test, each to its end, at the smoke budget's length.
 pub(crate) fn sweep_all(pool: &mut Pool, name: &str, seeds: u64) -> TestResult {
+    sweep_tier(pool, name, seeds, Tier::Smoke)
+}
+
+/// The same at the length of a budget.
+pub(crate) fn sweep_tier(pool: &mut Pool, name: &str, seeds: u64, tier: Tier) -> TestResult {
     let test = test_named(pool, name);
     let order = Order {
         seeds: (0..seeds).collect(),
-        tier: Tier::Smoke,
+        tier,
         double_every_seed: false,
         stop_at_failure: false,
     };
