@@ -73,10 +73,12 @@ impl State {
             Packet::Reset { conn, from, fault } => {
                 self.reset_arrives(world, conn, from.other(), fault);
             }
-            Packet::Datagram { from, to, bytes } => {
+            Packet::Datagram(datagram) => {
+                let (from, to, bytes) = *datagram;
                 self.datagram_arrives(world, flying.link, (from, to), bytes);
             }
-            Packet::Unreachable { from, to } => {
+            Packet::Unreachable(ends) => {
+                let (from, to) = *ends;
                 self.unreachable_arrives(world, flying.link, from, to);
             }
         }
@@ -106,7 +108,7 @@ impl State {
                 self.segment_lost(world, conn, from, segment.end());
             }
             Packet::Gap { conn, from } => self.arm_retransmission(world, conn, from.other()),
-            Packet::Datagram { .. } | Packet::Unreachable { .. } => {}
+            Packet::Datagram(_) | Packet::Unreachable(_) => {}
         }
     }
 

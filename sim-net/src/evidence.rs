@@ -41,9 +41,9 @@ impl Conn {
 
 impl State {
     fn path_of(&self, packet: &Packet) -> Path {
-        match *packet {
-            Packet::Datagram { from, to, .. } => Path(from, to),
-            Packet::Unreachable { from, to } => Path(to, from),
+        match packet {
+            Packet::Datagram(datagram) => Path(datagram.0, datagram.1),
+            Packet::Unreachable(ends) => Path(ends.1, ends.0),
             _ => {
                 let (conn, side) = packet.conn().expect("all other packets are of connections");
                 self.conns[conn].path(side)
@@ -73,16 +73,15 @@ impl State {
         let path = self.path_of(&flying.packet);
         let (name, bytes) = (flying.packet.name(), flying.packet.len());
         for &fault in &faults {
-            let (from, to, now) = (link.from, link.to, world.now());
+            let (from, to) = (link.from, link.to);
             world.ledger().inject(fault, "packets-dropped", 1, || {
-                format!(
-                    "{now} {from} to {to}: {path} {name} {bytes} bytes, sent {}",
-                    flying.sent
-                )
+                let (from, to) = (world.node(from).name, world.node(to).name);
+                let sent = flying.sent;
+                format!("{from} to {to}: {path} {name} {bytes} bytes, sent {sent}")
             });
             if bytes > 0 {
                 world.ledger().inject(fault, "bytes-dropped", bytes, || {
-                    format!("{now} {path} {name} {bytes} bytes")
+                    format!("{path} {name} {bytes} bytes")
                 });
             }
         }
@@ -98,10 +97,11 @@ impl State {
         link.stats.offered += 1;
         link.stats.dropped += 1;
         let faults = link.cuts.clone();
-        let (from, to, now) = (link.from, link.to, world.now());
+        let (from, to) = (link.from, link.to);
         for &fault in &faults {
             world.ledger().inject(fault, "packets-dropped", 1, || {
-                format!("{now} {from} to {to}: {path} ACK 0 bytes")
+                let (from, to) = (world.node(from).name, world.node(to).name);
+                format!("{from} to {to}: {path} ACK 0 bytes")
             });
         }
         self.count_dropped(index, &faults);

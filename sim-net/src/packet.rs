@@ -36,16 +36,10 @@ pub(crate) enum Packet {
         from: Side,
         fault: Option<FaultId>,
     },
-    Datagram {
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: Box<[u8]>,
-    },
-    /// ICMP port unreachable: nobody is bound to `to`.
-    Unreachable {
-        from: SocketAddr,
-        to: SocketAddr,
-    },
+    /// Sender, receiver and payload; apart, because packets of connections are small.
+    Datagram(Box<(SocketAddr, SocketAddr, Box<[u8]>)>),
+    /// ICMP port unreachable: what the first sent, and nobody is bound to the second.
+    Unreachable(Box<(SocketAddr, SocketAddr)>),
 }
 
 impl Packet {
@@ -57,7 +51,7 @@ impl Packet {
             Self::Data { conn, from, .. }
             | Self::Gap { conn, from }
             | Self::Reset { conn, from, .. } => Some((conn, from)),
-            Self::Datagram { .. } | Self::Unreachable { .. } => None,
+            Self::Datagram(_) | Self::Unreachable(_) => None,
         }
     }
 
@@ -65,7 +59,7 @@ impl Packet {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Data { segment, .. } => u64::from(segment.len),
-            Self::Datagram { bytes, .. } => bytes.len() as u64,
+            Self::Datagram(datagram) => datagram.2.len() as u64,
             _ => 0,
         }
     }
@@ -81,8 +75,8 @@ impl Packet {
             Self::Data { .. } => "data",
             Self::Gap { .. } => "duplicate ACK",
             Self::Reset { .. } => "RST",
-            Self::Datagram { .. } => "datagram",
-            Self::Unreachable { .. } => "port unreachable",
+            Self::Datagram(_) => "datagram",
+            Self::Unreachable(_) => "port unreachable",
         }
     }
 }

@@ -124,11 +124,7 @@ impl State {
         }
         let link = self.links.between(node, peer);
         let at = self.links.get_mut(link).arrival(world, &self.config);
-        let packet = Packet::Datagram {
-            from,
-            to,
-            bytes: bytes.into(),
-        };
+        let packet = Packet::Datagram(Box::new((from, to, bytes.into())));
         self.put(world, at, link, packet);
         Ok(bytes.len())
     }
@@ -180,7 +176,7 @@ impl State {
         let Some(udp) = udp else {
             let back = self.links.between(node, self.links.get(link).from);
             let at = self.links.get_mut(back).arrival(world, &self.config);
-            return self.put(world, at, back, Packet::Unreachable { from, to });
+            return self.put(world, at, back, Packet::Unreachable(Box::new((from, to))));
         };
         if udp.queued + bytes.len() + OVERHEAD > room {
             return; // As a kernel does: the reader is too slow.
