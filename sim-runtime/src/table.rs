@@ -9,6 +9,7 @@ use std::io;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
+use slab::Slab;
 
 use crate::device::Description;
 use crate::ids::{Boot, Fd, NodeId};
@@ -32,15 +33,18 @@ struct Entry {
 /// How many descriptors a node may have open.
 const NODE_DESCRIPTORS_MAX: usize = 65_536;
 
+/// The place of a descriptor that is closed.
+const CLOSED: u32 = u32::MAX;
+
 #[derive(Default)]
 pub(crate) struct Table {
-    /// For look-up only; never iterated.
-    entries: FxHashMap<i32, Entry>,
+    entries: Slab<Entry>,
+    /// Where the entry of each number is, from [`Fd::BASE`] on; [`CLOSED`] once it is closed.
+    places: Vec<u32>,
     /// Descriptors per description, by address; an entry only while there are two or more.
     shared: FxHashMap<usize, u32>,
     /// Each process's descriptors, in order of opening.
     owned: BTreeMap<(NodeId, Boot), std::collections::BTreeSet<i32>>,
-    opened: i32,
 }
 
 impl Table {
@@ -49,22 +53,33 @@ impl Table {
         if owned.len() >= NODE_DESCRIPTORS_MAX {
             return Err(os(errno::TOO_MANY));
         }
-        let number = Fd::BASE + self.opened;
-        self.opened += 1;
+        let opened = i32::try_from(self.places.len()).expect("fewer than 2^30 opened in a run");
+        let number = Fd::BASE + opened;
         owned.insert(number);
-        self.entries.insert(
-            number,
-            Entry {
-                node,
-                boot,
-                description: d,
-            },
-        );
+        let place = self.entries.insert(Entry {
+            node,
+            boot,
+            description: d,
+        });
+        let place = u32::try_from(place).expect("fewer than 2^32 open at a time");
+        self.places.push(place);
         Ok(Fd(number))
     }
 
+    #[inline]
+    fn get(&self, number: i32) -> Option<&Entry> {
+        let place = *self.places.get(index(number))?;
+        self.entries.get(place as usize)
+    }
+
+    fn take(&mut self, number: i32) -> Option<Entry> {
+        let place = self.places.get_mut(index(number))?;
+        let place = std::mem::replace(place, CLOSED);
+        self.entries.try_remove(place as usize)
+    }
+
     fn remove(&mut self, fd: Fd) -> Option<Entry> {
-        let entry = self.entries.remove(&fd.0)?;
+        let entry = self.take(fd.0)?;
         let key = (entry.node, entry.boot);
         if let Some(owned) = self.owned.get_mut(&key) {
             owned.remove(&fd.0);
@@ -79,7 +94,7 @@ impl Table {
         let numbers = self.owned.remove(&(node, boot)).unwrap_or_default();
         numbers
             .into_iter()
-            .filter_map(|number| self.entries.remove(&number))
+            .filter_map(|number| self.take(number))
             .map(|entry| entry.description)
             .collect()
     }
@@ -108,7 +123,7 @@ impl Table {
             .flat_map(|(key, set)| set.iter().map(move |n| (key.0, n)));
         numbers
             .filter_map(|(node, number)| {
-                let entry = self.entries.get(number)?;
+                let entry = self.get(*number)?;
                 Some((node, format!("fd {number} {}", entry.description.kind())))
             })
             .collect()
@@ -117,6 +132,15 @@ impl Table {
     pub(crate) fn processes(&self) -> Vec<(NodeId, Boot)> {
         self.owned.keys().copied().collect()
     }
+}
+
+/// Numbers below the range, which are not ours, come out far beyond it.
+#[expect(
+    clippy::cast_sign_loss,
+    reason = "negative becomes too large, as it should"
+)]
+const fn index(number: i32) -> usize {
+    number.wrapping_sub(Fd::BASE) as usize
 }
 
 fn address(description: &Rc<dyn Description>) -> usize {
@@ -159,10 +183,7 @@ impl World {
     /// `EBADF` when it is closed or its process is gone.
     pub fn description(&self, fd: Fd) -> io::Result<Rc<dyn Description>> {
         let table = self.table.borrow();
-        let entry = table
-            .entries
-            .get(&fd.0)
-            .ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
+        let entry = table.get(fd.0).ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
         Ok(Rc::clone(&entry.description))
     }
 
@@ -189,10 +210,7 @@ impl World {
         read: impl FnOnce(&T) -> R,
     ) -> io::Result<Option<R>> {
         let table = self.table.borrow();
-        let entry = table
-            .entries
-            .get(&fd.0)
-            .ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
+        let entry = table.get(fd.0).ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
         let description: &dyn Any = &*entry.description;
         Ok(description.downcast_ref().map(read))
     }

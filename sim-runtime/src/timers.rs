@@ -122,18 +122,6 @@ impl Timers {
         slot
     }
 
-    /// A time at or before which nothing is due: the earliest deadline or less.
-    #[inline]
-    pub(crate) fn bound(&self) -> Option<u64> {
-        let (list, level) = self.earliest()?;
-        let at = self.slots[self.lists[list].first as usize].at;
-        Some(if self.is_exact(list, level) {
-            at
-        } else {
-            slot_start(at, level)
-        })
-    }
-
     /// The earliest deadline. The caller moves the clock there before it arms anything else.
     pub(crate) fn next(&mut self) -> Option<u64> {
         loop {
@@ -146,23 +134,24 @@ impl Timers {
         }
     }
 
-    /// Takes the earliest timer out if it is due at `now`.
+    /// Takes the earliest timer out if it is due at `now`; else says until when nothing is due,
+    /// at least.
     #[inline]
-    pub(crate) fn pop_due(&mut self, now: u64) -> Option<(u64, Due)> {
+    pub(crate) fn pop_due(&mut self, now: u64) -> Result<(u64, Due), u64> {
         loop {
-            let (list, level) = self.earliest()?;
+            let (list, level) = self.earliest().ok_or(u64::MAX)?;
             let first = self.lists[list].first;
             let at = self.slots[first as usize].at;
             if self.is_exact(list, level) {
                 if at > now {
-                    return None;
+                    return Err(at);
                 }
                 self.elapsed = self.elapsed.max(at);
-                return Some((at, self.take(first)));
+                return Ok((at, self.take(first)));
             }
             let start = slot_start(at, level);
             if start > now {
-                return None;
+                return Err(start);
             }
             self.spread(list, start);
         }
@@ -341,12 +330,9 @@ mod tests {
                 0 | 1 => {
                     model.sort_unstable_by_key(|(at, order, _)| (*at, *order));
                     let (at, order, key) = model.remove(0);
-                    assert!(
-                        timers.bound() <= Some(at),
-                        "a bound is not past the earliest"
-                    );
                     if at > 0 {
-                        assert!(timers.pop_due(at - 1).is_none(), "nothing is due earlier");
+                        let bound = timers.pop_due(at - 1).expect_err("nothing is due earlier");
+                        assert!(bound <= at, "a bound is not past the earliest");
                     }
                     assert_eq!(timers.next(), Some(at));
                     now = now.max(at);

@@ -271,20 +271,21 @@ impl World {
         loop {
             let due = self.timers.borrow_mut().pop_due(self.now.get());
             match due {
-                None => break,
-                Some((at, Due::Wake(waker))) => {
+                Err(bound) => {
+                    self.next_due.set(bound);
+                    break;
+                }
+                Ok((at, Due::Wake(waker))) => {
                     self.event(EventKind::Timer, at, 0);
                     waker.wake();
                 }
-                Some((at, Due::Device(device, token))) => {
+                Ok((at, Due::Device(device, token))) => {
                     self.event(EventKind::Timer, at, token);
                     let device = Rc::clone(&self.devices.borrow()[device.0 as usize].1);
                     device.on_event(self, token);
                 }
             }
         }
-        self.next_due
-            .set(self.timers.borrow().bound().unwrap_or(u64::MAX));
         self.leave(outer);
     }
 
@@ -331,18 +332,6 @@ impl World {
             .find(|(kind, _)| *kind == TypeId::of::<D>())?;
         let device: Rc<dyn Any> = Rc::<dyn Device>::clone(device);
         device.downcast().ok()
-    }
-
-    /// Calls `f` with the device of type `D`, when one is installed. Cheaper than
-    /// [`World::device`]; `f` must not install another.
-    #[inline]
-    pub fn with_device<D: Device, R>(&self, f: impl FnOnce(&D) -> R) -> Option<R> {
-        let devices = self.devices.borrow();
-        let (_, device) = devices
-            .iter()
-            .find(|(kind, _)| *kind == TypeId::of::<D>())?;
-        let device: &dyn Any = &**device;
-        device.downcast_ref().map(f)
     }
 
     pub(crate) fn each_device(&self, mut f: impl FnMut(&dyn Device)) {
