@@ -36,7 +36,7 @@ impl Socket {
     async fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let pieces = [IoSlice::new(bytes)];
-            let sent = poll_fn(|cx| self.net.poll_send(self.fd, &pieces, cx)).await?;
+            let sent = poll_fn(|cx| sim_net::poll_send(self.fd, &pieces, cx)).await?;
             bytes = &bytes[sent..];
         }
         Ok(())
@@ -47,7 +47,7 @@ impl Socket {
         let mut have = 0;
         while have < into.len() {
             let rest = &mut into[have..];
-            match poll_fn(|cx| self.net.poll_recv(self.fd, rest, false, cx)).await? {
+            match poll_fn(|cx| sim_net::poll_recv(self.fd, rest, false, cx)).await? {
                 0 if have == 0 => return Ok(false),
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => have += count,

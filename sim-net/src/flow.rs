@@ -157,6 +157,7 @@ impl Flow {
     }
 
     /// The next segment the window lets out, of at most `most` bytes; moves `next` past it.
+    #[inline]
     pub(crate) fn next_segment(&mut self, most: usize) -> Option<Segment> {
         if self.dead || self.next >= self.end() {
             return None;
@@ -194,8 +195,7 @@ impl Flow {
         if ack.next > self.una {
             let held = self.written - self.buffer.len() as u64;
             let bytes = ack.next.min(self.written).saturating_sub(held);
-            self.buffer.drain(..bytes as usize);
-            release(&mut self.buffer);
+            discard(&mut self.buffer, bytes as usize);
             self.una = ack.next;
             self.next = self.next.max(self.una);
             self.tries = 0;
@@ -208,7 +208,9 @@ impl Flow {
             self.lost_upto = None;
         }
         let una = self.una;
-        self.hurt_acks.retain(|hurt| hurt.upto > una);
+        if !self.hurt_acks.is_empty() {
+            self.hurt_acks.retain(|hurt| hurt.upto > una);
+        }
         moved
     }
 
@@ -229,11 +231,17 @@ impl Flow {
     }
 }
 
-/// Gives the memory of a large buffer back once it is empty: idle connections are small.
-pub(crate) fn release(buffer: &mut VecDeque<u8>) {
+/// Drops the first `count` bytes. Gives the memory of a large buffer back once it is empty: idle
+/// connections are small.
+#[inline]
+pub(crate) fn discard(buffer: &mut VecDeque<u8>, count: usize) {
     const KEPT: usize = 1_024;
-    if buffer.is_empty() && buffer.capacity() > KEPT {
+    if count < buffer.len() {
+        buffer.drain(..count);
+    } else if buffer.capacity() > KEPT {
         *buffer = VecDeque::new();
+    } else {
+        buffer.clear();
     }
 }
 

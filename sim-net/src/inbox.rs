@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sim_runtime::{FaultId, SimInstant};
 
-use crate::flow::{Flow, Segment, release};
+use crate::flow::{Flow, Segment, discard};
 
 /// What became of a segment that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,9 @@ impl Inbox {
         }
         let (head, tail) = flow.bytes(self.next, segment.offset + u64::from(segment.len));
         self.buffer.extend(head);
-        self.buffer.extend(tail);
+        if !tail.is_empty() {
+            self.buffer.extend(tail);
+        }
         self.next = segment.end();
         self.fin = segment.fin;
         debug_assert!(
@@ -96,12 +98,14 @@ impl Inbox {
         let (head, tail) = self.buffer.as_slices();
         let first = head.len().min(into.len());
         into[..first].copy_from_slice(&head[..first]);
-        let second = tail.len().min(into.len() - first);
-        into[first..first + second].copy_from_slice(&tail[..second]);
-        let count = first + second;
+        let mut count = first;
+        if first < into.len() && !tail.is_empty() {
+            let second = tail.len().min(into.len() - first);
+            into[first..first + second].copy_from_slice(&tail[..second]);
+            count += second;
+        }
         if !peek {
-            self.buffer.drain(..count);
-            release(&mut self.buffer);
+            discard(&mut self.buffer, count);
             self.read += count as u64;
         }
         count

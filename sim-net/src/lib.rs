@@ -66,7 +66,7 @@ sim_runtime::if_sim! {
 
         pub use config::{BACKLOG, Chance, Latency, NetConfig};
         pub use link::LinkStats;
-        pub use net::{Net, net, with};
+        pub use net::{Net, net, poll_recv, poll_send};
         pub use netstat::SocketInfo;
         pub use options::SocketOptions;
         pub use ready::{Interest, Ready};

@@ -34,6 +34,8 @@ pub(crate) struct Link {
     latency: Option<Stream>,
     loss: Option<Stream>,
     partial: Option<Stream>,
+    /// The other half of the last draw for partial I/O.
+    spare_roll: Option<u32>,
 }
 
 impl Link {
@@ -47,6 +49,7 @@ impl Link {
             latency: None,
             loss: None,
             partial: None,
+            spare_roll: None,
         }
     }
 
@@ -56,6 +59,7 @@ impl Link {
     }
 
     /// Draws when a packet sent now arrives.
+    #[inline]
     pub(crate) fn arrival(&mut self, world: &World, config: &NetConfig) -> SimInstant {
         let now = world.now();
         if self.is_loopback() {
@@ -84,6 +88,7 @@ impl Link {
     }
 
     /// Draws how many of `most` bytes a read or write on this link moves: at least one.
+    #[inline]
     pub(crate) fn partial(&mut self, world: &World, config: &NetConfig, most: usize) -> usize {
         if config.partial_io.num == 0 || most < 2 {
             return most;
@@ -92,11 +97,18 @@ impl Link {
         let stream = self
             .partial
             .get_or_insert_with(|| world.stream("net.partial-io", pair));
-        let word = stream.next_u64();
-        if !config.partial_io.hit((word >> 32) as u32) {
+        let roll = match self.spare_roll.take() {
+            Some(roll) => roll,
+            None => {
+                let word = stream.next_u64();
+                self.spare_roll = Some((word >> 32) as u32);
+                word as u32
+            }
+        };
+        if !config.partial_io.hit(roll) {
             return most;
         }
-        1 + crate::config::scale(word as u32, most as u64) as usize
+        1 + crate::config::scale(stream.next_u64() as u32, most as u64) as usize
     }
 }
 

@@ -39,15 +39,64 @@ pub fn net() -> io::Result<Rc<Net>> {
         .ok_or_else(|| error(libc::ENETDOWN))
 }
 
-/// Calls `f` with the network of the current world; the cheap way for one operation.
+/// [`Net::send_vectored`] on a socket of the current world; where it would answer `EAGAIN` the
+/// task is registered. The cheapest way to send.
 ///
 /// # Errors
-/// As [`net`].
+/// As [`Net::send_vectored`], but for `EAGAIN`.
+pub fn poll_send(
+    fd: Fd,
+    pieces: &[IoSlice<'_>],
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    poll_on(fd, Interest::WRITABLE, context, |state, world, sock| {
+        state.socket_send(world, sock, pieces)
+    })
+}
+
+/// [`Net::recv`] on a socket of the current world; where it would answer `EAGAIN` the task is
+/// registered. The cheapest way to receive.
+///
+/// # Errors
+/// As [`Net::recv`], but for `EAGAIN`.
+pub fn poll_recv(
+    fd: Fd,
+    into: &mut [u8],
+    peek: bool,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    poll_on(fd, Interest::READABLE, context, |state, world, sock| {
+        state.socket_recv(world, sock, into, peek)
+    })
+}
+
+/// Tries `f`; registers the task when it answers `EAGAIN`, in the same look at the socket.
 #[inline]
-pub fn with<R>(f: impl FnOnce(&Net) -> R) -> io::Result<R> {
-    sim_runtime::try_with(|world| world.with_device(f))
-        .flatten()
-        .ok_or_else(|| error(libc::ENETDOWN))
+fn poll_on<R>(
+    fd: Fd,
+    interest: Interest,
+    context: &mut Context<'_>,
+    f: impl FnOnce(&mut State, &World, usize) -> io::Result<R>,
+) -> Poll<io::Result<R>> {
+    let outcome = sim_runtime::try_with(|world| {
+        let find = |socket: &Socket| (Rc::clone(&socket.net), socket.index);
+        let Some((net, sock)) = world.read_description(fd, find)? else {
+            return Poll::Ready(fail(libc::ENOTSOCK));
+        };
+        net.run_in(world, |state, world| {
+            if !state.socks.contains(sock) {
+                return Poll::Ready(fail(libc::EBADF));
+            }
+            match f(state, world, sock) {
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                    state.socket_waits(world, sock, interest, context.waker());
+                    Poll::Pending
+                }
+                result => Poll::Ready(result),
+            }
+        })
+    });
+    outcome.unwrap_or_else(|| Poll::Ready(fail(libc::ENETDOWN)))
 }
 
 impl Net {
@@ -69,6 +118,7 @@ impl Net {
         Ok(self.run_in(&world, f))
     }
 
+    #[inline]
     fn run_in<R>(&self, world: &World, f: impl FnOnce(&mut State, &World) -> R) -> R {
         let mut state = self.state.borrow_mut();
         let result = f(&mut state, world);
@@ -110,7 +160,8 @@ impl Net {
     /// Gives a new socket a descriptor.
     fn open(&self, index: usize) -> io::Result<Fd> {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
-        let net = self.this.borrow().clone();
+        let net = self.this.borrow().upgrade();
+        let net = net.expect("it is being called");
         world.open(Rc::new(Socket { net, index })).inspect_err(|_| {
             self.close_socket(&world, index, false, false);
         })
@@ -270,56 +321,6 @@ impl Net {
         self.on(fd, |state, world, sock| {
             state.socket_recv(world, sock, into, peek)
         })
-    }
-
-    /// [`Net::send_vectored`], and where it would answer `EAGAIN` the task is registered.
-    pub fn poll_send(
-        &self,
-        fd: Fd,
-        pieces: &[IoSlice<'_>],
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_on(fd, Interest::WRITABLE, context, |state, world, sock| {
-            state.socket_send(world, sock, pieces)
-        })
-    }
-
-    /// [`Net::recv`], and where it would answer `EAGAIN` the task is registered.
-    pub fn poll_recv(
-        &self,
-        fd: Fd,
-        into: &mut [u8],
-        peek: bool,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_on(fd, Interest::READABLE, context, |state, world, sock| {
-            state.socket_recv(world, sock, into, peek)
-        })
-    }
-
-    /// Tries `f`; registers the task when it answers `EAGAIN`, in the same look at the socket.
-    fn poll_on<R>(
-        &self,
-        fd: Fd,
-        interest: Interest,
-        context: &mut Context<'_>,
-        f: impl FnOnce(&mut State, &World, usize) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        let mut pending = false;
-        let result = self.on(fd, |state, world, sock| {
-            let result = f(state, world, sock);
-            if let Err(error) = &result
-                && error.raw_os_error() == Some(libc::EAGAIN)
-            {
-                pending = true;
-                state.socket_waits(world, sock, interest, context.waker());
-            }
-            result
-        });
-        if pending {
-            return Poll::Pending;
-        }
-        Poll::Ready(result)
     }
 
     /// `shutdown(2)`.

@@ -87,12 +87,18 @@ impl Waiters {
     }
 
     /// Moves every waker to `woken`; the caller wakes them once nothing is borrowed.
+    #[inline]
     pub(crate) fn wake_into(&mut self, woken: &mut Vec<Waker>) {
-        woken.extend(self.first.take());
-        woken.append(&mut self.more);
+        if let Some(waker) = self.first.take() {
+            woken.push(waker);
+        }
+        if !self.more.is_empty() {
+            woken.append(&mut self.more);
+        }
     }
 
     /// Does anybody wait?
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none() && self.more.is_empty()
     }
@@ -117,6 +123,7 @@ impl BothWaiters {
     }
 
     /// Moves everybody to `woken`.
+    #[inline]
     pub(crate) fn wake_into(&mut self, woken: &mut Vec<Waker>) {
         self.read.wake_into(woken);
         self.write.wake_into(woken);

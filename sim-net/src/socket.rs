@@ -1,7 +1,7 @@
 //! What a descriptor of the network refers to.
 
 use std::any::Any;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use sim_runtime::{Description, Down, World};
 
@@ -9,15 +9,14 @@ use crate::net::Net;
 
 /// An open socket, as the descriptor table holds it.
 pub struct Socket {
-    pub(crate) net: Weak<Net>,
+    /// No cycle: a network owns no descriptions.
+    pub(crate) net: Rc<Net>,
     pub(crate) index: usize,
 }
 
 impl Description for Socket {
     fn kind(&self) -> &'static str {
-        self.net
-            .upgrade()
-            .map_or("socket", |net| net.kind_of(self.index))
+        self.net.kind_of(self.index)
     }
 
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
@@ -25,14 +24,11 @@ impl Description for Socket {
     }
 
     fn close(&self, world: &Rc<World>) {
-        if let Some(net) = self.net.upgrade() {
-            net.close_socket(world, self.index, true, false);
-        }
+        self.net.close_socket(world, self.index, true, false);
     }
 
     fn abandoned(&self, world: &Rc<World>, down: Down) {
-        if let Some(net) = self.net.upgrade() {
-            net.close_socket(world, self.index, false, down == Down::PowerLoss);
-        }
+        let silent = down == Down::PowerLoss;
+        self.net.close_socket(world, self.index, false, silent);
     }
 }

@@ -15,12 +15,17 @@ use crate::state::State;
 
 impl State {
     /// Sends what the window lets out.
+    #[inline]
     pub(crate) fn pump(&mut self, world: &World, conn: usize, side: Side) {
-        if self.conns[conn].ends[side].phase != Phase::Open
-            || self.conns[conn].flows[side].tries > 0
-        {
-            return; // While it retransmits, only the head is on the wire.
+        let c = &self.conns[conn];
+        let flow = &c.flows[side];
+        // While it retransmits, only the head is on the wire.
+        if flow.next < flow.end() && flow.tries == 0 && c.ends[side].phase == Phase::Open {
+            self.send_segments(world, conn, side);
         }
+    }
+
+    fn send_segments(&mut self, world: &World, conn: usize, side: Side) {
         while let Some(segment) = self.conns[conn].flows[side].next_segment(self.config.segment_max)
         {
             self.transmit(

@@ -43,7 +43,7 @@ impl SimSocket {
         into: &mut [u8],
         peek: bool,
     ) -> Poll<io::Result<usize>> {
-        sim_net::with(|net| net.poll_recv(self.fd.get(), into, peek, cx))?
+        sim_net::poll_recv(self.fd.get(), into, peek, cx)
     }
 
     pub(crate) fn poll_send(
@@ -51,7 +51,7 @@ impl SimSocket {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        sim_net::with(|net| net.poll_send(self.fd.get(), pieces, cx))?
+        sim_net::poll_send(self.fd.get(), pieces, cx)
     }
 
     /// Tries `f` until it does not answer `EAGAIN`, waiting for `interest` in between.

@@ -107,12 +107,15 @@ async fn readiness_by_hand() {
     let error = server.try_read(&mut buf).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     client.writable().await.unwrap();
-    assert_eq!(client.try_write(b"hello").unwrap(), 5);
+    // Either side may move less than it could.
+    let sent = client.try_write(b"hello").unwrap();
+    assert!((1..=5).contains(&sent));
     loop {
         server.readable().await.unwrap();
         match server.try_read(&mut buf) {
             Ok(n) => {
-                assert_eq!(&buf[..n], b"hello");
+                assert!((1..=sent).contains(&n));
+                assert_eq!(buf[..n], b"hello"[..n]);
                 break;
             }
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
@@ -193,7 +196,8 @@ async fn vectored_and_buffered() {
     let (mut client, server) = pair().await;
     let parts = [io::IoSlice::new(b"one"), io::IoSlice::new(b"two")];
     assert!(tokio::io::AsyncWrite::is_write_vectored(&client));
-    assert_eq!(client.write_vectored(&parts).await.unwrap(), 6);
+    let sent = client.write_vectored(&parts).await.unwrap();
+    client.write_all(&b"onetwo"[sent..]).await.unwrap();
     let mut bytes = Vec::with_capacity(64);
     while bytes.len() < 6 {
         server.readable().await.unwrap();
