@@ -1,7 +1,13 @@
 //! Layer 1 of the floor: what std sees inside a simulation, and beside one.
 #![expect(unsafe_code, reason = "calls the C library as C code does")]
-#![expect(clippy::disallowed_methods, reason = "threads beside the simulation are real")]
-#![expect(clippy::disallowed_types, reason = "what is simulated is what is tested")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "threads beside the simulation are real"
+)]
+#![expect(
+    clippy::disallowed_types,
+    reason = "what is simulated is what is tested"
+)]
 
 use std::collections::HashMap;
 use std::thread;
