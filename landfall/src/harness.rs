@@ -1,7 +1,6 @@
 //! A test as libtest runs it: its seeds in worker processes of its own binary.
 
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use plan_compiler::scenario::Scenario;
@@ -118,15 +117,9 @@ fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult 
         cwd: this_directory(),
     };
     let jobs = variables.jobs.unwrap_or(1);
-    let run = || {
-        let mut pool = Pool::start(&binary, jobs)?;
-        sweep(&mut pool, info, order, &mut |_| {})
-    };
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(result)) => result,
-        Ok(Err(error)) => panic!("the seeds could not be run: {error}"),
-        Err(payload) => std::panic::resume_unwind(payload),
-    }
+    Pool::start(&binary, jobs)
+        .and_then(|mut pool| sweep(&mut pool, info, order, &mut |_| {}))
+        .unwrap_or_else(|error| panic!("the seeds could not be run: {error}"))
 }
 
 fn this_binary() -> PathBuf {
@@ -153,6 +146,15 @@ fn replay_line(info: &TestInfo, tier: Tier, seed: u64) -> String {
             format!("(cd {cwd} && {variables} {exe} --exact {})", info.test)
         }
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@".contains(c);
+    if word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The words of the cargo that started this process, without what follows `--` and the filter.
@@ -190,9 +192,21 @@ fn cargo_command() -> Option<String> {
     let mut expects_value = false;
     for word in &rest[1..] {
         if word.starts_with('-') || expects_value {
-            kept.push(word.to_string());
+            kept.push(quoted(word));
         }
         expects_value = !expects_value && takes_value(word);
     }
     Some(kept.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_with_spaces_and_quotes_are_quoted() {
+        assert_eq!(quoted("--features=sim,bug-a"), "--features=sim,bug-a");
+        assert_eq!(quoted("sim bug-a"), "'sim bug-a'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use plan_compiler::scenario::Scenario;
+use plan_compiler::scenario::{FaultKind, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::coordinate::Tier;
@@ -105,6 +105,10 @@ pub struct Circumstances {
 /// Fewer seeds than this say something about a model, not about a claim.
 pub const SEEDS_MIN: u64 = 3;
 
+/// With fewer operations acknowledged than one in this many, the system was as good as dead, and
+/// an oracle that is content with the rest has seen next to nothing.
+const ACKNOWLEDGED_ONE_IN: u64 = 10;
+
 /// Goes down the tree of the ten verdicts. `scenario` is none for a simulation written by hand,
 /// which declares neither faults nor checkers.
 #[must_use]
@@ -157,6 +161,14 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
             );
         }
     }
+    // A process that gives up is an answer to a broken disk, and to nothing else that is injected.
+    let is_disk = |kind| matches!(kind, FaultKind::DiskError | FaultKind::DiskFull);
+    if let Some(exit) = &tally.exit
+        && !scenario.faults.iter().any(|fault| is_disk(fault.kind))
+    {
+        let reason = format!("nodes ended by themselves {} times: {exit}", tally.exits);
+        return say(Verdict::PartialSurface, reason);
+    }
     let declared = scenario.checkers.iter().map(checkers::name_of);
     for name in declared {
         match tally.checks.get(name) {
@@ -169,8 +181,10 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
             }
         }
     }
-    if tally.operations.ok == 0 {
-        let reason = "no operation of any client was acknowledged".to_owned();
+    let operations = tally.operations;
+    let issued = operations.ok + operations.failed + operations.unknown;
+    if operations.ok == 0 || operations.ok * ACKNOWLEDGED_ONE_IN < issued {
+        let reason = format!("{} of {issued} operations were acknowledged", operations.ok);
         return say(Verdict::InconclusiveOracleTooWeak, reason);
     }
     for (name, check) in &tally.checks {

@@ -61,7 +61,12 @@ fn hold(condition: &Landing, seen: &Seen<'_>) -> (bool, String) {
 
 /// Some window that did not spare everybody was followed, soon enough, by an election elsewhere.
 fn reelected(within_ns: Option<u64>, seen: &Seen<'_>) -> (bool, String) {
-    for window in seen.windows {
+    // A window that found nobody to hit deposed nobody.
+    for window in seen
+        .windows
+        .iter()
+        .filter(|window| !window.targets.is_empty())
+    {
         let elected = seen.elections.iter().find(|election| {
             is_within(election.at, window.at, within_ns) && !window.targets.contains(&election.node)
         });

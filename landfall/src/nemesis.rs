@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, Target};
 use sim_disk::FailMode;
-use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, time, with, world};
+use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, time, with, world};
 
 use crate::run::RunState;
 use crate::schedule::{self, Window};
+
+/// How often a node that is to be started again is looked at while it stops.
+const STOP_POLL: Duration = Duration::from_millis(10);
 
 /// A window that was opened.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ struct Armed {
     draw: Stream,
     /// Nodes the open window is on.
     targets: Vec<NodeId>,
+    /// Those of them that it killed or asked to stop.
+    took_down: Vec<NodeId>,
     is_open: bool,
 }
 
@@ -54,6 +59,7 @@ impl Nemesis {
             id: with(|world| world.ledger().plan(&spec.id, describe(spec.kind))),
             draw: with(|world| world.stream("nemesis.target", spec.id.as_str())),
             targets: Vec::new(),
+            took_down: Vec::new(),
             is_open: false,
         });
         let seed = with(|world| world.seed());
@@ -115,9 +121,9 @@ impl Nemesis {
             } => {
                 self.partition(window.fault, direction, clients_too);
             }
-            FaultKind::Kill => take_down(id, &targets, Down::Kill),
-            FaultKind::PowerLoss => take_down(id, &targets, Down::PowerLoss),
-            FaultKind::GracefulStop => stop(id, &targets),
+            FaultKind::Kill => armed.took_down = take_down(id, &targets, Down::Kill),
+            FaultKind::PowerLoss => armed.took_down = take_down(id, &targets, Down::PowerLoss),
+            FaultKind::GracefulStop => armed.took_down = stop(&self.run, id, &targets),
             FaultKind::DiskError => {
                 let mode = FailMode::Eio {
                     reads: false,
@@ -147,13 +153,30 @@ impl Nemesis {
             FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => {}
         }
         let (id, targets) = (armed.id, std::mem::take(&mut armed.targets));
+        let took_down = std::mem::take(&mut armed.took_down);
         for node in targets {
             if !self.is_held_down(node) {
-                self.run.restart(node, Some(id));
+                // A start is evidence for the window that took the node down, and for no other.
+                self.start_again(node, took_down.contains(&node).then_some(id));
             }
         }
         with(|world| world.ledger().heal(id));
         self.run.recorder.close_window(&self.faults[fault].spec.id);
+    }
+
+    /// Starts a node again; one that is still busy with stopping, as soon as it is down.
+    fn start_again(&self, node: NodeId, fault: Option<FaultId>) {
+        if !self.run.is_stopping(node) {
+            self.run.restart(node, fault);
+            return;
+        }
+        let run = Rc::clone(&self.run);
+        drop(spawn(async move {
+            while run.is_stopping(node) {
+                time::sleep(STOP_POLL).await;
+            }
+            run.restart(node, fault);
+        }));
     }
 
     /// Whether an open window wants the node down: the one that closes last starts it again.
@@ -232,7 +255,9 @@ fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) -> Vec<NodeId
     nodes
 }
 
-fn take_down(fault: FaultId, targets: &[NodeId], down: Down) {
+/// Takes nodes down that are up; gives back which.
+fn take_down(fault: FaultId, targets: &[NodeId], down: Down) -> Vec<NodeId> {
+    let mut taken = Vec::new();
     let world = world();
     let counter = match down {
         Down::PowerLoss => "power-losses",
@@ -255,20 +280,27 @@ fn take_down(fault: FaultId, targets: &[NodeId], down: Down) {
         world
             .ledger()
             .inject(fault, counter, 1, || format!("{} {down}", name_of(*node)));
+        taken.push(*node);
     }
+    taken
 }
 
-fn stop(fault: FaultId, targets: &[NodeId]) {
+/// Asks nodes that are up to stop; gives back which.
+fn stop(run: &RunState, fault: FaultId, targets: &[NodeId]) -> Vec<NodeId> {
     let world = world();
+    let mut asked = Vec::new();
     for node in targets {
         if let Some(net) = world.device::<sim_net::Net>() {
             net.blame_down(*node, fault);
         }
+        run.asked_to_stop(*node);
         if world.stop_node(*node) {
             let what = || format!("{} asked to stop", name_of(*node));
             world.ledger().inject(fault, "graceful-stops", 1, what);
+            asked.push(*node);
         }
     }
+    asked
 }
 
 pub(crate) fn name_of(node: NodeId) -> String {

@@ -101,7 +101,10 @@ fn evidence(out: &mut String, tally: &Tally) {
     }
     if let Some(exit) = &tally.exit {
         let exits = grouped(tally.exits);
-        let _ = writeln!(out, "    exits   {exits} nodes ended with an error: {exit}");
+        let _ = writeln!(
+            out,
+            "    exits   nodes ended by themselves {exits} times: {exit}"
+        );
     }
     let operations = tally.operations;
     if tally.seeds > 0 {

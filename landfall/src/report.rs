@@ -33,7 +33,7 @@ pub struct SeedReport {
     pub operations: OperationCounts,
     /// Panics nobody joined, in words.
     pub panics: Vec<String>,
-    /// Nodes whose main future ended with an error, and what it said.
+    /// Nodes whose main future ended by itself, and what it said.
     pub exits: Vec<String>,
     /// Why the run ended early, if it did.
     pub stop: Option<Stop>,

@@ -1,9 +1,11 @@
 //! One seed of one scenario: warm-up, chaos, heal, converge, verify; then judgement.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use checkers::{Budget, CheckReport, Completion, History};
@@ -11,8 +13,8 @@ use plan_compiler::scenario::Scenario;
 use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
-    Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Stop, Summary, interpose,
-    spawn, time, world,
+    Boot, Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Stop, Summary, interpose,
+    spawn, time, with, world,
 };
 
 use crate::entry::SeedContext;
@@ -67,6 +69,21 @@ pub(crate) struct RunState {
     stop_clients: Cell<bool>,
     clients_busy: Cell<u32>,
     exits: RefCell<Vec<String>>,
+    /// Boots that were asked to stop.
+    stopping: RefCell<BTreeSet<(NodeId, Boot)>>,
+}
+
+thread_local! {
+    /// The run on this thread: what a [`NodeContext`] reports to, which guests may move into
+    /// tasks that must be `Send`.
+    static RUN: RefCell<Weak<RunState>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Reports an election to the run on this thread; after its end to nobody.
+pub(crate) fn leader_elected(peer: &Peer, term: u64) {
+    if let Some(run) = RUN.with_borrow(Weak::upgrade) {
+        run.leader_elected(peer, term);
+    }
 }
 
 impl RunState {
@@ -105,11 +122,12 @@ impl RunState {
             stop_clients: Cell::new(false),
             clients_busy: Cell::new(0),
             exits: RefCell::new(Vec::new()),
+            stopping: RefCell::default(),
             scenario,
         }
     }
 
-    pub(crate) fn leader_elected(&self, peer: &Peer, term: u64) {
+    fn leader_elected(&self, peer: &Peer, term: u64) {
         let node = self.servers[peer.number as usize - 1];
         self.recorder
             .lead(1_000 + u64::from(peer.number), term, &peer.name);
@@ -138,6 +156,30 @@ impl RunState {
         self.clients_busy.get() > 1
     }
 
+    /// Notes that a node's present boot is asked to stop.
+    pub(crate) fn asked_to_stop(&self, node: NodeId) {
+        let boot = world().boot_of(node);
+        self.stopping.borrow_mut().insert((node, boot));
+    }
+
+    /// Whether a node was asked to stop and has not yet.
+    pub(crate) fn is_stopping(&self, node: NodeId) -> bool {
+        let info = world().node(node);
+        info.state == NodeState::Running && self.stopping.borrow().contains(&(node, info.boot))
+    }
+
+    /// Notes that a node's main future ended, unless it was asked to and did so in order.
+    fn main_ended(&self, name: &str, ended: io::Result<()>) {
+        let me = with(|world| (world.current_node(), world.current_boot()));
+        let how = match ended {
+            Ok(()) if self.stopping.borrow().contains(&me) => return,
+            Ok(()) => "ended without having been asked to".to_owned(),
+            Err(error) => format!("ended with: {error}"),
+        };
+        let line = format!("{} {name} {how}", time::now());
+        self.exits.borrow_mut().push(line);
+    }
+
     /// Starts a node again if it is down, whoever took it down.
     pub(crate) fn restart(&self, node: NodeId, fault: Option<FaultId>) {
         let world = world();
@@ -163,15 +205,12 @@ fn node_main<S: System>(run: &Rc<RunState>, system: &Rc<S>, me: &Peer) -> NodeMa
             nodes: run.peers.clone(),
             data_dir: PathBuf::from("/data"),
             restarts,
-            run: Rc::clone(&run),
         };
         let (run, name) = (Rc::clone(&run), me.name.clone());
         let main = system.start(node);
         Box::pin(async move {
-            if let Err(error) = main.await {
-                let line = format!("{} {name} ended with: {error}", time::now());
-                run.exits.borrow_mut().push(line);
-            }
+            let ended = main.await;
+            run.main_ended(&name, ended);
         })
     })
 }
@@ -285,6 +324,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let net = Net::install(simulation.world(), NetConfig::default());
     let disk = Disk::install(simulation.world(), disk_config());
     let run = Rc::new(RunState::new(scenario, net, disk));
+    RUN.set(Rc::downgrade(&run));
     let system = Rc::new(make());
     let ended = simulation.block_on(phases(Rc::clone(&run), system));
     let stop = ended.and_then(|ended| ended).err();

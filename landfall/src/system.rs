@@ -4,12 +4,11 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use checkers::Value;
 
-use crate::run::RunState;
+use crate::run;
 
 /// A system under test.
 ///
@@ -96,8 +95,8 @@ pub struct Peer {
     pub ip: IpAddr,
 }
 
-/// A node that is to be started.
-#[derive(Clone)]
+/// A node that is to be started. It is `Send`: a task of the node may own it.
+#[derive(Clone, Debug)]
 pub struct NodeContext {
     /// Itself.
     pub me: Peer,
@@ -107,14 +106,13 @@ pub struct NodeContext {
     pub data_dir: PathBuf,
     /// How many times it was started before.
     pub restarts: u32,
-    pub(crate) run: Rc<RunState>,
 }
 
 impl NodeContext {
     /// Reports that this node leads in `term`. It is entered into the history (for the claim
     /// that a term has one leader) and is how faults find the leader.
     pub fn leads(&self, term: u64) {
-        self.run.leader_elected(&self.me, term);
+        run::leader_elected(&self.me, term);
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Tally {
     pub landing: Vec<LandingTally>,
     /// Client operations.
     pub operations: OperationCounts,
-    /// How often a node's main future ended with an error.
+    /// How often a node's main future ended by itself.
     pub exits: u64,
     /// What one of them said.
     pub exit: Option<String>,

@@ -43,6 +43,8 @@ pub(crate) struct Executor {
     polls: Cell<u64>,
     /// Whether any task was ever aborted; until then no task has to be looked up to be run.
     any_aborted: Cell<bool>,
+    /// Whether the world is being torn down: nothing that is spawned now is ever polled.
+    ending: Cell<bool>,
     panics: RefCell<BTreeMap<TaskId, UnjoinedPanic>>,
     inbox: Arc<Inbox>,
 }
@@ -70,6 +72,7 @@ impl Executor {
             spawned: Cell::new(0),
             polls: Cell::new(0),
             any_aborted: Cell::new(false),
+            ending: Cell::new(false),
             panics: RefCell::new(BTreeMap::new()),
             inbox,
         }
@@ -112,7 +115,7 @@ impl Executor {
             ..
         } = *runnable.metadata();
         // A task spawned while its process is being torn down is dropped at its first turn.
-        let aborted = !world.is_alive(node, boot);
+        let aborted = self.ending.get() || !world.is_alive(node, boot);
         if aborted {
             self.any_aborted.set(true);
         }
@@ -227,6 +230,7 @@ impl Executor {
     /// Drops every task there is; new ones that drops spawn, too.
     pub(crate) fn drop_all(&self, world: &Rc<World>) {
         self.any_aborted.set(true);
+        self.ending.set(true);
         loop {
             let mut wakers = Vec::new();
             for (_, record) in self.tasks.borrow_mut().iter_mut() {

@@ -1,6 +1,7 @@
 //! Nodes: hosts with an address, a main future that is run again at each start, and a generation
 //! number for each boot.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::Location;
@@ -74,7 +75,9 @@ pub(crate) struct StopSignal {
     pub(crate) handled: bool,
     /// How often it was sent to this boot.
     pub(crate) sent: u64,
-    pub(crate) wakers: Vec<Waker>,
+    /// Of those that wait, by the order they came in.
+    pub(crate) wakers: BTreeMap<u64, Waker>,
+    pub(crate) waited: u64,
 }
 
 /// Eight costs to a draw.
@@ -181,7 +184,10 @@ impl Nodes {
     pub(crate) fn take_mains(&mut self) -> Vec<(Option<NodeMain>, Vec<Waker>)> {
         let nodes = self.list.iter_mut();
         nodes
-            .map(|node| (node.main.take(), std::mem::take(&mut node.stop.wakers)))
+            .map(|node| {
+                let wakers = std::mem::take(&mut node.stop.wakers);
+                (node.main.take(), wakers.into_values().collect())
+            })
             .collect()
     }
 }
@@ -259,18 +265,19 @@ impl World {
     /// # Panics
     /// When it is running, or was never given a main future.
     pub fn restart_node(self: &Rc<Self>, id: NodeId) {
-        let (boot, name, main) = {
+        // A waker may own anything: the last boot's are dropped with nothing borrowed.
+        let (boot, name, main, _stop) = {
             let mut nodes = self.nodes.borrow_mut();
             let node = nodes.get_mut(id);
             assert!(node.state != NodeState::Running, "{} is running", node.name);
             node.boot = Boot(node.boot.0 + 1);
             node.state = NodeState::Running;
-            node.stop = StopSignal::default();
+            let stop = std::mem::take(&mut node.stop);
             let main = node
                 .main
                 .clone()
                 .expect("a node is started before it is restarted");
-            (node.boot, Rc::clone(&node.name), main)
+            (node.boot, Rc::clone(&node.name), main, stop)
         };
         self.event(EventKind::Node, u64::from(id.0), u64::from(boot.0) << 8);
         self.each_device(|device| device.node_up(self, id, boot));
@@ -332,7 +339,7 @@ impl World {
             return self.kill_node(id, Down::Kill);
         };
         self.event(EventKind::Node, u64::from(id.0), 0xff);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
         true
     }
 }

@@ -47,7 +47,7 @@ type Payload = Box<dyn Any + Send + 'static>;
 
 /// Owned permission to wait for a task; dropping it lets the task go on by itself.
 pub struct JoinHandle<T> {
-    task: Option<FallibleTask<Result<T, Payload>, TaskMeta>>,
+    task: Option<FallibleTask<Outcome<T>, TaskMeta>>,
     meta: TaskMeta,
 }
 
@@ -170,7 +170,7 @@ impl<F> Drop for TaskFuture<F> {
 }
 
 impl<F: Future> Future for TaskFuture<F> {
-    type Output = Result<F::Output, Payload>;
+    type Output = Outcome<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let meta = self.registration.0;
@@ -178,11 +178,44 @@ impl<F: Future> Future for TaskFuture<F> {
         let future = unsafe { self.map_unchecked_mut(|this| &mut *this.future) };
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Ok(Poll::Ready(output)) => Poll::Ready(Outcome::new(meta, Ok(output))),
             Err(payload) => {
                 executor::note_panic(&meta, message(&*payload));
-                Poll::Ready(Err(payload))
+                Poll::Ready(Outcome::new(meta, Err(payload)))
             }
+        }
+    }
+}
+
+/// What a task came to, until somebody takes it.
+struct Outcome<T> {
+    meta: TaskMeta,
+    result: Option<Result<T, Payload>>,
+}
+
+impl<T> Outcome<T> {
+    const fn new(meta: TaskMeta, result: Result<T, Payload>) -> Self {
+        Self {
+            meta,
+            result: Some(result),
+        }
+    }
+
+    fn take(mut self) -> Result<T, Payload> {
+        self.result.take().expect("a result is taken once")
+    }
+}
+
+impl<T> Drop for Outcome<T> {
+    /// As with futures: async-task aborts the process when an output's destructor panics.
+    fn drop(&mut self) {
+        let Some(result) = self.result.take() else {
+            return;
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
+            executor::note_panic(&self.meta, message(&*payload));
+            // A payload that panics when it is dropped would go on for ever.
+            std::mem::forget(payload);
         }
     }
 }
@@ -236,7 +269,7 @@ impl<T> Future for JoinHandle<T> {
         if let Some(task) = self.task.take() {
             task.detach(); // It is done: there is nothing to cancel.
         }
-        Poll::Ready(match output {
+        Poll::Ready(match output.map(Outcome::take) {
             Some(Ok(output)) => Ok(output),
             Some(Err(payload)) => {
                 executor::panic_was_joined(&self.meta);

@@ -135,13 +135,10 @@ fn a_graceful_stop_lands() {
 
 #[test]
 fn disk_errors_land() {
-    // The node ends at the first one, and is started again when the window closes.
-    lands(
-        "s4_disk_error",
-        "n1",
-        &[("disk-errors", 1), ("restarts", 1)],
-    );
-    lands("s5_disk_full", "n1", &[("disk-errors", 1), ("restarts", 1)]);
+    // The node ends at the first one. It is started again when the window closes, which is no
+    // evidence for the fault; that it serves again is what the scenario's progress claim shows.
+    lands("s4_disk_error", "n1", &[("disk-errors", 1)]);
+    lands("s5_disk_full", "n1", &[("disk-errors", 1)]);
 }
 
 #[test]

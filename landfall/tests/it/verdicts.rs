@@ -366,6 +366,27 @@ fn a_workload_of_which_nothing_was_acknowledged_shows_nothing() {
 }
 
 #[test]
+fn a_system_that_hardly_ever_answered_shows_nothing() {
+    let mut case = hardened();
+    case.tally.operations.unknown = 500 * 9;
+    assert_eq!(case.judge().verdict, Verdict::PassHardening);
+    case.tally.operations.failed = 1;
+    assert_eq!(case.judge().verdict, Verdict::InconclusiveOracleTooWeak);
+}
+
+#[test]
+fn a_node_that_ends_by_itself_is_no_pass_unless_its_disk_was_broken() {
+    let mut case = hardened();
+    case.tally.exits = 3;
+    case.tally.exit = Some("n3 ended with: no log".to_owned());
+    let judgement = case.judge();
+    assert_eq!(judgement.verdict, Verdict::PartialSurface);
+    assert!(judgement.reason.contains("n3 ended with: no log"));
+    case.scenario.faults[0].kind = FaultKind::DiskFull;
+    assert_eq!(case.judge().verdict, Verdict::PassHardening);
+}
+
+#[test]
 fn reasons_name_what_was_short() {
     for (place, expected) in [
         (0, "missing: ptrace"),

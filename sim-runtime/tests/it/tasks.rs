@@ -161,3 +161,37 @@ fn a_panicking_destructor_is_reported_not_spread() {
     assert_eq!(summary.panics.len(), 1);
     assert_eq!(summary.panics[0].message, "in drop");
 }
+
+#[test]
+fn a_panicking_destructor_of_an_output_is_reported_not_spread() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("output in drop");
+        }
+    }
+    let (_, summary) = run(1, || async {
+        drop(spawn(async { Bad }));
+        time::sleep(Duration::from_millis(1)).await;
+    });
+    assert_eq!(summary.panics.len(), 1);
+    assert_eq!(summary.panics[0].message, "output in drop");
+}
+
+#[test]
+fn nothing_is_polled_once_the_end_has_begun() {
+    struct Late;
+    impl Drop for Late {
+        fn drop(&mut self) {
+            drop(spawn(async { panic!("polled after the end") }));
+        }
+    }
+    let (_, summary) = run(1, || async {
+        drop(spawn(async {
+            let _late = Late;
+            std::future::pending::<()>().await;
+        }));
+        time::sleep(Duration::from_millis(1)).await;
+    });
+    assert_eq!(summary.panics, []);
+}
