@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::EventKind;
 use crate::ids::{FaultId, SimInstant};
-use crate::world;
+use crate::{stream, world};
 
 /// How many sightings of each sort a row keeps in words.
 const EVIDENCE_MAX: usize = 4;
@@ -178,7 +178,7 @@ impl Ledger {
                 self.rows
                     .borrow()
                     .get(index)
-                    .map(|row| name_hash(&row.name))
+                    .map(|row| stream::hash(row.name.as_bytes()))
             })
             .expect("a fault is planned before anything happens to it");
         let at = world::try_with(|world| {
@@ -190,12 +190,6 @@ impl Ledger {
             at.unwrap_or_default(),
         );
     }
-}
-
-fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 fn count(counters: &mut BTreeMap<String, u64>, counter: &str, n: u64) {

@@ -52,7 +52,7 @@ impl From<&str> for Entity {
 }
 
 /// FNV-1a: stable for ever, good enough to tell names apart.
-fn hash(bytes: &[u8]) -> u64 {
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
