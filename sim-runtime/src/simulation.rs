@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Checkpoint, Digest, TraceEvent};
 use crate::ids::{NodeId, Seed, SimInstant};
+use crate::interpose::{self, dispatch};
 use crate::ledger::LedgerRow;
 use crate::ready::Policy;
 use crate::task::{JoinError, UnjoinedPanic, spawn_on};
@@ -187,6 +188,7 @@ impl Simulation {
         } = config;
         let world = Rc::new(World::new(id, seed, policy, trace, epoch_unix_ns));
         world::replace(Some(Rc::clone(&world)));
+        interpose::enter_thread();
         Self {
             world,
             budget,
@@ -225,6 +227,7 @@ impl Simulation {
                 look_at_budget += 1;
                 if look_at_budget == BUDGET_EVERY_POLLS {
                     look_at_budget = 0;
+                    dispatch::close_again();
                     self.check_budget()?;
                 }
             } else if self.world.jump() {
@@ -295,6 +298,7 @@ impl Simulation {
         if !self.finished {
             self.finished = true;
             self.world.drop_everything();
+            interpose::leave_thread();
             world::replace(None);
         }
     }

@@ -66,7 +66,28 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             LayerState::Active => write!(f, "{}: active", self.name.as_str()),
-            LayerState::Missing(reason) => write!(f, "{}: missing ({reason})", self.name.as_str()),
+            LayerState::Missing(reason) => write!(
+                f,
+                "{}: missing ({reason}); uncovered: {}",
+                self.name.as_str(),
+                self.name.covers()
+            ),
+        }
+    }
+}
+
+impl LayerName {
+    /// What is not reproducible where this layer is missing.
+    pub fn covers(self) -> &'static str {
+        match self {
+            LayerName::Symbols => "clocks, entropy and sleep of std and of everything above it",
+            LayerName::InlineSyscalls => "entropy and clocks read without libc: rustix, ring",
+            LayerName::Tsc => "the time-stamp counter: quanta, minstant",
+            LayerName::FixedAddresses => {
+                "hashes of addresses and orders by address: ahash, foldhash"
+            }
+            LayerName::FreshProcess => "what a process keeps: statics, thread ids, tokio's select!",
+            LayerName::FreshThread => "what a thread keeps: the keys of std's HashMap",
         }
     }
 }
@@ -76,14 +97,10 @@ impl fmt::Display for Layer {
 /// Call it on the thread of the simulation. Costs a dozen symbol look-ups and a system call: once
 /// a run, not once an event.
 pub fn report() -> Vec<Layer> {
-    let uncovered = |what: &str| Err(format!("{what} are not caught"));
     [
-        (LayerName::Symbols, super::hooks::state()),
-        (
-            LayerName::InlineSyscalls,
-            uncovered("system calls made without libc"),
-        ),
-        (LayerName::Tsc, uncovered("reads of the time-stamp counter")),
+        (LayerName::Symbols, symbols()),
+        (LayerName::InlineSyscalls, super::dispatch::inline_state()),
+        (LayerName::Tsc, super::dispatch::tsc_state()),
         (LayerName::FixedAddresses, crate::process::fixed_addresses()),
         (LayerName::FreshProcess, crate::process::fresh()),
         (LayerName::FreshThread, fresh_thread()),
@@ -94,6 +111,25 @@ pub fn report() -> Vec<Layer> {
         state: state.map_or_else(LayerState::Missing, |()| LayerState::Active),
     })
     .collect()
+}
+
+/// Names the layers that are to be left off, separated by commas, to see what they are for:
+/// `symbols`, `inline-syscalls`, `tsc`, `fixed-addresses`, and `user-dispatch` (which leaves inline
+/// calls to seccomp).
+pub const WITHOUT_VARIABLE: &str = "LANDFALL_FLOOR_WITHOUT";
+
+/// Whether the environment asks for this one to be left off. Reads the environment.
+pub(crate) fn is_without(name: &str) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this module owns the variable")]
+    let names = std::env::var(WITHOUT_VARIABLE);
+    names.is_ok_and(|names| names.split(',').any(|listed| listed.trim() == name))
+}
+
+fn symbols() -> Result<(), String> {
+    match is_without("symbols") {
+        true => Err("switched off".to_owned()),
+        false => super::hooks::state(),
+    }
 }
 
 fn fresh_thread() -> Result<(), String> {
@@ -119,7 +155,8 @@ mod tests {
         assert_eq!(layer(LayerState::Active), "fixed-addresses: active");
         assert_eq!(
             layer(LayerState::Missing("no".to_owned())),
-            "fixed-addresses: missing (no)"
+            "fixed-addresses: missing (no); uncovered: hashes of addresses and orders by \
+             address: ahash, foldhash"
         );
     }
 }

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use super::{dispatch, floor};
+
 thread_local! {
     /// How many `outside` closures this thread is within.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -15,7 +17,7 @@ thread_local! {
 ///
 /// What `f` learns there differs from run to run, so it must not reach the simulation. Calls
 /// nest, and a panic of `f` ends the suspension too. Each call is counted ([`outside_count`])
-/// and named in the floor report. Costs two thread-local writes.
+/// and named in the floor report. Costs two system calls.
 ///
 /// ```
 /// let started = sim_runtime::interpose::outside(std::time::SystemTime::now);
@@ -26,12 +28,28 @@ pub fn outside<R>(f: impl FnOnce() -> R) -> R {
     impl Drop for Suspended {
         fn drop(&mut self) {
             DEPTH.set(DEPTH.get() - 1);
+            if DEPTH.get() == 0 {
+                dispatch::trap_counter_again();
+            }
         }
+    }
+    if DEPTH.get() == 0 {
+        dispatch::free_counter();
     }
     DEPTH.set(DEPTH.get() + 1);
     ENTERED.set(ENTERED.get() + 1);
     let _suspended = Suspended;
     f()
+}
+
+/// Suspends interposition for a whole simulation, if the environment asks for it.
+pub(crate) fn enter_simulation() {
+    DEPTH.set(u32::from(floor::is_without("symbols")));
+}
+
+/// Ends what [`enter_simulation`] began.
+pub(crate) fn leave_simulation() {
+    DEPTH.set(0);
 }
 
 /// How many times this thread entered [`outside`]. A simulation's own count is the difference

@@ -1,4 +1,5 @@
-//! Layer 1 of the determinism floor: symbols that shadow the C library's.
+//! The determinism floor's first three layers: symbols that shadow the C library's, system calls
+//! made without it, and the time-stamp counter.
 //!
 //! *Takes* the calls that std and every crate above it make into libc for the time, for entropy
 //! and for sleep. *Gives* the simulation's answer on a thread that is inside a simulation, and
@@ -28,9 +29,8 @@
 //!
 //! # Not covered yet
 //!
-//! System calls made without libc (`rustix`), the time-stamp counter, `/dev/urandom` and
-//! `/dev/random` opened as files, CPU clocks, `gethostname` and `getpid`. [`floor::report`]
-//! names what a run could not rely on.
+//! `/dev/urandom` and `/dev/random` opened as files, CPU clocks, `gethostname` and `getpid`.
+//! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
 //! the report says so.
@@ -40,6 +40,7 @@
 //! - `hooks::real`: the functions that the hooks shadow, found before `main`.
 //! - `hooks::{clock, entropy, sleep}`: the hooks and what each serves; `hooks::syscall`: by
 //!   number; `hooks::start`: what runs before `main`.
+//! - `dispatch`: layers 2 and 3.
 //! - `hatch`: [`outside`].
 //! - [`floor`]: which layers this process has.
 
@@ -59,8 +60,27 @@ pub(crate) mod hooks;
 #[path = "elsewhere.rs"]
 pub(crate) mod hooks;
 
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+pub(crate) mod dispatch;
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64")))]
+#[path = "no_dispatch.rs"]
+pub(crate) mod dispatch;
+
 mod hatch;
 
 pub mod floor;
 
+pub use dispatch::escapes;
 pub use hatch::{outside, outside_count};
+
+/// Puts the floor under this thread, for a simulation that is entered. Some system calls.
+pub(crate) fn enter_thread() {
+    hatch::enter_simulation();
+    dispatch::enter_thread();
+}
+
+/// Takes it away again.
+pub(crate) fn leave_thread() {
+    dispatch::leave_thread();
+    hatch::leave_simulation();
+}

@@ -2,6 +2,9 @@
 
 mod executor;
 mod floor;
+mod floor_inline;
+mod floor_signals;
+mod floor_tsc;
 mod nodes;
 mod process;
 mod support;

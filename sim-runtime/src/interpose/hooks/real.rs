@@ -23,7 +23,7 @@ impl<F: Copy> Real<F> {
     /// # Safety
     ///
     /// `F` is a function pointer type, and what the C library defines by `name` has that type.
-    const unsafe fn new(name: &'static CStr) -> Self {
+    pub(in crate::interpose) const unsafe fn new(name: &'static CStr) -> Self {
         Self {
             name,
             address: AtomicPtr::new(ptr::null_mut()),
@@ -74,6 +74,16 @@ pub(crate) fn set_errno(errno: c_int) {
     let place = unsafe { libc::__errno_location() };
     // SAFETY: as above; no other thread reads or writes it.
     unsafe { place.write(errno) };
+}
+
+/// This thread's errno.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn errno() -> c_int {
+    // SAFETY: as in `set_errno`.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: as in `set_errno`.
+    unsafe { place.read() }
 }
 
 /// `main` as the C library calls it.

@@ -9,6 +9,8 @@ use std::ffi::{c_int, c_long, c_uint, c_void};
 use libc::clockid_t;
 
 use super::{clock, entropy, real, sleep};
+#[cfg(target_arch = "x86_64")]
+use crate::interpose::dispatch::signals;
 use crate::interpose::hatch;
 
 /// What the simulation answers to a call by number, if it does.
@@ -16,7 +18,8 @@ use crate::interpose::hatch;
 /// # Safety
 ///
 /// The arguments are what the system call's manual page asks for.
-unsafe fn serve(number: c_long, a: usize, b: usize, c: usize) -> Option<c_long> {
+pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) -> Option<c_long> {
+    let [a, b, c, ..] = arguments;
     // A register is as wide as a pointer; an int is its low half.
     let int = |register: usize| register as c_int;
     match number {
@@ -49,6 +52,11 @@ unsafe fn serve(number: c_long, a: usize, b: usize, c: usize) -> Option<c_long> 
             // SAFETY: the caller's promise.
             unsafe { sleep::serve(int(a) as clockid_t, int(b), c as *const _) }.then_some(0)
         }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_rt_sigaction => {
+            // SAFETY: the caller's promise.
+            unsafe { signals::serve_by_number(int(a), b, c) }
+        }
         _ => None,
     }
 }
@@ -73,7 +81,7 @@ pub(crate) unsafe extern "C" fn syscall(
     f: usize,
 ) -> c_long {
     // SAFETY: the caller's promise.
-    if let Some(answer) = unsafe { serve(number, a, b, c) } {
+    if let Some(answer) = unsafe { serve(number, [a, b, c, d, e, f]) } {
         return answer;
     }
     match real::SYSCALL.get() {

@@ -8,7 +8,8 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::{environment, sys, wait};
+use super::{environment, sys, wait, zygote};
+use crate::interpose::floor;
 use crate::process::exit::{ChildExit, ChildStatus, WorkerCommand, WorkerError};
 use crate::process::protocol::{
     self, Assembler, COMMAND_MAX, ExitFrame, Hello, Kind, VARIABLE, VERSION,
@@ -264,8 +265,13 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .process_group(0);
-        let set_up = || {
-            sys::fix_layout();
+        let randomised = floor::is_without("fixed-addresses");
+        if randomised {
+            // As if it had been started anew already.
+            command.env(zygote::ANEW.to_string_lossy().as_ref(), "1");
+        }
+        let set_up = move || {
+            sys::fix_layout(randomised);
             sys::leave_no_core();
             sys::close_on_exec_from(3);
             Ok(())

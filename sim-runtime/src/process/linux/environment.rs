@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 
+use crate::interpose::floor::WITHOUT_VARIABLE;
 use crate::process::exit::WorkerCommand;
 use crate::process::protocol::VARIABLE;
 
@@ -24,6 +25,10 @@ pub(super) fn of(command: &WorkerCommand, exe: &OsStr) -> BTreeMap<OsString, OsS
     let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
     variables.insert("PATH".into(), PATH.into());
     variables.insert("RUST_BACKTRACE".into(), backtrace);
+    #[expect(clippy::disallowed_methods, reason = "what the floor reads, handed on")]
+    if let Some(without) = env::var_os(WITHOUT_VARIABLE) {
+        variables.insert(WITHOUT_VARIABLE.into(), without);
+    }
     variables.extend(command.extra_env.iter().cloned());
     variables.insert(VARIABLE.into(), OsString::new());
     if variables.len() % 2 == 1 {

@@ -79,10 +79,12 @@ pub(crate) fn fixed_addresses_state() -> Result<(), String> {
 
 /// Fixes the layout that the next `execve` gives: no randomisation, and the stack limit. Returns
 /// whether randomisation is off; containers may forbid it. Async-signal-safe.
-pub(super) fn fix_layout() -> bool {
+/// With `randomised` the addresses are left to chance instead.
+pub(super) fn fix_layout(randomised: bool) -> bool {
     if let Some(flags) = personality() {
+        let random = if randomised { 0 } else { NO_RANDOMIZE };
         // SAFETY: takes any number; affects only what the next execve does.
-        unsafe { libc::personality(flags | NO_RANDOMIZE) };
+        unsafe { libc::personality(flags & !NO_RANDOMIZE | random) };
     }
     let mut limit = libc::rlimit {
         rlim_cur: 0,

@@ -11,7 +11,7 @@ use crate::process::protocol::{
 };
 
 /// In the environment after the worker has started itself anew.
-const ANEW: &CStr = c"LANDFALL_WORKER_ANEW";
+pub(super) const ANEW: &CStr = c"LANDFALL_WORKER_ANEW";
 const ANEW_ENTRY: &CStr = c"LANDFALL_WORKER_ANEW=1";
 /// In the environment to fill it up.
 const EVEN: &CStr = c"LANDFALL_WORKER_EVEN";
@@ -29,7 +29,7 @@ pub(crate) unsafe fn run_if_worker(argv: *mut *mut c_char, envp: *mut *mut c_cha
     if !sys::has_variable(VARIABLE_C) {
         return;
     }
-    if !sys::has_fixed_addresses() && !sys::has_variable(ANEW) && sys::fix_layout() {
+    if !sys::has_fixed_addresses() && !sys::has_variable(ANEW) && sys::fix_layout(false) {
         // SAFETY: the lists are those of the process.
         let error = unsafe { sys::start_anew(argv, envp, ANEW_ENTRY) };
         eprintln!("landfall worker: can't start anew with fixed addresses: {error}");
