@@ -1,6 +1,7 @@
 //! What a device is to the world, and what a descriptor is to the table.
 
 use std::any::Any;
+use std::io;
 use std::rc::Rc;
 
 use crate::ids::{Boot, NodeId};
@@ -47,4 +48,12 @@ pub trait Description: Any {
     /// Its process died ([`Down::Kill`], [`Down::Exit`]: the kernel closes it) or its machine did
     /// ([`Down::PowerLoss`]: silence).
     fn abandoned(&self, world: &Rc<World>, down: Down);
+
+    /// `read(2)` by code that knows nothing of the simulation.
+    ///
+    /// # Errors
+    /// `EINVAL` unless the description says otherwise: it is not for reading in this way.
+    fn read(&self, _world: &Rc<World>, _out: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::EINVAL))
+    }
 }

@@ -4,6 +4,7 @@
 //! borrow that could be held.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use crate::digest::EventKind;
 use crate::ids::Seed;
@@ -30,11 +31,15 @@ pub(crate) struct GuestState {
     seed: Seed,
     epoch_ns: u64,
     entropy: RefCell<Vec<Option<Stream>>>,
+    auxiliary: Box<[u8; 16]>,
 }
 
 impl GuestState {
-    pub(crate) const fn new(seed: Seed, epoch_ns: u64) -> Self {
+    pub(crate) fn new(seed: Seed, epoch_ns: u64) -> Self {
+        let mut auxiliary = Box::new([0; 16]);
+        Stream::of(seed, "guest.auxiliary", 0).fill(&mut *auxiliary);
         Self {
+            auxiliary,
             seed,
             epoch_ns,
             entropy: RefCell::new(Vec::new()),
@@ -86,6 +91,28 @@ pub(crate) fn entropy(buf: &mut [u8]) -> bool {
         filled
     })
     .unwrap_or(false)
+}
+
+/// Who runs.
+pub(crate) struct Identity {
+    pub(crate) name: Rc<str>,
+    pub(crate) boot: u32,
+}
+
+/// Who runs; `None` outside a simulation, or while the list of nodes is being changed.
+pub(crate) fn identity() -> Option<Identity> {
+    world::try_with(|world| {
+        let nodes = world.nodes.try_borrow().ok()?;
+        Some(Identity {
+            name: nodes.name(world.current_node()),
+            boot: world.current_boot().0,
+        })
+    })?
+}
+
+/// 16 bytes that stand for those that the kernel gives each program; `None` outside.
+pub(crate) fn auxiliary_bytes() -> Option<*const u8> {
+    world::try_with(|world| world.guest.auxiliary.as_ptr())
 }
 
 /// Sleeps in the way of a thread: nothing else of the world runs meanwhile, as if the processor

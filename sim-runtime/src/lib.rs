@@ -26,6 +26,8 @@ mod executor;
 #[cfg(feature = "sim")]
 mod guest;
 #[cfg(feature = "sim")]
+mod guest_files;
+#[cfg(feature = "sim")]
 pub mod ids;
 #[cfg(feature = "sim")]
 pub mod interpose;

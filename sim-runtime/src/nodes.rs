@@ -171,6 +171,10 @@ impl Nodes {
         }
     }
 
+    pub(crate) fn name(&self, id: NodeId) -> Rc<str> {
+        Rc::clone(&self.get(id).name)
+    }
+
     #[inline]
     pub(crate) fn poll_cost(&mut self, id: NodeId) -> u64 {
         self.get_mut(id).poll_costs.next()

@@ -15,6 +15,9 @@
 //! | `clock_gettime`, `gettimeofday`, `time` | `Instant`, `SystemTime`, chrono, jiff |
 //! | `getrandom`, `getentropy` | `HashMap` keys, rand, uuid, getrandom |
 //! | `nanosleep`, `clock_nanosleep`, `usleep`, `sleep` | `thread::sleep`, C code |
+//! | `getpid`, `gettid`, `gethostname`, `uname`, `getauxval` | who a node is |
+//! | `sched_getaffinity`, `sysconf`, `get_nprocs` | `available_parallelism`: 4 |
+//! | `open`, `read`, `pread`, `readv`, `close` | `/dev/urandom`, machine and boot ids |
 //! | `syscall` | the same by number: getrandom 0.2 |
 //! | `__libc_start_main` | nothing: it makes a worker of the process (see [`crate::process`]) |
 //!
@@ -29,7 +32,7 @@
 //!
 //! # Not covered yet
 //!
-//! `/dev/urandom` and `/dev/random` opened as files, CPU clocks, `gethostname` and `getpid`.
+//! CPU clocks, which are the thread's real ones; files and sockets other than by the drop-in.
 //! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and

@@ -2,6 +2,7 @@
 
 mod executor;
 mod floor;
+mod floor_identity;
 mod floor_inline;
 mod floor_signals;
 mod floor_tsc;

@@ -2,6 +2,8 @@
 
 pub(crate) mod clock;
 pub(crate) mod entropy;
+pub(crate) mod files;
+pub(crate) mod identity;
 pub(crate) mod real;
 pub(crate) mod sleep;
 pub(crate) mod start;

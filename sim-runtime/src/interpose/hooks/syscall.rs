@@ -8,7 +8,7 @@ use std::ffi::{c_int, c_long, c_uint, c_void};
 
 use libc::clockid_t;
 
-use super::{clock, entropy, real, sleep};
+use super::{clock, entropy, files, identity, real, sleep};
 #[cfg(target_arch = "x86_64")]
 use crate::interpose::dispatch::signals;
 use crate::interpose::hatch;
@@ -52,12 +52,29 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
             // SAFETY: the caller's promise.
             unsafe { sleep::serve(int(a) as clockid_t, int(b), c as *const _) }.then_some(0)
         }
+        libc::SYS_getpid | libc::SYS_gettid => identity::pid(),
+        libc::SYS_getppid => identity::parent(),
+        libc::SYS_sched_getaffinity => {
+            // SAFETY: the caller's promise.
+            unsafe { identity::serve_affinity(b, c as *mut c_void) }
+        }
+        libc::SYS_uname if identity::is_simulated() => {
+            // SAFETY: the caller's promise.
+            Some(unsafe { identity::uname(a as *mut libc::utsname) }.into())
+        }
+        libc::SYS_getcpu => {
+            // SAFETY: the caller's promise.
+            unsafe { identity::serve_getcpu(a as *mut c_uint, b as *mut c_uint) }
+        }
         #[cfg(target_arch = "x86_64")]
         libc::SYS_rt_sigaction => {
             // SAFETY: the caller's promise.
             unsafe { signals::serve_by_number(int(a), b, c) }
         }
-        _ => None,
+        _ => {
+            // SAFETY: the caller's promise.
+            unsafe { files::serve(number, arguments) }
+        }
     }
 }
 

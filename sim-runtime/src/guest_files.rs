@@ -1,0 +1,132 @@
+//! The few files of a machine that are entropy or identity, and would differ from run to run.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::io;
+use std::rc::Rc;
+
+use crate::device::Description;
+use crate::guest;
+use crate::ids::{Fd, NodeId};
+use crate::nodes::Down;
+use crate::stream::Stream;
+use crate::world::{self, World};
+
+/// Opens a path that the simulation has an answer for; `None` for every other path, and outside.
+pub(crate) fn open(path: &[u8]) -> Option<io::Result<Fd>> {
+    // Nearly every path is told apart by its first letters.
+    let is_candidate = [&b"/dev/"[..], b"/proc/", b"/etc/", b"/sys/"]
+        .iter()
+        .any(|root| path.starts_with(root));
+    if !is_candidate {
+        return None;
+    }
+    world::try_with(|world| {
+        let node = world.current_node();
+        let drawn = |purpose: &str| world.stream(purpose, node);
+        let text = match path {
+            b"/dev/urandom" | b"/dev/random" | b"/dev/hwrng" => {
+                return Some(world.open(Rc::new(Random)));
+            }
+            b"/proc/sys/kernel/random/uuid" => uuid(&mut fresh()?),
+            b"/proc/sys/kernel/random/boot_id" => uuid(&mut drawn("guest.boot-id")),
+            b"/etc/machine-id" => uuid(&mut drawn("guest.machine-id")).replace('-', ""),
+            b"/etc/hostname" | b"/proc/sys/kernel/hostname" => format!("{}\n", name(world, node)),
+            // How many processors a container may use: nodes are in none.
+            b"/proc/self/cgroup" | b"/proc/self/mountinfo" => return Some(absent()),
+            path if path.starts_with(b"/sys/fs/cgroup/") => return Some(absent()),
+            _ => return None,
+        };
+        Some(world.open(Rc::new(Text {
+            bytes: text.into_bytes(),
+            position: Cell::new(0),
+        })))
+    })?
+}
+
+fn absent() -> io::Result<Fd> {
+    Err(io::Error::from_raw_os_error(libc::ENOENT))
+}
+
+fn name(world: &World, node: NodeId) -> Rc<str> {
+    world.node(node).name
+}
+
+/// A stream from the node's entropy, which no other draw continues.
+fn fresh() -> Option<Stream> {
+    let mut bytes = [0; 8];
+    guest::entropy(&mut bytes).then(|| {
+        let seed = crate::Seed(u64::from_le_bytes(bytes));
+        Stream::of(seed, "guest.uuid", 0)
+    })
+}
+
+/// A random UUID, version 4, with a line's end.
+fn uuid(stream: &mut Stream) -> String {
+    let mut bytes = [0; 16];
+    stream.fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(37);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        write!(text, "{byte:02x}").expect("writing to a string succeeds");
+    }
+    text.push('\n');
+    text
+}
+
+/// The node's entropy as a file.
+struct Random;
+
+impl Description for Random {
+    fn kind(&self) -> &'static str {
+        "random-device"
+    }
+
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
+    fn close(&self, _world: &Rc<World>) {}
+
+    fn abandoned(&self, _world: &Rc<World>, _down: Down) {}
+
+    fn read(&self, _world: &Rc<World>, out: &mut [u8]) -> io::Result<usize> {
+        match guest::entropy(out) {
+            true => Ok(out.len()),
+            false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+        }
+    }
+}
+
+/// A file that the kernel makes up when it is opened.
+struct Text {
+    bytes: Vec<u8>,
+    position: Cell<usize>,
+}
+
+impl Description for Text {
+    fn kind(&self) -> &'static str {
+        "kernel-file"
+    }
+
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
+    fn close(&self, _world: &Rc<World>) {}
+
+    fn abandoned(&self, _world: &Rc<World>, _down: Down) {}
+
+    fn read(&self, _world: &Rc<World>, out: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.bytes[self.position.get()..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.position.set(self.position.get() + count);
+        Ok(count)
+    }
+}
