@@ -14,12 +14,13 @@
 //! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
 //! `landing` (one seed of one scenario), [`report`] (what came of it), [`judge`] (what to believe
 //! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
-//! processes), `harness` (as a `#[test]`), [`render`] (as text), [`variables`] (the environment).
+//! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`), [`render`] (as text), [`variables`] (the environment).
 
 #![cfg(feature = "sim")]
 
 pub mod coordinate;
 mod entry;
+pub mod floor;
 mod harness;
 pub mod judge;
 mod landing;

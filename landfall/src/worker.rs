@@ -9,8 +9,9 @@ use std::ops::Range;
 use plan_compiler::Compiled;
 use plan_compiler::scenario::Scenario;
 use serde::{Deserialize, Serialize};
-use sim_runtime::Seed;
+use sim_runtime::interpose::floor::PROBES;
 use sim_runtime::process::{Reply, WORKER_HANDLERS};
+use sim_runtime::{Config, Seed, Simulation};
 
 use crate::entry::{ENTRIES, Entry, EntryKind, SeedContext, find};
 use crate::report::SeedReport;
@@ -36,6 +37,28 @@ pub(crate) enum Command {
         /// What to run.
         request: RunRequest,
     },
+    /// Run a probe of the determinism floor.
+    Probe {
+        /// [`VERSION`] of who asks.
+        version: u32,
+        /// Which.
+        name: String,
+        /// The seed of its simulation.
+        seed: Fixed,
+        /// How it is repeated.
+        repeat: Repeat,
+    },
+}
+
+/// How a probe is repeated within one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Repeat {
+    /// It is not.
+    Once,
+    /// Twice, on a thread each.
+    Threads,
+    /// Twice, on one thread.
+    Thread,
 }
 
 /// One seed of one test.
@@ -99,7 +122,7 @@ impl RunRequest {
 /// A number that is sixteen hexadecimal digits in a command, whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-struct Fixed(u64);
+pub(crate) struct Fixed(pub(crate) u64);
 
 impl From<Fixed> for String {
     fn from(number: Fixed) -> Self {
@@ -179,7 +202,8 @@ fn encode<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
 fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
     let command: Command =
         serde_json::from_slice(command).map_err(|error| format!("bad command: {error}"))?;
-    let (Command::List { version } | Command::Run { version, .. }) = &command;
+    let (Command::List { version } | Command::Run { version, .. } | Command::Probe { version, .. }) =
+        &command;
     if *version != VERSION {
         return Err(format!(
             "the command is of version {version} and this test binary of version {VERSION}: \
@@ -189,6 +213,9 @@ fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
     Ok(match command {
         Command::List { .. } => encode(&Answer::Done(list())),
         Command::Run { request, .. } => encode(&Answer::Done(run(&request)?)),
+        Command::Probe {
+            name, seed, repeat, ..
+        } => encode(&Answer::Done(probe(&name, seed.0, repeat)?)),
     })
 }
 
@@ -280,6 +307,27 @@ fn run(request: &RunRequest) -> Result<SeedReport, String> {
     };
     on_fresh_thread(|| (entry.run())(&mut context));
     Ok(context.report.expect("an entry's run leaves a report"))
+}
+
+/// What a probe sees, each time.
+fn probe(name: &str, seed: u64, repeat: Repeat) -> Result<Vec<String>, String> {
+    let probe = PROBES.iter().find(|probe| probe.name == name);
+    let probe = probe.ok_or_else(|| format!("there is no probe named {name}"))?;
+    let once = || {
+        let simulation = Simulation::new(Config::new(Seed(seed)));
+        let seen = simulation.block_on((probe.run)());
+        seen.unwrap_or_else(|stop| format!("failed: {stop}"))
+    };
+    let mut seen = Vec::new();
+    match repeat {
+        Repeat::Once => on_fresh_thread(|| seen.push(once())),
+        Repeat::Thread => on_fresh_thread(|| seen.extend([once(), once()])),
+        Repeat::Threads => {
+            on_fresh_thread(|| seen.push(once()));
+            on_fresh_thread(|| seen.push(once()));
+        }
+    }
+    Ok(seen)
 }
 
 /// std draws a thread's hash keys once, at its first `HashMap`, and reading a plan makes some:

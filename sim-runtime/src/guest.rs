@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::digest::EventKind;
 use crate::ids::Seed;
+use crate::interpose::constructors;
 use crate::stream::Stream;
 use crate::world;
 
@@ -75,6 +76,7 @@ pub(crate) fn clock_read(clock: GuestClock) -> Option<u64> {
         };
         start.saturating_add(now)
     })
+    .or_else(|| constructors::clock_read(clock))
 }
 
 /// Fills `buf` from the running node's entropy; false outside a simulation.
@@ -90,7 +92,7 @@ pub(crate) fn entropy(buf: &mut [u8]) -> bool {
         }
         filled
     })
-    .unwrap_or(false)
+    .unwrap_or_else(|| constructors::fill(buf))
 }
 
 /// Who runs.
@@ -121,6 +123,7 @@ pub(crate) fn sleep(nanos: u64) -> bool {
     world::try_with(|world| {
         world.advance(nanos);
         world.event(EventKind::Clock, nanos, 0);
+        true
     })
-    .is_some()
+    .unwrap_or_else(|| constructors::sleep(nanos))
 }

@@ -32,6 +32,14 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Judge a history in JSON Lines
     Check(CheckArgs),
+    /// Look what this machine would leak into a run, through real crates
+    Floor(FloorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FloorArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]

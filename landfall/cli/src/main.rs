@@ -14,12 +14,13 @@
 //! # Modules, in reading order
 //! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
 //! `scenarios` (what there is to run), `sweep`, `replay` and `line` (running it), `progress`,
-//! `output` (saying so), `plan` and `check` (what needs no build).
+//! `output` (saying so), `plan`, `check` and `floor` (what needs no build).
 
 mod args;
 mod cargo;
 mod check;
 mod exit;
+mod floor;
 mod line;
 mod output;
 mod plan;
@@ -65,6 +66,7 @@ fn run() -> Exit {
         Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
         Command::Replay(args) => (args.output.format, replay::run(args)),
         Command::Check(args) => (args.output.format, check::run(args)),
+        Command::Floor(args) => (args.output.format, floor::run(args)),
     };
     outcome.unwrap_or_else(|error| {
         output::say(&format!("error: {}", error.message.trim_end()));

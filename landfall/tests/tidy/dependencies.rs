@@ -3,7 +3,7 @@
 use crate::{assert_tidy, read};
 
 /// Each package of the house with the packages of the house that it may depend on.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("checkers", &[]),
     ("sim-runtime", &["checkers"]),
     ("sim-net", &["sim-runtime"]),
@@ -22,10 +22,14 @@ const ALLOWED: [(&str, &[&str]); 9] = [
             "landfall-macros",
         ],
     ),
-    ("landfall/cli", &["checkers", "plan-compiler", "landfall"]),
+    ("landfall/floor", &["sim-runtime", "sim-tokio"]),
+    (
+        "landfall/cli",
+        &["checkers", "plan-compiler", "landfall", "landfall-floor"],
+    ),
 ];
 
-const HOUSE: [&str; 9] = [
+const HOUSE: [&str; 10] = [
     "checkers",
     "sim-runtime",
     "sim-net",
@@ -34,6 +38,7 @@ const HOUSE: [&str; 9] = [
     "plan-compiler",
     "landfall-macros",
     "landfall",
+    "landfall-floor",
     "cargo-landfall",
 ];
 

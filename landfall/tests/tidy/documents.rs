@@ -62,6 +62,7 @@ fn every_crate_has_its_place_in_the_architecture() {
         "landfall",
         "landfall/macros",
         "landfall/cli",
+        "landfall/floor",
         "examples",
     ];
     let crates: Vec<_> = crates.iter().map(|name| format!("`{name}`")).collect();

@@ -1,6 +1,8 @@
 //! The floor report: which layers this process has, and why it lacks the others.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,21 @@ pub struct Layer {
     /// Whether it is in place.
     pub state: LayerState,
 }
+
+/// Something that a guest can learn of the machine: `cargo landfall floor` tells whether it is
+/// reproducible, and by which layer.
+pub struct Probe {
+    /// Where in the table.
+    pub order: u32,
+    /// What it is.
+    pub name: &'static str,
+    /// Looks, inside a simulation, and says what it saw.
+    pub run: fn() -> Pin<Box<dyn Future<Output = String>>>,
+}
+
+/// The probes of this executable; users may add their own.
+#[linkme::distributed_slice]
+pub static PROBES: [Probe];
 
 impl LayerName {
     /// The name as reports print it.
@@ -121,8 +138,14 @@ pub const WITHOUT_VARIABLE: &str = "LANDFALL_FLOOR_WITHOUT";
 /// Whether the environment asks for this one to be left off. Reads the environment.
 pub(crate) fn is_without(name: &str) -> bool {
     #[expect(clippy::disallowed_methods, reason = "this module owns the variable")]
-    let names = std::env::var(WITHOUT_VARIABLE);
-    names.is_ok_and(|names| names.split(',').any(|listed| listed.trim() == name))
+    let names = std::env::var_os(WITHOUT_VARIABLE);
+    names.is_some_and(|names| is_listed(&names, name))
+}
+
+/// Whether a value of the variable names a layer.
+pub(crate) fn is_listed(names: &OsStr, name: &str) -> bool {
+    let names = names.to_string_lossy();
+    names.split(',').any(|listed| listed.trim() == name)
 }
 
 fn symbols() -> Result<(), String> {

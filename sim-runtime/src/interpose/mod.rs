@@ -44,6 +44,7 @@
 //! - `hooks::{clock, entropy, sleep}`: the hooks and what each serves; `hooks::syscall`: by
 //!   number; `hooks::start`: what runs before `main`.
 //! - `dispatch`: layers 2 and 3.
+//! - `constructors`: what runs before `main` in a worker.
 //! - `hatch`: [`outside`].
 //! - [`floor`]: which layers this process has.
 
@@ -69,6 +70,7 @@ pub(crate) mod dispatch;
 #[path = "no_dispatch.rs"]
 pub(crate) mod dispatch;
 
+pub(crate) mod constructors;
 mod hatch;
 
 pub mod floor;

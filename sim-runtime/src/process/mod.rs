@@ -61,11 +61,11 @@ pub use handler::{Reply, WORKER_HANDLERS};
 pub use linux::{Worker, is_child, wait_any};
 pub use protocol::VARIABLE;
 
+pub(crate) use linux::{fixed_addresses, fresh};
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
     not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-pub(crate) use linux::run_if_worker;
-pub(crate) use linux::{fixed_addresses, fresh};
+pub(crate) use linux::{is_worker_to_be, run_if_worker};

@@ -5,10 +5,9 @@
 //! a `syscall` instruction anywhere but in the C library's text, and `SIGSEGV` for `rdtsc`. The
 //! handlers answer with what the hooks of layer 1 would, or do what was asked for.
 //!
-//! | layer | armed by | where the kernel has it not |
-//! |---|---|---|
-//! | inline system calls | `PR_SET_SYSCALL_USER_DISPATCH` (Linux 5.11) | a seccomp filter, only in a worker's child, whose thread it never leaves |
-//! | time-stamp counter | `PR_SET_TSC` | missing |
+//! Inline system calls are armed by `PR_SET_SYSCALL_USER_DISPATCH` (Linux 5.11); on an older kernel
+//! by a seccomp filter, only in a worker's child, whose thread it never leaves. The time-stamp
+//! counter is armed by `PR_SET_TSC`.
 //!
 //! Both belong to a kernel thread. The first is off after `fork` and `clone`; the second is
 //! inherited, even by a program that is started, so it is lifted where a guest makes one. A trapped call costs

@@ -11,7 +11,7 @@ use libc::{size_t, ssize_t};
 
 use super::real;
 use crate::guest;
-use crate::interpose::hatch;
+use crate::interpose::{constructors, hatch};
 
 /// What `getrandom(2)` gives at most in one call.
 const GETRANDOM_MAX: usize = (1 << 25) - 1;
@@ -24,7 +24,8 @@ const GETENTROPY_MAX: usize = 256;
 ///
 /// `out` is null or valid for a write of `len` bytes.
 unsafe fn fill(out: *mut c_void, len: usize) -> bool {
-    if out.is_null() || hatch::is_suspended() || !crate::in_simulation() {
+    let answered = crate::in_simulation() || constructors::are_running();
+    if out.is_null() || hatch::is_suspended() || !answered {
         return false;
     }
     // The caller's buffer may be uninitialised, and a `&mut [u8]` must not be.

@@ -113,7 +113,7 @@ macro_rules! shadowed {
         )*
 
         /// Looks all of them up, so that no hook has to in the middle of something.
-        extern "C" fn resolve_all() {
+        pub(super) fn resolve_all() {
             $($constant.resolve();)*
         }
     };
@@ -132,13 +132,6 @@ shadowed! {
     SYSCALL = c"syscall": Syscall;
     LIBC_START_MAIN = c"__libc_start_main": StartMain;
 }
-
-/// Run by the dynamic loader's start-up code before `main`, single-threaded.
-#[used]
-// SAFETY: the section holds pointers to functions that are called with `(argc, argv, envp)`;
-// ours ignores them, touches only its own statics and calls `dlsym`, which works by then.
-#[unsafe(link_section = ".init_array")]
-static RESOLVE_BEFORE_MAIN: extern "C" fn() = resolve_all;
 
 /// Nanoseconds of the real `CLOCK_MONOTONIC`, inside a simulation too.
 pub(crate) fn monotonic_ns() -> u64 {

@@ -14,13 +14,30 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::real::{self, Main};
+use crate::interpose::constructors;
 use crate::process;
+
+/// Run by the dynamic loader's start-up code before every other constructor, single-threaded.
+#[used]
+// SAFETY: the section holds pointers to functions that are called with `(argc, argv, envp)` in
+// the order of its number; ours touches only statics of this crate and calls `dlsym`, which works
+// by then.
+#[unsafe(link_section = ".init_array.00001")]
+static BEFORE_CONSTRUCTORS: extern "C" fn() = before_constructors;
+
+extern "C" fn before_constructors() {
+    real::resolve_all();
+    if process::is_worker_to_be() {
+        constructors::begin();
+    }
+}
 
 /// The program's own `main`.
 static PROGRAM: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// Runs the worker if the environment asks for it, else the program.
 unsafe extern "C" fn main(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int {
+    constructors::end();
     // SAFETY: the C library calls `main` with the process' own argument and environment lists.
     unsafe { process::run_if_worker(argv, envp) };
     let program = PROGRAM.load(Ordering::Relaxed);

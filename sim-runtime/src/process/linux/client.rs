@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "sets up the worker between fork and exec")]
 
 use std::env;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -256,16 +257,18 @@ impl Process {
         }
         let failed = |error| WorkerError::Spawn(worker.exe.clone(), error);
         let exe = worker.exe.canonicalize().map_err(failed)?;
+        let variables = environment::of(worker, exe.as_os_str());
+        let without = variables.get(OsStr::new(floor::WITHOUT_VARIABLE));
+        let randomised = without.is_some_and(|names| floor::is_listed(names, "fixed-addresses"));
         let mut command = Command::new(&exe);
         command
             .env_clear()
-            .envs(environment::of(worker, exe.as_os_str()))
+            .envs(variables)
             .current_dir(&worker.cwd)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .process_group(0);
-        let randomised = floor::is_without("fixed-addresses");
         if randomised {
             // As if it had been started anew already.
             command.env(zygote::ANEW.to_string_lossy().as_ref(), "1");

@@ -13,4 +13,4 @@ pub use wait::wait_any;
 
 pub(crate) use child::fresh;
 pub(crate) use sys::fixed_addresses_state as fixed_addresses;
-pub(crate) use zygote::run_if_worker;
+pub(crate) use zygote::{is_worker_to_be, run_if_worker};

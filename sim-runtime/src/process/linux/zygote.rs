@@ -20,13 +20,18 @@ const DESCRIPTORS_FROM: c_int = 900;
 /// Exit code of a worker that can't work.
 const BROKEN: c_int = 70;
 
+/// Whether this process is to become a worker. Works before std does.
+pub(crate) fn is_worker_to_be() -> bool {
+    sys::has_variable(VARIABLE_C)
+}
+
 /// Becomes a worker if the environment says so, and then does not return.
 ///
 /// # Safety
 ///
 /// Called once, before `main`, with the lists that the C library has for it, and with one thread.
 pub(crate) unsafe fn run_if_worker(argv: *mut *mut c_char, envp: *mut *mut c_char) {
-    if !sys::has_variable(VARIABLE_C) {
+    if !is_worker_to_be() {
         return;
     }
     if !sys::has_fixed_addresses() && !sys::has_variable(ANEW) && sys::fix_layout(false) {
