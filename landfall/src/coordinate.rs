@@ -155,11 +155,11 @@ impl Pool {
     }
 }
 
-fn encode(command: &Command) -> Vec<u8> {
+pub(crate) fn encode(command: &Command) -> Vec<u8> {
     serde_json::to_vec(command).expect("plain data has a JSON form")
 }
 
-fn decode<T: DeserializeOwned>(result: &[u8]) -> Result<T, CoordinateError> {
+pub(crate) fn decode<T: DeserializeOwned>(result: &[u8]) -> Result<T, CoordinateError> {
     match serde_json::from_slice(result) {
         Ok(Answer::Done(answer)) => Ok(answer),
         Ok(Answer::Refused(why)) => Err(CoordinateError::Answer(why)),
@@ -189,7 +189,7 @@ fn outcome_of(
 }
 
 /// How a child ended that did not give a result.
-fn how(exit: &ChildExit, wall_limit: Duration) -> String {
+pub(crate) fn how(exit: &ChildExit, wall_limit: Duration) -> String {
     match (&exit.error, exit.status) {
         (Some(error), _) => error.clone(),
         (None, ChildStatus::Code(code)) => format!("exited with code {code}"),

@@ -14,7 +14,8 @@
 //! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
 //! `landing` (one seed of one scenario), [`report`] (what came of it), [`judge`] (what to believe
 //! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
-//! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`), [`render`] (as text), [`variables`] (the environment).
+//! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`), [`render`]
+//! (as text), [`variables`] (the environment).
 
 #![cfg(feature = "sim")]
 

@@ -33,9 +33,11 @@ pub(crate) enum Command {
     /// Judge a history in JSON Lines
     Check(CheckArgs),
     /// Look what this machine would leak into a run, through real crates
+    #[cfg(feature = "floor")]
     Floor(FloorArgs),
 }
 
+#[cfg(feature = "floor")]
 #[derive(Debug, Args)]
 pub(crate) struct FloorArgs {
     #[command(flatten)]

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Build,
     /// 110: a planned fault is not proven to have landed, or had no effect.
     FaultNotProven,
-    /// 111: two runs of a seed differ.
+    /// 111: two runs of a seed differ; for `floor`, a source does from process to process.
     Nondeterministic,
     /// 112: inconclusive otherwise, partial, or not run.
     Inconclusive,

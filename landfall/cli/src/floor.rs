@@ -1,8 +1,9 @@
 //! `floor`: what this machine would leak into a run.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use landfall::floor::{Survey, survey};
+use landfall::floor::{Source, Survey, survey};
 
 use crate::args::{FloorArgs, Format};
 use crate::exit::{Error, Exit};
@@ -16,12 +17,22 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Exit, Error> {
         true => Exit::Pass,
         false => Exit::Nondeterministic,
     };
+    let name_of = |source: &Source| source.name.clone();
+    let follow_seed = found.sources.iter().filter(|source| source.follows_seed);
+    let follow_seed: Vec<_> = follow_seed.map(name_of).collect();
+    let troubled = found.sources.iter().filter_map(|source| {
+        let trouble = source.trouble.clone()?;
+        Some((source.name.clone(), trouble))
+    });
+    let trouble: BTreeMap<_, _> = troubled.collect();
     match args.output.format {
         Format::Human => output::print(&table(&found)),
         Format::Json => output::print_json(&serde_json::json!({
-            "command": "floor",
             "sources": found.sources,
+            "command": "floor",
             "layers": found.layers,
+            "follow_seed": follow_seed,
+            "trouble": trouble,
             "exit_code": exit.code(),
         })),
     }
@@ -58,9 +69,8 @@ fn table(survey: &Survey) -> String {
         let _ = writeln!(text, "{layer}");
     }
     for source in &survey.sources {
-        if let Some([one, other]) = &source.differs {
-            let name = &source.name;
-            let _ = writeln!(text, "{name} differs:\n  {one}\n  {other}");
+        if let Some(trouble) = &source.trouble {
+            let _ = writeln!(text, "{}: {trouble}", source.name);
         }
     }
     text

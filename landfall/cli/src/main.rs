@@ -20,6 +20,7 @@ mod args;
 mod cargo;
 mod check;
 mod exit;
+#[cfg(feature = "floor")]
 mod floor;
 mod line;
 mod output;
@@ -66,6 +67,7 @@ fn run() -> Exit {
         Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
         Command::Replay(args) => (args.output.format, replay::run(args)),
         Command::Check(args) => (args.output.format, check::run(args)),
+        #[cfg(feature = "floor")]
         Command::Floor(args) => (args.output.format, floor::run(args)),
     };
     outcome.unwrap_or_else(|error| {

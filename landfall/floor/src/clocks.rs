@@ -51,22 +51,9 @@ probe!(37, "coarsetime", {
         coarsetime::Clock::now_since_epoch()
     )
 });
-probe!(38, "rdtsc", counters());
+probe!(38, "rdtsc", crate::counter::reads());
 probe!(39, "thread::sleep", {
     let start = Instant::now();
     std::thread::sleep(Duration::from_millis(5));
     format!("{:?}", start.elapsed())
 });
-
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "the instruction has no safe form")]
-fn counters() -> String {
-    // SAFETY: every x86-64 processor has it.
-    let read = || unsafe { std::arch::x86_64::_rdtsc() };
-    format!("{:?}", [read(), read()])
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn counters() -> String {
-    "there is none".to_owned()
-}

@@ -1,7 +1,7 @@
 //! Orders of hash tables, and whatever else follows addresses.
 #![expect(clippy::disallowed_types, reason = "their order is what is looked at")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
 use crate::probe;
@@ -26,6 +26,16 @@ probe!(4, "hashbrown", {
     format!("{:?}", map.keys().collect::<Vec<_>>())
 });
 probe!(5, "pointer order", {
+    let boxes: Vec<Box<u64>> = (0..64).map(Box::new).collect();
+    // By address, and by a hash of it that has no seed: what a map keyed by pointers does.
+    let address = |item: &u64| std::ptr::from_ref(item).addr();
+    let hash = |item: &u64| address(item).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
+    let items = || boxes.iter().map(|item| &**item);
+    let by_address: BTreeMap<usize, u64> = items().map(|n| (address(n), *n)).collect();
+    let by_hash: BTreeMap<usize, u64> = items().map(|n| (hash(n), *n)).collect();
+    format!("{:?} {:?}", by_address.values(), by_hash.values())
+});
+probe!(6, "pointer addresses", {
     let boxes: Vec<Box<u64>> = (0..8).map(Box::new).collect();
     let local = 0_u8;
     format!(

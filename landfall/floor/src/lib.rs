@@ -8,10 +8,11 @@
 //! - No probe mentions the simulation: each is written as a guest would write it.
 //!
 //! # Modules
-//! `entropy`, `hashes`, `clocks`, `machine`, `choices`.
+//! `entropy`, `hashes`, `clocks` with `counter` (its one instruction), `machine`, `choices`.
 
 mod choices;
 mod clocks;
+mod counter;
 mod entropy;
 mod hashes;
 mod machine;

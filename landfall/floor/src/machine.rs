@@ -16,3 +16,7 @@ probe!(53, "ThreadId", {
     let current = thread::current();
     format!("{:?} {:?}", current.id(), current.name())
 });
+probe!(54, "ThreadId (spawned)", {
+    let seen = thread::scope(|scope| scope.spawn(|| thread::current().id()).join());
+    format!("{:?}", seen.expect("it only looks at itself"))
+});

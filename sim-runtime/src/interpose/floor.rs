@@ -1,6 +1,6 @@
 //! The floor report: which layers this process has, and why it lacks the others.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::pin::Pin;
 
@@ -135,11 +135,17 @@ pub fn report() -> Vec<Layer> {
 /// calls to seccomp).
 pub const WITHOUT_VARIABLE: &str = "LANDFALL_FLOOR_WITHOUT";
 
+/// What the environment asks to be left off: the value of [`WITHOUT_VARIABLE`], empty if it has
+/// none. Reads the environment.
+#[must_use]
+pub fn left_off() -> OsString {
+    #[expect(clippy::disallowed_methods, reason = "this module owns the variable")]
+    std::env::var_os(WITHOUT_VARIABLE).unwrap_or_default()
+}
+
 /// Whether the environment asks for this one to be left off. Reads the environment.
 pub(crate) fn is_without(name: &str) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "this module owns the variable")]
-    let names = std::env::var_os(WITHOUT_VARIABLE);
-    names.is_some_and(|names| is_listed(&names, name))
+    is_listed(&left_off(), name)
 }
 
 /// Whether a value of the variable names a layer.

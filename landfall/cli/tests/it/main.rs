@@ -1,6 +1,8 @@
 //! The command as its users meet it: words in, text and exit code out. Nothing here builds.
 
 mod check;
+#[cfg(feature = "floor")]
+mod floor;
 mod plan;
 mod usage;
 

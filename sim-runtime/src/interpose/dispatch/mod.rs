@@ -10,8 +10,9 @@
 //! counter is armed by `PR_SET_TSC`.
 //!
 //! Both belong to a kernel thread. The first is off after `fork` and `clone`; the second is
-//! inherited, even by a program that is started, so it is lifted where a guest makes one. A trapped call costs
-//! 1 to 2 microseconds; a call through the C library costs nothing more than before.
+//! inherited, even by a program that is started, so it is lifted where a guest makes one. A
+//! trapped call costs 1 to 2 microseconds; a call through the C library costs nothing more than
+//! before.
 //!
 //! # Invariants
 //!
