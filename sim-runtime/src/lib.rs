@@ -23,6 +23,19 @@ mod device;
 mod digest;
 #[cfg(feature = "sim")]
 mod executor;
+#[cfg(all(
+    feature = "sim",
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64"
+))]
+pub mod fiber;
+#[cfg(all(
+    feature = "sim",
+    not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))
+))]
+#[path = "fiber_elsewhere.rs"]
+pub mod fiber;
 #[cfg(feature = "sim")]
 mod guest;
 #[cfg(feature = "sim")]

@@ -235,11 +235,19 @@ impl Simulation {
                     self.check_budget()?;
                 }
             } else {
-                return Err(Stop::Deadlock {
-                    tasks: described(self.world.executor.describe()),
-                });
+                return Err(self.deadlock());
             }
         }
+    }
+
+    fn deadlock(&self) -> Stop {
+        let mut tasks = described(self.world.executor.describe());
+        let stacks = self.world.fibers.stacks(&self.world);
+        let stacks = stacks
+            .iter()
+            .map(|(number, frames)| format!("fiber {number} at\n{frames}"));
+        tasks.extend(stacks);
+        Stop::Deadlock { tasks }
     }
 
     fn check_budget(&self) -> Result<(), Stop> {

@@ -10,6 +10,7 @@ use std::task::Waker;
 use crate::device::{Device, DeviceId};
 use crate::digest::{EventKind, Recorder, TraceEvent};
 use crate::executor::Executor;
+use crate::fiber::Fibers;
 use crate::guest::GuestState;
 use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
@@ -52,6 +53,7 @@ pub struct World {
     pub(crate) nodes: RefCell<Nodes>,
     pub(crate) table: RefCell<Table>,
     pub(crate) guest: GuestState,
+    pub(crate) fibers: Fibers,
 }
 
 thread_local! {
@@ -134,6 +136,7 @@ impl World {
             nodes: RefCell::new(Nodes::new(seed)),
             table: RefCell::new(Table::default()),
             guest: GuestState::new(seed, epoch),
+            fibers: Fibers::default(),
         }
     }
 
@@ -203,6 +206,17 @@ impl World {
 
     pub(crate) fn leave(&self, outer: Current) {
         self.current.set(outer);
+    }
+
+    /// Who runs, in words: the node and the task.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only fibers are refused")
+    )]
+    pub(crate) fn who(&self) -> String {
+        let current = self.current.get();
+        let task = current.task.map(|slot| self.executor.describe_task(slot));
+        format!("{} {}", current.node, task.unwrap_or_default())
     }
 
     /// Calls `f` as if it ran on `node`; used by devices and by the harness to act for a node.

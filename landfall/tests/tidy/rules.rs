@@ -25,7 +25,8 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 100;
 
 /// Where unsafe code may be expected.
-const UNSAFE_PLACES: [&str; 8] = [
+const UNSAFE_PLACES: [&str; 9] = [
+    "sim-runtime/src/fiber/",
     "sim-runtime/src/interpose/",
     "sim-runtime/src/process/",
     "sim-runtime/src/task.rs",

@@ -1,6 +1,7 @@
 //! The runtime seen from outside, a module a behaviour.
 
 mod executor;
+mod fibers;
 mod floor;
 mod floor_identity;
 mod floor_inline;

@@ -51,6 +51,16 @@ thread_local! {
     static TSC_MISSING: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
+/// What is armed on this thread.
+pub(crate) fn thread_arms() -> ThreadArms {
+    ARMS.get()
+}
+
+/// Takes over what is armed on the kernel thread, for code with thread-locals of its own.
+pub(crate) fn inherit(arms: ThreadArms) {
+    ARMS.set(arms);
+}
+
 /// Arms both layers, as far as this machine has them, for a simulation that is entered.
 /// Some system calls.
 pub(crate) fn enter_thread() {

@@ -37,7 +37,7 @@ mod text;
 mod tsc;
 
 pub(crate) use arms::{
-    close_again, enter_thread, free_counter, inline_state, leave_thread, trap_counter_again,
-    tsc_state,
+    close_again, enter_thread, free_counter, inherit, inline_state, leave_thread, thread_arms,
+    trap_counter_again, tsc_state,
 };
 pub use inline::escapes;

@@ -9,6 +9,8 @@ pub(crate) mod sleep;
 pub(crate) mod start;
 mod state;
 pub(crate) mod syscall;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod threads;
 
 pub(crate) use real::unavailable;
 pub(crate) use state::state;

@@ -23,7 +23,7 @@ impl<F: Copy> Real<F> {
     /// # Safety
     ///
     /// `F` is a function pointer type, and what the C library defines by `name` has that type.
-    pub(in crate::interpose) const unsafe fn new(name: &'static CStr) -> Self {
+    pub(crate) const unsafe fn new(name: &'static CStr) -> Self {
         Self {
             name,
             address: AtomicPtr::new(ptr::null_mut()),

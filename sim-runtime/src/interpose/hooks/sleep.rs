@@ -1,7 +1,7 @@
 //! Blocking sleep: `nanosleep`, `clock_nanosleep`, `usleep`, `sleep`.
 //!
-//! A thread that blocks in a simulation keeps its node busy: virtual time moves on by the length
-//! of the sleep, and nothing else of the node runs meanwhile.
+//! A fiber sleeps as a task does. A task that blocks its thread keeps its node busy: virtual time
+//! moves on by the length of the sleep, and nothing else runs meanwhile.
 #![expect(
     unsafe_code,
     reason = "defines functions of the C library, which take raw pointers"
@@ -12,18 +12,18 @@ use std::ffi::{c_int, c_uint};
 use libc::{clockid_t, timespec};
 
 use super::{clock, real};
-use crate::guest;
 use crate::interpose::hatch;
+use crate::{fiber, guest};
 
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// Sleeps `ns` virtual nanoseconds; false where the kernel must.
 fn sleep_ns(ns: u64) -> bool {
-    !hatch::is_suspended() && guest::sleep(ns)
+    !hatch::is_suspended() && (fiber::sleep(ns) || guest::sleep(ns))
 }
 
 /// The nanoseconds of a request, `None` if the kernel would refuse it. Saturates after 584 years.
-fn nanoseconds(request: timespec) -> Option<u64> {
+pub(super) fn nanoseconds(request: timespec) -> Option<u64> {
     let seconds = u64::try_from(request.tv_sec).ok()?;
     let rest = u64::try_from(request.tv_nsec)
         .ok()

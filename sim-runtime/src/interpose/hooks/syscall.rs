@@ -8,6 +8,8 @@ use std::ffi::{c_int, c_long, c_uint, c_void};
 
 use libc::clockid_t;
 
+#[cfg(target_arch = "x86_64")]
+use super::threads;
 use super::{clock, entropy, files, identity, real, sleep};
 #[cfg(target_arch = "x86_64")]
 use crate::interpose::dispatch::signals;
@@ -52,6 +54,13 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
             // SAFETY: the caller's promise.
             unsafe { sleep::serve(int(a) as clockid_t, int(b), c as *const _) }.then_some(0)
         }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_futex => {
+            // SAFETY: the caller's promise.
+            unsafe { threads::serve_futex(arguments) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_sched_yield if crate::fiber::yield_now() => Some(0),
         libc::SYS_getpid | libc::SYS_gettid => identity::pid(),
         libc::SYS_getppid => identity::parent(),
         libc::SYS_sched_getaffinity => {

@@ -47,6 +47,7 @@ pub(super) fn run(command: &[u8], pipes: &Pipes, parent: sys::pid_t) -> ! {
     }
     sys::lead_group(0);
     IS_CHILD.store(true, Ordering::Relaxed);
+    sys::share_one_heap();
     let replies = pipes.replies;
     let mut reply = Reply::new(Box::new(move |frame| sys::write_all(replies, frame)));
     let code = match on_fresh_thread(command, &mut reply) {

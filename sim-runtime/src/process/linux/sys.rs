@@ -57,6 +57,13 @@ pub(super) fn remove_variable(name: &CStr) {
     unsafe { libc::unsetenv(name.as_ptr()) };
 }
 
+/// Has every thread allocate from one heap: which one a thread gets would depend on how many
+/// processors the machine has.
+pub(super) fn share_one_heap() {
+    // SAFETY: called before there is a second thread.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
+
 fn personality() -> Option<c_ulong> {
     // SAFETY: takes any number; this one changes nothing.
     let flags = unsafe { libc::personality(PERSONALITY_QUERY) };

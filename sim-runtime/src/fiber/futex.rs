@@ -1,0 +1,188 @@
+//! Futexes of a simulation: who waits for which word.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::nested;
+use super::run::{Fiber, current, suspend};
+use crate::digest::EventKind;
+use crate::ids::SimInstant;
+use crate::world::{self, World};
+
+/// Somebody who waits.
+pub(super) struct Waiter {
+    word: Cell<usize>,
+    bits: u32,
+    pub(super) woken: Cell<bool>,
+    waker: Waker,
+    /// The fiber's number; 0 for a task.
+    fiber: u64,
+}
+
+/// Waiters by the address of their word, in the order they came.
+#[derive(Default)]
+pub(crate) struct Table {
+    waiters: RefCell<BTreeMap<usize, VecDeque<Rc<Waiter>>>>,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Woken,
+    TimedOut,
+    /// Nobody of the simulation can ever wake it: the kernel must wait.
+    NotHere,
+}
+
+impl Table {
+    fn add(&self, waiter: &Rc<Waiter>) {
+        let mut waiters = self.waiters.borrow_mut();
+        let queue = waiters.entry(waiter.word.get()).or_default();
+        queue.push_back(Rc::clone(waiter));
+    }
+
+    fn remove(&self, waiter: &Rc<Waiter>) {
+        let word = waiter.word.get();
+        let mut waiters = self.waiters.borrow_mut();
+        if let Some(queue) = waiters.get_mut(&word) {
+            queue.retain(|other| !Rc::ptr_eq(other, waiter));
+            if queue.is_empty() {
+                waiters.remove(&word);
+            }
+        }
+    }
+
+    /// Takes a dead fiber out of every queue.
+    pub(super) fn forget(&self, fiber: &Fiber) {
+        let mut waiters = self.waiters.borrow_mut();
+        waiters.retain(|_, queue| {
+            queue.retain(|waiter| waiter.fiber != fiber.number);
+            !queue.is_empty()
+        });
+    }
+
+    /// Takes up to `count` waiters of a word.
+    fn take(&self, word: usize, count: usize, bits: u32) -> Vec<Rc<Waiter>> {
+        let mut waiters = self.waiters.borrow_mut();
+        let Some(queue) = waiters.get_mut(&word) else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        queue.retain(|waiter| {
+            let matches = taken.len() < count && waiter.bits & bits != 0;
+            if matches {
+                taken.push(Rc::clone(waiter));
+            }
+            !matches
+        });
+        if queue.is_empty() {
+            waiters.remove(&word);
+        }
+        taken
+    }
+
+    /// Wakes up to `count` waiters of a word whose bits match, and moves up to `moved` others to
+    /// another word. Returns how many of each.
+    pub(crate) fn wake(
+        &self,
+        world: &World,
+        word: usize,
+        (count, bits): (usize, u32),
+        (moved, to): (usize, usize),
+    ) -> (usize, usize) {
+        let woken = self.take(word, count, bits);
+        for waiter in &woken {
+            waiter.woken.set(true);
+            world.event(EventKind::User, FUTEX_WAKE, waiter.fiber);
+            waiter.waker.wake_by_ref();
+        }
+        let requeued = if moved > 0 {
+            self.take(word, moved, u32::MAX)
+        } else {
+            Vec::new()
+        };
+        for waiter in &requeued {
+            waiter.word.set(to);
+            self.add(waiter);
+        }
+        (woken.len(), requeued.len())
+    }
+}
+
+/// Tells this event from others.
+const FUTEX_WAKE: u64 = 0x6675_7465_7877;
+
+/// Waits for a word whose value has been looked at.
+pub(crate) fn wait(word: usize, bits: u32, deadline: Option<SimInstant>) -> Waited {
+    match current() {
+        Some(fiber) => wait_on_fiber(&fiber, word, bits, deadline),
+        None => wait_in_task(word, bits, deadline),
+    }
+}
+
+fn wait_on_fiber(
+    fiber: &Rc<Fiber>,
+    word: usize,
+    bits: u32,
+    deadline: Option<SimInstant>,
+) -> Waited {
+    let waiter = Rc::new(Waiter {
+        word: Cell::new(word),
+        bits,
+        woken: Cell::new(false),
+        waker: fiber.waker(),
+        fiber: fiber.number,
+    });
+    let timer = world::with(|world| {
+        world.fibers.futexes.add(&waiter);
+        deadline.map(|deadline| world.wake_at(deadline, fiber.waker()))
+    });
+    fiber.word.set(word);
+    let is_over = || deadline.is_some_and(|at| world::with(|world| world.now() >= at));
+    while !waiter.woken.get() && !is_over() {
+        suspend(fiber);
+    }
+    fiber.word.set(0);
+    world::with(|world| {
+        if let Some(timer) = timer {
+            world.cancel_timer(timer);
+        }
+        if !waiter.woken.get() {
+            world.fibers.futexes.remove(&waiter);
+        }
+    });
+    ended(&waiter)
+}
+
+fn ended(waiter: &Waiter) -> Waited {
+    match waiter.woken.get() {
+        true => Waited::Woken,
+        false => Waited::TimedOut,
+    }
+}
+
+fn wait_in_task(word: usize, bits: u32, deadline: Option<SimInstant>) -> Waited {
+    world::with(|world| {
+        if !world.fibers.any() {
+            return Waited::NotHere;
+        }
+        let waiter = Rc::new(Waiter {
+            word: Cell::new(word),
+            bits,
+            woken: Cell::new(false),
+            waker: Waker::noop().clone(),
+            fiber: 0,
+        });
+        world.fibers.futexes.add(&waiter);
+        let done = nested::run_until(world, deadline, || waiter.woken.get());
+        if !waiter.woken.get() {
+            world.fibers.futexes.remove(&waiter);
+        }
+        match done {
+            nested::Ended::Stuck => Waited::NotHere,
+            _ => ended(&waiter),
+        }
+    })
+}

@@ -1,0 +1,130 @@
+//! A host: a real thread that lends a fiber its thread-locals, and otherwise sleeps.
+#![expect(unsafe_code, reason = "starts a thread, and waits for it, by hand")]
+
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use libc::{pthread_attr_t, pthread_t};
+
+use super::tls;
+use crate::interpose::hooks::real::{self, Real};
+
+pub(super) type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+type Create =
+    unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
+type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
+
+// SAFETY: the type is that of the function's manual page.
+pub(super) static PTHREAD_CREATE: Real<Create> = unsafe { Real::new(c"pthread_create") };
+// SAFETY: as above.
+pub(super) static PTHREAD_JOIN: Real<Join> = unsafe { Real::new(c"pthread_join") };
+
+/// The stack that a host sleeps on; the C library's thread-locals are on it, too.
+const STACK_BYTES: usize = 128 << 10;
+
+const STARTING: u32 = 0;
+const PARKED: u32 = 1;
+const ENDING: u32 = 2;
+
+/// What a host and its simulation tell each other.
+struct Mailbox {
+    state: AtomicU32,
+    base: AtomicUsize,
+}
+
+/// A parked thread. It ends when this is dropped.
+pub(super) struct Host {
+    thread: pthread_t,
+    mailbox: Box<Mailbox>,
+}
+
+impl Host {
+    /// Starts a thread and waits until it sleeps. Some tens of microseconds.
+    pub(super) fn start() -> io::Result<Self> {
+        let mailbox = Box::new(Mailbox {
+            state: AtomicU32::new(STARTING),
+            base: AtomicUsize::new(0),
+        });
+        let argument = ptr::from_ref(&*mailbox).cast_mut().cast::<c_void>();
+        let thread = create(argument)?;
+        while mailbox.state.load(Ordering::Acquire) == STARTING {
+            wait(&mailbox.state, STARTING);
+        }
+        Ok(Self { thread, mailbox })
+    }
+
+    /// Its `pthread_t`.
+    pub(super) const fn thread(&self) -> pthread_t {
+        self.thread
+    }
+
+    /// Where its thread-locals are.
+    pub(super) fn base(&self) -> usize {
+        self.mailbox.base.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.mailbox.state.store(ENDING, Ordering::Release);
+        wake(&self.mailbox.state);
+        if let Some(join) = PTHREAD_JOIN.get() {
+            // SAFETY: the thread was made joinable, and nobody else has the right to join it.
+            unsafe { join(self.thread, ptr::null_mut()) };
+        }
+    }
+}
+
+fn create(argument: *mut c_void) -> io::Result<pthread_t> {
+    let Some(create) = PTHREAD_CREATE.get() else {
+        return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+    };
+    // SAFETY: zeroes are a value of this plain structure.
+    let mut attributes: pthread_attr_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live structure.
+    unsafe { libc::pthread_attr_init(&mut attributes) };
+    // SAFETY: initialised above.
+    unsafe { libc::pthread_attr_setstacksize(&mut attributes, STACK_BYTES) };
+    let mut thread: pthread_t = 0;
+    // SAFETY: the attributes are initialised; the mailbox lives until the thread is joined.
+    let error = unsafe { create(&mut thread, &attributes, sleep, argument) };
+    // SAFETY: initialised above, and used by nobody any more.
+    unsafe { libc::pthread_attr_destroy(&mut attributes) };
+    match error {
+        0 => Ok(thread),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// The life of a host.
+extern "C" fn sleep(mailbox: *mut c_void) -> *mut c_void {
+    // SAFETY: `Host::start` passed its mailbox, which outlives this thread.
+    let mailbox = unsafe { &*mailbox.cast::<Mailbox>() };
+    mailbox.base.store(tls::base(), Ordering::Relaxed);
+    mailbox.state.store(PARKED, Ordering::Release);
+    wake(&mailbox.state);
+    while mailbox.state.load(Ordering::Acquire) != ENDING {
+        wait(&mailbox.state, PARKED);
+    }
+    ptr::null_mut()
+}
+
+/// The kernel's futex, not the simulation's.
+fn wait(word: &AtomicU32, value: u32) {
+    real_futex(word, libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value);
+}
+
+fn wake(word: &AtomicU32) {
+    real_futex(word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1);
+}
+
+fn real_futex(word: &AtomicU32, operation: c_int, value: u32) {
+    let Some(syscall) = real::SYSCALL.get() else {
+        return;
+    };
+    let (word, operation) = (ptr::from_ref(word) as usize, operation as usize);
+    // SAFETY: the word is live; no time-out is given.
+    unsafe { syscall(libc::SYS_futex, word, operation, value as usize, 0, 0, 0) };
+}

@@ -1,0 +1,42 @@
+//! Fibers: blocking code of guests, run by the executor like any task.
+//!
+//! *Takes* a thread that a guest makes inside a simulation. *Gives* a task whose poll resumes a
+//! stack of its own until the thread would block; then it is pending, as any future is. Locks,
+//! condition variables, channels and joins of std and of everything above it come down to futexes,
+//! which [`futex`] has for the simulation. So the seed decides who runs, and blocked threads that
+//! nobody can wake are a deadlock.
+//!
+//! A fiber runs on the kernel thread of its simulation. Its thread-locals, its `ThreadId` and its
+//! `pthread_t` are those of a *host*: a real thread that was made for it, initialised by the C
+//! library, and then parked for good. The base of thread-locals is switched with the stack.
+//!
+//! # Killing
+//!
+//! A killed process runs no destructors, and a fiber's could not be run: unwinding would have to
+//! pass `extern "C"` frames, such as std's own call of `syscall`, which are declared not to unwind
+//! and end the process instead. So the stack is taken back as it is, the host ends without the
+//! guest's thread-local destructors, and what the frames owned on the heap stays until the seed's
+//! process ends. One thing may still point into a dead fiber: a queue of a process-wide lock
+//! (`parking_lot` keeps its waiters in thread-locals). A fiber killed while it waits for a word of
+//! its own thread-locals or stack keeps both; [`kept`] counts them.
+//!
+//! # Invariants, as absences
+//! - No fiber runs on another thread than its simulation's, or while another one does.
+//! - No host runs while the simulation does, but for its own start and end.
+//! - Nothing is unwound.
+//!
+//! # Map
+//!
+//! - `tls`: the base of thread-locals; `host`: the thread that owns them.
+//! - `run`: the future, its stack, [`suspend`](run::suspend); `futex`: who waits for which word.
+//! - `threads`: `pthread_create` and its kin; `nested`: a task that blocks.
+
+pub(crate) mod futex;
+mod host;
+pub(crate) mod nested;
+pub(crate) mod run;
+pub(crate) mod threads;
+mod tls;
+
+pub use run::kept;
+pub(crate) use run::{Fibers, current, sleep, yield_now};

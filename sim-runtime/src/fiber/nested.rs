@@ -1,0 +1,60 @@
+//! A task that blocks: its poll cannot be suspended, so everything else is run within it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::ids::SimInstant;
+use crate::world::World;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// What was waited for has come.
+    Done,
+    /// The time is over.
+    TimedOut,
+    /// Nothing can run and no timer is armed.
+    Stuck,
+}
+
+/// How deep tasks may block within each other: each takes stack.
+const DEPTH_MAX: u32 = 64;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs everything else until `done`, on the stack of the task that blocks.
+pub(crate) fn run_until(
+    world: &Rc<World>,
+    deadline: Option<SimInstant>,
+    done: impl Fn() -> bool,
+) -> Ended {
+    if DEPTH.get() >= DEPTH_MAX {
+        eprintln!(
+            "landfall: {DEPTH_MAX} tasks block within each other; \
+             block on threads (spawn_blocking) instead"
+        );
+        return Ended::Stuck;
+    }
+    DEPTH.set(DEPTH.get() + 1);
+    let timer = deadline.map(|at| world.wake_at(at, Waker::noop().clone()));
+    let ended = loop {
+        if done() {
+            break Ended::Done;
+        }
+        if deadline.is_some_and(|at| world.now() >= at) {
+            break Ended::TimedOut;
+        }
+        world.fire_due();
+        if !world.executor.turn(world) && !world.jump() {
+            break Ended::Stuck;
+        }
+    };
+    if let Some(timer) = timer {
+        world.cancel_timer(timer);
+    }
+    DEPTH.set(DEPTH.get() - 1);
+    ended
+}

@@ -1,0 +1,335 @@
+//! A fiber as a future: each poll resumes its stack.
+#![expect(unsafe_code, reason = "switches stacks and thread-locals")]
+
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use super::host::{Host, Start};
+use super::{futex, tls};
+use crate::ids::SimInstant;
+use crate::interpose;
+use crate::world::{self, World};
+
+/// What a fiber and those who wait for it share.
+pub(crate) struct Fiber {
+    /// Its place among the fibers of its world, from 1.
+    pub(crate) number: u64,
+    /// Called to have it polled again.
+    waker: RefCell<Option<Waker>>,
+    yielder: Cell<*const Yielder<(), ()>>,
+    /// Destructors of its thread-locals, the last one first to run.
+    destructors: RefCell<Vec<Destructor>>,
+    /// Whether it is to say where it is, and what it said.
+    asked: Cell<bool>,
+    stack: RefCell<Option<String>>,
+    /// The word that it waits for; 0 when none.
+    pub(super) word: Cell<usize>,
+    /// Its host's thread-locals.
+    base: usize,
+    stack_bytes: (usize, usize),
+}
+
+pub(crate) type Destructor = (unsafe extern "C" fn(*mut c_void), *mut c_void);
+
+/// The fibers of a world, and stacks to use again.
+#[derive(Default)]
+pub(crate) struct Fibers {
+    made: Cell<u64>,
+    alive: RefCell<BTreeMap<u64, Rc<Fiber>>>,
+    stacks: RefCell<Vec<DefaultStack>>,
+    pub(crate) futexes: futex::Table,
+    pub(crate) threads: super::threads::Table,
+}
+
+thread_local! {
+    /// The fiber whose thread-locals these are; null on every other thread.
+    static CURRENT: Cell<*const Fiber> = const { Cell::new(ptr::null()) };
+}
+
+static KEPT: AtomicU64 = AtomicU64::new(0);
+
+/// How many killed fibers of this process keep their stack and their host, because a lock's queue
+/// may still point there.
+pub fn kept() -> u64 {
+    KEPT.load(Ordering::Relaxed)
+}
+
+/// Stacks kept for use again.
+const STACKS_MAX: usize = 64;
+
+/// The fiber that runs now, if one does.
+#[inline]
+pub(crate) fn current() -> Option<Rc<Fiber>> {
+    let fiber = CURRENT.get();
+    if fiber.is_null() {
+        return None;
+    }
+    // SAFETY: set by `resume` from an Rc that its future holds for as long as the fiber runs.
+    unsafe { Rc::increment_strong_count(fiber) };
+    // SAFETY: the count that this owns was added above.
+    Some(unsafe { Rc::from_raw(fiber) })
+}
+
+/// Lets everybody else run until the current fiber is polled again.
+pub(crate) fn suspend(fiber: &Fiber) {
+    let yielder = fiber.yielder.get();
+    loop {
+        // SAFETY: set when the fiber began, and valid on its own stack, where this runs.
+        unsafe { (*yielder).suspend(()) };
+        if !fiber.asked.replace(false) {
+            return;
+        }
+        *fiber.stack.borrow_mut() = Some(Backtrace::force_capture().to_string());
+    }
+}
+
+impl Fiber {
+    /// A waker of its task.
+    pub(crate) fn waker(&self) -> Waker {
+        let waker = self.waker.borrow();
+        waker
+            .as_ref()
+            .map_or_else(|| Waker::noop().clone(), Waker::clone)
+    }
+
+    pub(crate) fn at_exit(&self, destructor: Destructor) {
+        self.destructors.borrow_mut().push(destructor);
+    }
+
+    /// Runs the destructors of its thread-locals; more may be added meanwhile.
+    fn run_destructors(&self) {
+        loop {
+            let next = self.destructors.borrow_mut().pop();
+            let Some((destructor, object)) = next else {
+                return;
+            };
+            // SAFETY: registered for this thread's end, which this is.
+            unsafe { destructor(object) };
+        }
+    }
+
+    /// Whether an address is in its thread-locals or on its stack.
+    fn owns(&self, address: usize) -> bool {
+        const THREAD_LOCALS: usize = 64 << 10;
+        let locals = self.base.saturating_sub(THREAD_LOCALS)..self.base + 4_096;
+        let (low, high) = self.stack_bytes;
+        locals.contains(&address) || (low..high).contains(&address)
+    }
+}
+
+/// Sleeps `nanos` of virtual time if a fiber runs; false if none does.
+pub(crate) fn sleep(nanos: u64) -> bool {
+    let Some(fiber) = current() else {
+        return false;
+    };
+    let end = world::with(|world| SimInstant(world.now().as_nanos().saturating_add(nanos)));
+    wait_until(&fiber, end);
+    true
+}
+
+fn wait_until(fiber: &Fiber, end: SimInstant) {
+    while world::with(|world| world.now() < end) {
+        let waker = fiber.waker();
+        let timer = world::with(|world| world.wake_at(end, waker));
+        suspend(fiber);
+        world::with(|world| world.cancel_timer(timer));
+    }
+}
+
+/// Goes to the end of the queue if a fiber runs; false if none does.
+pub(crate) fn yield_now() -> bool {
+    let Some(fiber) = current() else {
+        return false;
+    };
+    fiber.waker().wake();
+    suspend(&fiber);
+    true
+}
+
+/// The future of a fiber.
+pub(super) struct FiberFuture {
+    fiber: Rc<Fiber>,
+    coroutine: Option<Coroutine<(), (), (), DefaultStack>>,
+    host: Option<Rc<Host>>,
+    direct: bool,
+}
+
+/// Pointers that only the fiber they are for uses.
+struct Body {
+    start: Start,
+    argument: *mut c_void,
+    done: Rc<dyn Fn(*mut c_void)>,
+}
+
+impl FiberFuture {
+    /// A fiber that runs `start(argument)` with the thread-locals of `host`, and tells `done` what
+    /// it returned, after the destructors of its thread-locals.
+    pub(super) fn new(
+        world: &Rc<World>,
+        host: Rc<Host>,
+        stack_bytes: usize,
+        (start, argument): (Start, *mut c_void),
+        done: Rc<dyn Fn(*mut c_void)>,
+    ) -> std::io::Result<Self> {
+        use corosensei::stack::Stack as _;
+        let pooled = world.fibers.stacks.borrow_mut().pop();
+        let stack =
+            match pooled.filter(|stack| stack.base().get() - stack.limit().get() >= stack_bytes) {
+                Some(stack) => stack,
+                None => DefaultStack::new(stack_bytes)?,
+            };
+        let number = world.fibers.made.get() + 1;
+        world.fibers.made.set(number);
+        let fiber = Rc::new(Fiber {
+            number,
+            waker: RefCell::new(None),
+            yielder: Cell::new(ptr::null()),
+            destructors: RefCell::new(Vec::new()),
+            asked: Cell::new(false),
+            stack: RefCell::new(None),
+            word: Cell::new(0),
+            base: host.base(),
+            stack_bytes: (stack.limit().get(), stack.base().get()),
+        });
+        world
+            .fibers
+            .alive
+            .borrow_mut()
+            .insert(number, Rc::clone(&fiber));
+        let body = Body {
+            start,
+            argument,
+            done,
+        };
+        let (inner, inside) = (Rc::clone(&fiber), Rc::clone(world));
+        let arms = interpose::dispatch::thread_arms();
+        let coroutine = Coroutine::with_stack(stack, move |yielder, ()| {
+            inner.yielder.set(ptr::from_ref(yielder));
+            interpose::dispatch::inherit(arms);
+            CURRENT.set(Rc::as_ptr(&inner));
+            world::replace(Some(inside));
+            let Body {
+                start,
+                argument,
+                done,
+            } = body;
+            let returned = start(argument);
+            inner.run_destructors();
+            done(returned);
+            drop(done);
+            // What is dropped with this closure must not look for a world or a fiber.
+            CURRENT.set(ptr::null());
+            drop(world::replace(None));
+            drop(inner);
+        });
+        Ok(Self {
+            fiber,
+            coroutine: Some(coroutine),
+            host: Some(host),
+            direct: tls::is_direct(),
+        })
+    }
+
+    /// Runs the fiber until it suspends; true at its end.
+    fn resume(&mut self) -> bool {
+        let Some(coroutine) = &mut self.coroutine else {
+            return true;
+        };
+        let (own, direct) = (tls::base(), self.direct);
+        // SAFETY: the host sleeps, and nothing between here and the switch back uses a
+        // thread-local but the fiber itself.
+        unsafe { tls::switch(self.fiber.base, direct) };
+        let result = coroutine.resume(());
+        // SAFETY: it is this thread's own.
+        unsafe { tls::switch(own, direct) };
+        matches!(result, CoroutineResult::Return(()))
+    }
+
+    fn give_back(&mut self) {
+        let Some(mut coroutine) = self.coroutine.take() else {
+            return;
+        };
+        let is_done = coroutine.done();
+        if !is_done {
+            // SAFETY: the frames are abandoned, as a killed process abandons its own: nothing
+            // that they own is used again, but for what `owns` keeps.
+            unsafe { coroutine.force_reset() };
+        }
+        let stack = coroutine.into_stack();
+        if !is_done && self.fiber.owns(self.fiber.word.get()) {
+            KEPT.fetch_add(1, Ordering::Relaxed);
+            std::mem::forget(stack);
+            std::mem::forget(self.host.take());
+            return;
+        }
+        self.host = None;
+        world::try_with(|world| {
+            let mut stacks = world.fibers.stacks.borrow_mut();
+            if stacks.len() < STACKS_MAX {
+                stacks.push(stack);
+            }
+        });
+    }
+}
+
+impl Future for FiberFuture {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let is_same = self
+            .fiber
+            .waker
+            .borrow()
+            .as_ref()
+            .is_some_and(|w| w.will_wake(cx.waker()));
+        if !is_same {
+            let old = self.fiber.waker.borrow_mut().replace(cx.waker().clone());
+            drop(old);
+        }
+        match self.resume() {
+            false => Poll::Pending,
+            true => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for FiberFuture {
+    fn drop(&mut self) {
+        world::try_with(|world| {
+            world.fibers.alive.borrow_mut().remove(&self.fiber.number);
+            world.fibers.futexes.forget(&self.fiber);
+        });
+        drop(self.fiber.waker.borrow_mut().take());
+        self.give_back();
+    }
+}
+
+impl Fibers {
+    /// Whether any fiber lives.
+    pub(crate) fn any(&self) -> bool {
+        !self.alive.borrow().is_empty()
+    }
+
+    /// Has every fiber tell where it is: (number, frames), by number. Each is polled once more.
+    pub(crate) fn stacks(&self, world: &Rc<World>) -> Vec<(u64, String)> {
+        let alive: Vec<_> = self.alive.borrow().values().cloned().collect();
+        for fiber in &alive {
+            fiber.asked.set(!fiber.yielder.get().is_null());
+            fiber.waker().wake();
+        }
+        while world.executor.turn(world) {}
+        let told = |fiber: &Rc<Fiber>| Some((fiber.number, fiber.stack.take()?));
+        alive.iter().filter_map(told).collect()
+    }
+}
