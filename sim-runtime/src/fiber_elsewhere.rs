@@ -9,6 +9,10 @@ use crate::world::World;
 pub(crate) struct Fibers;
 
 impl Fibers {
+    pub(crate) const fn wake_changed(&self) -> bool {
+        false
+    }
+
     pub(crate) fn stacks(&self, _world: &Rc<World>) -> Vec<(u64, String)> {
         Vec::new()
     }

@@ -230,7 +230,7 @@ impl Simulation {
                     dispatch::close_again();
                     self.check_budget()?;
                 }
-            } else if self.world.jump() {
+            } else if self.world.move_on() {
                 if self.world.now().as_nanos() > self.budget.virtual_ns_max {
                     self.check_budget()?;
                 }

@@ -313,6 +313,16 @@ impl World {
         true
     }
 
+    /// Nothing can run: wakes fibers whose words were changed from outside, or else jumps to the
+    /// next timer. False: neither could be done.
+    pub(crate) fn move_on(&self) -> bool {
+        let has_other_threads = crate::process::fresh().is_err();
+        if has_other_threads && self.fibers.wake_changed() {
+            return true;
+        }
+        self.jump() || self.fibers.wake_changed()
+    }
+
     /// Moves the clock on by `nanos` without running anything.
     pub(crate) fn advance(&self, nanos: u64) {
         self.now.set(self.now.get().saturating_add(nanos));

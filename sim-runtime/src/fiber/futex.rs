@@ -1,8 +1,15 @@
 //! Futexes of a simulation: who waits for which word.
+//!
+//! A lock may be shared with a thread outside (std's lock around the standard output is), and that
+//! thread tells the kernel, not us. So words are looked at again whenever nothing else can run, and
+//! in a process with other threads before time moves on: a waiter whose word has changed is woken,
+//! which a futex may do at any time.
+#![expect(unsafe_code, reason = "reads the words that are waited for")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use super::nested;
@@ -14,6 +21,8 @@ use crate::world::{self, World};
 /// Somebody who waits.
 pub(super) struct Waiter {
     word: Cell<usize>,
+    /// What the word was.
+    value: u32,
     bits: u32,
     pub(super) woken: Cell<bool>,
     waker: Waker,
@@ -83,6 +92,29 @@ impl Table {
         taken
     }
 
+    /// Wakes whoever waits for a word that is not what it was; false if nobody does.
+    pub(crate) fn wake_changed(&self) -> bool {
+        let is_changed = |waiter: &Rc<Waiter>| {
+            // SAFETY: who waits for a word keeps it alive; others use it as an atomic.
+            let word = unsafe { &*(waiter.word.get() as *const AtomicU32) };
+            word.load(Ordering::SeqCst) != waiter.value
+        };
+        let waiters = self.waiters.borrow();
+        let changed: Vec<_> = waiters
+            .values()
+            .flatten()
+            .filter(|w| is_changed(w))
+            .cloned()
+            .collect();
+        drop(waiters);
+        for waiter in &changed {
+            self.remove(waiter);
+            waiter.woken.set(true);
+            waiter.waker.wake_by_ref();
+        }
+        !changed.is_empty()
+    }
+
     /// Wakes up to `count` waiters of a word whose bits match, and moves up to `moved` others to
     /// another word. Returns how many of each.
     pub(crate) fn wake(
@@ -115,31 +147,29 @@ impl Table {
 const FUTEX_WAKE: u64 = 0x6675_7465_7877;
 
 /// Waits for a word whose value has been looked at.
-pub(crate) fn wait(word: usize, bits: u32, deadline: Option<SimInstant>) -> Waited {
+pub(crate) fn wait((word, value): (usize, u32), bits: u32, deadline: Option<SimInstant>) -> Waited {
+    let waiter = |waker, fiber| {
+        Rc::new(Waiter {
+            word: Cell::new(word),
+            value,
+            bits,
+            woken: Cell::new(false),
+            waker,
+            fiber,
+        })
+    };
     match current() {
-        Some(fiber) => wait_on_fiber(&fiber, word, bits, deadline),
-        None => wait_in_task(word, bits, deadline),
+        Some(fiber) => wait_on_fiber(&fiber, &waiter(fiber.waker(), fiber.number), deadline),
+        None => wait_in_task(&waiter(Waker::noop().clone(), 0), deadline),
     }
 }
 
-fn wait_on_fiber(
-    fiber: &Rc<Fiber>,
-    word: usize,
-    bits: u32,
-    deadline: Option<SimInstant>,
-) -> Waited {
-    let waiter = Rc::new(Waiter {
-        word: Cell::new(word),
-        bits,
-        woken: Cell::new(false),
-        waker: fiber.waker(),
-        fiber: fiber.number,
-    });
+fn wait_on_fiber(fiber: &Fiber, waiter: &Rc<Waiter>, deadline: Option<SimInstant>) -> Waited {
     let timer = world::with(|world| {
-        world.fibers.futexes.add(&waiter);
+        world.fibers.futexes.add(waiter);
         deadline.map(|deadline| world.wake_at(deadline, fiber.waker()))
     });
-    fiber.word.set(word);
+    fiber.word.set(waiter.word.get());
     let is_over = || deadline.is_some_and(|at| world::with(|world| world.now() >= at));
     while !waiter.woken.get() && !is_over() {
         suspend(fiber);
@@ -150,10 +180,10 @@ fn wait_on_fiber(
             world.cancel_timer(timer);
         }
         if !waiter.woken.get() {
-            world.fibers.futexes.remove(&waiter);
+            world.fibers.futexes.remove(waiter);
         }
     });
-    ended(&waiter)
+    ended(waiter)
 }
 
 fn ended(waiter: &Waiter) -> Waited {
@@ -163,26 +193,19 @@ fn ended(waiter: &Waiter) -> Waited {
     }
 }
 
-fn wait_in_task(word: usize, bits: u32, deadline: Option<SimInstant>) -> Waited {
+fn wait_in_task(waiter: &Rc<Waiter>, deadline: Option<SimInstant>) -> Waited {
     world::with(|world| {
         if !world.fibers.any() {
             return Waited::NotHere;
         }
-        let waiter = Rc::new(Waiter {
-            word: Cell::new(word),
-            bits,
-            woken: Cell::new(false),
-            waker: Waker::noop().clone(),
-            fiber: 0,
-        });
-        world.fibers.futexes.add(&waiter);
+        world.fibers.futexes.add(waiter);
         let done = nested::run_until(world, deadline, || waiter.woken.get());
         if !waiter.woken.get() {
-            world.fibers.futexes.remove(&waiter);
+            world.fibers.futexes.remove(waiter);
         }
         match done {
             nested::Ended::Stuck => Waited::NotHere,
-            _ => ended(&waiter),
+            _ => ended(waiter),
         }
     })
 }

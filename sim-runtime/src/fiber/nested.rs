@@ -48,7 +48,7 @@ pub(crate) fn run_until(
             break Ended::TimedOut;
         }
         world.fire_due();
-        if !world.executor.turn(world) && !world.jump() {
+        if !world.executor.turn(world) && !world.move_on() {
             break Ended::Stuck;
         }
     };

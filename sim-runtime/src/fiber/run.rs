@@ -90,7 +90,9 @@ pub(crate) fn suspend(fiber: &Fiber) {
         if !fiber.asked.replace(false) {
             return;
         }
-        *fiber.stack.borrow_mut() = Some(Backtrace::force_capture().to_string());
+        // std keeps a lock around it, which a thread outside may hold.
+        let frames = interpose::outside(|| Backtrace::force_capture().to_string());
+        *fiber.stack.borrow_mut() = Some(frames);
     }
 }
 
@@ -319,6 +321,11 @@ impl Fibers {
     /// Whether any fiber lives.
     pub(crate) fn any(&self) -> bool {
         !self.alive.borrow().is_empty()
+    }
+
+    /// Wakes fibers whose words were changed from outside; false if there are none.
+    pub(crate) fn wake_changed(&self) -> bool {
+        self.any() && self.futexes.wake_changed()
     }
 
     /// Has every fiber tell where it is: (number, frames), by number. Each is polled once more.

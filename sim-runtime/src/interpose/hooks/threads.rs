@@ -231,7 +231,7 @@ pub(super) unsafe fn serve_futex(
             if seen != value {
                 return Some(failed(libc::EAGAIN));
             }
-            match futex::wait(word, bits, deadline) {
+            match futex::wait((word, value), bits, deadline) {
                 futex::Waited::Woken => Some(0),
                 futex::Waited::TimedOut => Some(failed(libc::ETIMEDOUT)),
                 futex::Waited::NotHere => None,
