@@ -42,6 +42,7 @@ fn config() -> Config {
             polls_max: u64::MAX,
             virtual_ns_max: u64::MAX,
             events_max: u64::MAX,
+            polls_without_timer_max: u64::MAX,
         },
         ..Config::new(Seed(1))
     }

@@ -126,6 +126,7 @@ impl SeedReport {
         }
         self.stop.as_ref().map(|stop| match stop {
             Stop::Deadlock { .. } => "deadlock".to_owned(),
+            Stop::Livelock { .. } => "livelock".to_owned(),
             Stop::Budget { what } => format!("budget/{what}"),
             Stop::Failed { message } => format!("panic/{message}"),
         })

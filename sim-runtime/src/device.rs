@@ -39,6 +39,11 @@ pub trait Description: Any {
     /// `tcp-stream`, `file`, ...; for reports.
     fn kind(&self) -> &'static str;
 
+    /// Its kind and what tells it from others, such as its addresses; for reports.
+    fn describe(&self) -> String {
+        self.kind().to_owned()
+    }
+
     /// Itself, to be cast down by the device that made it.
     fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
 

@@ -78,14 +78,19 @@ pub(crate) struct Recorder {
     trace: RefCell<Vec<TraceEvent>>,
 }
 
-const fn fold(a: u64, b: u64) -> u64 {
-    let product = (a as u128) * (b as u128);
+/// Mixes one event into the state: one multiplication, whose two halves are folded together. The
+/// old second half comes in after it, so that no pair of arguments cancels the whole past.
+#[inline]
+const fn mix(Digest(first, second): Digest, kind: EventKind, a: u64, b: u64) -> Digest {
+    let product = ((first ^ a) as u128) * (0x9e37_79b9_7f4a_7c15_u64 as u128);
     #[expect(
         clippy::cast_possible_truncation,
         reason = "both halves are folded together"
     )]
     let (low, high) = (product as u64, (product >> 64) as u64);
-    low ^ high
+    let mixed = (low ^ high).wrapping_add(second);
+    let beside = second ^ b ^ ((kind as u64) << 56);
+    Digest(mixed, beside.rotate_left(29).wrapping_add(mixed))
 }
 
 impl Recorder {
@@ -104,10 +109,7 @@ impl Recorder {
     /// Mixes one event in. True: its number is in the traced window.
     #[inline]
     pub(crate) fn record(&self, kind: EventKind, a: u64, b: u64) -> bool {
-        let Digest(first, second) = self.state.get();
-        let one = fold(first ^ a, 0x9e37_79b9_7f4a_7c15 ^ (kind as u64)).wrapping_add(second);
-        let two = fold(second ^ b, 0xd1b5_4a32_d192_ed03).wrapping_add(one.rotate_left(29));
-        self.state.set(Digest(one, two));
+        self.state.set(mix(self.state.get(), kind, a, b));
         let events = self.events.get() + 1;
         self.events.set(events);
         events >= self.watch.get() && self.look_at(events)

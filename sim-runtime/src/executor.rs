@@ -5,16 +5,33 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
+use async_task::Runnable;
 use slab::Slab;
 
 use crate::digest::EventKind;
-use crate::ids::{Boot, NodeId};
-use crate::ready::{ReadyQueue, Task};
+use crate::ids::{Boot, NodeId, SimInstant};
+use crate::policy::{Ready, ReadyQueue, Site};
+use crate::report::{Waiting, Waits};
 use crate::task::{TaskId, TaskMeta, UnjoinedPanic};
 use crate::world::{self, Current, World};
+
+/// A task that can run.
+pub(crate) type Task = Runnable<TaskMeta>;
+
+impl Ready for Task {
+    #[inline]
+    fn node(&self) -> NodeId {
+        self.metadata().node
+    }
+
+    #[inline]
+    fn slot(&self) -> u32 {
+        self.metadata().slot
+    }
+}
 
 /// What is kept of a live task beside its allocation.
 struct Record {
@@ -23,7 +40,6 @@ struct Record {
     boot: Boot,
     name: Option<Rc<str>>,
     location: &'static Location<'static>,
-    aborted: bool,
     waker: Option<Waker>,
 }
 
@@ -36,52 +52,85 @@ impl Record {
     }
 }
 
+/// What is looked at or written at each poll of the task in this place.
+struct Turn {
+    aborted: Cell<bool>,
+    /// When its last poll began, in virtual nanoseconds.
+    polled: Cell<u64>,
+    /// When it noted what it waits for; earlier than `polled`: it has not since.
+    noted: Cell<u64>,
+    waits: Cell<Waits>,
+}
+
+impl Turn {
+    const fn new() -> Self {
+        Self {
+            aborted: Cell::new(false),
+            polled: Cell::new(0),
+            noted: Cell::new(0),
+            waits: Cell::new(Waits::Other("", 0)),
+        }
+    }
+}
+
 pub(crate) struct Executor {
-    ready: RefCell<ReadyQueue>,
+    ready: RefCell<ReadyQueue<Task>>,
     tasks: RefCell<Slab<Record>>,
+    /// By place, like `tasks`.
+    turns: RefCell<Vec<Turn>>,
     spawned: Cell<u64>,
     polls: Cell<u64>,
-    /// Whether any task was ever aborted; until then no task has to be looked up to be run.
-    any_aborted: Cell<bool>,
     /// Whether the world is being torn down: nothing that is spawned now is ever polled.
     ending: Cell<bool>,
     panics: RefCell<BTreeMap<TaskId, UnjoinedPanic>>,
+    /// Of wakers and devices, between tasks.
+    other_panics: RefCell<Vec<UnjoinedPanic>>,
     inbox: Arc<Inbox>,
 }
 
-/// Tasks woken by a thread outside the simulation.
+/// What threads outside the simulation ask for.
 #[derive(Default)]
 struct Inbox {
     filled: AtomicBool,
-    tasks: Mutex<Vec<Task>>,
+    letters: Mutex<Vec<Letter>>,
+}
+
+enum Letter {
+    Wake(Task),
+    Abort(TaskMeta),
+}
+
+impl Inbox {
+    fn send(&self, letter: Letter) {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.push(letter);
+        self.filled.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The inbox of each world that is alive; touched only by wakes from outside.
 static INBOXES: Mutex<BTreeMap<u64, Arc<Inbox>>> = Mutex::new(BTreeMap::new());
 
 impl Executor {
-    pub(crate) fn new(world: u64, ready: ReadyQueue) -> Self {
+    pub(crate) fn new(world: u64, ready: ReadyQueue<Task>) -> Self {
         let inbox = Arc::new(Inbox::default());
-        let mut inboxes = INBOXES
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inboxes = INBOXES.lock().unwrap_or_else(PoisonError::into_inner);
         inboxes.insert(world, Arc::clone(&inbox));
         Self {
             ready: RefCell::new(ready),
             tasks: RefCell::new(Slab::new()),
+            turns: RefCell::new(Vec::new()),
             spawned: Cell::new(0),
             polls: Cell::new(0),
-            any_aborted: Cell::new(false),
             ending: Cell::new(false),
             panics: RefCell::new(BTreeMap::new()),
+            other_panics: RefCell::new(Vec::new()),
             inbox,
         }
     }
 
     pub(crate) fn close(&self, world: u64) {
-        let mut inboxes = INBOXES
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inboxes = INBOXES.lock().unwrap_or_else(PoisonError::into_inner);
         inboxes.remove(&world);
     }
 
@@ -114,11 +163,6 @@ impl Executor {
             boot,
             ..
         } = *runnable.metadata();
-        // A task spawned while its process is being torn down is dropped at its first turn.
-        let aborted = self.ending.get() || !world.is_alive(node, boot);
-        if aborted {
-            self.any_aborted.set(true);
-        }
         let waker = Some(runnable.waker());
         let record = Record {
             id,
@@ -126,14 +170,30 @@ impl Executor {
             boot,
             name,
             location,
-            aborted,
             waker,
         };
-        let taken = self.tasks.borrow_mut().insert(record);
+        let mut tasks = self.tasks.borrow_mut();
+        let taken = tasks.insert(record);
         assert_eq!(
             taken, slot as usize,
             "a reserved place is taken before the next one"
         );
+        let record = &tasks[taken];
+        self.ready.borrow_mut().spawned(slot, || Site {
+            location,
+            name: record.name.clone(),
+        });
+        drop(tasks);
+        let mut turns = self.turns.borrow_mut();
+        if turns.len() <= taken {
+            turns.resize_with(taken + 1, Turn::new);
+        }
+        let turn = &turns[taken];
+        // A task spawned while its process is being torn down is dropped at its first turn.
+        turn.aborted
+            .set(self.ending.get() || !world.is_alive(node, boot));
+        turn.polled.set(world.now().as_nanos());
+        turn.noted.set(0);
     }
 
     pub(crate) fn unregister(&self, meta: &TaskMeta) {
@@ -144,75 +204,81 @@ impl Executor {
             _ => return,
         };
         drop(tasks);
+        // Runs that are still queued for it find it dropped.
+        self.ready.borrow_mut().finished(meta.slot);
         drop(record);
     }
 
-    fn is_aborted(&self, meta: &TaskMeta) -> bool {
-        if !self.any_aborted.get() {
-            return false;
-        }
-        self.tasks
-            .borrow()
-            .get(meta.slot as usize)
-            .is_none_or(|record| record.aborted)
+    fn is_aborted(&self, slot: u32) -> bool {
+        self.turns.borrow()[slot as usize].aborted.get()
     }
 
-    /// Runs one ready task, or drops it when it was aborted. False: none is ready.
-    pub(crate) fn turn(&self, world: &Rc<World>) -> bool {
+    /// Runs one ready task, or drops it when it was aborted, and says which it was.
+    #[inline]
+    pub(crate) fn turn(&self, world: &Rc<World>) -> Option<u32> {
         if self.inbox.filled.load(Ordering::Relaxed) {
             self.take_inbox();
         }
-        let Some(task) = self.ready.borrow_mut().pop() else {
-            return false;
-        };
+        let task = self.ready.borrow_mut().pop()?;
         let meta = *task.metadata();
         self.polls.set(self.polls.get() + 1);
-        let outer = world.enter(Current {
+        world.enter(Current {
             node: meta.node,
             boot: meta.boot,
             task: Some(meta.slot),
         });
-        if self.is_aborted(&meta) {
+        let now = world.now().as_nanos();
+        let turns = self.turns.borrow();
+        let turn = &turns[meta.slot as usize];
+        turn.polled.set(now);
+        let aborted = turn.aborted.get();
+        drop(turns);
+        if aborted {
             drop_task(world, task);
         } else {
-            world.event(EventKind::Poll, meta.id.0, world.now().as_nanos());
+            world.event(EventKind::Poll, meta.id.0, now);
             task.run();
             world.spend_poll(meta.node);
         }
-        world.leave(outer);
-        true
+        world.leave(Current::HARNESS);
+        Some(meta.slot)
     }
 
     #[cold]
     fn take_inbox(&self) {
         self.inbox.filled.store(false, Ordering::Relaxed);
-        let mut inbox = self
+        let mut letters = self
             .inbox
-            .tasks
+            .letters
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let tasks = std::mem::take(&mut *inbox);
-        drop(inbox);
-        let mut ready = self.ready.borrow_mut();
-        tasks.into_iter().for_each(|task| ready.push(task));
+            .unwrap_or_else(PoisonError::into_inner);
+        let taken = std::mem::take(&mut *letters);
+        drop(letters);
+        for letter in taken {
+            match letter {
+                Letter::Wake(task) => self.ready.borrow_mut().push(task),
+                Letter::Abort(meta) => self.abort(&meta),
+            }
+        }
     }
 
     /// Drops every task of a boot, now, each in its own context. The running task, if it is one
     /// of them, goes when its poll returns.
     pub(crate) fn drop_process(&self, world: &Rc<World>, node: NodeId, boot: Boot) {
-        self.any_aborted.set(true);
         let mut wakers = Vec::new();
-        for (_, record) in self.tasks.borrow_mut().iter_mut() {
-            if record.node == node && record.boot == boot && !record.aborted {
-                record.aborted = true;
+        let turns = self.turns.borrow();
+        for (slot, record) in self.tasks.borrow().iter() {
+            let of_boot = record.node == node && record.boot == boot;
+            if of_boot && !turns[slot].aborted.replace(true) {
                 wakers.extend(record.waker.clone());
             }
         }
+        drop(turns);
         wakers.into_iter().for_each(Waker::wake);
         let tasks = self.ready.borrow_mut().take_node(node);
         for task in tasks {
             let meta = *task.metadata();
-            if self.is_aborted(&meta) {
+            if self.is_aborted(meta.slot) {
                 let current = Current {
                     node: meta.node,
                     boot: meta.boot,
@@ -229,29 +295,49 @@ impl Executor {
 
     /// Drops every task there is; new ones that drops spawn, too.
     pub(crate) fn drop_all(&self, world: &Rc<World>) {
-        self.any_aborted.set(true);
         self.ending.set(true);
         loop {
             let mut wakers = Vec::new();
-            for (_, record) in self.tasks.borrow_mut().iter_mut() {
-                record.aborted = true;
+            let turns = self.turns.borrow();
+            for (slot, record) in self.tasks.borrow_mut().iter_mut() {
+                turns[slot].aborted.set(true);
                 wakers.extend(record.waker.take());
             }
+            drop(turns);
             wakers.into_iter().for_each(Waker::wake);
-            if !self.turn(world) {
+            if self.turn(world).is_none() {
                 break;
             }
-            while self.turn(world) {}
+            while self.turn(world).is_some() {}
         }
     }
 
-    /// Tasks alive, in words, by node, in order of their places.
-    pub(crate) fn describe(&self) -> Vec<(NodeId, String)> {
+    /// Notes what the running task waits for, until its next poll.
+    #[inline]
+    pub(crate) fn note_wait(&self, slot: u32, now: u64, waits: Waits) {
+        if let Some(turn) = self.turns.borrow().get(slot as usize) {
+            turn.noted.set(now);
+            turn.waits.set(waits);
+        }
+    }
+
+    /// Tasks alive, by node, in order of their places.
+    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+        let turns = self.turns.borrow();
         let tasks = self.tasks.borrow();
-        tasks
-            .iter()
-            .map(|(_, record)| (record.node, record.describe()))
-            .collect()
+        let each = tasks.iter();
+        each.map(|(slot, record)| {
+            let turn = &turns[slot];
+            let since = turn.polled.get();
+            Waiting {
+                slot: u32::try_from(slot).expect("fewer than 2^32 tasks at a time"),
+                node: record.node,
+                task: record.describe(),
+                since: SimInstant(since),
+                waits: (turn.noted.get() >= since).then(|| turn.waits.get()),
+            }
+        })
+        .collect()
     }
 
     pub(crate) fn describe_task(&self, slot: u32) -> String {
@@ -261,12 +347,46 @@ impl Executor {
             .map_or_else(String::new, Record::describe)
     }
 
+    /// The task of this number, in words, while it is alive.
+    pub(crate) fn describe_id(&self, id: TaskId) -> Option<String> {
+        let tasks = self.tasks.borrow();
+        let (_, record) = tasks.iter().find(|(_, record)| record.id == id)?;
+        Some(record.describe())
+    }
+
     pub(crate) const fn polls(&self) -> u64 {
         self.polls.get()
     }
 
     pub(crate) fn unjoined_panics(&self) -> Vec<UnjoinedPanic> {
-        self.panics.borrow().values().cloned().collect()
+        let panics = self.panics.borrow();
+        let others = self.other_panics.borrow();
+        panics.values().chain(&*others).cloned().collect()
+    }
+
+    /// A waker or a device panicked, between tasks.
+    #[cold]
+    pub(crate) fn note_other_panic(&self, node: NodeId, message: String) {
+        self.other_panics.borrow_mut().push(UnjoinedPanic {
+            node,
+            task: "a waker or a device, between tasks".to_owned(),
+            message,
+        });
+    }
+
+    fn abort(&self, meta: &TaskMeta) {
+        let tasks = self.tasks.borrow();
+        let waker = match tasks.get(meta.slot as usize) {
+            Some(record) if record.id == meta.id => {
+                self.turns.borrow()[meta.slot as usize].aborted.set(true);
+                record.waker.clone()
+            }
+            _ => None,
+        };
+        drop(tasks);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 
@@ -280,69 +400,51 @@ fn drop_task(world: &Rc<World>, task: Task) {
 /// What async-task calls when a task is to run.
 pub(crate) fn schedule(task: Task) {
     let id = task.metadata().world;
-    let mut task = Some(task);
-    world::try_with(|world| {
-        if world.id == id
-            && let Some(task) = task.take()
-        {
-            world.executor.ready.borrow_mut().push(task);
-        }
-    });
-    if let Some(task) = task {
-        schedule_from_outside(id, task);
+    match world::current() {
+        Some(world) if world.id == id => world.executor.ready.borrow_mut().push(task),
+        _ => schedule_from_outside(id, task),
     }
 }
 
 /// Hands a task to the thread its world lives on.
 #[cold]
+#[inline(never)]
 fn schedule_from_outside(world: u64, task: Task) {
-    let inboxes = INBOXES
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Some(inbox) = inboxes.get(&world) else {
+    match inbox_of(world) {
+        Some(inbox) => inbox.send(Letter::Wake(task)),
         // Its world has dropped all its tasks; what is woken now is an empty shell. It is not
         // dropped here because a drop belongs to a thread that is gone.
-        std::mem::forget(task);
-        return;
-    };
-    let mut tasks = inbox
-        .tasks
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    tasks.push(task);
-    inbox.filled.store(true, Ordering::Relaxed);
+        None => std::mem::forget(task),
+    }
 }
 
+fn inbox_of(world: u64) -> Option<Arc<Inbox>> {
+    let inboxes = INBOXES.lock().unwrap_or_else(PoisonError::into_inner);
+    inboxes.get(&world).cloned()
+}
+
+/// From another thread, the task is aborted when its world next looks at its inbox.
 pub(crate) fn abort(meta: &TaskMeta) {
-    world::try_with(|world| {
-        if world.id != meta.world {
-            return;
-        }
-        world.executor.any_aborted.set(true);
-        let mut tasks = world.executor.tasks.borrow_mut();
-        let waker = match tasks.get_mut(meta.slot as usize) {
-            Some(record) if record.id == meta.id => {
-                record.aborted = true;
-                record.waker.clone()
+    match world::current() {
+        Some(world) if world.id == meta.world => world.executor.abort(meta),
+        _ => {
+            if let Some(inbox) = inbox_of(meta.world) {
+                inbox.send(Letter::Abort(*meta));
             }
-            _ => None,
-        };
-        drop(tasks);
-        if let Some(waker) = waker {
-            waker.wake();
         }
-    });
+    }
 }
 
+/// From another thread only the end of the world is seen.
 pub(crate) fn is_finished(meta: &TaskMeta) -> bool {
-    world::try_with(|world| {
-        let tasks = world.executor.tasks.borrow();
-        world.id != meta.world
-            || tasks
-                .get(meta.slot as usize)
-                .is_none_or(|record| record.id != meta.id)
-    })
-    .unwrap_or(true)
+    match world::current() {
+        Some(world) if world.id == meta.world => {
+            let tasks = world.executor.tasks.borrow();
+            let record = tasks.get(meta.slot as usize);
+            record.is_none_or(|record| record.id != meta.id)
+        }
+        _ => inbox_of(meta.world).is_none(),
+    }
 }
 
 pub(crate) fn note_panic(meta: &TaskMeta, message: String) {

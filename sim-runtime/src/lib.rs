@@ -49,9 +49,11 @@ mod ledger;
 #[cfg(feature = "sim")]
 mod nodes;
 #[cfg(feature = "sim")]
+mod policy;
+#[cfg(feature = "sim")]
 pub mod process;
 #[cfg(feature = "sim")]
-mod ready;
+mod report;
 #[cfg(feature = "sim")]
 pub mod signal;
 #[cfg(feature = "sim")]
@@ -76,9 +78,10 @@ pub use {
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},
     nodes::{Down, NodeInfo, NodeMain, NodeState},
-    ready::Policy,
+    policy::{BadPolicy, Policy},
+    report::{Leaks, Stop, Waits},
     signal::ctrl_c,
-    simulation::{Budget, Config, Leaks, Simulation, Stop, Summary},
+    simulation::{Budget, Config, Simulation, Summary},
     stream::{Entity, Stream},
     task::{AbortHandle, JoinError, JoinHandle, UnjoinedPanic, spawn, spawn_on},
     timers::TimerKey,

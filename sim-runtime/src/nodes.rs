@@ -80,11 +80,14 @@ pub(crate) struct StopSignal {
     pub(crate) waited: u64,
 }
 
-/// Eight costs to a draw.
+/// How many costs are drawn at a time.
+const POLL_COSTS: usize = 64;
+
+/// A byte of the stream for each cost.
 struct PollCosts {
+    at: usize,
+    bytes: [u8; POLL_COSTS],
     stream: Stream,
-    bytes: u64,
-    left: u32,
 }
 
 /// A poll takes between 200 ns and a little over 2 us.
@@ -92,22 +95,29 @@ const POLL_COST_MIN_NS: u64 = 200;
 const POLL_COST_STEP_NS: u64 = 8;
 
 impl PollCosts {
+    const fn new(stream: Stream) -> Self {
+        Self {
+            at: POLL_COSTS,
+            bytes: [0; POLL_COSTS],
+            stream,
+        }
+    }
+
     #[inline]
     fn next(&mut self) -> u64 {
-        if self.left == 0 {
+        if self.at >= POLL_COSTS {
             self.refill();
         }
-        let cost = POLL_COST_MIN_NS + (self.bytes & 0xff) * POLL_COST_STEP_NS;
-        self.bytes >>= 8;
-        self.left -= 1;
-        cost
+        let byte = self.bytes[self.at % POLL_COSTS];
+        self.at += 1;
+        POLL_COST_MIN_NS + u64::from(byte) * POLL_COST_STEP_NS
     }
 
     #[cold]
     #[inline(never)]
     fn refill(&mut self) {
-        self.bytes = self.stream.next_u64();
-        self.left = 8;
+        self.stream.fill(&mut self.bytes);
+        self.at = 0;
     }
 }
 
@@ -138,11 +148,7 @@ impl Nodes {
             state: NodeState::Idle,
             main: None,
             stop: StopSignal::default(),
-            poll_costs: PollCosts {
-                stream,
-                bytes: 0,
-                left: 0,
-            },
+            poll_costs: PollCosts::new(stream),
         });
         id
     }
@@ -274,13 +280,14 @@ impl World {
             let mut nodes = self.nodes.borrow_mut();
             let node = nodes.get_mut(id);
             assert!(node.state != NodeState::Running, "{} is running", node.name);
-            node.boot = Boot(node.boot.0 + 1);
-            node.state = NodeState::Running;
-            let stop = std::mem::take(&mut node.stop);
+            // Before anything changes: whoever catches the panic finds the node as it was.
             let main = node
                 .main
                 .clone()
                 .expect("a node is started before it is restarted");
+            node.boot = Boot(node.boot.0 + 1);
+            node.state = NodeState::Running;
+            let stop = std::mem::take(&mut node.stop);
             (node.boot, Rc::clone(&node.name), main, stop)
         };
         self.event(EventKind::Node, u64::from(id.0), u64::from(boot.0) << 8);
@@ -377,5 +384,25 @@ impl fmt::Display for Down {
             Self::PowerLoss => "without power",
             Self::Exit => "exited",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_poll_costs_make_a_draw_of_the_stream() {
+        // Stored seeds depend on it.
+        let mut costs = PollCosts::new(Stream::of(Seed(1), "poll.cost", 3));
+        let mut stream = Stream::of(Seed(1), "poll.cost", 3);
+        for _ in 0..3 * POLL_COSTS {
+            for byte in stream.next_u64().to_le_bytes() {
+                assert_eq!(
+                    costs.next(),
+                    POLL_COST_MIN_NS + u64::from(byte) * POLL_COST_STEP_NS
+                );
+            }
+        }
     }
 }

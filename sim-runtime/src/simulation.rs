@@ -1,5 +1,7 @@
 //! A simulation as its caller sees it: made from a configuration, driven, finished.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::pin;
@@ -13,7 +15,8 @@ use crate::digest::{Checkpoint, Digest, TraceEvent};
 use crate::ids::{NodeId, Seed, SimInstant};
 use crate::interpose::{self, dispatch};
 use crate::ledger::LedgerRow;
-use crate::ready::Policy;
+use crate::policy::Policy;
+use crate::report::{Leaks, Stop};
 use crate::task::{JoinError, UnjoinedPanic, spawn_on};
 use crate::world::{self, World};
 
@@ -58,6 +61,8 @@ pub struct Budget {
     pub virtual_ns_max: u64,
     /// Events of the digest.
     pub events_max: u64,
+    /// Polls between two timers that fire. More of them are tasks that spin: a livelock.
+    pub polls_without_timer_max: u64,
 }
 
 impl Default for Budget {
@@ -66,54 +71,9 @@ impl Default for Budget {
             polls_max: 50_000_000,
             virtual_ns_max: 365 * 24 * 3_600 * 1_000_000_000,
             events_max: 200_000_000,
+            polls_without_timer_max: 5_000_000,
         }
     }
-}
-
-/// Why a simulation stopped before its future was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stop {
-    /// Nothing can run and no timer is armed; these tasks wait for each other.
-    Deadlock {
-        /// Node and place of spawning of each.
-        tasks: Vec<String>,
-    },
-    /// A budget is used up.
-    Budget {
-        /// Which.
-        what: String,
-    },
-    /// The future itself panicked or was aborted.
-    Failed {
-        /// What it said.
-        message: String,
-    },
-}
-
-impl std::fmt::Display for Stop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Deadlock { tasks } => {
-                write!(f, "deadlock: nothing can run and no timer is armed")?;
-                tasks
-                    .iter()
-                    .try_for_each(|task| write!(f, "\n  blocked: {task}"))
-            }
-            Self::Budget { what } => write!(f, "the budget of {what} is used up"),
-            Self::Failed { message } => write!(f, "panicked: {message}"),
-        }
-    }
-}
-
-impl std::error::Error for Stop {}
-
-/// What was still there at the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leaks {
-    /// Tasks of guest nodes that were blocked.
-    pub tasks: Vec<String>,
-    /// Descriptors of guest nodes that were open.
-    pub descriptors: Vec<String>,
 }
 
 /// What came out of a simulation.
@@ -123,6 +83,8 @@ pub struct Summary {
     pub digest: Digest,
     /// How many events it covers.
     pub events: u64,
+    /// How the tasks were picked.
+    pub policy: Policy,
     /// How many polls.
     pub polls: u64,
     /// How much virtual time passed.
@@ -157,6 +119,7 @@ pub struct Summary {
 /// ```
 pub struct Simulation {
     world: Rc<World>,
+    policy: Policy,
     budget: Budget,
     finished: bool,
 }
@@ -166,6 +129,10 @@ static WORLDS: AtomicU64 = AtomicU64::new(1);
 
 /// How many polls pass between looks at the budget.
 const BUDGET_EVERY_POLLS: u64 = 64;
+
+/// How many polls are counted to name the tasks that spin, and how many of these are named.
+const CENSUS_POLLS: u32 = 10_000;
+const CENSUS_TASKS: usize = 8;
 
 impl Simulation {
     /// Enters a new world on this thread.
@@ -191,6 +158,7 @@ impl Simulation {
         interpose::enter_thread();
         Self {
             world,
+            policy,
             budget,
             finished: false,
         }
@@ -213,7 +181,8 @@ impl Simulation {
     {
         let mut handle = pin!(spawn_on(NodeId::HARNESS, "main", future));
         let mut context = Context::from_waker(Waker::noop());
-        let mut look_at_budget = 0;
+        let world = &self.world;
+        let mut look_at_budget = BUDGET_EVERY_POLLS;
         loop {
             if handle.is_finished() {
                 return match handle.as_mut().poll(&mut context) {
@@ -222,16 +191,16 @@ impl Simulation {
                     Poll::Pending => unreachable!("a finished task is ready"),
                 };
             }
-            self.world.fire_due();
-            if self.world.executor.turn(&self.world) {
-                look_at_budget += 1;
-                if look_at_budget == BUDGET_EVERY_POLLS {
-                    look_at_budget = 0;
+            world.fire_due();
+            if world.executor.turn(world).is_some() {
+                look_at_budget -= 1;
+                if look_at_budget == 0 {
+                    look_at_budget = BUDGET_EVERY_POLLS;
                     dispatch::close_again();
                     self.check_budget()?;
                 }
-            } else if self.world.move_on() {
-                if self.world.now().as_nanos() > self.budget.virtual_ns_max {
+            } else if world.move_on() {
+                if world.now().as_nanos() > self.budget.virtual_ns_max {
                     self.check_budget()?;
                 }
             } else {
@@ -241,7 +210,7 @@ impl Simulation {
     }
 
     fn deadlock(&self) -> Stop {
-        let mut tasks = described(self.world.executor.describe());
+        let mut tasks = self.waiting(|_| true);
         let stacks = self.world.fibers.stacks(&self.world);
         let stacks = stacks
             .iter()
@@ -256,7 +225,8 @@ impl Simulation {
                 what: what.to_owned(),
             })
         };
-        if self.world.executor.polls() > self.budget.polls_max {
+        let polls = self.world.executor.polls();
+        if polls > self.budget.polls_max {
             return exceeded("polls");
         }
         if self.world.now().as_nanos() > self.budget.virtual_ns_max {
@@ -265,25 +235,63 @@ impl Simulation {
         if self.world.recorder().events() > self.budget.events_max {
             return exceeded("events");
         }
+        if polls - self.world.polls_at_last_timer() > self.budget.polls_without_timer_max {
+            return self.take_census();
+        }
         Ok(())
+    }
+
+    /// Goes on for a while and counts who runs. An error, unless a timer fires after all.
+    #[cold]
+    fn take_census(&self) -> Result<(), Stop> {
+        let world = &self.world;
+        let since = world.polls_at_last_timer();
+        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+        for _ in 0..CENSUS_POLLS {
+            world.fire_due();
+            if world.polls_at_last_timer() != since {
+                return Ok(());
+            }
+            let Some(slot) = world.executor.turn(world) else {
+                return Ok(());
+            };
+            *counts.entry(slot).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(slot, count)| (Reverse(*count), *slot));
+        let most = counts
+            .iter()
+            .take(CENSUS_TASKS)
+            .filter_map(|(slot, count)| {
+                let waiting = world.executor.waiting();
+                let task = waiting.iter().find(|waiting| waiting.slot == *slot)?;
+                let node = world.node(task.node).name;
+                Some(format!(
+                    "{node}: {} took {count} of the last {CENSUS_POLLS} polls",
+                    task.task
+                ))
+            });
+        Err(Stop::Livelock {
+            tasks: most.collect(),
+        })
+    }
+
+    /// The tasks of some nodes, with what they wait for.
+    fn waiting(&self, of: impl Fn(NodeId) -> bool) -> Vec<String> {
+        let waiting = self.world.executor.waiting();
+        let some = waiting.iter().filter(|waiting| of(waiting.node));
+        some.map(|waiting| waiting.describe(&self.world)).collect()
     }
 
     /// Drops everything inside the world, leaves it, and says what came of it.
     #[must_use]
     pub fn finish(mut self) -> Summary {
         let world = &self.world;
-        let guests = |list: Vec<(NodeId, String)>| {
-            described(
-                list.into_iter()
-                    .filter(|(node, _)| *node != NodeId::HARNESS)
-                    .collect(),
-            )
-        };
         let digest = world.recorder().digest();
         let events = world.recorder().events();
         let leaks = Leaks {
-            tasks: guests(world.executor.describe()),
-            descriptors: guests(world.table.borrow().describe()),
+            tasks: self.waiting(|node| node != NodeId::HARNESS),
+            descriptors: described(world),
         };
         let elapsed = world.now();
         let ledger = world.ledger().rows();
@@ -292,6 +300,7 @@ impl Simulation {
         Summary {
             digest,
             events,
+            policy: self.policy,
             polls: self.world.executor.polls(),
             elapsed,
             checkpoints,
@@ -326,8 +335,13 @@ fn failed(error: JoinError) -> Stop {
     Stop::Failed { message }
 }
 
-fn described(list: Vec<(NodeId, String)>) -> Vec<String> {
-    list.into_iter()
-        .map(|(node, what)| format!("{node}: {what}"))
+/// Descriptors of guest nodes that are open.
+fn described(world: &World) -> Vec<String> {
+    let open = world.table.borrow().describe();
+    let guests = open
+        .into_iter()
+        .filter(|(node, _)| *node != NodeId::HARNESS);
+    guests
+        .map(|(node, what)| format!("{}: {what}", world.node(node).name))
         .collect()
 }

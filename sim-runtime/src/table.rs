@@ -14,6 +14,7 @@ use slab::Slab;
 use crate::device::Description;
 use crate::ids::{Boot, Fd, NodeId};
 use crate::nodes::Down;
+use crate::report::describe_descriptor;
 use crate::world::World;
 
 /// Errors with the numbers of Linux.
@@ -124,7 +125,8 @@ impl Table {
         numbers
             .filter_map(|(node, number)| {
                 let entry = self.get(*number)?;
-                Some((node, format!("fd {number} {}", entry.description.kind())))
+                let what = entry.description.describe();
+                Some((node, describe_descriptor(Fd(*number), &what)))
             })
             .collect()
     }

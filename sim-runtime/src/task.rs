@@ -21,6 +21,7 @@ use async_task::{FallibleTask, Runnable};
 
 use crate::executor;
 use crate::ids::{Boot, NodeId};
+use crate::report::Waits;
 use crate::world::{self, World};
 
 /// What the executor must know of a task without asking it.
@@ -264,6 +265,7 @@ impl<T> Future for JoinHandle<T> {
             .as_mut()
             .expect("a JoinHandle is not polled after completion");
         let Poll::Ready(output) = Pin::new(task).poll(cx) else {
+            world::try_with(|world| world.waiting(Waits::Task(id)));
             return Poll::Pending;
         };
         if let Some(task) = self.task.take() {

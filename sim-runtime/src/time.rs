@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::ids::SimInstant;
+use crate::report::Waits;
 use crate::timers::TimerKey;
 use crate::world::{try_with, with};
 
@@ -82,6 +83,7 @@ impl Future for Sleep {
                 }
                 return None;
             }
+            world.waiting(Waits::Until(deadline));
             match timer {
                 Some(timer) if world.update_timer_waker(timer, cx.waker()) => Some(timer),
                 _ => Some(world.wake_at(deadline, cx.waker().clone())),

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -15,7 +16,8 @@ use crate::guest::GuestState;
 use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
 use crate::nodes::Nodes;
-use crate::ready::{Policy, ReadyQueue};
+use crate::policy::{Policy, ReadyQueue};
+use crate::report::Waits;
 use crate::stream::{Entity, Stream};
 use crate::table::Table;
 use crate::timers::{Due, TimerKey, Timers};
@@ -43,6 +45,8 @@ pub struct World {
     seed: Seed,
     now: Cell<u64>,
     next_due: Cell<u64>,
+    /// How many polls there had been when a timer last fired.
+    polls_at_last_timer: Cell<u64>,
     current: Cell<Current>,
     recorder: Recorder,
     timers: RefCell<Timers>,
@@ -106,10 +110,7 @@ pub fn try_with<R>(f: impl FnOnce(&Rc<World>) -> R) -> Option<R> {
 }
 
 #[inline]
-fn current() -> Option<Rc<World>> {
-    if !INSIDE.get() {
-        return None;
-    }
+pub(crate) fn current() -> Option<Rc<World>> {
     CURRENT.with(|current| current.borrow().as_ref().map(Rc::clone))
 }
 
@@ -127,6 +128,7 @@ impl World {
             seed,
             now: Cell::new(0),
             next_due: Cell::new(u64::MAX),
+            polls_at_last_timer: Cell::new(0),
             current: Cell::new(Current::HARNESS),
             recorder: Recorder::new(traced),
             timers: RefCell::new(Timers::default()),
@@ -232,6 +234,15 @@ impl World {
         result
     }
 
+    /// Notes what the running task waits for, for reports of deadlocks and leaks. Forgotten at its
+    /// next poll. About 15 instructions; nothing outside tasks.
+    #[inline]
+    pub fn waiting(&self, waits: Waits) {
+        if let Some(slot) = self.current.get().task {
+            self.executor.note_wait(slot, self.now.get(), waits);
+        }
+    }
+
     // Time.
 
     /// Arms a timer that wakes `waker` at `at`.
@@ -280,14 +291,26 @@ impl World {
         }
     }
 
+    #[inline(never)]
     fn fire_all_due(self: &Rc<Self>) {
-        let outer = self.enter(Current::HARNESS);
+        self.polls_at_last_timer.set(self.executor.polls());
+        // A waker of the guest's own may panic: that is a finding, and the others' turn comes.
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.fire_each_due())) {
+            let node = self.current_node();
+            self.executor
+                .note_other_panic(node, crate::task::message(&*payload));
+            self.leave(Current::HARNESS);
+        }
+    }
+
+    #[inline]
+    fn fire_each_due(self: &Rc<Self>) {
         loop {
             let due = self.timers.borrow_mut().pop_due(self.now.get());
             match due {
                 Err(bound) => {
                     self.next_due.set(bound);
-                    break;
+                    return;
                 }
                 Ok((at, Due::Wake(waker))) => {
                     self.event(EventKind::Timer, at, 0);
@@ -300,7 +323,10 @@ impl World {
                 }
             }
         }
-        self.leave(outer);
+    }
+
+    pub(crate) const fn polls_at_last_timer(&self) -> u64 {
+        self.polls_at_last_timer.get()
     }
 
     /// Jumps to the next timer. False: none is armed.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::ids::SimInstant;
-use crate::world::World;
+use crate::world::{Current, World};
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub(crate) fn run_until(
     }
     DEPTH.set(DEPTH.get() + 1);
     let timer = deadline.map(|at| world.wake_at(at, Waker::noop().clone()));
+    let blocked = world.enter(Current::HARNESS);
     let ended = loop {
         if done() {
             break Ended::Done;
@@ -48,10 +49,11 @@ pub(crate) fn run_until(
             break Ended::TimedOut;
         }
         world.fire_due();
-        if !world.executor.turn(world) && !world.move_on() {
+        if world.executor.turn(world).is_none() && !world.move_on() {
             break Ended::Stuck;
         }
     };
+    world.leave(blocked);
     if let Some(timer) = timer {
         world.cancel_timer(timer);
     }

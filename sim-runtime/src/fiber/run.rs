@@ -335,7 +335,7 @@ impl Fibers {
             fiber.asked.set(!fiber.yielder.get().is_null());
             fiber.waker().wake();
         }
-        while world.executor.turn(world) {}
+        while world.executor.turn(world).is_some() {}
         let told = |fiber: &Rc<Fiber>| Some((fiber.number, fiber.stack.take()?));
         alive.iter().filter_map(told).collect()
     }

@@ -8,6 +8,7 @@ mod floor_inline;
 mod floor_signals;
 mod floor_tsc;
 mod nodes;
+mod policies;
 mod process;
 mod support;
 mod tasks;
