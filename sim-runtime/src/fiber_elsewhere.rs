@@ -1,8 +1,11 @@
 //! Where there are no fibers: a guest's threads are real ones, outside the simulation.
 
+use std::panic::Location;
 use std::rc::Rc;
 
-use crate::world::World;
+use crate::ids::NodeId;
+use crate::task::{JoinHandle, spawn_in};
+use crate::world::{self, World};
 
 /// The fibers of a world: none.
 #[derive(Default)]
@@ -13,9 +16,28 @@ impl Fibers {
         false
     }
 
+    pub(crate) const fn wait_for_outside(&self, _has_other_threads: bool) -> bool {
+        false
+    }
+
     pub(crate) fn stacks(&self, _world: &Rc<World>) -> Vec<(u64, String)> {
         Vec::new()
     }
+}
+
+/// Runs `f` in one poll of a task, on the thread of the simulation: nothing else runs meanwhile,
+/// and if it waits for another task it waits for ever.
+#[track_caller]
+pub fn spawn_blocking<F, R>(node: NodeId, f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + 'static,
+    R: 'static,
+{
+    let location = Location::caller();
+    world::with(|world| {
+        let boot = world.boot_of(node);
+        spawn_in(world, node, boot, None, location, async move { f() })
+    })
 }
 
 /// Killed fibers that keep their stack: none.

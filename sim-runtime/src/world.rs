@@ -346,7 +346,7 @@ impl World {
         if has_other_threads && self.fibers.wake_changed() {
             return true;
         }
-        self.jump() || self.fibers.wake_changed()
+        self.jump() || self.fibers.wait_for_outside(has_other_threads)
     }
 
     /// Moves the clock on by `nanos` without running anything.

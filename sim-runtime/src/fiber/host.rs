@@ -113,18 +113,57 @@ extern "C" fn sleep(mailbox: *mut c_void) -> *mut c_void {
 
 /// The kernel's futex, not the simulation's.
 fn wait(word: &AtomicU32, value: u32) {
-    real_futex(word, libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value);
+    real_futex(
+        word,
+        libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+        value,
+        ptr::null(),
+    );
+}
+
+/// Has the kernel wait for a word that a thread outside may change, for some milliseconds. True:
+/// it is not `value` any more.
+pub(super) fn wait_a_moment(word: usize, value: u32) -> bool {
+    let limit = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 20_000_000,
+    };
+    // SAFETY: who waits for a word keeps it alive; others use it as an atomic.
+    let word = unsafe { &*(word as *const AtomicU32) };
+    real_futex(
+        word,
+        libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+        value,
+        &raw const limit,
+    );
+    word.load(Ordering::SeqCst) != value
 }
 
 fn wake(word: &AtomicU32) {
-    real_futex(word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1);
+    real_futex(
+        word,
+        libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+        1,
+        ptr::null(),
+    );
 }
 
-fn real_futex(word: &AtomicU32, operation: c_int, value: u32) {
+fn real_futex(word: &AtomicU32, operation: c_int, value: u32, limit: *const libc::timespec) {
     let Some(syscall) = real::SYSCALL.get() else {
         return;
     };
     let (word, operation) = (ptr::from_ref(word) as usize, operation as usize);
-    // SAFETY: the word is live; no time-out is given.
-    unsafe { syscall(libc::SYS_futex, word, operation, value as usize, 0, 0, 0) };
+    let limit = limit as usize;
+    // SAFETY: the word is live, and so is the limit unless it is null.
+    unsafe {
+        syscall(
+            libc::SYS_futex,
+            word,
+            operation,
+            value as usize,
+            limit,
+            0,
+            0,
+        )
+    };
 }

@@ -29,8 +29,10 @@
 //!
 //! - `tls`: the base of thread-locals; `host`: the thread that owns them.
 //! - `run`: the future, its stack, [`suspend`](run::suspend); `futex`: who waits for which word.
-//! - `threads`: `pthread_create` and its kin; `nested`: a task that blocks.
+//! - `threads`: `pthread_create` and its kin; `blocking`: a closure that may block; `nested`: a
+//!   task that blocks.
 
+mod blocking;
 pub(crate) mod futex;
 mod host;
 pub(crate) mod nested;
@@ -38,5 +40,6 @@ pub(crate) mod run;
 pub(crate) mod threads;
 mod tls;
 
+pub use blocking::spawn_blocking;
 pub use run::kept;
 pub(crate) use run::{Fibers, current, sleep, yield_now};

@@ -25,6 +25,22 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
+/// Ends the process: a task blocks the one thread there is, for something that cannot come.
+pub(super) fn give_up(world: &Rc<World>) -> ! {
+    let who = world.who();
+    let tasks = world.executor.describe();
+    let tasks: Vec<_> = tasks
+        .iter()
+        .map(|(node, task)| format!("  blocked: {node}: {task}"))
+        .collect();
+    let frames = crate::interpose::outside(std::backtrace::Backtrace::force_capture);
+    eprintln!(
+        "landfall: deadlock: {who} blocks, nothing can run and no timer is armed\n{}\n{frames}",
+        tasks.join("\n")
+    );
+    std::process::abort()
+}
+
 /// Runs everything else until `done`, on the stack of the task that blocks.
 pub(crate) fn run_until(
     world: &Rc<World>,

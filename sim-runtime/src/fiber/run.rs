@@ -11,6 +11,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -326,6 +327,23 @@ impl Fibers {
     /// Wakes fibers whose words were changed from outside; false if there are none.
     pub(crate) fn wake_changed(&self) -> bool {
         self.any() && self.futexes.wake_changed()
+    }
+
+    /// Nothing of the simulation can run. A thread outside may hold a lock that a fiber waits for:
+    /// gives it half a second to change a word. False: nothing has changed.
+    pub(crate) fn wait_for_outside(&self, has_other_threads: bool) -> bool {
+        const ROUNDS: u32 = 500;
+        const ROUND: Duration = Duration::from_millis(1);
+        let rounds = if has_other_threads && self.any() {
+            ROUNDS
+        } else {
+            0
+        };
+        self.wake_changed()
+            || (0..rounds).any(|_| {
+                interpose::outside(|| std::thread::sleep(ROUND));
+                self.wake_changed()
+            })
     }
 
     /// Has every fiber tell where it is: (number, frames), by number. Each is polled once more.

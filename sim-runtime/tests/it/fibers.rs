@@ -1,4 +1,6 @@
 //! Blocking code of guests: threads, locks, condition variables, channels.
+//!
+//! What is compared between two runs prints nothing, not even a panic.
 #![expect(
     clippy::disallowed_methods,
     reason = "a guest makes threads as it likes"
@@ -186,6 +188,11 @@ thread_local! {
     static OWN: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Printing takes a lock that other tests of this process hold now and then: that is outside.
+fn fail_silently() {
+    std::panic::resume_unwind(Box::new("a thread's panic"));
+}
+
 struct Note(mpsc::Sender<String>);
 
 impl Drop for Note {
@@ -212,7 +219,7 @@ fn thread_locals_names_and_panics_are_each_threads_own() {
             });
         let length = named.expect("a thread").join().expect("no panic");
         let dropped = receiver.recv().expect("the destructor ran");
-        let panicked = thread::spawn(|| panic!("a thread's panic")).join().is_err();
+        let panicked = thread::spawn(fail_silently).join().is_err();
         (length, dropped, panicked, OWN.with_borrow(Vec::len))
     });
     assert_eq!(seen, (1, "Some(\"worker\")".to_owned(), true, 1));
@@ -233,6 +240,36 @@ fn tasks_and_threads_wake_each_other() {
         (sum, ticks.is_finished())
     });
     assert_eq!(received, (10, true));
+}
+
+#[test]
+fn a_blocking_closure_is_a_task_that_may_wait() {
+    let waited = twice(5, || {
+        let here = sim_runtime::world().current_node();
+        let (sender, receiver) = mpsc::channel();
+        let sum = sim_runtime::fiber::spawn_blocking(here, move || receiver.iter().sum::<u32>());
+        let fails = sim_runtime::fiber::spawn_blocking(here, || {
+            thread::sleep(Duration::from_secs(1));
+            std::panic::resume_unwind(Box::new("in a blocking closure"))
+        });
+        let (out, outcome) = mpsc::channel();
+        let _task = sim_runtime::spawn(async move {
+            for n in 1..=3 {
+                time::sleep(Duration::from_secs(1)).await;
+                sender.send(n).expect("it receives");
+            }
+            drop(sender);
+            let failed: Result<(), _> = fails.await;
+            let told = (
+                sum.await.expect("no panic"),
+                failed.expect_err("it panics").is_panic(),
+            );
+            out.send(told).expect("it is received");
+        });
+        // The task that runs this blocks its thread: the others run within it.
+        outcome.recv().expect("it is sent")
+    });
+    assert_eq!(waited, (6, true));
 }
 
 fn embrace(first: &Mutex<()>, second: &Mutex<()>) {

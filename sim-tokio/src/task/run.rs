@@ -43,9 +43,8 @@ where
 
 /// Runs a blocking closure: on tokio's pool outside a simulation.
 ///
-/// Inside one the closure runs as a task of its own, in one poll, on the thread of the
-/// simulation: nothing else of the world runs meanwhile. A closure that waits for another task
-/// of the simulation would wait for ever.
+/// Inside one the closure runs on a fiber: it may sleep, lock, receive and wait for tasks, which
+/// run meanwhile.
 ///
 /// # Panics
 /// Outside a simulation, when there is no runtime.
@@ -56,13 +55,14 @@ where
     R: Send + 'static,
 {
     if in_simulation() {
-        sim_runtime::spawn(async move { f() }).into()
+        let node = sim_runtime::with(|world| world.current_node());
+        sim_runtime::fiber::spawn_blocking(node, f).into()
     } else {
         tokio_real::task::spawn_blocking(f).into()
     }
 }
 
-/// Runs a blocking closure here. Inside a simulation nothing else of the world runs meanwhile.
+/// Runs a blocking closure here. Inside a simulation other tasks run while it blocks, on its stack.
 ///
 /// # Panics
 /// Outside a simulation, on a current-thread runtime.
@@ -116,5 +116,5 @@ where
     F: FnOnce() -> R + 'static,
     R: 'static,
 {
-    spawn_on_node(node, async move { f() })
+    sim_runtime::fiber::spawn_blocking(node, f)
 }
