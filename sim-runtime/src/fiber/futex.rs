@@ -16,6 +16,7 @@ use super::run::{Fiber, current, suspend};
 use super::{host, nested};
 use crate::digest::EventKind;
 use crate::ids::SimInstant;
+use crate::report::Waits;
 use crate::world::{self, World};
 
 /// Somebody who waits.
@@ -172,6 +173,7 @@ fn wait_on_fiber(fiber: &Fiber, waiter: &Rc<Waiter>, deadline: Option<SimInstant
     fiber.word.set(waiter.word.get());
     let is_over = || deadline.is_some_and(|at| world::with(|world| world.now() >= at));
     while !waiter.woken.get() && !is_over() {
+        world::with(|world| world.waiting(Waits::Other("a lock, channel or parked thread", 0)));
         suspend(fiber);
     }
     fiber.word.set(0);

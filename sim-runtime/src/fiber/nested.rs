@@ -28,11 +28,9 @@ thread_local! {
 /// Ends the process: a task blocks the one thread there is, for something that cannot come.
 pub(super) fn give_up(world: &Rc<World>) -> ! {
     let who = world.who();
-    let tasks = world.executor.describe();
-    let tasks: Vec<_> = tasks
-        .iter()
-        .map(|(node, task)| format!("  blocked: {node}: {task}"))
-        .collect();
+    let waiting = world.executor.waiting();
+    let blocked = waiting.iter().map(|task| task.describe(world));
+    let tasks: Vec<_> = blocked.map(|task| format!("  blocked: {task}")).collect();
     let frames = crate::interpose::outside(std::backtrace::Backtrace::force_capture);
     eprintln!(
         "landfall: deadlock: {who} blocks, nothing can run and no timer is armed\n{}\n{frames}",

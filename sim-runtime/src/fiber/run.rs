@@ -20,6 +20,7 @@ use super::host::{Host, Start};
 use super::{futex, tls};
 use crate::ids::SimInstant;
 use crate::interpose;
+use crate::report::Waits;
 use crate::world::{self, World};
 
 /// What a fiber and those who wait for it share.
@@ -144,7 +145,10 @@ pub(crate) fn sleep(nanos: u64) -> bool {
 fn wait_until(fiber: &Fiber, end: SimInstant) {
     while world::with(|world| world.now() < end) {
         let waker = fiber.waker();
-        let timer = world::with(|world| world.wake_at(end, waker));
+        let timer = world::with(|world| {
+            world.waiting(Waits::Until(end));
+            world.wake_at(end, waker)
+        });
         suspend(fiber);
         world::with(|world| world.cancel_timer(timer));
     }

@@ -14,6 +14,7 @@ use libc::pthread_t;
 use super::host::{Host, Start};
 use super::nested;
 use super::run::{FiberFuture, current, suspend, yield_now};
+use crate::report::Waits;
 use crate::task::spawn_in;
 use crate::world::{self, World};
 
@@ -132,6 +133,7 @@ pub(crate) fn join(id: pthread_t) -> Option<Result<*mut c_void, i32>> {
     if let Some(fiber) = current() {
         while thread.returned.get().is_none() {
             *thread.joiner.borrow_mut() = Some(fiber.waker());
+            world::with(|world| world.waiting(Waits::Other("the end of a thread", 0)));
             suspend(&fiber);
         }
     } else {
