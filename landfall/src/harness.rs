@@ -136,7 +136,13 @@ fn replay_line(info: &TestInfo, tier: Tier, seed: u64) -> String {
         Tier::Smoke => String::new(),
         Tier::Harden => format!("{}=hardening ", variables::BUDGET),
     };
-    let variables = format!("{budget}{}={seed}", variables::SEED);
+    let policy = Variables::read()
+        .ok()
+        .and_then(|variables| variables.policy);
+    let policy = policy.map_or_else(String::new, |policy| {
+        format!("{}={} ", variables::POLICY, quoted(&policy.to_string()))
+    });
+    let variables = format!("{budget}{policy}{}={seed}", variables::SEED);
     match cargo_command() {
         Some(command) => format!("{variables} {command} -- --exact {}", info.test),
         None => {

@@ -181,11 +181,11 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
         }
         SeedOutcome::Ran(report) => report,
     };
-    let seconds = report.virtual_ns / 1_000_000_000;
+    let (seconds, policy) = (report.virtual_ns / 1_000_000_000, report.policy);
     let (seed, digest, events) = (report.seed, report.digest, grouped(report.events));
     let _ = writeln!(
         out,
-        "\nseed {seed}, digest {digest} ({events} events, {seconds} simulated s)"
+        "\nseed {seed}, digest {digest} ({events} events, {seconds} simulated s, policy {policy})"
     );
     for check in &report.checks {
         check_text(out, check);

@@ -2,7 +2,7 @@
 
 use checkers::{CheckReport, Outcome};
 use serde::{Deserialize, Serialize};
-use sim_runtime::{Checkpoint, Digest, LedgerRow, Stop, TraceEvent};
+use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
 pub use crate::log::LogLine;
 
@@ -15,6 +15,8 @@ pub struct SeedReport {
     pub digest: Digest,
     /// How many events it covers.
     pub events: u64,
+    /// How its tasks were scheduled.
+    pub policy: Policy,
     /// Polls of tasks.
     pub polls: u64,
     /// Virtual time that passed.

@@ -24,6 +24,7 @@ use crate::nemesis::{Nemesis, Windows};
 use crate::recorder::Recorder;
 use crate::report::{OperationCounts, SeedReport};
 use crate::system::{ClientContext, NodeContext, Peer, System};
+use crate::variables::Variables;
 use crate::workload;
 
 /// How long a first leader is waited for; a system without leaders gets a part of it.
@@ -431,6 +432,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         seed: seed.0,
         digest: summary.digest,
         events: summary.events,
+        policy: summary.policy,
         polls: summary.polls,
         virtual_ns: summary.elapsed.as_nanos(),
         checkpoints: summary.checkpoints,
@@ -452,7 +454,10 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
 
 impl SeedContext {
     fn config(&self) -> Config {
+        // The harness has refused what cannot be used before any worker was started.
+        let variables = Variables::read().unwrap_or_else(|bad| panic!("{bad}"));
         Config {
+            policy: variables.policy_of(self.seed),
             trace: self.trace.clone(),
             ..Config::new(self.seed)
         }

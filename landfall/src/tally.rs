@@ -219,6 +219,7 @@ mod tests {
             seed: 1,
             digest: sim_runtime::Digest::default(),
             events: 10,
+            policy: sim_runtime::Policy::Random,
             polls: 5,
             virtual_ns: 100,
             checkpoints: Vec::new(),

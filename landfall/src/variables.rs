@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use sim_runtime::{Policy, Seed};
+
 /// Runs one seed instead of a budget: `17`, `0x11`.
 pub const SEED: &str = "LANDFALL_SEED";
 /// How many seeds each scenario runs.
@@ -13,9 +15,11 @@ pub const JOBS: &str = "LANDFALL_JOBS";
 pub const BUDGET: &str = "LANDFALL_BUDGET";
 /// `1`: every seed is run twice and the digests are compared.
 pub const CHECK_DETERMINISM: &str = "LANDFALL_CHECK_DETERMINISM";
+/// How every seed's tasks are scheduled, instead of as the seed draws.
+pub const POLICY: &str = "LANDFALL_POLICY";
 
 /// Every variable, with what it does, for help and documentation.
-pub const ALL: [(&str, &str); 5] = [
+pub const ALL: [(&str, &str); 6] = [
     (SEED, "run this one seed, decimal or 0x hexadecimal"),
     (SEEDS, "how many seeds each scenario runs"),
     (JOBS, "how many worker processes run at once"),
@@ -23,6 +27,10 @@ pub const ALL: [(&str, &str); 5] = [
     (
         CHECK_DETERMINISM,
         "1: run every seed twice and compare the digests",
+    ),
+    (
+        POLICY,
+        "schedule every seed by random, fifo, pct(3), pct(3,k=10000) or urw, not as it draws",
     ),
 ];
 
@@ -39,6 +47,8 @@ pub struct Variables {
     pub hardening: Option<bool>,
     /// [`CHECK_DETERMINISM`].
     pub check_determinism: bool,
+    /// [`POLICY`].
+    pub policy: Option<Policy>,
 }
 
 /// A value that cannot be used.
@@ -111,7 +121,16 @@ impl Variables {
                 _ => return Err(bad),
             };
         }
+        if let Some((bad, value)) = read(POLICY, "random, fifo, pct(3), pct(3,k=10000) or urw") {
+            variables.policy = Some(value.parse().map_err(|_| bad)?);
+        }
         Ok(variables)
+    }
+
+    /// How a seed's tasks are scheduled: as asked for, or as the seed draws.
+    #[must_use]
+    pub fn policy_of(&self, seed: Seed) -> Policy {
+        self.policy.unwrap_or_else(|| Policy::drawn(seed))
     }
 }
 
@@ -141,6 +160,7 @@ mod tests {
         assert_eq!(parse(BUDGET, "hardening").unwrap().hardening, Some(true));
         assert!(parse(CHECK_DETERMINISM, "1").unwrap().check_determinism);
         assert_eq!(parse(SEED, "").unwrap(), Variables::default());
+        assert_eq!(parse(POLICY, "urw").unwrap().policy, Some(Policy::Urw));
     }
 
     #[test]
@@ -155,5 +175,15 @@ mod tests {
         assert!(parse(SEEDS, "0").is_err());
         assert!(parse(JOBS, "0").is_err());
         assert!(parse(SEED, "-1").is_err());
+    }
+
+    #[test]
+    fn a_policy_that_is_asked_for_is_every_seed_s() {
+        let drawn = Variables::default();
+        let asked = parse(POLICY, "fifo").unwrap();
+        for seed in (0..100).map(Seed) {
+            assert_eq!(drawn.policy_of(seed), Policy::drawn(seed));
+            assert_eq!(asked.policy_of(seed), Policy::Fifo);
+        }
     }
 }

@@ -57,7 +57,7 @@ struct Turn {
     aborted: Cell<bool>,
     /// When its last poll began, in virtual nanoseconds.
     polled: Cell<u64>,
-    /// When it noted what it waits for; earlier than `polled`: it has not since.
+    /// When it noted what it waits for, plus one; not after `polled`: it has not since.
     noted: Cell<u64>,
     waits: Cell<Waits>,
 }
@@ -316,7 +316,7 @@ impl Executor {
     #[inline]
     pub(crate) fn note_wait(&self, slot: u32, now: u64, waits: Waits) {
         if let Some(turn) = self.turns.borrow().get(slot as usize) {
-            turn.noted.set(now);
+            turn.noted.set(now + 1);
             turn.waits.set(waits);
         }
     }
@@ -334,7 +334,7 @@ impl Executor {
                 node: record.node,
                 task: record.describe(),
                 since: SimInstant(since),
-                waits: (turn.noted.get() >= since).then(|| turn.waits.get()),
+                waits: (turn.noted.get() > since).then(|| turn.waits.get()),
             }
         })
         .collect()

@@ -1,6 +1,7 @@
 //! The line that runs a seed again: what was asked of this command, narrowed to one test.
 
 use landfall::coordinate::Tier;
+use landfall::variables::{self, Variables};
 
 use crate::args::{BudgetName, CargoArgs, HowArgs};
 use crate::scenarios::{Found, is_scenario};
@@ -31,11 +32,14 @@ pub(crate) fn replay_line(
         words.push(budget.name().to_owned());
     }
     words.extend(["--seed".to_owned(), seed.to_string()]);
-    words
-        .iter()
-        .map(|word| quoted(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    let policy = Variables::read()
+        .ok()
+        .and_then(|variables| variables.policy);
+    let policy = policy.map_or_else(String::new, |policy| {
+        format!("{}={} ", variables::POLICY, quoted(&policy.to_string()))
+    });
+    format!("{policy}{}", words.join(" "))
 }
 
 /// The shortest selector that selects nothing but this test, and whether there is one without

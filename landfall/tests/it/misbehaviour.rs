@@ -97,7 +97,7 @@ fn each_is_the_result_of_its_seed() {
         assert!(all[seed].failed(), "seed {seed}");
         assert!(told(seed).contains(expected), "seed {seed}: {}", told(seed));
     }
-    assert!(told(4).contains("blocked: node 0: main"), "{}", told(4));
+    assert!(told(4).contains("blocked: harness: main"), "{}", told(4));
     assert_eq!(
         told(8).matches("a panic of its own").count(),
         1,
