@@ -9,7 +9,7 @@ use crate::world::{self, World};
 
 /// The fibers of a world: none.
 #[derive(Default)]
-pub(crate) struct Fibers;
+pub(crate) struct Fibers {}
 
 impl Fibers {
     pub(crate) const fn wake_changed(&self) -> bool {

@@ -15,6 +15,14 @@
 //! [`time`], [`signal`], [`simulation`] (what a caller uses), `guest` with [`interpose`] (libc
 //! symbols) and [`process`] (a process a seed).
 
+#![cfg_attr(
+    all(feature = "sim", not(floor_traps)),
+    expect(
+        dead_code,
+        reason = "what only hooks, workers and fibers call, where there are none"
+    )
+)]
+
 mod switch;
 
 #[cfg(feature = "sim")]
@@ -23,17 +31,9 @@ mod device;
 mod digest;
 #[cfg(feature = "sim")]
 mod executor;
-#[cfg(all(
-    feature = "sim",
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64"
-))]
+#[cfg(all(feature = "sim", floor_traps))]
 pub mod fiber;
-#[cfg(all(
-    feature = "sim",
-    not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))
-))]
+#[cfg(all(feature = "sim", not(floor_traps)))]
 #[path = "fiber_elsewhere.rs"]
 pub mod fiber;
 #[cfg(feature = "sim")]

@@ -36,7 +36,8 @@
 //! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
-//! the report says so.
+//! the report says so. `build.rs` says which platform has what, and how to build on one what another
+//! has.
 //!
 //! # Map
 //!
@@ -48,25 +49,15 @@
 //! - `hatch`: [`outside`].
 //! - [`floor`]: which layers this process has.
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
+#[cfg(floor_symbols)]
 pub(crate) mod hooks;
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
+#[cfg(not(floor_symbols))]
 #[path = "elsewhere.rs"]
 pub(crate) mod hooks;
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#[cfg(floor_traps)]
 pub(crate) mod dispatch;
-#[cfg(not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64")))]
+#[cfg(not(floor_traps))]
 #[path = "no_dispatch.rs"]
 pub(crate) mod dispatch;
 

@@ -40,19 +40,9 @@ pub mod exit;
 pub mod handler;
 pub mod protocol;
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
+#[cfg(floor_symbols)]
 mod linux;
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
+#[cfg(not(floor_symbols))]
 #[path = "elsewhere.rs"]
 mod linux;
 
@@ -62,10 +52,5 @@ pub use linux::{Worker, is_child, wait_any};
 pub use protocol::VARIABLE;
 
 pub(crate) use linux::{fixed_addresses, fresh};
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
+#[cfg(floor_symbols)]
 pub(crate) use linux::{is_worker_to_be, run_if_worker};

@@ -1,5 +1,4 @@
 //! Layer 2 of the floor: system calls that do not go through the C library.
-#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 #![expect(unsafe_code, reason = "makes system calls by hand")]
 #![expect(
     clippy::disallowed_methods,
@@ -8,12 +7,16 @@
 
 use std::arch::asm;
 use std::backtrace::Backtrace;
+use std::fs;
+use std::process::Command;
 use std::thread;
 
 use sim_runtime::interpose::floor::{self, LayerName};
 use sim_runtime::interpose::{escapes, outside};
+use sim_runtime::process::Worker;
 
 use crate::floor::simulated;
+use crate::process;
 
 /// A system call as rustix makes it.
 pub(crate) unsafe fn inline_call(number: libc::c_long, arguments: [usize; 4]) -> isize {
@@ -129,24 +132,93 @@ fn errors_and_errno_are_as_the_kernel_has_them() {
     });
 }
 
+/// Forks by hand; the child answers by its exit code.
+fn forked() -> i32 {
+    // SAFETY: the child makes one inline call and ends.
+    let pid = unsafe { inline_call(libc::SYS_fork, [0; 4]) };
+    if pid == 0 {
+        // SAFETY: ends the child, which was forked from one of several threads.
+        unsafe { inline_call(libc::SYS_exit_group, [42, 0, 0, 0]) };
+    }
+    assert!(pid > 0, "{pid}");
+    let mut status = 0;
+    let pid = libc::pid_t::try_from(pid).expect("a process id");
+    // SAFETY: waits for the child; the status is a live int.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    libc::WEXITSTATUS(status)
+}
+
 #[test]
 fn an_inline_fork_returns_twice_and_its_child_is_free() {
-    let (status, after) = simulated(1, || {
-        // SAFETY: the child makes one inline call and ends.
-        let pid = unsafe { inline_call(libc::SYS_fork, [0; 4]) };
-        if pid == 0 {
-            // SAFETY: ends the child, which was forked from one of several threads.
-            unsafe { inline_call(libc::SYS_exit_group, [42, 0, 0, 0]) };
-        }
-        assert!(pid > 0, "{pid}");
-        let mut status = 0;
-        let pid = libc::pid_t::try_from(pid).expect("a process id");
-        // SAFETY: waits for the child; the status is a live int.
-        assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
-        (status, random_bytes())
-    });
-    assert_eq!(libc::WEXITSTATUS(status), 42);
+    let (code, after) = simulated(1, || (forked(), random_bytes()));
+    assert_eq!(code, 42);
     assert_ne!(after, [0; 16]);
+}
+
+/// The kernel's word for the filters of this thread: `2` where there are any.
+fn filters() -> String {
+    let status = fs::read_to_string("/proc/thread-self/status").expect("the kernel has it");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp:"));
+    line.expect("it is listed").trim().to_owned()
+}
+
+/// What a seed's process does when `part` is asked of it.
+pub(crate) fn in_child(part: &str) -> String {
+    let seen = simulated(1, || {
+        let layers = floor::report();
+        let inline = layers
+            .iter()
+            .find(|layer| layer.name == LayerName::InlineSyscalls);
+        let inline = inline.expect("every layer is listed").to_string();
+        let answers = (random_bytes(), slept_ns(5_000_000_000), random_bytes());
+        let before = count_of(libc::SYS_getpriority);
+        // SAFETY: asks for a number.
+        let real = unsafe { inline_call(libc::SYS_getpriority, [0; 4]) };
+        let escaped = count_of(libc::SYS_getpriority) - before;
+        let text = Backtrace::force_capture().to_string();
+        let backtrace = text.contains("floor_inline::in_child");
+        format!("{inline} {answers:?} {real} {escaped} {backtrace}")
+    });
+    match part {
+        "answers" => seen,
+        "filters" => filters(),
+        // What is done by the caller's own instruction, and by programs and threads beside.
+        "others" => {
+            let code = simulated(1, forked);
+            let output = simulated(1, || outside(|| Command::new("date").output()));
+            let date = match output {
+                Ok(output) => output.status.success().to_string(),
+                Err(error) => format!("{:?}", error.kind()),
+            };
+            let beside = outside(|| thread::spawn(random_bytes)).join();
+            let real = beside.expect("no panic") != random_bytes();
+            format!("{code} {date} {real}")
+        }
+        _ => panic!("no such part: {part}"),
+    }
+}
+
+#[test]
+fn an_older_kernels_filter_gives_the_same_answers() {
+    let mut older = process::command();
+    let without = ("LANDFALL_FLOOR_WITHOUT".into(), "user-dispatch".into());
+    older.extra_env.push(without);
+    let mut older = Worker::spawn(&older).expect("this binary is a worker");
+    let mut worker = Worker::spawn(&process::command()).expect("this binary is a worker");
+    let [by_filter, by_dispatch] =
+        [&mut older, &mut worker].map(|worker| process::result(worker, "inline answers"));
+    assert_eq!(by_filter, by_dispatch);
+    assert!(
+        by_filter.starts_with("inline-syscalls: active") && by_filter.ends_with(" 1 true"),
+        "{by_filter}"
+    );
+    assert_eq!(process::result(&mut older, "inline filters"), "2");
+    let others = process::result(&mut worker, "inline others");
+    assert_eq!(others, "42 true true");
+    let others = process::result(&mut older, "inline others");
+    assert_eq!(others, "42 PermissionDenied true");
 }
 
 #[test]

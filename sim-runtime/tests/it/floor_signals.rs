@@ -1,5 +1,4 @@
 //! The floor's signal handlers disturb nobody's.
-#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 #![expect(unsafe_code, reason = "installs signal handlers")]
 #![expect(
     clippy::disallowed_methods,

@@ -1,5 +1,4 @@
 //! Layer 3 of the floor: the time-stamp counter.
-#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 #![expect(unsafe_code, reason = "reads the counter")]
 #![expect(
     clippy::disallowed_types,

@@ -1,14 +1,24 @@
 //! The runtime seen from outside, a module a behaviour.
 
 mod executor;
-mod fibers;
-mod floor;
-mod floor_identity;
-mod floor_inline;
-mod floor_signals;
-mod floor_tsc;
 mod nodes;
 mod policies;
-mod process;
 mod support;
 mod tasks;
+
+#[cfg(floor_traps)]
+mod fibers;
+#[cfg(floor_symbols)]
+mod floor;
+#[cfg(floor_symbols)]
+mod floor_identity;
+#[cfg(floor_traps)]
+mod floor_inline;
+#[cfg(not(floor_traps))]
+mod floor_portable;
+#[cfg(floor_traps)]
+mod floor_signals;
+#[cfg(floor_traps)]
+mod floor_tsc;
+#[cfg(floor_symbols)]
+mod process;

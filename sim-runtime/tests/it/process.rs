@@ -33,6 +33,8 @@ static HANDLER: fn(&[u8], &mut Reply) = |command, reply| {
             let lines: Vec<_> = floor::report().iter().map(ToString::to_string).collect();
             reply.result(lines.join("\n").as_bytes());
         }
+        #[cfg(floor_traps)]
+        "inline" => reply.result(crate::floor_inline::in_child(rest).as_bytes()),
         "length" => reply.result(command.len().to_string().as_bytes()),
         "bytes" => reply.result(&vec![b'x'; rest.parse().expect("a number")]),
         "progress" => (0..3u8).for_each(|step| reply.progress(&[step])),
@@ -105,7 +107,7 @@ fn descriptors() -> String {
     open.join(" ")
 }
 
-fn command() -> WorkerCommand {
+pub(crate) fn command() -> WorkerCommand {
     WorkerCommand {
         exe: env::current_exe().expect("this binary has a path"),
         cwd: env::current_dir().expect("tests run in a directory"),
@@ -135,7 +137,7 @@ fn memory_in(worker: &mut Worker, seed: u64) -> String {
     all[from..].to_owned()
 }
 
-fn result(worker: &mut Worker, command: &str) -> String {
+pub(crate) fn result(worker: &mut Worker, command: &str) -> String {
     let exit = run(worker, command);
     assert_eq!(exit.status, ChildStatus::Code(0), "{exit:?}");
     String::from_utf8(exit.result.expect("a result")).expect("text")

@@ -7,8 +7,17 @@
 #![expect(unsafe_code, reason = "hands a program to prctl(2)")]
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{sock_filter, sock_fprog};
+
+/// Whether a thread of this process has a filter.
+static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// Whether a thread of this process has a filter, and with it every program that it would start.
+pub(super) fn is_on() -> bool {
+    IS_ON.load(Ordering::Relaxed)
+}
 
 const PASSED: [libc::c_long; 5] = super::inline::OWN_INSTRUCTION;
 
@@ -37,13 +46,17 @@ pub(super) fn trap_outside(text: &Range<usize>) -> bool {
         return false;
     }
     // SAFETY: the program is a live array of the length that it says; the kernel copies it.
-    (unsafe {
+    let answer = unsafe {
         libc::prctl(
             libc::PR_SET_SECCOMP,
             libc::SECCOMP_MODE_FILTER,
             &raw const program,
         )
-    }) == 0
+    };
+    if answer == 0 {
+        IS_ON.store(true, Ordering::Relaxed);
+    }
+    answer == 0
 }
 
 fn program(text: &Range<usize>) -> Option<Vec<sock_filter>> {

@@ -9,7 +9,7 @@ pub(crate) mod sleep;
 pub(crate) mod start;
 mod state;
 pub(crate) mod syscall;
-#[cfg(target_arch = "x86_64")]
+#[cfg(floor_traps)]
 pub(crate) mod threads;
 
 pub(crate) use real::unavailable;

@@ -78,7 +78,7 @@ pub(crate) fn set_errno(errno: c_int) {
 
 /// This thread's errno.
 #[inline]
-#[cfg(target_arch = "x86_64")]
+#[cfg(floor_traps)]
 pub(crate) fn errno() -> c_int {
     // SAFETY: as in `set_errno`.
     let place = unsafe { libc::__errno_location() };

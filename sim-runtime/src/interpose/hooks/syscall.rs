@@ -8,10 +8,10 @@ use std::ffi::{c_int, c_long, c_uint, c_void};
 
 use libc::clockid_t;
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(floor_traps)]
 use super::threads;
 use super::{clock, entropy, files, identity, real, sleep};
-#[cfg(target_arch = "x86_64")]
+#[cfg(floor_traps)]
 use crate::interpose::dispatch::signals;
 use crate::interpose::hatch;
 
@@ -54,13 +54,13 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
             // SAFETY: the caller's promise.
             unsafe { sleep::serve(int(a) as clockid_t, int(b), c as *const _) }.then_some(0)
         }
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(floor_traps)]
         libc::SYS_futex => {
             // SAFETY: the caller's promise.
             unsafe { threads::serve_futex(arguments) }
         }
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_sched_yield if crate::fiber::yield_now() => Some(0),
+        #[cfg(floor_traps)]
+        libc::SYS_sched_yield if !hatch::is_suspended() && crate::fiber::yield_now() => Some(0),
         libc::SYS_getpid | libc::SYS_gettid => identity::pid(),
         libc::SYS_getppid => identity::parent(),
         libc::SYS_sched_getaffinity => {
@@ -75,7 +75,7 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
             // SAFETY: the caller's promise.
             unsafe { identity::serve_getcpu(a as *mut c_uint, b as *mut c_uint) }
         }
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(floor_traps)]
         libc::SYS_rt_sigaction => {
             // SAFETY: the caller's promise.
             unsafe { signals::serve_by_number(int(a), b, c) }
