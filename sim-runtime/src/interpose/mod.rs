@@ -48,6 +48,8 @@
 //! - `constructors`: what runs before `main` in a worker.
 //! - `hatch`: [`outside`].
 //! - [`floor`]: which layers this process has.
+//! - `symbols.txt`: every function of the C library that a test binary is known to import, and what
+//!   a simulation makes of it; `tests/it/symbols.rs` holds it against the binaries.
 
 #[cfg(floor_symbols)]
 pub(crate) mod hooks;

@@ -22,3 +22,5 @@ mod floor_signals;
 mod floor_tsc;
 #[cfg(floor_symbols)]
 mod process;
+#[cfg(floor_traps)]
+mod symbols;
