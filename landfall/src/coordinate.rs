@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use sim_runtime::process::{ChildExit, ChildStatus, Worker, WorkerCommand, WorkerError, wait_any};
+use sim_runtime::process::{
+    ChildExit, ChildStatus, Limits, Worker, WorkerCommand, WorkerError, wait_any,
+};
 
-use crate::report::{SeedOutcome, SeedReport};
+use crate::report::{Death, SeedOutcome, SeedReport};
 use crate::worker::{Answer, Command, VERSION};
 pub use crate::worker::{Listing, PlanInfo, RunRequest, TestInfo, Tier};
 
@@ -22,7 +24,7 @@ pub struct TestBinary {
 }
 
 /// How long one seed may take, in real time, before its process is killed, unless
-/// [`Pool::wall_limit`] says otherwise.
+/// [`Pool::limits`] says otherwise.
 pub const SEED_WALL_LIMIT: Duration = Duration::from_secs(120);
 
 /// What can go wrong with the processes, as opposed to the seeds.
@@ -63,9 +65,9 @@ pub enum Flow {
 /// A number of workers of one test binary.
 pub struct Pool {
     workers: Vec<Worker>,
-    /// How long one seed may take, in real time, before its process is killed. At first
-    /// [`SEED_WALL_LIMIT`].
-    pub wall_limit: Duration,
+    /// What one seed may use before its process is killed. At first [`SEED_WALL_LIMIT`], and the
+    /// rest as it is there.
+    pub limits: Limits,
 }
 
 impl Pool {
@@ -84,7 +86,7 @@ impl Pool {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers,
-            wall_limit: SEED_WALL_LIMIT,
+            limits: Limits::from(SEED_WALL_LIMIT),
         })
     }
 
@@ -94,10 +96,13 @@ impl Pool {
     /// The worker broke, or is of another version.
     pub fn list(&mut self) -> Result<Listing, CoordinateError> {
         let command = encode(&Command::List { version: VERSION });
-        let exit = self.workers[0].run(&command, self.wall_limit, &mut |_| {})?;
+        let exit = self.workers[0].run(&command, self.limits, &mut |_| {})?;
         match &exit.result {
             Some(result) => decode(result),
-            None => Err(CoordinateError::Answer(how(&exit, self.wall_limit))),
+            None => {
+                let death = Death::of(0, exit, &self.limits);
+                Err(CoordinateError::Answer(death.cause.to_string()))
+            }
         }
     }
 
@@ -124,7 +129,7 @@ impl Pool {
                     version: VERSION,
                     request: request.clone(),
                 });
-                self.workers[place].start(&command, self.wall_limit)?;
+                self.workers[place].start(&command, self.limits)?;
                 under_way[place] = Some(request);
             }
             let Some((place, exit)) = wait_any(&mut self.workers, Duration::MAX) else {
@@ -134,7 +139,7 @@ impl Pool {
                 .take()
                 .expect("a worker that ends was under way");
             idle.push_back(place);
-            let outcome = outcome_of(&request, exit?, self.wall_limit)?;
+            let outcome = outcome_of(&request, exit?, &self.limits)?;
             if on_outcome(&request, outcome) == Flow::Stop {
                 flow = Flow::Stop;
             }
@@ -173,27 +178,16 @@ pub(crate) fn decode<T: DeserializeOwned>(result: &[u8]) -> Result<T, Coordinate
 fn outcome_of(
     request: &RunRequest,
     exit: ChildExit,
-    wall_limit: Duration,
+    limits: &Limits,
 ) -> Result<SeedOutcome, CoordinateError> {
     match (&exit.result, exit.status) {
         (Some(result), ChildStatus::Code(0)) => {
             let report: SeedReport = decode(result)?;
             Ok(SeedOutcome::Ran(Box::new(report)))
         }
-        _ => Ok(SeedOutcome::Crashed {
-            seed: request.seed(),
-            how: how(&exit, wall_limit),
-            output: exit.output_tail,
-        }),
-    }
-}
-
-/// How a child ended that did not give a result.
-pub(crate) fn how(exit: &ChildExit, wall_limit: Duration) -> String {
-    match (&exit.error, exit.status) {
-        (Some(error), _) => error.clone(),
-        (None, ChildStatus::Code(code)) => format!("exited with code {code}"),
-        (None, ChildStatus::Signal(signal)) => format!("killed by signal {signal}"),
-        (None, ChildStatus::TimedOut) => format!("made no end in {wall_limit:?} of real time"),
+        _ => {
+            let death = Death::of(request.seed(), exit, limits);
+            Ok(SeedOutcome::Crashed(Box::new(death)))
+        }
     }
 }

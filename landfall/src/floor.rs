@@ -13,7 +13,8 @@ use serde::Serialize;
 use sim_runtime::interpose::floor::{PROBES, WITHOUT_VARIABLE, left_off};
 use sim_runtime::process::{Worker, WorkerCommand};
 
-use crate::coordinate::{CoordinateError, decode, encode, how};
+use crate::coordinate::{CoordinateError, decode, encode};
+use crate::report::Cause;
 use crate::worker::{Command, Fixed, Repeat, VERSION};
 
 /// A source of entropy, time or identity, and whether it is reproducible.
@@ -231,7 +232,7 @@ fn see(
     let exit = worker.run(&encode(&command), LIMIT, &mut |_| ())?;
     match &exit.result {
         Some(result) => decode(result).map(Ok),
-        None => Ok(Err(how(&exit, LIMIT))),
+        None => Ok(Err(Cause::of(&exit, &LIMIT.into()).to_string())),
     }
 }
 

@@ -118,7 +118,10 @@ fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult 
     };
     let jobs = variables.jobs.unwrap_or(1);
     Pool::start(&binary, jobs)
-        .and_then(|mut pool| sweep(&mut pool, info, order, &mut |_| {}))
+        .and_then(|mut pool| {
+            pool.limits.memory_mib = variables.memory_mib.unwrap_or(pool.limits.memory_mib);
+            sweep(&mut pool, info, order, &mut |_| {})
+        })
         .unwrap_or_else(|error| panic!("the seeds could not be run: {error}"))
 }
 

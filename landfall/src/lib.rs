@@ -12,14 +12,16 @@
 //!
 //! # Modules, in reading order
 //! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
-//! `landing` (one seed of one scenario), [`report`] (what came of it), [`judge`] (what to believe
+//! `landing` (one seed of one scenario), [`report`] (what came of it) and `death` (or of its
+//! process), [`judge`] (what to believe
 //! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
 //! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`), [`render`]
-//! (as text), [`variables`] (the environment).
+//! and `words` (as text), [`variables`] (the environment).
 
 #![cfg(feature = "sim")]
 
 pub mod coordinate;
+mod death;
 mod entry;
 pub mod floor;
 mod harness;
@@ -36,6 +38,7 @@ pub mod sweep;
 pub mod system;
 pub mod tally;
 pub mod variables;
+mod words;
 mod worker;
 mod workload;
 

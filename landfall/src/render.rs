@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use checkers::CheckReport;
 use plan_compiler::scenario::Scenario;
-use sim_runtime::TraceEvent;
 
 use crate::report::SeedOutcome;
 use crate::sweep::{Divergence, TestResult};
 use crate::tally::{FaultTally, Tally};
+use crate::words;
 
 /// How many of a check's findings a failure shows.
 const FINDINGS_SHOWN: usize = 2;
@@ -172,11 +172,8 @@ fn claims(out: &mut String, scenario: &Scenario, result: &TestResult) {
 
 fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
     let report = match outcome {
-        SeedOutcome::Crashed { seed, how, output } => {
-            let _ = writeln!(out, "\nseed {seed}: the process {how}");
-            for line in output.lines() {
-                let _ = writeln!(out, "    {line}");
-            }
+        SeedOutcome::Crashed(death) => {
+            let _ = writeln!(out, "\n{death}");
             return;
         }
         SeedOutcome::Ran(report) => report,
@@ -252,26 +249,15 @@ fn divergence_text(divergence: &Divergence) -> String {
         return out;
     };
     if let Some(event) = &divergence.last_same {
-        let _ = writeln!(out, "  both runs:  {}", event_text(event));
+        let _ = writeln!(out, "  both runs:  {}", words::traced(event));
     }
     for (name, event) in [("first", a), ("second", b)] {
         let text = event
             .as_ref()
-            .map_or_else(|| "had ended".to_owned(), event_text);
+            .map_or_else(|| "had ended".to_owned(), words::traced);
         let _ = writeln!(out, "  {name} run: {text}");
     }
     out
-}
-
-fn event_text(event: &TraceEvent) -> String {
-    let at = sim_runtime::SimInstant(event.at);
-    let (number, kind, node, (x, y)) = (event.number, event.kind, event.node, event.arguments);
-    let task = if event.task.is_empty() {
-        "none"
-    } else {
-        &event.task
-    };
-    format!("event {number} at {at}: {kind:?} {x} {y}, node {node}, task {task}")
 }
 
 /// A number with separators: `14,712`.

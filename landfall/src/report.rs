@@ -4,6 +4,7 @@ use checkers::{CheckReport, Outcome};
 use serde::{Deserialize, Serialize};
 use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
+pub use crate::death::{Cause, Death};
 pub use crate::log::LogLine;
 
 /// Everything a seed's run is judged by.
@@ -140,15 +141,8 @@ impl SeedReport {
 pub enum SeedOutcome {
     /// It ran to its end.
     Ran(Box<SeedReport>),
-    /// Its process died: by a signal, an exit, or the time limit.
-    Crashed {
-        /// The seed.
-        seed: u64,
-        /// How it ended, in words.
-        how: String,
-        /// The end of what it printed.
-        output: String,
-    },
+    /// Its process died: by a signal, an exit, or a limit.
+    Crashed(Box<Death>),
 }
 
 impl SeedOutcome {
@@ -157,7 +151,7 @@ impl SeedOutcome {
     pub const fn seed(&self) -> u64 {
         match self {
             Self::Ran(report) => report.seed,
-            Self::Crashed { seed, .. } => *seed,
+            Self::Crashed(death) => death.seed,
         }
     }
 
@@ -166,7 +160,16 @@ impl SeedOutcome {
     pub fn failed(&self) -> bool {
         match self {
             Self::Ran(report) => report.failed(),
-            Self::Crashed { .. } => true,
+            Self::Crashed(_) => true,
+        }
+    }
+
+    /// Why it failed, most telling first; empty when it did not.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        match self {
+            Self::Ran(report) => report.failures(),
+            Self::Crashed(death) => vec![death.to_string()],
         }
     }
 
@@ -175,7 +178,7 @@ impl SeedOutcome {
     pub const fn report(&self) -> Option<&SeedReport> {
         match self {
             Self::Ran(report) => Some(report),
-            Self::Crashed { .. } => None,
+            Self::Crashed(_) => None,
         }
     }
 
@@ -184,7 +187,16 @@ impl SeedOutcome {
     pub fn signature(&self) -> Option<String> {
         match self {
             Self::Ran(report) => report.signature(),
-            Self::Crashed { how, .. } => Some(format!("crash/{how}")),
+            Self::Crashed(death) => Some(death.signature()),
+        }
+    }
+
+    /// What became of its process, when it died.
+    #[must_use]
+    pub fn death(&self) -> Option<&Death> {
+        match self {
+            Self::Ran(_) => None,
+            Self::Crashed(death) => Some(death),
         }
     }
 

@@ -135,9 +135,12 @@ pub fn sweep(
     })
 }
 
-/// The same kind of failure after the same events. A crash has no digest to compare.
+/// The same kind of failure after the same events.
 fn is_same_failure(first: &SeedOutcome, again: &SeedOutcome) -> bool {
-    again.signature() == first.signature() && again.digest() == first.digest()
+    match (first.death(), again.death()) {
+        (Some(first), Some(again)) => again.is_like(first),
+        _ => again.signature() == first.signature() && again.digest() == first.digest(),
+    }
 }
 
 fn check_determinism(

@@ -189,13 +189,15 @@ impl FaultTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::{Cause, Death};
 
     fn crashed(seed: u64) -> SeedOutcome {
-        SeedOutcome::Crashed {
+        SeedOutcome::Crashed(Box::new(Death {
             seed,
-            how: format!("killed by signal {}", 6 + seed % 2),
+            cause: Cause::Signal(6 + seed as i32 % 2),
+            last_words: None,
             output: String::new(),
-        }
+        }))
     }
 
     #[test]
@@ -210,8 +212,8 @@ mod tests {
         assert_eq!(kept, [2, 3, 5, 7, 11, 13, 17, 19]);
         assert_eq!((forth.seeds, forth.failed, forth.landed), (10, 10, 0));
         let signatures: Vec<_> = forth.signatures.into_iter().collect();
-        let named = |signal, count| (format!("crash/killed by signal {signal}"), count);
-        assert_eq!(signatures, [named(6, 1), named(7, 9)]);
+        let named = |signal, count| (format!("crash/{signal}"), count);
+        assert_eq!(signatures, [named("SIGABRT", 1), named("SIGBUS", 9)]);
     }
 
     fn ran(ledger: Vec<LedgerRow>) -> SeedOutcome {

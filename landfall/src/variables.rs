@@ -17,9 +17,11 @@ pub const BUDGET: &str = "LANDFALL_BUDGET";
 pub const CHECK_DETERMINISM: &str = "LANDFALL_CHECK_DETERMINISM";
 /// How every seed's tasks are scheduled, instead of as the seed draws.
 pub const POLICY: &str = "LANDFALL_POLICY";
+/// How many MiB a seed's process may map; 0 is no limit.
+pub const MEMORY_MB: &str = "LANDFALL_MEMORY_MB";
 
 /// Every variable, with what it does, for help and documentation.
-pub const ALL: [(&str, &str); 6] = [
+pub const ALL: [(&str, &str); 7] = [
     (SEED, "run this one seed, decimal or 0x hexadecimal"),
     (SEEDS, "how many seeds each scenario runs"),
     (JOBS, "how many worker processes run at once"),
@@ -31,6 +33,10 @@ pub const ALL: [(&str, &str); 6] = [
     (
         POLICY,
         "schedule every seed by random, fifo, pct(3), pct(3,k=10000) or urw, not as it draws",
+    ),
+    (
+        MEMORY_MB,
+        "how many MiB a seed's process may map before its allocations fail, 0 for any [4096]",
     ),
 ];
 
@@ -49,6 +55,8 @@ pub struct Variables {
     pub check_determinism: bool,
     /// [`POLICY`].
     pub policy: Option<Policy>,
+    /// [`MEMORY_MB`].
+    pub memory_mib: Option<u32>,
 }
 
 /// A value that cannot be used.
@@ -123,6 +131,9 @@ impl Variables {
         }
         if let Some((bad, value)) = read(POLICY, "random, fifo, pct(3), pct(3,k=10000) or urw") {
             variables.policy = Some(value.parse().map_err(|_| bad)?);
+        }
+        if let Some((bad, value)) = read(MEMORY_MB, "a number of MiB") {
+            variables.memory_mib = Some(value.parse().map_err(|_| bad)?);
         }
         Ok(variables)
     }

@@ -10,6 +10,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::{BlackBox, black_box};
+
 /// How many events lie between two checkpoints.
 pub(crate) const CHECKPOINT_EVENTS: u64 = 1_024;
 
@@ -28,6 +30,26 @@ pub enum EventKind {
     Clock,
     Fault,
     User,
+}
+
+impl EventKind {
+    const ALL: [Self; 10] = [
+        Self::Poll,
+        Self::Spawn,
+        Self::Timer,
+        Self::Node,
+        Self::Net,
+        Self::Disk,
+        Self::Entropy,
+        Self::Clock,
+        Self::Fault,
+        Self::User,
+    ];
+
+    /// The kind with this number.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u64 == number)
+    }
 }
 
 /// The hash of a run so far.
@@ -76,6 +98,7 @@ pub(crate) struct Recorder {
     checkpoints: RefCell<Vec<Checkpoint>>,
     traced: Range<u64>,
     trace: RefCell<Vec<TraceEvent>>,
+    black_box: &'static BlackBox,
 }
 
 /// Mixes one event into the state: one multiplication, whose two halves are folded together. The
@@ -94,7 +117,7 @@ const fn mix(Digest(first, second): Digest, kind: EventKind, a: u64, b: u64) -> 
 }
 
 impl Recorder {
-    pub(crate) const fn new(traced: Range<u64>) -> Self {
+    pub(crate) fn new(traced: Range<u64>) -> Self {
         Self {
             state: Cell::new(Digest(0x6c61_6e64_6661_6c6c, 0x243f_6a88_85a3_08d3)),
             events: Cell::new(0),
@@ -103,6 +126,7 @@ impl Recorder {
             checkpoints: RefCell::new(Vec::new()),
             traced,
             trace: RefCell::new(Vec::new()),
+            black_box: black_box(),
         }
     }
 
@@ -112,6 +136,7 @@ impl Recorder {
         self.state.set(mix(self.state.get(), kind, a, b));
         let events = self.events.get() + 1;
         self.events.set(events);
+        self.black_box.event(events, kind, a, b);
         events >= self.watch.get() && self.look_at(events)
     }
 
@@ -136,6 +161,10 @@ impl Recorder {
 
     pub(crate) fn push_trace(&self, event: TraceEvent) {
         self.trace.borrow_mut().push(event);
+    }
+
+    pub(crate) const fn black_box(&self) -> &'static BlackBox {
+        self.black_box
     }
 
     pub(crate) const fn events(&self) -> u64 {

@@ -14,6 +14,7 @@ use slab::Slab;
 use crate::digest::EventKind;
 use crate::ids::{Boot, NodeId, SimInstant};
 use crate::policy::{Ready, ReadyQueue, Site};
+use crate::process::black_box;
 use crate::report::{Waiting, Waits};
 use crate::task::{TaskId, TaskMeta, UnjoinedPanic};
 use crate::world::{self, Current, World};
@@ -164,6 +165,13 @@ impl Executor {
             ..
         } = *runnable.metadata();
         let waker = Some(runnable.waker());
+        world.recorder().black_box().task_begins(
+            slot as usize,
+            id.0,
+            (node.0, boot.0),
+            name.as_deref(),
+            location,
+        );
         let record = Record {
             id,
             node,
@@ -203,6 +211,7 @@ impl Executor {
             Some(record) if record.id == meta.id => tasks.remove(slot),
             _ => return,
         };
+        black_box().task_ends(slot);
         drop(tasks);
         // Runs that are still queued for it find it dropped.
         self.ready.borrow_mut().finished(meta.slot);

@@ -16,6 +16,7 @@ use crate::ids::{NodeId, Seed, SimInstant};
 use crate::interpose::{self, dispatch};
 use crate::ledger::LedgerRow;
 use crate::policy::Policy;
+use crate::process::black_box;
 use crate::report::{Leaks, Stop};
 use crate::task::{JoinError, UnjoinedPanic, spawn_on};
 use crate::world::{self, World};
@@ -153,6 +154,7 @@ impl Simulation {
             epoch_unix_ns,
             trace,
         } = config;
+        black_box().begin();
         let world = Rc::new(World::new(id, seed, policy, trace, epoch_unix_ns));
         world::replace(Some(Rc::clone(&world)));
         interpose::enter_thread();
@@ -317,6 +319,7 @@ impl Simulation {
             self.world.drop_everything();
             interpose::leave_thread();
             world::replace(None);
+            black_box().end();
         }
     }
 }

@@ -195,6 +195,9 @@ pub(crate) struct HowArgs {
     /// How many worker processes run at once [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    /// How many MiB a seed's process may map before its allocations fail [default: 4096]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_mb: Option<u32>,
 }
 
 /// One of a plan's budgets.

@@ -31,6 +31,9 @@ pub(crate) fn replay_line(
         words.push("--budget".to_owned());
         words.push(budget.name().to_owned());
     }
+    if let Some(limit) = how.memory_mb {
+        words.extend(["--memory-mb".to_owned(), limit.to_string()]);
+    }
     words.extend(["--seed".to_owned(), seed.to_string()]);
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     let policy = Variables::read()

@@ -69,9 +69,7 @@ impl Row {
             seed: outcome.seed(),
             digest: outcome.digest().map(|digest| digest.to_string()),
             signature: outcome.signature(),
-            reasons: outcome
-                .report()
-                .map_or_else(Vec::new, |report| report.failures()),
+            reasons: outcome.failures(),
         });
         let failures = failures.collect();
         let mut tally = serde_json::to_value(&result.tally).expect("plain data has a JSON form");

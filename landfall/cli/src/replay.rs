@@ -7,14 +7,15 @@ use landfall::judge::Verdict;
 use landfall::render;
 use landfall::report::{SeedOutcome, SeedReport};
 use landfall::sweep::{Order, TestResult, sweep};
+use landfall::variables::Variables;
 
-use crate::args::{Format, ReplayArgs};
+use crate::args::{Format, HowArgs, ReplayArgs};
 use crate::cargo;
 use crate::exit::{Error, Exit};
 use crate::line::replay_line;
 use crate::output::{self, Report, Row};
 use crate::scenarios::{self, Found};
-use crate::sweep::{broken, seed_to_replay, tier, variables};
+use crate::sweep::{broken, pool, seed_to_replay, tier, variables};
 
 /// Runs the seed in two child processes at least and says what came of it.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
             "replay takes one test; selected are{names}"
         )));
     };
-    let (result, first) = run_twice(one, tier, seed)?;
+    let (result, first) = run_twice(one, tier, seed, &args.how, &variables)?;
     if let Some(path) = &args.history {
         let history = history(one, tier, seed, &result)?;
         fs::write(path, history).map_err(|error| {
@@ -68,14 +69,20 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
 }
 
 /// The result of the seed and what its first run gave.
-fn run_twice(one: &Found, tier: Tier, seed: u64) -> Result<(TestResult, SeedOutcome), Error> {
+fn run_twice(
+    one: &Found,
+    tier: Tier,
+    seed: u64,
+    how: &HowArgs,
+    variables: &Variables,
+) -> Result<(TestResult, SeedOutcome), Error> {
     let order = Order {
         seeds: vec![seed],
         tier,
         double_every_seed: true,
         stop_at_failure: false,
     };
-    let mut pool = Pool::start(&one.built.binary, 1).map_err(|error| broken(&error))?;
+    let mut pool = pool(one, 1, how, variables)?;
     let mut first = None;
     let result = sweep(&mut pool, &one.info, &order, &mut |outcome| {
         first = Some(outcome.clone())

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
                 double_every_seed: args.check_determinism || variables.check_determinism,
                 stop_at_failure: args.fail_fast,
             };
-            sweep_one(one, &order, jobs(&args.how, &variables))?
+            sweep_one(one, &order, &args.how, &variables)?
         };
         output::say(&render::summary(&result));
         results.push(result);
@@ -148,11 +148,30 @@ fn seeds(
     }
 }
 
-fn sweep_one(one: &Found, order: &Order, jobs: usize) -> Result<TestResult, Error> {
+/// Workers for a test, with the limits that the flags, else the environment ask for.
+pub(crate) fn pool(
+    one: &Found,
+    jobs: usize,
+    how: &HowArgs,
+    variables: &Variables,
+) -> Result<Pool, Error> {
+    let mut pool = Pool::start(&one.built.binary, jobs).map_err(|error| broken(&error))?;
+    if let Some(limit) = how.memory_mb.or(variables.memory_mib) {
+        pool.limits.memory_mib = limit;
+    }
+    Ok(pool)
+}
+
+fn sweep_one(
+    one: &Found,
+    order: &Order,
+    how: &HowArgs,
+    variables: &Variables,
+) -> Result<TestResult, Error> {
     let title = one.info.id.as_ref().unwrap_or(&one.info.test);
     let mut progress = Progress::new(title, order.seeds.len() as u64);
-    let jobs = jobs.min(order.seeds.len());
-    let mut pool = Pool::start(&one.built.binary, jobs).map_err(|error| broken(&error))?;
+    let jobs = jobs(how, variables).min(order.seeds.len());
+    let mut pool = pool(one, jobs, how, variables)?;
     let result = sweep(&mut pool, &one.info, order, &mut |outcome| {
         progress.seed(outcome)
     });

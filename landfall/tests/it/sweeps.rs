@@ -60,7 +60,7 @@ pub(crate) fn reports(pool: &mut Pool, name: &str, seeds: u64) -> Vec<SeedReport
     let all = run_all(pool, (0..seeds).map(request)).into_iter();
     all.map(|outcome| match outcome {
         SeedOutcome::Ran(report) => *report,
-        SeedOutcome::Crashed { how, output, .. } => panic!("{name} crashed: {how}\n{output}"),
+        SeedOutcome::Crashed(death) => panic!("{name} crashed: {death}"),
     })
     .collect()
 }

@@ -3,7 +3,7 @@
 use checkers::spec::{CheckerSpec, ModelKind};
 use landfall::coordinate::Tier;
 use landfall::judge::{Circumstances, Judgement, Verdict, judge};
-use landfall::report::SeedOutcome;
+use landfall::report::{Cause, Death, SeedOutcome};
 use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
 use plan_compiler::scenario::{
     Ambiguity, Budget, Budgets, FaultKind, FaultSpec, Scenario, Skew, Span, Target, Topology, When,
@@ -38,11 +38,12 @@ impl Case {
 
     fn fail(&mut self, reproduced: Option<bool>) {
         self.tally.failed = 1;
-        self.tally.failures = vec![SeedOutcome::Crashed {
+        self.tally.failures = vec![SeedOutcome::Crashed(Box::new(Death {
             seed: 7,
-            how: "killed by signal 6".to_owned(),
+            cause: Cause::Signal(6),
+            last_words: None,
             output: String::new(),
-        }];
+        }))];
         self.known.failure_reproduced = reproduced;
     }
 

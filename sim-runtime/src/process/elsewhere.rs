@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::exit::{ChildExit, WorkerCommand, WorkerError};
+use super::exit::{ChildExit, Limits, WorkerCommand, WorkerError};
 
 /// A worker, of which there are none on this platform.
 #[derive(Debug)]
@@ -19,14 +19,18 @@ impl Worker {
     pub fn run(
         &mut self,
         _command: &[u8],
-        _wall_limit: Duration,
+        _limits: impl Into<Limits>,
         _on_progress: &mut dyn FnMut(&[u8]),
     ) -> Result<ChildExit, WorkerError> {
         match self.0 {}
     }
 
     /// Can't be called.
-    pub fn start(&mut self, _command: &[u8], _wall_limit: Duration) -> Result<(), WorkerError> {
+    pub fn start(
+        &mut self,
+        _command: &[u8],
+        _limits: impl Into<Limits>,
+    ) -> Result<(), WorkerError> {
         match self.0 {}
     }
 
@@ -87,6 +91,11 @@ pub fn is_child() -> bool {
 /// Why a process is never forked for a seed here.
 pub(crate) fn fresh() -> Result<(), String> {
     Err("needs Linux with a shared glibc on x86-64 or aarch64".to_owned())
+}
+
+/// Nobody asks which thread a simulation is on.
+pub(crate) fn begin_thread() -> u32 {
+    0
 }
 
 /// Why addresses are never fixed here.

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::Duration;
 
+use super::last_words::LastWords;
 use super::protocol::{COMMAND_MAX, Malformed, VERSION};
 
 /// How to start a worker.
@@ -19,6 +21,35 @@ pub struct WorkerCommand {
     pub extra_env: Vec<(OsString, OsString)>,
 }
 
+/// What a child may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Real time until it is killed.
+    pub wall: Duration,
+    /// Real time in which its simulation may be without an event until it is killed.
+    pub stall: Duration,
+    /// Private memory that it may map, in MiB; 0 is no limit.
+    pub memory_mib: u32,
+}
+
+impl Limits {
+    /// How long a simulation may be without an event, unless told otherwise: half a minute.
+    pub const STALL: Duration = Duration::from_secs(30);
+    /// What a child may map, unless told otherwise: 4 GiB.
+    pub const MEMORY_MIB: u32 = 4_096;
+}
+
+impl From<Duration> for Limits {
+    /// This much real time, and the rest as it is unless told otherwise.
+    fn from(wall: Duration) -> Self {
+        Self {
+            wall,
+            stall: Self::STALL,
+            memory_mib: Self::MEMORY_MIB,
+        }
+    }
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildStatus {
@@ -28,6 +59,8 @@ pub enum ChildStatus {
     Signal(i32),
     /// The wall limit was over and it was killed.
     TimedOut,
+    /// Its simulation had no event for as long as it may be, and it was killed.
+    Stalled,
 }
 
 /// What came of a command.
@@ -41,10 +74,42 @@ pub struct ChildExit {
     pub output_tail: String,
     /// How the child ended.
     pub status: ChildStatus,
+    /// What it was doing; none if it ended well, or if the worker itself had to be killed.
+    pub last_words: Option<Box<LastWords>>,
     /// CPU time in user mode, in microseconds; 0 if the worker itself had to be killed.
     pub user_us: u64,
     /// CPU time in the kernel, in microseconds; 0 if the worker itself had to be killed.
     pub system_us: u64,
+}
+
+/// A signal by its name, as in signal(7).
+#[must_use]
+pub fn signal_name(signal: i32) -> String {
+    let names = [
+        (1, "SIGHUP"),
+        (2, "SIGINT"),
+        (3, "SIGQUIT"),
+        (4, "SIGILL"),
+        (5, "SIGTRAP"),
+        (6, "SIGABRT"),
+        (7, "SIGBUS"),
+        (8, "SIGFPE"),
+        (9, "SIGKILL"),
+        (10, "SIGUSR1"),
+        (11, "SIGSEGV"),
+        (12, "SIGUSR2"),
+        (13, "SIGPIPE"),
+        (14, "SIGALRM"),
+        (15, "SIGTERM"),
+        (24, "SIGXCPU"),
+        (25, "SIGXFSZ"),
+        (31, "SIGSYS"),
+    ];
+    let known = names.iter().find(|(number, _)| *number == signal);
+    known.map_or_else(
+        || format!("signal {signal}"),
+        |(_, name)| (*name).to_owned(),
+    )
 }
 
 /// What can go wrong with a worker, as opposed to its child.

@@ -25,6 +25,8 @@
 //! - The worker never runs guest code, and a child never runs two commands.
 //! - No allocation, and no mapping that stays, between two forks.
 //! - A crash, a panic, an exit or a hang of a child is a result, never an error of the worker.
+//! - What a child was doing when it died is read from memory that it shares with the worker: no
+//!   code has to run in a process that is broken.
 //! - The exit status decides nothing: what a command found out is in its result.
 //! - No thread: the coordinator drives any number of workers with `poll(2)`.
 //!
@@ -33,11 +35,15 @@
 //! - [`protocol`]: the frames on the two pipes.
 //! - [`exit`]: what comes of a command.
 //! - [`handler`]: the child's side: the registered function and its [`Reply`].
+//! - `black_box`: what a simulation writes as it goes; [`last_words`]: what is read from it.
 //! - `linux::zygote`: the worker; `linux::child`: what it forks; `linux::client`: [`Worker`];
+//!   `linux::watch`: when the worker ends a child; `linux::dump`: where a child is, said by itself;
 //!   `linux::sys`: the system calls they make. `elsewhere`: where there are none.
 
+mod black_box;
 pub mod exit;
 pub mod handler;
+pub mod last_words;
 pub mod protocol;
 
 #[cfg(floor_symbols)]
@@ -46,11 +52,13 @@ mod linux;
 #[path = "elsewhere.rs"]
 mod linux;
 
-pub use exit::{ChildExit, ChildStatus, WorkerCommand, WorkerError};
+pub use exit::{ChildExit, ChildStatus, Limits, WorkerCommand, WorkerError, signal_name};
 pub use handler::{Reply, WORKER_HANDLERS};
+pub use last_words::{LastEvent, LastWords, LiveTask, Phase};
 pub use linux::{Worker, is_child, wait_any};
 pub use protocol::VARIABLE;
 
-pub(crate) use linux::{fixed_addresses, fresh};
+pub(crate) use black_box::{BlackBox, black_box};
+pub(crate) use linux::{begin_thread, fixed_addresses, fresh};
 #[cfg(floor_symbols)]
 pub(crate) use linux::{is_worker_to_be, run_if_worker};

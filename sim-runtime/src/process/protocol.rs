@@ -2,8 +2,9 @@
 //!
 //! Numbers are little-endian.
 //!
-//! **Commands**, on the worker's standard input: `[u32 length][u32 wall limit in ms][payload]`,
-//! the length being that of the payload and at most [`COMMAND_MAX`]. The next command may be sent
+//! **Commands**, on the worker's standard input: `[u32 length][u32 wall limit in ms]
+//! [u32 stall limit in ms][u32 memory limit in MiB, 0 for none][payload]`, the length being that
+//! of the payload and at most [`COMMAND_MAX`]. The next command may be sent
 //! when the exit of the last one has been read. End of file: the worker exits with 0.
 //!
 //! **Replies**, on its standard output: `[u8 letter][u32 length][payload]`, the whole of a frame
@@ -19,13 +20,14 @@
 //! | `R` | child | the result; the last one counts |
 //! | `E` | child or worker | UTF-8: the handler panicked, or could not be called |
 //! | `O` | child or worker | the last [`OUTPUT_TAIL_MAX`] bytes of standard output and error |
+//! | `W` | worker | what the child was doing when it died, see [`super::last_words`] |
 //! | `X` | worker, last of a command | [`ExitFrame`] |
 
 use std::ffi::CStr;
 use std::fmt;
 
 /// The version that this crate speaks. The greeting starts with it in every version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The environment variable that makes a worker of a process. Its value is padding.
 pub const VARIABLE: &str = "LANDFALL_WORKER";
 pub(crate) const VARIABLE_C: &CStr = c"LANDFALL_WORKER";
@@ -39,7 +41,7 @@ pub const MESSAGE_MAX: usize = 256 << 20;
 pub const OUTPUT_TAIL_MAX: usize = 32 << 10;
 
 /// Bytes before a command's payload.
-pub const COMMAND_HEADER: usize = 8;
+pub const COMMAND_HEADER: usize = 16;
 const HEADER: usize = 5;
 
 /// What a message is.
@@ -55,17 +57,20 @@ pub enum Kind {
     Error,
     /// The end of what the child printed.
     Output,
+    /// What the child was doing when it died.
+    LastWords,
     /// The child is gone.
     Exit,
 }
 
 impl Kind {
-    const ALL: [Kind; 6] = [
+    const ALL: [Kind; 7] = [
         Kind::Hello,
         Kind::Progress,
         Kind::Result,
         Kind::Error,
         Kind::Output,
+        Kind::LastWords,
         Kind::Exit,
     ];
 
@@ -76,6 +81,7 @@ impl Kind {
             Kind::Result => b'R',
             Kind::Error => b'E',
             Kind::Output => b'O',
+            Kind::LastWords => b'W',
             Kind::Exit => b'X',
         }
     }
@@ -127,13 +133,24 @@ impl Hello {
     }
 }
 
-/// How a child ended: `[u32 wait status][u32 timed out][u64 user us][u64 system us]`.
+/// Whether a child came to its end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It did (0).
+    Itself,
+    /// The worker killed it because the wall limit was over (1).
+    OverLimit,
+    /// The worker killed it because its simulation had no event for too long (2).
+    Stalled,
+}
+
+/// How a child ended: `[u32 wait status][u32 ended][u64 user us][u64 system us]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitFrame {
     /// As wait(2) has it.
     pub wait_status: i32,
-    /// The worker killed it because the wall limit was over.
-    pub timed_out: bool,
+    /// Whether by itself.
+    pub ended: Ended,
     /// CPU time in user mode, in microseconds.
     pub user_us: u64,
     /// CPU time in the kernel, in microseconds.
@@ -144,7 +161,7 @@ impl ExitFrame {
     pub(crate) fn encode(self) -> [u8; 24] {
         let mut out = [0; 24];
         out[..4].copy_from_slice(&self.wait_status.to_le_bytes());
-        out[4..8].copy_from_slice(&u32::from(self.timed_out).to_le_bytes());
+        out[4..8].copy_from_slice(&(self.ended as u32).to_le_bytes());
         out[8..16].copy_from_slice(&self.user_us.to_le_bytes());
         out[16..].copy_from_slice(&self.system_us.to_le_bytes());
         out
@@ -158,29 +175,45 @@ impl ExitFrame {
         };
         Some(Self {
             wait_status: u32_at(payload, 0)?.cast_signed(),
-            timed_out: u32_at(payload, 4)? != 0,
+            ended: match u32_at(payload, 4)? {
+                0 => Ended::Itself,
+                1 => Ended::OverLimit,
+                _ => Ended::Stalled,
+            },
             user_us: u64_at(8)?,
             system_us: u64_at(16)?,
         })
     }
 }
 
+/// What a child may use, as a command says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CommandLimits {
+    pub(crate) wall_ms: u32,
+    pub(crate) stall_ms: u32,
+    pub(crate) memory_mib: u32,
+}
+
 /// The header of a command.
-pub(crate) fn command_header(length: usize, wall_limit_ms: u32) -> [u8; COMMAND_HEADER] {
+pub(crate) fn command_header(length: usize, limits: CommandLimits) -> [u8; COMMAND_HEADER] {
     let length = u32::try_from(length).unwrap_or(u32::MAX);
     let mut out = [0; COMMAND_HEADER];
     out[..4].copy_from_slice(&length.to_le_bytes());
-    out[4..].copy_from_slice(&wall_limit_ms.to_le_bytes());
+    out[4..8].copy_from_slice(&limits.wall_ms.to_le_bytes());
+    out[8..12].copy_from_slice(&limits.stall_ms.to_le_bytes());
+    out[12..].copy_from_slice(&limits.memory_mib.to_le_bytes());
     out
 }
 
-/// The payload's length and the wall limit in milliseconds.
-pub(crate) fn parse_command_header(header: [u8; COMMAND_HEADER]) -> (usize, u32) {
-    let [a, b, c, d, e, f, g, h] = header;
-    (
-        u32::from_le_bytes([a, b, c, d]) as usize,
-        u32::from_le_bytes([e, f, g, h]),
-    )
+/// The payload's length and the limits.
+pub(crate) fn parse_command_header(header: [u8; COMMAND_HEADER]) -> (usize, CommandLimits) {
+    let number = |at: usize| u32_at(&header, at).unwrap_or(0);
+    let limits = CommandLimits {
+        wall_ms: number(4),
+        stall_ms: number(8),
+        memory_mib: number(12),
+    };
+    (number(0) as usize, limits)
 }
 
 /// Cuts a message into frames and hands each to `write`. Allocates nothing.
@@ -291,7 +324,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use std::convert::Infallible;
 
-    use super::{Assembler, ExitFrame, FRAME_MAX, Hello, Kind, Malformed, VERSION, frames};
+    use super::{Assembler, Ended, ExitFrame, FRAME_MAX, Hello, Kind, Malformed, VERSION, frames};
 
     fn wire(messages: &[(Kind, &[u8])]) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
@@ -371,7 +404,7 @@ mod tests {
         assert_eq!(Hello::decode(&hello.encode()), Some(hello));
         let exit = ExitFrame {
             wait_status: 9,
-            timed_out: true,
+            ended: Ended::Stalled,
             user_us: 1 << 40,
             system_us: 3,
         };

@@ -280,11 +280,14 @@ fn a_crash_is_a_result() {
     let mut worker = worker();
     let exit = run(&mut worker, "abort");
     assert_eq!(exit.status, ChildStatus::Signal(libc::SIGABRT));
-    assert_eq!(exit.output_tail, "aborting\n");
+    assert!(exit.output_tail.starts_with("aborting\n"), "{exit:?}");
     let exit = run(&mut worker, "result-abort");
     assert_eq!(exit.result.as_deref(), Some(&b"before"[..]));
     assert_eq!(exit.status, ChildStatus::Signal(libc::SIGABRT));
-    assert_eq!(exit.output_tail, "", "nothing of the command before");
+    assert!(
+        !exit.output_tail.contains("aborting"),
+        "nothing of the command before"
+    );
     assert_eq!(result(&mut worker, "length 1"), "8");
 }
 

@@ -6,7 +6,8 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::sys;
+use super::{dump, sys};
+use crate::process::black_box::black_box;
 use crate::process::handler::{self, Reply};
 use crate::process::protocol::{Kind, OUTPUT_TAIL_MAX};
 
@@ -41,12 +42,16 @@ pub(super) struct Pipes {
 }
 
 /// The life of a child.
-pub(super) fn run(command: &[u8], pipes: &Pipes, parent: sys::pid_t) -> ! {
+pub(super) fn run(command: &[u8], pipes: &Pipes, parent: sys::pid_t, memory_mib: u32) -> ! {
     if !sys::die_with(parent) || take_output(pipes.output).is_err() {
         sys::exit_now(BROKEN);
     }
     sys::lead_group(0);
     IS_CHILD.store(true, Ordering::Relaxed);
+    dump::install();
+    if memory_mib > 0 {
+        sys::limit_memory(memory_mib);
+    }
     sys::share_one_heap();
     let replies = pipes.replies;
     let mut reply = Reply::new(Box::new(move |frame| sys::write_all(replies, frame)));
@@ -64,6 +69,9 @@ pub(super) fn run(command: &[u8], pipes: &Pipes, parent: sys::pid_t) -> ! {
         let mut tail = vec![0; OUTPUT_TAIL_MAX];
         let length = sys::read_tail(pipes.output, &mut tail);
         reply.send(Kind::Output, &tail[..length]);
+    }
+    if code == 0 {
+        black_box().done();
     }
     sys::exit_now(code)
 }

@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use super::{environment, sys, wait, zygote};
 use crate::interpose::floor;
-use crate::process::exit::{ChildExit, ChildStatus, WorkerCommand, WorkerError};
+use crate::process::exit::{ChildExit, ChildStatus, Limits, WorkerCommand, WorkerError};
+use crate::process::last_words::LastWords;
 use crate::process::protocol::{
-    self, Assembler, COMMAND_MAX, ExitFrame, Hello, Kind, VARIABLE, VERSION,
+    self, Assembler, COMMAND_MAX, CommandLimits, Ended, ExitFrame, Hello, Kind, VARIABLE, VERSION,
 };
 
 /// How long a worker may take until it greets.
 const GREETING_LIMIT: Duration = Duration::from_secs(30);
 /// How much later than the worker the coordinator gives up on a child.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(15);
 const NS_PER_MS: u64 = 1_000_000;
 
 /// A worker process. It is killed, with its child, when this is dropped.
@@ -49,6 +50,7 @@ struct Running {
     result: Option<Vec<u8>>,
     error: Option<String>,
     output: Vec<u8>,
+    last_words: Option<Box<LastWords>>,
 }
 
 impl Worker {
@@ -67,10 +69,10 @@ impl Worker {
     pub fn run(
         &mut self,
         command: &[u8],
-        wall_limit: Duration,
+        limits: impl Into<Limits>,
         on_progress: &mut dyn FnMut(&[u8]),
     ) -> Result<ChildExit, WorkerError> {
-        self.start(command, wall_limit)?;
+        self.start(command, limits)?;
         loop {
             let ended = wait::wait_one(self);
             for report in self.take_progress() {
@@ -85,8 +87,9 @@ impl Worker {
     /// Sends a command and returns; [`Worker::on_readable`] or [`wait_any`](super::wait_any) get
     /// what comes of it. A worker that died is started anew first.
     ///
-    /// A child that is not done within `wall_limit` of real time is killed.
-    pub fn start(&mut self, command: &[u8], wall_limit: Duration) -> Result<(), WorkerError> {
+    /// A child that is over one of the limits is killed.
+    pub fn start(&mut self, command: &[u8], limits: impl Into<Limits>) -> Result<(), WorkerError> {
+        let limits = limits.into();
         if self.running.is_some() {
             return Err(WorkerError::Busy);
         }
@@ -98,8 +101,14 @@ impl Worker {
             none => none.insert(Process::spawn(&self.command)?),
         };
         // poll(2) counts milliseconds in an int, which are 24 days.
-        let limit_ms = wall_limit.as_millis().min(i32::MAX as u128) as u32;
-        let header = protocol::command_header(command.len(), limit_ms);
+        let ms = |limit: Duration| limit.as_millis().min(i32::MAX as u128) as u32;
+        let limit_ms = ms(limits.wall);
+        let limits = CommandLimits {
+            wall_ms: limit_ms,
+            stall_ms: ms(limits.stall),
+            memory_mib: limits.memory_mib,
+        };
+        let header = protocol::command_header(command.len(), limits);
         let fd = process.commands.as_raw_fd();
         let sent = sys::write_all(fd, &header).and_then(|()| sys::write_all(fd, command));
         if let Err(error) = sent {
@@ -198,6 +207,9 @@ impl Worker {
                     running.error = Some(String::from_utf8_lossy(&payload).into_owned());
                 }
                 Kind::Output => running.output = payload,
+                Kind::LastWords => {
+                    running.last_words = Some(Box::new(LastWords::decode(&payload)));
+                }
                 Kind::Exit => {
                     let frame = ExitFrame::decode(&payload)
                         .ok_or(WorkerError::Unexpected("a short exit frame"))?;
@@ -228,10 +240,11 @@ impl Drop for Worker {
 impl Running {
     fn end(self, frame: ExitFrame) -> ChildExit {
         let status = ExitStatus::from_raw(frame.wait_status);
-        let status = match (frame.timed_out, status.code(), status.signal()) {
-            (true, ..) => ChildStatus::TimedOut,
-            (false, Some(code), _) => ChildStatus::Code(code),
-            (false, None, signal) => ChildStatus::Signal(signal.unwrap_or(0)),
+        let status = match (frame.ended, status.code(), status.signal()) {
+            (Ended::OverLimit, ..) => ChildStatus::TimedOut,
+            (Ended::Stalled, ..) => ChildStatus::Stalled,
+            (Ended::Itself, Some(code), _) => ChildStatus::Code(code),
+            (Ended::Itself, None, signal) => ChildStatus::Signal(signal.unwrap_or(0)),
         };
         self.exit(status, frame.user_us, frame.system_us)
     }
@@ -242,6 +255,7 @@ impl Running {
             error: self.error,
             output_tail: String::from_utf8_lossy(&self.output).into_owned(),
             status,
+            last_words: self.last_words,
             user_us,
             system_us,
         }

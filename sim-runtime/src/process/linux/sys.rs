@@ -10,7 +10,10 @@ use std::mem;
 use std::ptr;
 use std::time::Duration;
 
-pub(super) use libc::{POLLERR, POLLIN, SIGKILL, pid_t, pollfd};
+/// Asks a child to print where it is.
+pub(super) const WHERE_ARE_YOU: c_int = libc::SIGXCPU;
+
+pub(super) use libc::{POLLERR, POLLIN, SIGABRT as ABORTED, SIGKILL, pid_t, pollfd};
 
 use crate::interpose::hooks::real;
 
@@ -360,6 +363,78 @@ pub(super) fn reap(child: pid_t) -> Reaped {
         user_us: us(usage.ru_utime),
         system_us: us(usage.ru_stime),
     }
+}
+
+/// The number of this kernel thread.
+pub(super) fn thread_id() -> u32 {
+    // SAFETY: always succeeds.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Sends [`WHERE_ARE_YOU`] to a thread of a child that is not reaped yet.
+pub(super) fn ask(child: pid_t, thread: pid_t) {
+    // SAFETY: sends a signal; a wrong number is an error.
+    unsafe { libc::syscall(libc::SYS_tgkill, child, thread, WHERE_ARE_YOU) };
+}
+
+/// Gives a signal its default action. Async-signal-safe.
+pub(super) fn reset_signal(signal: c_int) {
+    // SAFETY: SIG_DFL is a valid disposition for it.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Sends a signal to this thread. Async-signal-safe.
+pub(super) fn raise(signal: c_int) {
+    // SAFETY: sends a signal to this thread.
+    unsafe { libc::raise(signal) };
+}
+
+/// Sets the C library's error of this thread.
+pub(super) fn set_errno(errno: c_int) {
+    // SAFETY: always succeeds.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: this thread's own.
+    unsafe { place.write(errno) };
+}
+
+/// Limits the private memory that this process may map, in MiB. From there on allocations fail.
+pub(super) fn limit_memory(mib: u32) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live rlimit.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_DATA, &mut limit) } == 0;
+    let bytes = libc::rlim_t::from(mib) << 20;
+    if known && bytes < limit.rlim_cur {
+        limit.rlim_cur = bytes;
+        // SAFETY: the pointer is to a live rlimit, and lowering a limit is allowed.
+        unsafe { libc::setrlimit(libc::RLIMIT_DATA, &limit) };
+    }
+}
+
+/// Maps zeroed memory, private or shared; null if there is none.
+pub(super) fn map(bytes: usize, sharing: c_int) -> *mut c_void {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = sharing | libc::MAP_ANONYMOUS;
+    // SAFETY: asks for new memory at no particular place.
+    let place = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    if place == libc::MAP_FAILED {
+        ptr::null_mut()
+    } else {
+        place
+    }
+}
+
+/// Copies from an address of this process that may not be one, through the file `scratch`, which
+/// is emptied; returns how many bytes there were.
+pub(super) fn copy_from(address: u64, scratch: c_int, out: &mut [u8]) -> usize {
+    rewind(scratch);
+    let from = ptr::without_provenance::<c_void>(address as usize);
+    // SAFETY: the kernel reads, and says EFAULT where nothing is.
+    let written = unsafe { libc::write(scratch, from, out.len()) };
+    let written = usize::try_from(written).unwrap_or(0);
+    read_tail(scratch, &mut out[..written])
 }
 
 /// Lets writes to a broken pipe fail instead of killing the process.

@@ -3,11 +3,14 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io::{self, Write as _};
-use std::time::Duration;
 
+use super::watch::{self, End, Watched};
 use super::{child, sys};
+use crate::process::black_box::{self, BlackBox};
+use crate::process::last_words;
 use crate::process::protocol::{
-    self, COMMAND_HEADER, COMMAND_MAX, ExitFrame, Hello, Kind, OUTPUT_TAIL_MAX, VARIABLE_C, VERSION,
+    self, COMMAND_HEADER, COMMAND_MAX, CommandLimits, Ended, ExitFrame, Hello, Kind,
+    OUTPUT_TAIL_MAX, VARIABLE_C, VERSION,
 };
 
 /// In the environment after the worker has started itself anew.
@@ -17,6 +20,8 @@ const ANEW_ENTRY: &CStr = c"LANDFALL_WORKER_ANEW=1";
 const EVEN: &CStr = c"LANDFALL_WORKER_EVEN";
 /// Where the worker's descriptors go, out of the way of those that a guest opens.
 const DESCRIPTORS_FROM: c_int = 900;
+/// The longest last words in bytes: all the tasks that a black box keeps, and more.
+const LAST_WORDS_MAX: usize = 160 << 10;
 /// Exit code of a worker that can't work.
 const BROKEN: c_int = 70;
 
@@ -63,11 +68,8 @@ struct Zygote {
     output: c_int,
     command: Box<[u8]>,
     tail: Box<[u8]>,
-}
-
-/// What to wait for at most.
-struct Limit {
-    wall_ms: u32,
+    words: Box<[u8]>,
+    black_box: &'static BlackBox,
 }
 
 impl Zygote {
@@ -89,6 +91,8 @@ impl Zygote {
             output,
             command: vec![0; COMMAND_MAX].into_boxed_slice(),
             tail: vec![0; OUTPUT_TAIL_MAX].into_boxed_slice(),
+            words: vec![0; LAST_WORDS_MAX].into_boxed_slice(),
+            black_box: shared_black_box()?,
         })
     }
 
@@ -100,29 +104,30 @@ impl Zygote {
             single_threaded: is_single_threaded(),
         };
         self.send(Kind::Hello, &hello.encode())?;
-        while let Some((length, limit)) = self.read_command()? {
-            let exit = self.run(length, &limit)?;
+        while let Some((length, limits)) = self.read_command()? {
+            self.black_box.reset();
+            let exit = self.run(length, limits)?;
             self.send(Kind::Exit, &exit.encode())?;
         }
         Ok(())
     }
 
     /// The next command's length, `None` when there will be none.
-    fn read_command(&mut self) -> io::Result<Option<(usize, Limit)>> {
+    fn read_command(&mut self) -> io::Result<Option<(usize, CommandLimits)>> {
         let mut header = [0; COMMAND_HEADER];
         if !sys::read_all(self.commands, &mut header)? {
             return Ok(None);
         }
-        let (length, wall_ms) = protocol::parse_command_header(header);
+        let (length, limits) = protocol::parse_command_header(header);
         let Some(command) = self.command.get_mut(..length) else {
             self.send(Kind::Error, b"the command is longer than a worker reads")?;
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         };
-        Ok(sys::read_all(self.commands, command)?.then_some((length, Limit { wall_ms })))
+        Ok(sys::read_all(self.commands, command)?.then_some((length, limits)))
     }
 
     /// Forks a child for the command in the buffer and waits for its end.
-    fn run(&mut self, length: usize, limit: &Limit) -> io::Result<ExitFrame> {
+    fn run(&mut self, length: usize, limits: CommandLimits) -> io::Result<ExitFrame> {
         let parent = sys::pid();
         // SAFETY: the process has one thread; constructors that started others break the
         // promise that the greeting reports on, and with it the worker's use.
@@ -133,9 +138,10 @@ impl Zygote {
                     replies: self.replies,
                     output: self.output,
                 };
-                child::run(&self.command[..length], &pipes, parent)
+                let command = &self.command[..length];
+                child::run(command, &pipes, parent, limits.memory_mib)
             }
-            Ok(Some(child)) => self.wait(child, limit),
+            Ok(Some(child)) => self.wait(child, limits),
             Err(error) => {
                 let mut message = [0; 64];
                 let room = message.len();
@@ -151,7 +157,7 @@ impl Zygote {
                 // Exit code 70, as wait(2) has it.
                 Ok(ExitFrame {
                     wait_status: BROKEN << 8,
-                    timed_out: false,
+                    ended: Ended::Itself,
                     user_us: 0,
                     system_us: 0,
                 })
@@ -159,9 +165,15 @@ impl Zygote {
         }
     }
 
-    fn wait(&mut self, child: sys::pid_t, limit: &Limit) -> io::Result<ExitFrame> {
+    fn wait(&mut self, child: sys::pid_t, limits: CommandLimits) -> io::Result<ExitFrame> {
         sys::lead_group(child);
-        let end = wait_for_end(child, self.replies, limit);
+        let watched = Watched {
+            child,
+            replies: self.replies,
+            output: self.output,
+            black_box: self.black_box,
+        };
+        let end = watch::wait_for_end(&watched, limits);
         if !matches!(end, End::Itself) {
             sys::kill_group(child);
         }
@@ -169,13 +181,24 @@ impl Zygote {
         if matches!(end, End::NobodyReads) {
             return Err(io::Error::from(io::ErrorKind::BrokenPipe));
         }
-        if reaped.wait_status != 0 {
+        if reaped.wait_status != 0 || !self.black_box.is_done() {
             let length = sys::read_tail(self.output, &mut self.tail);
             self.send(Kind::Output, &self.tail[..length])?;
+            let scratch = self.output;
+            let mut read = |address, out: &mut [u8]| sys::copy_from(address, scratch, out);
+            let length = last_words::encode(self.black_box, &mut self.words, &mut read);
+            self.send(Kind::LastWords, &self.words[..length])?;
         }
         Ok(ExitFrame {
-            wait_status: reaped.wait_status,
-            timed_out: matches!(end, End::OverLimit),
+            // The low bits are the signal, as wait(2) has it.
+            wait_status: match end {
+                End::Dying(signal) => signal,
+                _ => reaped.wait_status,
+            },
+            ended: match end {
+                End::Must(ended) => ended,
+                _ => Ended::Itself,
+            },
             user_us: reaped.user_us,
             system_us: reaped.system_us,
         })
@@ -186,39 +209,15 @@ impl Zygote {
     }
 }
 
-/// Why the worker stopped waiting.
-enum End {
-    Itself,
-    OverLimit,
-    NobodyReads,
-}
-
-/// Waits until the child is dead, over its limit, or not worth going on with.
-fn wait_for_end(child: sys::pid_t, replies: c_int, limit: &Limit) -> End {
-    let Some(process) = sys::process_descriptor(child) else {
-        // An old kernel: `reap` waits, and the coordinator watches the limit.
-        return End::Itself;
-    };
-    let mut fds = [
-        sys::pollfd {
-            fd: process,
-            events: sys::POLLIN,
-            revents: 0,
-        },
-        // Asks for nothing: an error is told anyway, and means that the other end is closed.
-        sys::pollfd {
-            fd: replies,
-            events: 0,
-            revents: 0,
-        },
-    ];
-    let polled = sys::poll(&mut fds, Some(Duration::from_millis(limit.wall_ms.into())));
-    sys::close(process);
-    match polled {
-        Ok(false) => End::OverLimit,
-        Ok(true) if fds[0].revents == 0 && fds[1].revents & sys::POLLERR != 0 => End::NobodyReads,
-        _ => End::Itself,
-    }
+/// The black box of all children, one after the other.
+fn shared_black_box() -> io::Result<&'static BlackBox> {
+    let place = sys::map(size_of::<BlackBox>(), libc::MAP_SHARED);
+    // SAFETY: null, or zeroed memory of its size that is never unmapped, aligned to a page; all
+    // its fields are atomic integers.
+    let shared = unsafe { place.cast::<BlackBox>().as_ref() };
+    let shared = shared.ok_or_else(io::Error::last_os_error)?;
+    black_box::share(shared);
+    Ok(shared)
 }
 
 /// Whether the kernel lists one task for this process.
