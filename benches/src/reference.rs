@@ -1,6 +1,7 @@
 //! What others cost, and what we aim at: user-mode instructions an operation.
 //!
-//! Constants, as measured for the design (valgrind, 100 tasks); not measured again.
+//! Constants, as measured for the design (valgrind, 100 tasks). `instructions --peers` measures
+//! madsim and turmoil again, and tokio is measured in every run.
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,6 @@ pub enum Kind {
 pub struct Reference {
     /// madsim 0.2.34.
     pub madsim: &'static str,
-    /// tokio 1.54, its clock paused.
-    pub tokio: &'static str,
     /// moonpool 0.8.
     pub moonpool: &'static str,
     /// turmoil 0.7.2.
@@ -45,11 +44,11 @@ impl Kind {
     /// What the design has on it.
     #[must_use]
     pub const fn reference(self) -> Reference {
-        let [madsim, tokio, moonpool, turmoil] = match self {
-            Self::Yield => ["598", "512", "338", "as tokio"],
-            Self::Sleep => ["1,573", "1,277", "8,933", "as tokio"],
-            Self::Spawn => ["2,488", "2,890", "-", "as tokio"],
-            Self::RoundTrip => ["11,117", "-", "58,467", "87,721"],
+        let [madsim, moonpool, turmoil] = match self {
+            Self::Yield => ["598", "338", "as tokio"],
+            Self::Sleep => ["1,573", "8,933", "as tokio"],
+            Self::Spawn => ["2,488", "-", "as tokio"],
+            Self::RoundTrip => ["11,117", "58,467", "87,721"],
         };
         let goal = match self {
             Self::Yield => 300,
@@ -59,7 +58,6 @@ impl Kind {
         };
         Reference {
             madsim,
-            tokio,
             moonpool,
             turmoil,
             goal,

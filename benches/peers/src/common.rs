@@ -1,0 +1,108 @@
+//! What all peers do alike, as in `benches/src/lab.rs` and `guest.rs`.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// How many tasks share an operation's work.
+pub const TASKS: u64 = 100;
+/// Bytes of a message, one way.
+const MESSAGE: usize = 64;
+/// The server's port.
+pub const PORT: u16 = 7;
+
+/// How long a task sleeps: 1 to 2 ms, differently each time.
+pub fn nap(task: u64, round: u64) -> Duration {
+    Duration::from_nanos(1_000_000 + (task * 104_729 + round * 7_919) % 1_000_000)
+}
+
+/// Sends everything back until the stream ends.
+pub async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut message = [0; MESSAGE];
+    loop {
+        match stream.read_exact(&mut message).await {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return,
+            read => read.expect("the stream holds"),
+        };
+        stream.write_all(&message).await.expect("the stream holds");
+        stream.flush().await.expect("the stream holds");
+    }
+}
+
+/// Sends messages and waits for each to come back.
+pub async fn call(mut stream: impl AsyncRead + AsyncWrite + Unpin, count: u64) {
+    let mut message = [0; MESSAGE];
+    for _ in 0..count {
+        stream.write_all(&message).await.expect("the stream holds");
+        // madsim sends what is flushed; elsewhere this does nothing.
+        stream.flush().await.expect("the stream holds");
+        let read = stream.read_exact(&mut message).await;
+        read.expect("the server answers");
+    }
+}
+
+/// The three operations of an executor, for a peer whose `spawn`, `yield_now` and `sleep` these
+/// are.
+macro_rules! executor {
+    ($task:path, $time:path) => {
+        use std::future::Future;
+
+        use $task as task;
+        use $time as time;
+
+        use crate::common::{TASKS, nap};
+
+        async fn join_all<F>(body: impl Fn(u64) -> F)
+        where
+            F: Future<Output = ()> + Send + 'static,
+        {
+            let tasks: Vec<_> = (0..TASKS).map(|number| task::spawn(body(number))).collect();
+            for task in tasks {
+                task.await.expect("a task comes to its end");
+            }
+        }
+
+        async fn yield_often(count: u64) {
+            join_all(|_| async move {
+                for _ in 0..count / TASKS {
+                    task::yield_now().await;
+                }
+            })
+            .await;
+        }
+
+        async fn sleep_often(count: u64) {
+            join_all(|number| async move {
+                for round in 0..count / TASKS {
+                    time::sleep(nap(number, round)).await;
+                }
+            })
+            .await;
+        }
+
+        async fn spawn_often(count: u64) {
+            join_all(|_| async move {
+                for _ in 0..count / TASKS {
+                    task::spawn(async {})
+                        .await
+                        .expect("a task comes to its end");
+                }
+            })
+            .await;
+        }
+
+        pub fn yields(count: u64) {
+            run(yield_often(count));
+        }
+
+        pub fn sleeps(count: u64) {
+            run(sleep_often(count));
+        }
+
+        pub fn spawns(count: u64) {
+            run(spawn_often(count));
+        }
+    };
+}
+pub(crate) use executor;
