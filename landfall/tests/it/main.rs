@@ -4,6 +4,7 @@
 mod determinism;
 mod failures;
 mod faults;
+mod floor;
 mod hand;
 mod misbehaviour;
 mod sweeps;

@@ -45,12 +45,24 @@ pub struct Layer {
 
 /// Something that a guest can learn of the machine: `cargo landfall floor` tells whether it is
 /// reproducible, and by which layer.
+///
+/// ```
+/// # if !cfg!(feature = "sim") { return; }
+/// use sim_runtime::interpose::floor::{PROBES, Probe};
+///
+/// #[linkme::distributed_slice(PROBES)]
+/// static MINE: Probe = Probe {
+///     order: 100,
+///     name: "the clock of my crate",
+///     run: || Box::pin(async { format!("{:?}", std::time::Instant::now()) }),
+/// };
+/// ```
 pub struct Probe {
     /// Where in the table.
     pub order: u32,
     /// What it is.
     pub name: &'static str,
-    /// Looks, inside a simulation, and says what it saw.
+    /// Looks, inside a simulation, and says what it saw. A panic is a source that is not served.
     pub run: fn() -> Pin<Box<dyn Future<Output = String>>>,
 }
 
