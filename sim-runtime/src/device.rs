@@ -1,7 +1,7 @@
 //! What a device is to the world, and what a descriptor is to the table.
 
 use std::any::Any;
-use std::io;
+use std::io::{self, SeekFrom};
 use std::rc::Rc;
 
 use crate::ids::{Boot, NodeId};
@@ -34,6 +34,18 @@ pub trait Device: Any {
     fn finish(&self, _world: &Rc<World>) {}
 }
 
+/// What `fstat(2)` tells of a description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its type and who may do what, as in Linux's `st_mode`.
+    pub mode: u32,
+    /// In bytes; 0 for what is no file.
+    pub size: u64,
+}
+
+/// `st_mode` of a socket that everybody may use, in Linux's numbers.
+const SOCKET: u32 = 0o140_777;
+
 /// An open file description: what one or more descriptors refer to.
 pub trait Description: Any {
     /// `tcp-stream`, `file`, ...; for reports.
@@ -53,6 +65,22 @@ pub trait Description: Any {
     /// Its process died ([`Down::Kill`], [`Down::Exit`]: the kernel closes it) or its machine did
     /// ([`Down::PowerLoss`]: silence).
     fn abandoned(&self, world: &Rc<World>, down: Down);
+
+    /// What `fstat(2)` tells: a socket, unless the description says otherwise.
+    fn status(&self) -> Status {
+        Status {
+            mode: SOCKET,
+            size: 0,
+        }
+    }
+
+    /// `lseek(2)`: the new position.
+    ///
+    /// # Errors
+    /// `ESPIPE` unless the description says otherwise: it has no position.
+    fn seek(&self, _to: SeekFrom) -> io::Result<u64> {
+        Err(io::Error::from_raw_os_error(libc::ESPIPE))
+    }
 
     /// `read(2)` by code that knows nothing of the simulation.
     ///

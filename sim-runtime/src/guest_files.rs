@@ -3,15 +3,20 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, SeekFrom};
 use std::rc::Rc;
 
-use crate::device::Description;
+use crate::device::{Description, Status};
 use crate::guest;
 use crate::ids::{Fd, NodeId};
 use crate::nodes::Down;
 use crate::stream::Stream;
 use crate::world::{self, World};
+
+/// `st_mode` of a device that everybody may read and write, in Linux's numbers.
+const DEVICE: u32 = 0o020_666;
+/// `st_mode` of a file that everybody may read.
+const FILE: u32 = 0o100_444;
 
 /// Opens a path that the simulation has an answer for; `None` for every other path, and outside.
 pub(crate) fn open(path: &[u8]) -> Option<io::Result<Fd>> {
@@ -95,6 +100,18 @@ impl Description for Random {
 
     fn abandoned(&self, _world: &Rc<World>, _down: Down) {}
 
+    fn status(&self) -> Status {
+        Status {
+            mode: DEVICE,
+            size: 0,
+        }
+    }
+
+    /// As Linux has it: the position is always the start.
+    fn seek(&self, _to: SeekFrom) -> io::Result<u64> {
+        Ok(0)
+    }
+
     fn read(&self, _world: &Rc<World>, out: &mut [u8]) -> io::Result<usize> {
         match guest::entropy(out) {
             true => Ok(out.len()),
@@ -122,11 +139,37 @@ impl Description for Text {
 
     fn abandoned(&self, _world: &Rc<World>, _down: Down) {}
 
+    /// Such a file tells no size: who reads it reads to its end.
+    fn status(&self) -> Status {
+        Status {
+            mode: FILE,
+            size: 0,
+        }
+    }
+
+    fn seek(&self, to: SeekFrom) -> io::Result<u64> {
+        let end = self.bytes.len();
+        let sought = match to {
+            SeekFrom::Start(offset) => usize::try_from(offset).ok(),
+            SeekFrom::Current(offset) => moved(self.position.get(), offset),
+            SeekFrom::End(offset) => moved(end, offset),
+        };
+        let Some(position) = sought else {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        };
+        self.position.set(position);
+        Ok(position as u64)
+    }
+
     fn read(&self, _world: &Rc<World>, out: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.bytes[self.position.get()..];
+        let rest = self.bytes.get(self.position.get()..).unwrap_or_default();
         let count = rest.len().min(out.len());
         out[..count].copy_from_slice(&rest[..count]);
         self.position.set(self.position.get() + count);
         Ok(count)
     }
+}
+
+fn moved(position: usize, offset: i64) -> Option<usize> {
+    usize::try_from(i64::try_from(position).ok()?.checked_add(offset)?).ok()
 }

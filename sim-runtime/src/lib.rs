@@ -73,7 +73,7 @@ pub mod world;
 
 #[cfg(feature = "sim")]
 pub use {
-    device::{Description, Device, DeviceId},
+    device::{Description, Device, DeviceId, Status},
     digest::{Checkpoint, Digest, EventKind, TraceEvent},
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},

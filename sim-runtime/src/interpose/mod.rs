@@ -13,11 +13,13 @@
 //! | hook | answers for |
 //! |---|---|
 //! | `clock_gettime`, `gettimeofday`, `time` | `Instant`, `SystemTime`, chrono, jiff |
-//! | `getrandom`, `getentropy` | `HashMap` keys, rand, uuid, getrandom |
+//! | `clock_getres`, `timespec_get`, `times`, `sysinfo` | C code |
+//! | `getrandom`, `getentropy`, `arc4random` | `HashMap` keys, rand, uuid, getrandom |
 //! | `nanosleep`, `clock_nanosleep`, `usleep`, `sleep` | `thread::sleep`, C code |
 //! | `getpid`, `gettid`, `gethostname`, `uname`, `getauxval` | who a node is |
 //! | `sched_getaffinity`, `sysconf`, `get_nprocs` | `available_parallelism`: 4 |
 //! | `open`, `read`, `pread`, `readv`, `close` | `/dev/urandom`, machine and boot ids |
+//! | `fstat`, `statx`, `lseek`, `dup`, `fcntl` | the same files, once open |
 //! | `syscall` | the same by number: getrandom 0.2 |
 //! | `__libc_start_main` | nothing: it makes a worker of the process (see [`crate::process`]) |
 //!
@@ -32,7 +34,8 @@
 //!
 //! # Not covered yet
 //!
-//! CPU clocks, which are the thread's real ones; files and sockets other than by the drop-in.
+//! CPU clocks, which are the thread's real ones, in `clock`, `times` and `getrusage` too; files and
+//! sockets other than by the drop-in; the names that `mkstemp` draws, within the C library.
 //! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
@@ -42,7 +45,8 @@
 //! # Map
 //!
 //! - `hooks::real`: the functions that the hooks shadow, found before `main`.
-//! - `hooks::{clock, entropy, sleep}`: the hooks and what each serves; `hooks::syscall`: by
+//! - `hooks::{clock, more_clocks, sleep, entropy, identity}`: the hooks and what each serves;
+//!   `hooks::{files, status}`: on simulated descriptors; `hooks::threads`: fibers; `hooks::syscall`: by
 //!   number; `hooks::start`: what runs before `main`.
 //! - `dispatch`: layers 2 and 3.
 //! - `constructors`: what runs before `main` in a worker.

@@ -16,6 +16,8 @@ mod floor_identity;
 mod floor_inline;
 #[cfg(not(floor_traps))]
 mod floor_portable;
+#[cfg(floor_symbols)]
+mod floor_seldom;
 #[cfg(floor_traps)]
 mod floor_signals;
 #[cfg(floor_traps)]

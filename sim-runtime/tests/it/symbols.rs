@@ -1,10 +1,7 @@
 //! Every function that a test binary imports has been thought of: `interpose/symbols.txt` says what
 //! a simulation makes of it.
 #![expect(unsafe_code, reason = "asks the dynamic linker for a name")]
-#![expect(
-    clippy::disallowed_types,
-    reason = "tells the newest of several files"
-)]
+#![expect(clippy::disallowed_types, reason = "tells the newest of several files")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

@@ -15,6 +15,7 @@ use std::slice;
 use libc::{iovec, mode_t, off64_t, size_t, ssize_t};
 
 use super::real::{self, Real};
+use super::status;
 use crate::interpose::hatch;
 use crate::{Fd, guest_files, world};
 
@@ -51,7 +52,7 @@ static READV: Real<ReadMany> = unsafe { Real::new(c"readv") };
 static CLOSE: Real<Close> = unsafe { Real::new(c"close") };
 
 /// Sets errno and gives -1, as every call here does that fails.
-fn answer(result: io::Result<usize>) -> c_long {
+pub(super) fn answer(result: io::Result<usize>) -> c_long {
     match result {
         Ok(count) => c_long::try_from(count).unwrap_or(c_long::MAX),
         Err(error) => {
@@ -305,7 +306,9 @@ pub(crate) unsafe extern "C" fn close(fd: c_int) -> c_int {
 /// # Safety
 ///
 /// The arguments are what the system call's manual page asks for.
-pub(super) unsafe fn serve(number: c_long, [a, b, c, ..]: [usize; 6]) -> Option<c_long> {
+pub(super) unsafe fn serve(number: c_long, [a, b, c, d, e, _]: [usize; 6]) -> Option<c_long> {
+    // A register is as wide as a pointer; an int is its low half.
+    let int = |register: usize| register as c_uint as c_int;
     match number {
         #[cfg(target_arch = "x86_64")]
         libc::SYS_open => {
@@ -318,10 +321,24 @@ pub(super) unsafe fn serve(number: c_long, [a, b, c, ..]: [usize; 6]) -> Option<
         }
         libc::SYS_read | libc::SYS_pread64 => {
             // SAFETY: the caller's promise.
-            unsafe { read_from(a as c_uint as c_int, b as *mut c_void, c) }
+            unsafe { read_from(int(a), b as *mut c_void, c) }
         }
-        libc::SYS_fcntl => control(a as c_uint as c_int, b as c_uint as c_int),
-        libc::SYS_close => close_fd(a as c_uint as c_int),
+        libc::SYS_fcntl => control(int(a), int(b)),
+        libc::SYS_close => close_fd(int(a)),
+        libc::SYS_dup => status::serve_dup(int(a)),
+        libc::SYS_lseek => status::serve_seek(int(a), b.cast_signed() as off64_t, int(c)),
+        libc::SYS_fstat => {
+            // SAFETY: the caller's promise.
+            unsafe { status::serve_fstat(int(a), b as *mut _) }
+        }
+        libc::SYS_newfstatat => {
+            // SAFETY: the caller's promise.
+            unsafe { status::serve_fstatat(int(a), b as *const c_char, c as *mut _, int(d)) }
+        }
+        libc::SYS_statx => {
+            // SAFETY: the caller's promise.
+            unsafe { status::serve_statx(int(a), b as *const c_char, int(c), e as *mut _) }
+        }
         _ => None,
     }
 }

@@ -4,10 +4,12 @@ pub(crate) mod clock;
 pub(crate) mod entropy;
 pub(crate) mod files;
 pub(crate) mod identity;
+pub(crate) mod more_clocks;
 pub(crate) mod real;
 pub(crate) mod sleep;
 pub(crate) mod start;
 mod state;
+pub(crate) mod status;
 pub(crate) mod syscall;
 #[cfg(floor_traps)]
 pub(crate) mod threads;

@@ -10,7 +10,7 @@ use libc::clockid_t;
 
 #[cfg(floor_traps)]
 use super::threads;
-use super::{clock, entropy, files, identity, real, sleep};
+use super::{clock, entropy, files, identity, more_clocks, real, sleep};
 #[cfg(floor_traps)]
 use crate::interpose::dispatch::signals;
 use crate::interpose::hatch;
@@ -45,6 +45,18 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
         libc::SYS_time => {
             // SAFETY: the caller's promise.
             unsafe { clock::serve_time(a as *mut _) }
+        }
+        libc::SYS_clock_getres => {
+            // SAFETY: the caller's promise.
+            unsafe { more_clocks::serve_resolution(int(a) as clockid_t, b as *mut _) }.then_some(0)
+        }
+        libc::SYS_times if identity::is_simulated() => {
+            // SAFETY: the caller's promise.
+            Some(unsafe { more_clocks::times(a as *mut _) })
+        }
+        libc::SYS_sysinfo if identity::is_simulated() => {
+            // SAFETY: the caller's promise.
+            Some(unsafe { more_clocks::sysinfo(a as *mut _) }.into())
         }
         libc::SYS_nanosleep => {
             // SAFETY: the caller's promise.
