@@ -11,7 +11,7 @@ use sim_runtime::process::{
 };
 
 use crate::report::{Death, SeedOutcome, SeedReport};
-use crate::worker::{Answer, Command, VERSION};
+use crate::worker::{self, Answer, Command, VERSION};
 pub use crate::worker::{Listing, PlanInfo, RunRequest, TestInfo, Tier};
 
 /// A test binary and where it runs.
@@ -64,6 +64,8 @@ pub enum Flow {
 
 /// A number of workers of one test binary.
 pub struct Pool {
+    command: WorkerCommand,
+    /// None where seeds run in this process.
     workers: Vec<Worker>,
     /// What one seed may use before its process is killed. At first [`SEED_WALL_LIMIT`], and the
     /// rest as it is there.
@@ -76,18 +78,38 @@ impl Pool {
     /// # Errors
     /// The binary cannot be started, or is not a worker.
     pub fn start(binary: &TestBinary, jobs: usize) -> Result<Self, CoordinateError> {
-        let command = WorkerCommand {
-            exe: binary.exe.clone(),
-            cwd: binary.cwd.clone(),
-            extra_env: Vec::new(),
-        };
+        let command = worker_command(binary);
         let workers = (0..jobs.max(1))
             .map(|_| Worker::spawn(&command))
             .collect::<Result<_, _>>()?;
         Ok(Self {
+            command,
             workers,
             limits: Limits::from(SEED_WALL_LIMIT),
         })
+    }
+
+    /// Runs seeds in this process, which must be the test binary, each on a thread of its own and
+    /// one after the other: for debuggers. A crash takes the process along, no limit holds, and
+    /// what std keeps for a process is not fresh.
+    #[must_use]
+    pub fn in_process(binary: &TestBinary) -> Self {
+        Self {
+            command: worker_command(binary),
+            workers: Vec::new(),
+            limits: Limits::from(SEED_WALL_LIMIT),
+        }
+    }
+
+    /// Ends all workers and starts others.
+    ///
+    /// # Errors
+    /// As [`Pool::start`].
+    pub fn renew(&mut self) -> Result<(), CoordinateError> {
+        for worker in &mut self.workers {
+            *worker = Worker::spawn(&self.command)?;
+        }
+        Ok(())
     }
 
     /// Asks what there is to run.
@@ -95,6 +117,9 @@ impl Pool {
     /// # Errors
     /// The worker broke, or is of another version.
     pub fn list(&mut self) -> Result<Listing, CoordinateError> {
+        if self.workers.is_empty() {
+            return Ok(worker::list());
+        }
         let command = encode(&Command::List { version: VERSION });
         let exit = self.workers[0].run(&command, self.limits, &mut |_| {})?;
         match &exit.result {
@@ -116,6 +141,9 @@ impl Pool {
         on_outcome: &mut dyn FnMut(&RunRequest, SeedOutcome) -> Flow,
     ) -> Result<(), CoordinateError> {
         let mut requests = requests.into_iter();
+        if self.workers.is_empty() {
+            return run_here(requests, on_outcome);
+        }
         let mut under_way: Vec<Option<RunRequest>> = self.workers.iter().map(|_| None).collect();
         let mut idle: VecDeque<usize> = (0..self.workers.len()).collect();
         let mut flow = Flow::Continue;
@@ -173,6 +201,35 @@ pub(crate) fn decode<T: DeserializeOwned>(result: &[u8]) -> Result<T, Coordinate
             Err(CoordinateError::Answer(message))
         }
     }
+}
+
+fn worker_command(binary: &TestBinary) -> WorkerCommand {
+    WorkerCommand {
+        exe: binary.exe.clone(),
+        cwd: binary.cwd.clone(),
+        extra_env: Vec::new(),
+    }
+}
+
+/// Runs requests in this process.
+fn run_here(
+    requests: impl Iterator<Item = RunRequest>,
+    on_outcome: &mut dyn FnMut(&RunRequest, SeedOutcome) -> Flow,
+) -> Result<(), CoordinateError> {
+    for request in requests {
+        let ran = std::panic::catch_unwind(|| worker::run(&request));
+        let outcome = match ran {
+            Ok(report) => SeedOutcome::Ran(Box::new(report.map_err(CoordinateError::Answer)?)),
+            Err(panic) => {
+                let message = sim_runtime::task::message(&*panic);
+                SeedOutcome::Crashed(Box::new(Death::of_panic(request.seed(), message)))
+            }
+        };
+        if on_outcome(&request, outcome) == Flow::Stop {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn outcome_of(

@@ -100,7 +100,7 @@ impl Cause {
     }
 
     /// Whether real time or another process decided when it died.
-    const fn is_from_outside(&self) -> bool {
+    pub(crate) const fn is_from_outside(&self) -> bool {
         matches!(self, Self::Signal(9 | 15) | Self::TooSlow(_))
     }
 }
@@ -146,6 +146,16 @@ impl Death {
             cause: Cause::of(&exit, limits),
             last_words: exit.last_words,
             output: exit.output_tail,
+        }
+    }
+
+    /// A panic outside the simulation, in this process.
+    pub(crate) fn of_panic(seed: u64, message: String) -> Self {
+        Self {
+            seed,
+            cause: Cause::Panic(message),
+            last_words: None,
+            output: String::new(),
         }
     }
 

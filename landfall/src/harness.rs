@@ -8,7 +8,7 @@ use plan_compiler::scenario::Scenario;
 use crate::coordinate::{Pool, TestBinary, TestInfo, Tier};
 use crate::entry::{Entry, EntryKind};
 use crate::render;
-use crate::sweep::{HAND_SEEDS, Order, TestResult, sweep};
+use crate::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, TestResult, sweep};
 use crate::variables::{self, Variables};
 use crate::worker;
 
@@ -102,11 +102,14 @@ fn order(variables: &Variables, tier: Tier, scenario: Option<&Scenario>, info: &
         Some(seed) => vec![seed],
         None => (0..u64::from(variables.seeds.unwrap_or(planned))).collect(),
     };
-    let double_every_seed = variables.check_determinism || variables.seed.is_some();
+    let double_percent = match variables.seed {
+        Some(_) => 100,
+        None => variables.check_determinism.unwrap_or(SHARE_PERCENT),
+    };
     Order {
         seeds,
         tier,
-        double_every_seed,
+        double_percent,
         stop_at_failure: true,
     }
 }
@@ -117,12 +120,16 @@ fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult 
         cwd: this_directory(),
     };
     let jobs = variables.jobs.unwrap_or(1);
-    Pool::start(&binary, jobs)
-        .and_then(|mut pool| {
-            pool.limits.memory_mib = variables.memory_mib.unwrap_or(pool.limits.memory_mib);
-            sweep(&mut pool, info, order, &mut |_| {})
-        })
-        .unwrap_or_else(|error| panic!("the seeds could not be run: {error}"))
+    let pool = if variables.in_process {
+        Ok(Pool::in_process(&binary))
+    } else {
+        Pool::start(&binary, jobs)
+    };
+    pool.and_then(|mut pool| {
+        pool.limits.memory_mib = variables.memory_mib.unwrap_or(pool.limits.memory_mib);
+        sweep(&mut pool, info, order, &mut |_| {})
+    })
+    .unwrap_or_else(|error| panic!("the seeds could not be run: {error}"))
 }
 
 fn this_binary() -> PathBuf {

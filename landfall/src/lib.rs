@@ -13,7 +13,7 @@
 //! # Modules, in reading order
 //! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
 //! `landing` (one seed of one scenario), [`report`] (what came of it) and `death` (or of its
-//! process), [`judge`] (what to believe
+//! process), `twice` (whether it is one run), [`judge`] (what to believe
 //! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
 //! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`), [`render`]
 //! and `words` (as text), [`variables`] (the environment).
@@ -37,6 +37,7 @@ mod schedule;
 pub mod sweep;
 pub mod system;
 pub mod tally;
+mod twice;
 pub mod variables;
 mod words;
 mod worker;

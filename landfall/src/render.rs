@@ -118,6 +118,13 @@ fn evidence(out: &mut String, tally: &Tally) {
             grouped(operations.unknown),
         );
     }
+    if tally.compared > 0 {
+        let (compared, differing) = (grouped(tally.compared), grouped(tally.differing));
+        let _ = writeln!(
+            out,
+            "    twice   {compared} seeds run again in another worker, {differing} differ"
+        );
+    }
 }
 
 fn fault_line(fault: &FaultTally, seeds: u64) -> String {
@@ -242,20 +249,26 @@ fn divergence_text(divergence: &Divergence) -> String {
     let (seed, same_until) = (divergence.seed, divergence.same_until);
     let _ = writeln!(
         out,
-        "  two runs of seed {seed} agree up to event {same_until}, then differ"
+        "\ntwo runs of seed {seed} agree up to event {same_until}, and differ after it"
     );
+    let (first, second) = &divergence.ends;
     let Some((a, b)) = &divergence.first else {
         let _ = writeln!(out, "  further runs did not show which event differs first");
+        let _ = writeln!(out, "  first run:  {first}\n  second run: {second}");
         return out;
     };
     if let Some(event) = &divergence.last_same {
         let _ = writeln!(out, "  both runs:  {}", words::traced(event));
     }
-    for (name, event) in [("first", a), ("second", b)] {
+    let (then_a, then_b) = &divergence.then;
+    for (name, event, then) in [("first", a, then_a), ("second", b, then_b)] {
         let text = event
             .as_ref()
             .map_or_else(|| "had ended".to_owned(), words::traced);
         let _ = writeln!(out, "  {name} run: {text}");
+        for event in then {
+            let _ = writeln!(out, "    then {}", words::traced(event));
+        }
     }
     out
 }

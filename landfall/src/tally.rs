@@ -41,6 +41,10 @@ pub struct Tally {
     pub virtual_ns: u64,
     /// Events, all seeds together.
     pub events: u64,
+    /// Seeds that were run twice, in different workers, and compared.
+    pub compared: u64,
+    /// Of them, those whose two runs differ.
+    pub differing: u64,
     /// Layers of the determinism floor that were missing in some seed.
     pub floor_missing: BTreeSet<String>,
 }

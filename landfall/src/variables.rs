@@ -13,26 +13,33 @@ pub const SEEDS: &str = "LANDFALL_SEEDS";
 pub const JOBS: &str = "LANDFALL_JOBS";
 /// Which budget is run: `smoke` or `hardening`.
 pub const BUDGET: &str = "LANDFALL_BUDGET";
-/// `1`: every seed is run twice and the digests are compared.
+/// How many seeds are run twice and compared: `1` or `all`, `off`, or a share such as `20%`.
 pub const CHECK_DETERMINISM: &str = "LANDFALL_CHECK_DETERMINISM";
 /// How every seed's tasks are scheduled, instead of as the seed draws.
 pub const POLICY: &str = "LANDFALL_POLICY";
 /// How many MiB a seed's process may map; 0 is no limit.
 pub const MEMORY_MB: &str = "LANDFALL_MEMORY_MB";
 
+/// `1`: seeds run in the test's own process, one after the other, for debuggers.
+pub const IN_PROCESS: &str = "LANDFALL_IN_PROCESS";
+
 /// Every variable, with what it does, for help and documentation.
-pub const ALL: [(&str, &str); 7] = [
+pub const ALL: [(&str, &str); 8] = [
     (SEED, "run this one seed, decimal or 0x hexadecimal"),
     (SEEDS, "how many seeds each scenario runs"),
     (JOBS, "how many worker processes run at once"),
     (BUDGET, "which budget is run: smoke or hardening"),
     (
         CHECK_DETERMINISM,
-        "1: run every seed twice and compare the digests",
+        "which seeds are run twice and compared: 1 or all, off, or a share such as 20% [5%]",
     ),
     (
         POLICY,
         "schedule every seed by random, fifo, pct(3), pct(3,k=10000) or urw, not as it draws",
+    ),
+    (
+        IN_PROCESS,
+        "1: cargo test runs seeds in the test's own process, for debuggers",
     ),
     (
         MEMORY_MB,
@@ -52,9 +59,11 @@ pub struct Variables {
     /// [`BUDGET`]: whether it is the hardening budget.
     pub hardening: Option<bool>,
     /// [`CHECK_DETERMINISM`].
-    pub check_determinism: bool,
+    pub check_determinism: Option<u8>,
     /// [`POLICY`].
     pub policy: Option<Policy>,
+    /// [`IN_PROCESS`].
+    pub in_process: bool,
     /// [`MEMORY_MB`].
     pub memory_mib: Option<u32>,
 }
@@ -122,15 +131,22 @@ impl Variables {
                 _ => return Err(bad),
             });
         }
-        if let Some((bad, value)) = read(CHECK_DETERMINISM, "0 or 1") {
+        if let Some((bad, value)) = read(CHECK_DETERMINISM, "0, 1, all, off or a share such as 20%")
+        {
             variables.check_determinism = match value.as_str() {
-                "0" => false,
-                "1" => true,
-                _ => return Err(bad),
+                "0" => None,
+                share => Some(parse_share(share).ok_or(bad)?),
             };
         }
         if let Some((bad, value)) = read(POLICY, "random, fifo, pct(3), pct(3,k=10000) or urw") {
             variables.policy = Some(value.parse().map_err(|_| bad)?);
+        }
+        if let Some((bad, value)) = read(IN_PROCESS, "0 or 1") {
+            variables.in_process = match value.as_str() {
+                "0" => false,
+                "1" => true,
+                _ => return Err(bad),
+            };
         }
         if let Some((bad, value)) = read(MEMORY_MB, "a number of MiB") {
             variables.memory_mib = Some(value.parse().map_err(|_| bad)?);
@@ -142,6 +158,20 @@ impl Variables {
     #[must_use]
     pub fn policy_of(&self, seed: Seed) -> Policy {
         self.policy.unwrap_or_else(|| Policy::drawn(seed))
+    }
+}
+
+/// A share of seeds, in percent: `1` or `all`, `off`, `20%`.
+#[must_use]
+pub fn parse_share(text: &str) -> Option<u8> {
+    match text {
+        "1" | "all" => Some(100),
+        "off" => Some(0),
+        share => share
+            .strip_suffix('%')?
+            .parse()
+            .ok()
+            .filter(|percent| *percent <= 100),
     }
 }
 
@@ -169,7 +199,11 @@ mod tests {
         assert_eq!(parse(SEEDS, "7").unwrap().seeds, Some(7));
         assert_eq!(parse(JOBS, "2").unwrap().jobs, Some(2));
         assert_eq!(parse(BUDGET, "hardening").unwrap().hardening, Some(true));
-        assert!(parse(CHECK_DETERMINISM, "1").unwrap().check_determinism);
+        for (text, percent) in [("1", 100), ("all", 100), ("20%", 20), ("off", 0)] {
+            let read = parse(CHECK_DETERMINISM, text).unwrap().check_determinism;
+            assert_eq!(read, Some(percent), "{text}");
+        }
+        assert!(parse(CHECK_DETERMINISM, "101%").is_err());
         assert_eq!(parse(SEED, "").unwrap(), Variables::default());
         assert_eq!(parse(POLICY, "urw").unwrap().policy, Some(Policy::Urw));
     }

@@ -18,6 +18,7 @@ pub(crate) fn event<'a>(
         EventKind::Poll if b == u64::MAX => format!("{} is dropped", task(a)),
         EventKind::Poll => format!("{} is polled at {}", task(a), SimInstant(b)),
         EventKind::Spawn => format!("{} is spawned", task(a)),
+        EventKind::Arm => format!("a timer for {} is armed", SimInstant(a)),
         EventKind::Timer => format!("the timer of {} fires", SimInstant(a)),
         EventKind::Node => format!("node {a} changes its state ({b:#x})"),
         EventKind::Net => format!("the network acts ({a:#x}, {b:#x})"),

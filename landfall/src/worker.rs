@@ -287,7 +287,7 @@ fn plan_info(path: &str, text: &str, compiled: &Compiled) -> PlanInfo {
     }
 }
 
-fn run(request: &RunRequest) -> Result<SeedReport, String> {
+pub(crate) fn run(request: &RunRequest) -> Result<SeedReport, String> {
     let entry = find(&request.test)
         .ok_or_else(|| format!("there is no test named {} in this binary", request.test))?;
     let scenario = match (&entry.kind, entry.compile()) {

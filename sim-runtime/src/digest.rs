@@ -30,10 +30,11 @@ pub enum EventKind {
     Clock,
     Fault,
     User,
+    Arm,
 }
 
 impl EventKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Poll,
         Self::Spawn,
         Self::Timer,
@@ -44,6 +45,7 @@ impl EventKind {
         Self::Clock,
         Self::Fault,
         Self::User,
+        Self::Arm,
     ];
 
     /// The kind with this number.

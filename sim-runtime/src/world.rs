@@ -245,8 +245,10 @@ impl World {
 
     // Time.
 
-    /// Arms a timer that wakes `waker` at `at`.
+    /// Arms a timer that wakes `waker` at `at`. An event: when two runs differ, whoever armed a
+    /// timer differently is who is asked, not whoever was running when it fired.
     pub fn wake_at(&self, at: SimInstant, waker: Waker) -> TimerKey {
+        self.event(EventKind::Arm, at.0, 0);
         self.arm(at, Due::Wake(waker))
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use checkers::spec::{CheckerSpec, ModelKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
-use landfall::variables::parse_seed;
+use landfall::variables::{parse_seed, parse_share};
 
 /// The most seeds that one command takes.
 const SEEDS_MAX: u64 = 10_000_000;
@@ -160,9 +160,18 @@ pub(crate) struct SweepArgs {
     /// Begin no new seed after one has failed
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Run every seed twice and compare the digests, not only one in twenty
-    #[arg(long)]
-    pub(crate) check_determinism: bool,
+    /// Which seeds are run again, in another worker, and compared: all, off, or a share such as
+    /// 20% [default: 5%; all without a value]
+    #[arg(
+        long,
+        alias = "twice",
+        value_name = "SHARE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_parser = parse_share_of_seeds
+    )]
+    pub(crate) check_determinism: Option<u8>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -253,6 +262,10 @@ pub(crate) enum Seeds {
     Count(u64),
     /// These.
     Range(Range<u64>),
+}
+
+fn parse_share_of_seeds(text: &str) -> Result<u8, String> {
+    parse_share(text).ok_or_else(|| "not all, off or a share such as 20%".to_owned())
 }
 
 fn parse_one_seed(text: &str) -> Result<u64, String> {

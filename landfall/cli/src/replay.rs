@@ -79,7 +79,7 @@ fn run_twice(
     let order = Order {
         seeds: vec![seed],
         tier,
-        double_every_seed: true,
+        double_percent: 100,
         stop_at_failure: false,
     };
     let mut pool = pool(one, 1, how, variables)?;

@@ -5,7 +5,7 @@ use std::thread;
 use landfall::coordinate::{CoordinateError, Pool, TestInfo, Tier};
 use landfall::judge::{Circumstances, judge};
 use landfall::render;
-use landfall::sweep::{HAND_SEEDS, Order, TestResult, sweep};
+use landfall::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, TestResult, sweep};
 use landfall::tally::Tally;
 use landfall::variables::Variables;
 
@@ -62,7 +62,10 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
             let order = Order {
                 seeds: seeds(args, &variables, &one.info, tier)?,
                 tier,
-                double_every_seed: args.check_determinism || variables.check_determinism,
+                double_percent: args
+                    .check_determinism
+                    .or(variables.check_determinism)
+                    .unwrap_or(SHARE_PERCENT),
                 stop_at_failure: args.fail_fast,
             };
             sweep_one(one, &order, &args.how, &variables)?

@@ -1,12 +1,16 @@
 //! One seed is one run: in any process, whatever else is planned, and if not, it is found.
 
+use std::time::Duration;
+
+use landfall::coordinate::Tier;
 use landfall::judge::Verdict;
 use landfall::render;
 use landfall::report::{SeedOutcome, SeedReport};
-use landfall::runtime::{EventKind, interpose, with};
+use landfall::runtime::{EventKind, NodeId, interpose, spawn, spawn_on, time, with};
+use landfall::sweep::{Order, sweep};
 use serde_json::Value;
 
-use crate::sweeps::{outcomes, pool, reports, sweep_all};
+use crate::sweeps::{outcomes, pool, reports, sweep_all, test_named};
 use crate::toy::{Quirk, Toy};
 
 mod one {
@@ -191,4 +195,121 @@ fn a_late_difference_is_found_among_many_events() {
     assert_ne!(a.arguments, b.arguments);
     let last = divergence.last_same.expect("something came before");
     assert_eq!(last.arguments, (LATE - 1, 0));
+}
+
+/// Spawns what differs among others that do not, and waits for it.
+async fn among_others(culprit: impl Future<Output = ()> + 'static) {
+    for step in 1..=3 {
+        drop(spawn(async move {
+            loop {
+                time::sleep(Duration::from_millis(step)).await;
+            }
+        }));
+    }
+    time::sleep(Duration::from_secs(1)).await;
+    let culprit = spawn_on(NodeId::HARNESS, "culprit", culprit);
+    culprit.await.expect("it does not panic");
+}
+
+/// A sleep of as many microseconds, at least 1 and at most 65,536.
+async fn sleep_by(number: u64) {
+    let us = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) + 1;
+    time::sleep(Duration::from_micros(us)).await;
+}
+
+/// What no two processes have in common.
+fn real_noise() -> u64 {
+    let text = interpose::outside(|| std::fs::read("/proc/sys/kernel/random/uuid"));
+    let text = text.expect("Linux has one");
+    text.iter()
+        .fold(0, |hash, byte| hash * 31 % 65_521 + u64::from(*byte))
+}
+
+/// An address moves with what was allocated before, here by chance.
+#[landfall::test(test = false)]
+async fn a_hashed_pointer() {
+    among_others(async {
+        let before = vec![0_u8; (1 << 20) + 4_096 * real_noise() as usize];
+        let after = vec![0_u8; 1 << 20];
+        sleep_by(after.as_ptr().addr() as u64).await;
+        assert!(before.len() > after.len());
+    })
+    .await;
+}
+
+/// `/proc` tells the real process id.
+#[landfall::test(test = false)]
+async fn a_file_that_is_not_simulated() {
+    among_others(async {
+        let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux has one");
+        let id = stat.split(' ').next().expect("a number");
+        sleep_by(id.parse().expect("a number")).await;
+    })
+    .await;
+}
+
+#[expect(clippy::disallowed_types, reason = "what must be found")]
+#[landfall::test(test = false)]
+async fn real_time_through_the_hatch() {
+    among_others(async {
+        let real = interpose::outside(std::time::SystemTime::now);
+        let since = real.duration_since(std::time::UNIX_EPOCH);
+        sleep_by(u64::from(since.expect("after 1970").subsec_nanos())).await;
+    })
+    .await;
+}
+
+#[test]
+fn what_leaks_in_is_traced_to_the_task_it_leaked_into() {
+    for name in [
+        "a_hashed_pointer",
+        "a_file_that_is_not_simulated",
+        "real_time_through_the_hatch",
+    ] {
+        let result = sweep_all(&mut pool(2), &format!("determinism::{name}"), 3);
+        let judgement = &result.judgement;
+        assert_eq!(
+            judgement.verdict,
+            Verdict::FailNondeterministic,
+            "{name}: {judgement:?}"
+        );
+        assert_eq!((result.tally.compared, result.tally.differing), (1, 1));
+        let divergence = result.divergence.as_ref().expect("it is located");
+        let (a, b) = divergence.first.as_ref().expect("its first event is found");
+        for event in [a, b] {
+            let event = event.as_ref().expect("no run has ended");
+            assert_eq!(event.kind, EventKind::Arm, "{name}: {event:?}");
+            let place = "culprit (landfall/tests/it/determinism.rs:";
+            assert!(event.task.starts_with(place), "{name}: {event:?}");
+        }
+        assert_ne!(a, b, "{name}");
+        let text = render::failure(&result, &|seed| format!("again with {seed}"));
+        for run in ["  both runs:  ", "  first run: ", "  second run: "] {
+            let line = text.lines().find(|line| line.starts_with(run));
+            let line = line.unwrap_or_else(|| panic!("{text}"));
+            assert!(
+                line.contains("node 0, task culprit (landfall/tests/"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_seed_is_compared_when_all_are_asked_for() {
+    let mut pool = pool(2);
+    let test = test_named(&mut pool, ONE);
+    let order = Order {
+        seeds: (0..20).collect(),
+        tier: Tier::Smoke,
+        double_percent: 100,
+        stop_at_failure: false,
+    };
+    let result = sweep(&mut pool, &test, &order, &mut |_| {}).expect("the workers hold");
+    assert_eq!((result.tally.compared, result.tally.differing), (20, 0));
+    let table = render::table(&[result]);
+    assert!(
+        table.contains("    twice   20 seeds run again in another worker, 0 differ\n"),
+        "{table}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use landfall::coordinate::{Flow, Pool, RunRequest, TestBinary, TestInfo, Tier};
 use landfall::report::{SeedOutcome, SeedReport};
-use landfall::sweep::{Order, TestResult, sweep};
+use landfall::sweep::{Order, SHARE_PERCENT, TestResult, sweep};
 
 /// A pool of workers of this executable.
 pub(crate) fn pool(jobs: usize) -> Pool {
@@ -30,7 +30,7 @@ pub(crate) fn sweep_tier(pool: &mut Pool, name: &str, seeds: u64, tier: Tier) ->
     let order = Order {
         seeds: (0..seeds).collect(),
         tier,
-        double_every_seed: false,
+        double_percent: SHARE_PERCENT,
         stop_at_failure: false,
     };
     sweep(pool, &test, &order, &mut |_| {}).expect("the workers hold")
