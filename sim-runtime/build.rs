@@ -3,8 +3,9 @@
 //! - `floor_symbols`: functions that shadow the C library's, and workers;
 //! - `floor_traps`: traps for system calls and the time-stamp counter, and fibers.
 //!
-//! `--cfg landfall_portable` among the compiler's flags builds what is built where there is neither,
-//! on any machine; `--cfg landfall_portable="symbols"` what is built where there are no traps.
+//! `--cfg landfall_portable` among the compiler's flags builds what is built where there is
+//! neither, on any machine; `--cfg landfall_portable="symbols"` what is built where there are no
+//! traps.
 
 /// What Cargo says of the target; empty if it says nothing.
 fn of_target(name: &str) -> Option<String> {

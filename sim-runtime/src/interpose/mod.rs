@@ -39,15 +39,15 @@
 //! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
-//! the report says so. `build.rs` says which platform has what, and how to build on one what another
-//! has.
+//! the report says so. `build.rs` says which platform has what, and how to build on one what
+//! another has.
 //!
 //! # Map
 //!
 //! - `hooks::real`: the functions that the hooks shadow, found before `main`.
 //! - `hooks::{clock, more_clocks, sleep, entropy, identity}`: the hooks and what each serves;
-//!   `hooks::{files, status}`: on simulated descriptors; `hooks::threads`: fibers; `hooks::syscall`: by
-//!   number; `hooks::start`: what runs before `main`.
+//!   `hooks::{files, status}`: on simulated descriptors; `hooks::threads`: fibers;
+//!   `hooks::syscall`: by number; `hooks::start`: what runs before `main`.
 //! - `dispatch`: layers 2 and 3.
 //! - `constructors`: what runs before `main` in a worker.
 //! - `hatch`: [`outside`].

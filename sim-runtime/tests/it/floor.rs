@@ -184,6 +184,19 @@ fn the_hatch_gives_real_answers_and_is_counted() {
 }
 
 #[test]
+fn a_simulation_within_the_hatch_is_one_all_the_same() {
+    let seen = || {
+        outside(|| {
+            let virtual_ns = simulated(5, unix_ns);
+            (virtual_ns, unix_ns())
+        })
+    };
+    let (first, second) = (seen(), seen());
+    assert_eq!(first.0, second.0);
+    assert!(first.1 < second.1 && first.0 != first.1);
+}
+
+#[test]
 fn what_the_kernel_refuses_is_refused_inside_too() {
     on_fresh_thread(2, || {
         let mut byte = 0u8;

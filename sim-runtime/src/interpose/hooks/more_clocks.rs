@@ -1,7 +1,7 @@
 //! What else tells the time: `clock_getres`, `timespec_get`, `times`, `sysinfo`.
 //!
-//! The CPU times of `times`, and those of `clock` and `getrusage`, which are not hooked, are the real
-//! ones of the thread that runs the simulation.
+//! The CPU times of `times`, and those of `clock` and `getrusage`, which are not hooked, are the
+//! real ones of the thread that runs the simulation.
 #![expect(
     unsafe_code,
     reason = "defines functions of the C library, which take raw pointers"
