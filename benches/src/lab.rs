@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim_net::{Net, NetConfig};
-use sim_runtime::{Budget, Config, NodeId, Seed, Simulation, Summary};
+use sim_runtime::{Budget, Config, NodeId, Seed, Simulation, Summary, spawn_on, world};
+use sim_tokio::net::{TcpListener, TcpStream};
 
 /// How many tasks share the work of an executor's operation.
 pub(crate) const TASKS: u64 = 100;
@@ -81,4 +82,39 @@ pub(crate) fn run_networked(operation: impl Future<Output = ()> + 'static) -> Su
     }
     drop(world);
     complete(simulation, operation)
+}
+
+/// Starts nodes that each have a listener and have been connected to by another once; done when
+/// all are idle.
+///
+/// # Panics
+/// When one cannot be reached.
+pub(crate) async fn idle_nodes(count: u8) {
+    let address = |number: u8| SocketAddr::new(IpAddr::from([10, 2, 0, number]), 7);
+    for number in 0..count {
+        let name = format!("idle{number}");
+        let node = world().create_node(&name, address(number).ip());
+        world().start_node(
+            node,
+            Rc::new(move || {
+                Box::pin(async move {
+                    let listener = TcpListener::bind(address(number)).await;
+                    let listener = listener.expect("a free port");
+                    loop {
+                        drop(listener.accept().await.expect("a connection"));
+                    }
+                })
+            }),
+        );
+    }
+    sim_runtime::time::sleep(Duration::from_secs(1)).await;
+    for from in 0..count {
+        for to in 0..count {
+            let node = world().node_by_ip(address(from).ip()).expect("it was made");
+            let connected = spawn_on(node, "once", async move {
+                drop(TcpStream::connect(address(to)).await.expect("a listener"));
+            });
+            connected.await.expect("it does not panic");
+        }
+    }
 }

@@ -13,7 +13,8 @@
 //! # Modules, in reading order
 //! [`operation`] (the list), `lab` (the simulation around each), `executor` (over sim-runtime),
 //! `network` (over sim-net), [`mod@guest`] (over the drop-in, and over the real tokio),
-//! [`reference`](mod@reference) (figures of the design).
+//! [`reference`](mod@reference) (figures of the design), [`memory`] (what must leave nothing
+//! behind).
 
 #[cfg(feature = "sim")]
 mod executor;
@@ -21,6 +22,8 @@ mod executor;
 pub mod guest;
 #[cfg(feature = "sim")]
 mod lab;
+#[cfg(feature = "sim")]
+pub mod memory;
 #[cfg(feature = "sim")]
 mod network;
 #[cfg(feature = "sim")]

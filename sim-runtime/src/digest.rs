@@ -1,7 +1,7 @@
 //! The event digest: a 128-bit rolling hash over everything that happens.
 //!
 //! Two runs of one seed are the same run exactly when their digests agree. Every
-//! [`CHECKPOINT_EVENTS`] events the state is kept, so that a difference can be narrowed down to a
+//! [`CHECKPOINT_EVENTS`] events, or a power of two times as many in a long run, the state is kept, so that a difference can be narrowed down to a
 //! window, and the window run again with its events written out.
 
 use std::cell::{Cell, RefCell};
@@ -12,8 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::{BlackBox, black_box};
 
-/// How many events lie between two checkpoints.
+/// How many events lie between two checkpoints of a run that is not long.
 pub(crate) const CHECKPOINT_EVENTS: u64 = 1_024;
+
+/// How many checkpoints are kept: at this many, every other one goes and the distance doubles.
+/// Even, so that those that stay are those of the doubled distance.
+const CHECKPOINTS_MAX: usize = 4_096;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,10 +97,13 @@ pub struct TraceEvent {
 /// Accumulates events; 10 to 15 instructions each.
 pub(crate) struct Recorder {
     state: Cell<Digest>,
-    events: Cell<u64>,
     /// The next event that asks for more than to be mixed in: a checkpoint or a traced one.
     watch: Cell<u64>,
+    /// How many events come before that.
+    left: Cell<u64>,
     next_checkpoint: Cell<u64>,
+    /// How many events lie between two checkpoints by now.
+    stride: Cell<u64>,
     checkpoints: RefCell<Vec<Checkpoint>>,
     traced: Range<u64>,
     trace: RefCell<Vec<TraceEvent>>,
@@ -122,9 +129,10 @@ impl Recorder {
     pub(crate) fn new(traced: Range<u64>) -> Self {
         Self {
             state: Cell::new(Digest(0x6c61_6e64_6661_6c6c, 0x243f_6a88_85a3_08d3)),
-            events: Cell::new(0),
-            watch: Cell::new(0),
+            watch: Cell::new(1),
+            left: Cell::new(0),
             next_checkpoint: Cell::new(CHECKPOINT_EVENTS),
+            stride: Cell::new(CHECKPOINT_EVENTS),
             checkpoints: RefCell::new(Vec::new()),
             traced,
             trace: RefCell::new(Vec::new()),
@@ -136,28 +144,33 @@ impl Recorder {
     #[inline]
     pub(crate) fn record(&self, kind: EventKind, a: u64, b: u64) -> bool {
         self.state.set(mix(self.state.get(), kind, a, b));
-        let events = self.events.get() + 1;
-        self.events.set(events);
-        self.black_box.event(events, kind, a, b);
-        events >= self.watch.get() && self.look_at(events)
+        let left = self.left.get();
+        self.left.set(left.wrapping_sub(1));
+        self.black_box.event(self.watch.get() - left, kind, a, b);
+        left == 0 && self.look_at(self.watch.get())
     }
 
     #[cold]
     #[inline(never)]
     fn look_at(&self, events: u64) -> bool {
         if events == self.next_checkpoint.get() {
-            self.next_checkpoint.set(events + CHECKPOINT_EVENTS);
             let digest = self.state.get();
-            self.checkpoints
-                .borrow_mut()
-                .push(Checkpoint { events, digest });
+            let mut checkpoints = self.checkpoints.borrow_mut();
+            checkpoints.push(Checkpoint { events, digest });
+            if checkpoints.len() == CHECKPOINTS_MAX {
+                self.stride.set(2 * self.stride.get());
+                checkpoints.retain(|kept| kept.events % self.stride.get() == 0);
+            }
+            self.next_checkpoint.set(events + self.stride.get());
         }
         let traced = if events + 1 >= self.traced.end {
             u64::MAX
         } else {
             self.traced.start.max(events + 1)
         };
-        self.watch.set(traced.min(self.next_checkpoint.get()));
+        let watch = traced.min(self.next_checkpoint.get());
+        self.watch.set(watch);
+        self.left.set(watch - events - 1);
         self.traced.contains(&events)
     }
 
@@ -170,7 +183,7 @@ impl Recorder {
     }
 
     pub(crate) const fn events(&self) -> u64 {
-        self.events.get()
+        self.watch.get() - 1 - self.left.get()
     }
 
     pub(crate) const fn digest(&self) -> Digest {
@@ -203,6 +216,29 @@ mod tests {
         assert_ne!(base, digest(&[(Poll, 1, 2), (Poll, 3, 4)]));
         assert_ne!(base, digest(&[(Poll, 2, 1), (Net, 3, 4)]));
         assert_ne!(base, digest(&[(Poll, 1, 2)]));
+    }
+
+    #[test]
+    fn checkpoints_of_a_long_run_are_few_and_where_those_of_a_shorter_one_are() {
+        let run = |events: u64| {
+            let recorder = Recorder::new(0..0);
+            for event in 0..events {
+                recorder.record(EventKind::User, event, 0);
+            }
+            assert_eq!(recorder.events(), events);
+            recorder.take().0
+        };
+        let most = CHECKPOINTS_MAX as u64 * CHECKPOINT_EVENTS;
+        let (short, long) = (run(most - 1), run(most + 100_000));
+        assert_eq!(short.len(), CHECKPOINTS_MAX - 1);
+        assert!(long.len() <= CHECKPOINTS_MAX / 2 + 50, "{}", long.len());
+        assert!(long.iter().all(|c| c.events % (2 * CHECKPOINT_EVENTS) == 0));
+        let both = long.iter().filter(|c| c.events < most);
+        assert!(both.clone().count() > 2_000);
+        assert!(
+            both.into_iter()
+                .all(|checkpoint| short.contains(checkpoint))
+        );
     }
 
     #[test]

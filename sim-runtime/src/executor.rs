@@ -16,7 +16,7 @@ use crate::ids::{Boot, NodeId, SimInstant};
 use crate::policy::{Ready, ReadyQueue, Site};
 use crate::process::black_box;
 use crate::report::{Waiting, Waits};
-use crate::task::{TaskId, TaskMeta, UnjoinedPanic};
+use crate::task::{self, TaskId, TaskMeta, UnjoinedPanic};
 use crate::world::{self, Current, World};
 
 /// A task that can run.
@@ -135,6 +135,11 @@ impl Executor {
         inboxes.remove(&world);
     }
 
+    #[inline(always)]
+    pub(crate) fn push(&self, task: Task) {
+        self.ready.borrow_mut().push(task);
+    }
+
     /// Gives a task its number and its place.
     pub(crate) fn reserve(&self, world: &World, node: NodeId, boot: Boot) -> TaskMeta {
         let id = TaskId(self.spawned.get() + 1);
@@ -223,8 +228,14 @@ impl Executor {
     }
 
     /// Runs one ready task, or drops it when it was aborted, and says which it was.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn turn(&self, world: &Rc<World>) -> Option<u32> {
+        self.turn_in_place(world)
+    }
+
+    /// [`Executor::turn`], for the one loop that calls it most.
+    #[inline(always)]
+    pub(crate) fn turn_in_place(&self, world: &Rc<World>) -> Option<u32> {
         if self.inbox.filled.load(Ordering::Relaxed) {
             self.take_inbox();
         }
@@ -247,7 +258,7 @@ impl Executor {
         } else {
             world.event(EventKind::Poll, meta.id.0, now);
             task.run();
-            world.spend_poll(meta.node);
+            world.spend_poll();
         }
         world.leave(Current::HARNESS);
         Some(meta.slot)
@@ -409,8 +420,8 @@ fn drop_task(world: &Rc<World>, task: Task) {
 /// What async-task calls when a task is to run.
 pub(crate) fn schedule(task: Task) {
     let id = task.metadata().world;
-    match world::current() {
-        Some(world) if world.id == id => world.executor.ready.borrow_mut().push(task),
+    match task::here() {
+        Some(here) if here.world_id() == id => here.push(task),
         _ => schedule_from_outside(id, task),
     }
 }

@@ -12,8 +12,7 @@ use std::task::Waker;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::EventKind;
-use crate::ids::{Boot, NodeId, Seed};
-use crate::stream::Stream;
+use crate::ids::{Boot, NodeId};
 use crate::task::spawn_in;
 use crate::world::{Current, World};
 
@@ -65,7 +64,6 @@ struct Node {
     state: NodeState,
     main: Option<NodeMain>,
     stop: StopSignal,
-    poll_costs: PollCosts,
 }
 
 /// The node's `SIGINT`.
@@ -80,58 +78,13 @@ pub(crate) struct StopSignal {
     pub(crate) waited: u64,
 }
 
-/// How many costs are drawn at a time.
-const POLL_COSTS: usize = 64;
-
-/// A byte of the stream for each cost.
-struct PollCosts {
-    at: usize,
-    bytes: [u8; POLL_COSTS],
-    stream: Stream,
-}
-
-/// A poll takes between 200 ns and a little over 2 us.
-const POLL_COST_MIN_NS: u64 = 200;
-const POLL_COST_STEP_NS: u64 = 8;
-
-impl PollCosts {
-    const fn new(stream: Stream) -> Self {
-        Self {
-            at: POLL_COSTS,
-            bytes: [0; POLL_COSTS],
-            stream,
-        }
-    }
-
-    #[inline]
-    fn next(&mut self) -> u64 {
-        if self.at >= POLL_COSTS {
-            self.refill();
-        }
-        let byte = self.bytes[self.at % POLL_COSTS];
-        self.at += 1;
-        POLL_COST_MIN_NS + u64::from(byte) * POLL_COST_STEP_NS
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refill(&mut self) {
-        self.stream.fill(&mut self.bytes);
-        self.at = 0;
-    }
-}
-
 pub(crate) struct Nodes {
-    seed: Seed,
     list: Vec<Node>,
 }
 
 impl Nodes {
-    pub(crate) fn new(seed: Seed) -> Self {
-        let mut nodes = Self {
-            seed,
-            list: Vec::new(),
-        };
+    pub(crate) fn new() -> Self {
+        let mut nodes = Self { list: Vec::new() };
         nodes.add("harness", IpAddr::from([10, 0, 0, 254]));
         nodes.list[0].state = NodeState::Running;
         nodes.list[0].boot = Boot(1);
@@ -140,7 +93,6 @@ impl Nodes {
 
     fn add(&mut self, name: &str, ip: IpAddr) -> NodeId {
         let id = NodeId(u32::try_from(self.list.len()).expect("fewer than 2^32 nodes"));
-        let stream = Stream::of(self.seed, "poll.cost", id);
         self.list.push(Node {
             name: Rc::from(name),
             ip,
@@ -148,7 +100,6 @@ impl Nodes {
             state: NodeState::Idle,
             main: None,
             stop: StopSignal::default(),
-            poll_costs: PollCosts::new(stream),
         });
         id
     }
@@ -179,11 +130,6 @@ impl Nodes {
 
     pub(crate) fn name(&self, id: NodeId) -> Rc<str> {
         Rc::clone(&self.get(id).name)
-    }
-
-    #[inline]
-    pub(crate) fn poll_cost(&mut self, id: NodeId) -> u64 {
-        self.get_mut(id).poll_costs.next()
     }
 
     pub(crate) fn stop_signal(&mut self, id: NodeId) -> &mut StopSignal {
@@ -384,25 +330,5 @@ impl fmt::Display for Down {
             Self::PowerLoss => "without power",
             Self::Exit => "exited",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eight_poll_costs_make_a_draw_of_the_stream() {
-        // Stored seeds depend on it.
-        let mut costs = PollCosts::new(Stream::of(Seed(1), "poll.cost", 3));
-        let mut stream = Stream::of(Seed(1), "poll.cost", 3);
-        for _ in 0..3 * POLL_COSTS {
-            for byte in stream.next_u64().to_le_bytes() {
-                assert_eq!(
-                    costs.next(),
-                    POLL_COST_MIN_NS + u64::from(byte) * POLL_COST_STEP_NS
-                );
-            }
-        }
     }
 }

@@ -194,7 +194,7 @@ impl Simulation {
                 };
             }
             world.fire_due();
-            if world.executor.turn(world).is_some() {
+            if world.executor.turn_in_place(world).is_some() {
                 look_at_budget -= 1;
                 if look_at_budget == 0 {
                     look_at_budget = BUDGET_EVERY_POLLS;

@@ -37,11 +37,24 @@ const NODE_DESCRIPTORS_MAX: usize = 65_536;
 /// The place of a descriptor that is closed.
 const CLOSED: u32 = u32::MAX;
 
+/// How many numbers a page has.
+const PAGE: usize = 256;
+
+struct Page {
+    /// How many of its numbers are not closed yet.
+    left: usize,
+    /// [`CLOSED`] once it is.
+    places: [u32; PAGE],
+}
+
 #[derive(Default)]
 pub(crate) struct Table {
     entries: Slab<Entry>,
-    /// Where the entry of each number is, from [`Fd::BASE`] on; [`CLOSED`] once it is closed.
-    places: Vec<u32>,
+    /// Where the entry of each number is, from [`Fd::BASE`] on. A page whose numbers are all used
+    /// and closed is gone: only those of open descriptors take memory.
+    pages: Vec<Option<Box<Page>>>,
+    /// How many numbers were given out.
+    opened: usize,
     /// Descriptors per description, by address; an entry only while there are two or more.
     shared: FxHashMap<usize, u32>,
     /// Each process's descriptors, in order of opening.
@@ -54,7 +67,7 @@ impl Table {
         if owned.len() >= NODE_DESCRIPTORS_MAX {
             return Err(os(errno::TOO_MANY));
         }
-        let opened = i32::try_from(self.places.len()).expect("fewer than 2^30 opened in a run");
+        let opened = i32::try_from(self.opened).expect("fewer than 2^30 opened in a run");
         let number = Fd::BASE + opened;
         owned.insert(number);
         let place = self.entries.insert(Entry {
@@ -63,20 +76,39 @@ impl Table {
             description: d,
         });
         let place = u32::try_from(place).expect("fewer than 2^32 open at a time");
-        self.places.push(place);
+        let (page, index) = (self.opened / PAGE, self.opened % PAGE);
+        self.opened += 1;
+        if self.pages.len() <= page {
+            self.pages.push(Some(Box::new(Page {
+                left: PAGE,
+                places: [CLOSED; PAGE],
+            })));
+        }
+        let page = self.pages[page]
+            .as_mut()
+            .expect("a page whose numbers are not used up is there");
+        page.places[index] = place;
         Ok(Fd(number))
     }
 
     #[inline]
     fn get(&self, number: i32) -> Option<&Entry> {
-        let place = *self.places.get(index(number))?;
-        self.entries.get(place as usize)
+        let index = index(number);
+        let page = self.pages.get(index / PAGE)?.as_ref()?;
+        self.entries.get(page.places[index % PAGE] as usize)
     }
 
     fn take(&mut self, number: i32) -> Option<Entry> {
-        let place = self.places.get_mut(index(number))?;
-        let place = std::mem::replace(place, CLOSED);
-        self.entries.try_remove(place as usize)
+        let index = index(number);
+        let slot = self.pages.get_mut(index / PAGE)?;
+        let page = slot.as_mut()?;
+        let place = std::mem::replace(&mut page.places[index % PAGE], CLOSED);
+        let entry = self.entries.try_remove(place as usize)?;
+        page.left -= 1;
+        if page.left == 0 {
+            *slot = None;
+        }
+        Some(entry)
     }
 
     fn remove(&mut self, fd: Fd) -> Option<Entry> {

@@ -9,20 +9,79 @@
 )]
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
+use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use async_task::{FallibleTask, Runnable};
 
 use crate::executor;
-use crate::ids::{Boot, NodeId};
+use crate::ids::{Boot, NodeId, SimInstant};
 use crate::report::Waits;
+use crate::timers::TimerKey;
 use crate::world::{self, World};
+
+thread_local! {
+    /// The world that `world::replace` put on this thread, which holds it until it is replaced.
+    static HERE: Cell<*const World> = const { Cell::new(ptr::null()) };
+}
+
+/// Called by `world::replace` alone.
+pub(crate) fn point_at(world: Option<&Rc<World>>) {
+    HERE.set(world.map_or(ptr::null(), Rc::as_ptr));
+}
+
+/// This thread's world for the few things done often, none of which runs code of the guest's or
+/// can enter or leave a simulation: no reference is counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Here(*const World);
+
+/// This thread's world, if there is one. To be used at once.
+#[inline]
+pub(crate) fn here() -> Option<Here> {
+    let world = HERE.get();
+    (!world.is_null()).then_some(Here(world))
+}
+
+impl Here {
+    #[inline]
+    const fn world(&self) -> &World {
+        // SAFETY: it is not null and was on this thread when `here` gave it, and none of the
+        // methods below, which are all that happens in between, replaces it.
+        unsafe { &*self.0 }
+    }
+
+    #[inline]
+    pub(crate) fn world_id(self) -> u64 {
+        self.world().id
+    }
+
+    #[inline]
+    pub(crate) fn push(self, task: Runnable<TaskMeta>) {
+        self.world().executor.push(task);
+    }
+
+    #[inline]
+    pub(crate) fn now(self) -> SimInstant {
+        self.world().now()
+    }
+
+    #[inline]
+    pub(crate) fn is_armed(self, timer: TimerKey) -> bool {
+        self.world().timer_is_armed(timer)
+    }
+
+    #[inline]
+    pub(crate) fn waiting(self, waits: Waits) {
+        self.world().waiting(waits);
+    }
+}
 
 /// What the executor must know of a task without asking it.
 #[derive(Clone, Copy, Debug)]
@@ -266,7 +325,9 @@ impl<T> Future for JoinHandle<T> {
             .as_mut()
             .expect("a JoinHandle is not polled after completion");
         let Poll::Ready(output) = Pin::new(task).poll(cx) else {
-            world::try_with(|world| world.waiting(Waits::Task(id)));
+            if let Some(here) = here() {
+                here.waiting(Waits::Task(id));
+            }
             return Poll::Pending;
         };
         if let Some(task) = self.task.take() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::ids::SimInstant;
 use crate::report::Waits;
+use crate::task;
 use crate::timers::TimerKey;
 use crate::world::{try_with, with};
 
@@ -16,8 +17,11 @@ use crate::world::{try_with, with};
 /// # Panics
 /// Outside a simulation.
 #[must_use]
+#[inline]
 pub fn now() -> SimInstant {
-    with(|world| world.now())
+    task::here()
+        .expect("this is only possible inside a simulation")
+        .now()
 }
 
 /// Completes when `duration` has passed.
@@ -64,8 +68,11 @@ impl Sleep {
 
     #[inline]
     fn disarm(&mut self) {
-        if let Some(timer) = self.timer.take() {
-            try_with(|world| world.cancel_timer(timer));
+        if let Some(timer) = self.timer.take()
+            && let Some(here) = task::here()
+            && here.is_armed(timer)
+        {
+            with(|world| world.cancel_timer(timer));
         }
     }
 }
@@ -75,24 +82,19 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
+        if now() >= deadline {
+            self.disarm();
+            return Poll::Ready(());
+        }
         let timer = self.timer;
         self.timer = with(|world| {
-            if world.now() >= deadline {
-                if let Some(timer) = timer {
-                    world.cancel_timer(timer);
-                }
-                return None;
-            }
             world.waiting(Waits::Until(deadline));
             match timer {
                 Some(timer) if world.update_timer_waker(timer, cx.waker()) => Some(timer),
                 _ => Some(world.wake_at(deadline, cx.waker().clone())),
             }
         });
-        match self.timer {
-            Some(_) => Poll::Pending,
-            None => Poll::Ready(()),
-        }
+        Poll::Pending
     }
 }
 

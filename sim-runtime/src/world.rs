@@ -20,6 +20,7 @@ use crate::policy::{Policy, ReadyQueue};
 use crate::report::Waits;
 use crate::stream::{Entity, Stream};
 use crate::table::Table;
+use crate::task;
 use crate::timers::{Due, TimerKey, Timers};
 
 /// Whose code is running. Two words: it is exchanged at every poll.
@@ -59,6 +60,10 @@ pub struct World {
     pub(crate) guest: GuestState,
     pub(crate) fibers: Fibers,
 }
+
+/// A poll's least cost, and the step in which it varies, 256 times.
+const POLL_COST_MIN_NS: u64 = 200;
+const POLL_COST_STEP_NS: u64 = 8;
 
 thread_local! {
     /// This thread's world. Without a destructor, so that hooks can read it at any time and
@@ -117,6 +122,7 @@ pub(crate) fn current() -> Option<Rc<World>> {
 /// Makes `world` this thread's world, or none; gives back what it was.
 pub(crate) fn replace(world: Option<Rc<World>>) -> Option<Rc<World>> {
     INSIDE.set(world.is_some());
+    task::point_at(world.as_ref());
     let world = ManuallyDrop::new(world);
     ManuallyDrop::into_inner(CURRENT.with(|current| current.replace(world)))
 }
@@ -135,7 +141,7 @@ impl World {
             devices: RefCell::new(Vec::new()),
             ledger: Ledger::new(),
             executor: Executor::new(id, ReadyQueue::new(policy, seed)),
-            nodes: RefCell::new(Nodes::new(seed)),
+            nodes: RefCell::new(Nodes::new()),
             table: RefCell::new(Table::default()),
             guest: GuestState::new(seed, epoch),
             fibers: Fibers::default(),
@@ -263,6 +269,12 @@ impl World {
         self.timers.borrow_mut().arm(at.0, due)
     }
 
+    /// Whether a timer has neither fired nor been cancelled.
+    #[inline]
+    pub(crate) fn timer_is_armed(&self, key: TimerKey) -> bool {
+        self.timers.borrow().is_armed(key)
+    }
+
     /// Takes a timer back. True: it had not fired.
     pub fn cancel_timer(&self, key: TimerKey) -> bool {
         let due = self.timers.borrow_mut().cancel(key);
@@ -289,18 +301,24 @@ impl World {
     #[inline]
     pub(crate) fn fire_due(self: &Rc<Self>) {
         if self.next_due.get() <= self.now.get() {
-            self.fire_all_due();
+            self.fire_all_due(None);
         }
     }
 
     #[inline(never)]
-    fn fire_all_due(self: &Rc<Self>) {
+    fn fire_all_due(self: &Rc<Self>, mut first: Option<(u64, Due)>) {
         self.polls_at_last_timer.set(self.executor.polls());
+        let mut fire = || {
+            if let Some((at, due)) = first.take() {
+                self.fire(at, due);
+            }
+            self.fire_each_due();
+        };
         // A waker of the guest's own may panic: that is a finding, and the others' turn comes.
-        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.fire_each_due())) {
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(&mut fire)) {
             let node = self.current_node();
             self.executor
-                .note_other_panic(node, crate::task::message(&*payload));
+                .note_other_panic(node, task::message(&*payload));
             self.leave(Current::HARNESS);
         }
     }
@@ -314,15 +332,22 @@ impl World {
                     self.next_due.set(bound);
                     return;
                 }
-                Ok((at, Due::Wake(waker))) => {
-                    self.event(EventKind::Timer, at, 0);
-                    waker.wake();
-                }
-                Ok((at, Due::Device(device, token))) => {
-                    self.event(EventKind::Timer, at, token);
-                    let device = Rc::clone(&self.devices.borrow()[device.0 as usize].1);
-                    device.on_event(self, token);
-                }
+                Ok((at, due)) => self.fire(at, due),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fire(self: &Rc<Self>, at: u64, due: Due) {
+        match due {
+            Due::Wake(waker) => {
+                self.event(EventKind::Timer, at, 0);
+                waker.wake();
+            }
+            Due::Device(device, token) => {
+                self.event(EventKind::Timer, at, token);
+                let device = Rc::clone(&self.devices.borrow()[device.0 as usize].1);
+                device.on_event(self, token);
             }
         }
     }
@@ -331,19 +356,20 @@ impl World {
         self.polls_at_last_timer.get()
     }
 
-    /// Jumps to the next timer. False: none is armed.
-    pub(crate) fn jump(&self) -> bool {
-        let Some(at) = self.timers.borrow_mut().next() else {
+    /// Jumps to the next timer and fires what is due then. False: none is armed.
+    fn jump(self: &Rc<Self>) -> bool {
+        let next = self.timers.borrow_mut().pop_next();
+        let Some((at, _)) = next else {
             return false;
         };
-        self.next_due.set(at);
         self.now.set(self.now.get().max(at));
+        self.fire_all_due(next);
         true
     }
 
     /// Nothing can run: wakes fibers whose words were changed from outside, or else jumps to the
     /// next timer. False: neither could be done.
-    pub(crate) fn move_on(&self) -> bool {
+    pub(crate) fn move_on(self: &Rc<Self>) -> bool {
         let has_other_threads = crate::process::fresh().is_err();
         if has_other_threads && self.fibers.wake_changed() {
             return true;
@@ -356,11 +382,15 @@ impl World {
         self.now.set(self.now.get().saturating_add(nanos));
     }
 
-    /// A poll costs its node a small seeded step of time.
+    /// A poll takes between 200 ns and a little over 2 us, by seed and time: no stream that one
+    /// poll more would shift.
     #[inline]
-    pub(crate) fn spend_poll(&self, node: NodeId) {
-        let cost = self.nodes.borrow_mut().poll_cost(node);
-        self.advance(cost);
+    pub(crate) fn spend_poll(&self) {
+        let now = self.now.get();
+        let mixed = (now ^ self.seed.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let cost = POLL_COST_MIN_NS + (mixed >> 56) * POLL_COST_STEP_NS;
+        self.now.set(now.saturating_add(cost));
     }
 
     // Devices.

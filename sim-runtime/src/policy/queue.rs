@@ -67,7 +67,7 @@ impl<T: Ready + 'static> ReadyQueue<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, task: T) {
         match self {
             Self::Random(queue) => queue.push(task),
@@ -75,7 +75,7 @@ impl<T: Ready + 'static> ReadyQueue<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<T> {
         match self {
             Self::Random(queue) => queue.pop(),

@@ -87,7 +87,7 @@ impl<T: Ready> RandomQueue<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, task: T) {
         let node = task.node();
         let index = node.0 as usize;
@@ -113,7 +113,7 @@ impl<T: Ready> RandomQueue<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&mut self) -> Option<T> {
         let index = match self.ready.len() {
             0 => return None,
