@@ -7,7 +7,7 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{arms, signals};
+use super::{arms, masks, signals};
 use crate::interpose::hatch;
 use crate::interpose::hooks::{real, syscall};
 
@@ -85,6 +85,7 @@ pub(super) unsafe extern "C" fn on_sigsys(
     // SAFETY: the arguments are those that the kernel was asked with.
     let answer = unsafe { call(number, arguments) };
     registers[libc::REG_RAX as usize] = answer;
+    masks::keep(number, context);
     real::set_errno(errno);
 }
 

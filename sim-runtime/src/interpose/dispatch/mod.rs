@@ -26,11 +26,12 @@
 //! - `arms`: what is armed on this thread; `text`: where the C library's code is.
 //! - `inline`: `SIGSYS`; `seccomp`: the older kernel's way; `tsc`: `SIGSEGV`.
 //! - `children`: what a guest starts.
-//! - `signals`: the two handlers, and what a guest believes its own to be.
+//! - `signals`: the two handlers, and what a guest believes its own to be; `masks`: by number.
 
 mod arms;
 mod children;
 mod inline;
+pub(crate) mod masks;
 mod seccomp;
 pub(crate) mod signals;
 mod text;

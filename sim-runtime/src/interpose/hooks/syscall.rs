@@ -12,7 +12,7 @@ use libc::clockid_t;
 use super::threads;
 use super::{clock, entropy, files, identity, more_clocks, real, sleep};
 #[cfg(floor_traps)]
-use crate::interpose::dispatch::signals;
+use crate::interpose::dispatch::{masks, signals};
 use crate::interpose::hatch;
 
 /// What the simulation answers to a call by number, if it does.
@@ -91,6 +91,11 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
         libc::SYS_rt_sigaction => {
             // SAFETY: the caller's promise.
             unsafe { signals::serve_by_number(int(a), b, c) }
+        }
+        #[cfg(floor_traps)]
+        libc::SYS_rt_sigprocmask => {
+            // SAFETY: the caller's promise.
+            unsafe { masks::serve_by_number(arguments) }
         }
         _ => {
             // SAFETY: the caller's promise.
