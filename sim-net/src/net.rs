@@ -90,6 +90,7 @@ fn poll_on<R>(
             match f(state, world, sock) {
                 Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
                     state.socket_waits(world, sock, interest, context.waker());
+                    world.waiting(interest.waits(fd));
                     Poll::Pending
                 }
                 result => Poll::Ready(result),
@@ -428,6 +429,7 @@ impl Net {
             let satisfied = ready.satisfies(interest);
             if !satisfied {
                 state.socket_waits(world, sock, interest, waker);
+                world.waiting(interest.waits(fd));
             }
             Ok(satisfied.then_some(ready))
         });
@@ -513,6 +515,13 @@ impl Net {
                 Kind::Stream { .. } => "tcp-stream",
                 Kind::Udp(_) => "udp-socket",
             })
+    }
+
+    pub(crate) fn describe(&self, index: usize) -> String {
+        let addresses = self.state.try_borrow().ok();
+        let addresses = addresses.and_then(|state| state.addresses(index));
+        let kind = self.kind_of(index);
+        addresses.map_or_else(|| kind.to_owned(), |at| format!("{kind} {at}"))
     }
 
     pub(crate) fn close_socket(&self, world: &World, index: usize, guest: bool, silent: bool) {

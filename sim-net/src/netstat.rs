@@ -27,6 +27,23 @@ pub struct SocketInfo {
 }
 
 impl State {
+    /// A socket's addresses as far as it has any: `10.0.0.1:7`, `10.0.0.1:40000 -> 10.0.0.2:7`.
+    pub(crate) fn addresses(&self, index: usize) -> Option<String> {
+        let (local, peer) = match &self.socks.get(index)?.kind {
+            Kind::Fresh { bound } => ((*bound)?, None),
+            Kind::Listener(listener) => (listener.addr, None),
+            Kind::Udp(udp) => (udp.bound?, udp.peer),
+            Kind::Stream { conn, side, .. } => {
+                let ends = &self.conns.get(*conn)?.ends;
+                (ends[*side].addr, Some(ends[side.other()].addr))
+            }
+        };
+        Some(match peer {
+            Some(peer) => format!("{local} -> {peer}"),
+            None => local.to_string(),
+        })
+    }
+
     /// Listeners, unconnected and UDP sockets first, then connections.
     pub(crate) fn netstat(&self) -> Vec<SocketInfo> {
         let mut all = Vec::new();

@@ -4,6 +4,8 @@ use std::mem;
 use std::ops::BitOr;
 use std::task::Waker;
 
+use sim_runtime::{Fd, Waits};
+
 /// What a task waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interest {
@@ -22,6 +24,16 @@ impl Interest {
         readable: false,
         writable: true,
     };
+
+    /// What a task that waits for it is said to wait for.
+    pub(crate) const fn waits(self, fd: Fd) -> Waits {
+        let verb = match (self.readable, self.writable) {
+            (true, true) => "be readable or writable",
+            (true, false) => "be readable",
+            (false, _) => "be writable",
+        };
+        Waits::Descriptor(verb, fd)
+    }
 
     /// Is reading part of it?
     pub fn is_readable(self) -> bool {

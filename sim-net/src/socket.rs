@@ -19,6 +19,10 @@ impl Description for Socket {
         self.net.kind_of(self.index)
     }
 
+    fn describe(&self) -> String {
+        self.net.describe(self.index)
+    }
+
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
     }

@@ -66,7 +66,7 @@ impl Sleep {
         self.deadline = deadline;
     }
 
-    #[inline]
+    #[inline(never)]
     fn disarm(&mut self) {
         if let Some(timer) = self.timer.take()
             && let Some(here) = task::here()
@@ -83,7 +83,9 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
         if now() >= deadline {
-            self.disarm();
+            if self.timer.is_some() {
+                self.disarm();
+            }
             return Poll::Ready(());
         }
         let timer = self.timer;
@@ -99,8 +101,11 @@ impl Future for Sleep {
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
-        self.disarm();
+        if self.timer.is_some() {
+            self.disarm();
+        }
     }
 }
 

@@ -90,6 +90,7 @@ const fn slot_start(at: u64, level: usize) -> u64 {
 
 impl Timers {
     /// Arms a timer for virtual nanosecond `at`.
+    #[inline]
     pub(crate) fn arm(&mut self, at: u64, due: Due) -> TimerKey {
         let slot = match self.free {
             NONE => self.add_slot(),

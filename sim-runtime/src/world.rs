@@ -253,6 +253,7 @@ impl World {
 
     /// Arms a timer that wakes `waker` at `at`. An event: when two runs differ, whoever armed a
     /// timer differently is who is asked, not whoever was running when it fired.
+    #[inline]
     pub fn wake_at(&self, at: SimInstant, waker: Waker) -> TimerKey {
         self.event(EventKind::Arm, at.0, 0);
         self.arm(at, Due::Wake(waker))

@@ -297,6 +297,29 @@ fn both_halves_may_wait_in_tasks_of_their_own() {
 }
 
 #[test]
+fn a_task_that_waits_is_reported_with_its_socket_and_its_addresses() {
+    let summary = run(calm(), || async {
+        let (client, _server) = pair(A, B, 7).await;
+        drop(spawn_on(A, "reader", async move {
+            client.recv_exact(3).await.map(drop)
+        }));
+        settle().await;
+    });
+    let reader = summary
+        .leaks
+        .tasks
+        .iter()
+        .find(|task| task.contains("reader"));
+    let reader = reader.expect("it waits still");
+    assert!(reader.starts_with("a: reader ("), "{reader}");
+    assert!(reader.contains(" tcp-stream 10.1.0.1:"), "{reader}");
+    assert!(
+        reader.contains(" -> 10.1.0.2:7 to be readable since 0.0"),
+        "{reader}"
+    );
+}
+
+#[test]
 fn any_number_of_tasks_may_wait_for_a_listener() {
     run(calm(), || async {
         let listener = on(B, async { listen(7) }).await;
