@@ -70,6 +70,9 @@ pub struct Pool {
     /// What one seed may use before its process is killed. At first [`SEED_WALL_LIMIT`], and the
     /// rest as it is there.
     pub limits: Limits,
+    /// Which lines of the guests' log are captured where a request asks for it: good
+    /// [`Directives`](crate::report::Directives). At first `info`.
+    pub log: String,
 }
 
 impl Pool {
@@ -86,6 +89,7 @@ impl Pool {
             command,
             workers,
             limits: Limits::from(SEED_WALL_LIMIT),
+            log: "info".to_owned(),
         })
     }
 
@@ -98,6 +102,7 @@ impl Pool {
             command: worker_command(binary),
             workers: Vec::new(),
             limits: Limits::from(SEED_WALL_LIMIT),
+            log: "info".to_owned(),
         }
     }
 
@@ -142,7 +147,7 @@ impl Pool {
     ) -> Result<(), CoordinateError> {
         let mut requests = requests.into_iter();
         if self.workers.is_empty() {
-            return run_here(requests, on_outcome);
+            return run_here(requests, &self.log, on_outcome);
         }
         let mut under_way: Vec<Option<RunRequest>> = self.workers.iter().map(|_| None).collect();
         let mut idle: VecDeque<usize> = (0..self.workers.len()).collect();
@@ -155,7 +160,7 @@ impl Pool {
                 idle.pop_front();
                 let command = encode(&Command::Run {
                     version: VERSION,
-                    request: request.clone(),
+                    request: request.clone().with_directives(&self.log),
                 });
                 self.workers[place].start(&command, self.limits)?;
                 under_way[place] = Some(request);
@@ -214,10 +219,11 @@ fn worker_command(binary: &TestBinary) -> WorkerCommand {
 /// Runs requests in this process.
 fn run_here(
     requests: impl Iterator<Item = RunRequest>,
+    log: &str,
     on_outcome: &mut dyn FnMut(&RunRequest, SeedOutcome) -> Flow,
 ) -> Result<(), CoordinateError> {
     for request in requests {
-        let ran = std::panic::catch_unwind(|| worker::run(&request));
+        let ran = std::panic::catch_unwind(|| worker::run(&request.clone().with_directives(log)));
         let outcome = match ran {
             Ok(report) => SeedOutcome::Ran(Box::new(report.map_err(CoordinateError::Answer)?)),
             Err(panic) => {

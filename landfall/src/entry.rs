@@ -6,6 +6,7 @@ use plan_compiler::Compiled;
 use plan_compiler::scenario::Scenario;
 use sim_runtime::Seed;
 
+use crate::log::Directives;
 use crate::report::SeedReport;
 
 /// Everything that `plan!` and `#[landfall::test]` registered in this executable.
@@ -80,6 +81,17 @@ pub(crate) fn find(test_name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.test_name() == test_name)
 }
 
+/// How much of the guests' log is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogWanted {
+    /// None.
+    No,
+    /// Its end, if the seed fails.
+    Tail,
+    /// All.
+    All,
+}
+
 /// A seed on its way through an entry.
 #[derive(Debug)]
 pub struct SeedContext {
@@ -87,5 +99,7 @@ pub struct SeedContext {
     pub(crate) scenario: Option<Scenario>,
     pub(crate) trace: Range<u64>,
     pub(crate) wants_history: bool,
+    pub(crate) log: LogWanted,
+    pub(crate) directives: Directives,
     pub(crate) report: Option<SeedReport>,
 }

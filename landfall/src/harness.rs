@@ -110,6 +110,7 @@ fn order(variables: &Variables, tier: Tier, scenario: Option<&Scenario>, info: &
         seeds,
         tier,
         double_percent,
+        whole_log: variables.seed.is_some() && variables.log.is_some(),
         stop_at_failure: true,
     }
 }
@@ -126,6 +127,9 @@ fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult 
         Pool::start(&binary, jobs)
     };
     pool.and_then(|mut pool| {
+        if let Some(log) = &variables.log {
+            pool.log.clone_from(log);
+        }
         pool.limits.memory_mib = variables.memory_mib.unwrap_or(pool.limits.memory_mib);
         sweep(&mut pool, info, order, &mut |_| {})
     })

@@ -159,6 +159,7 @@ mod tests {
 
         fn logged(at: u64, text: &str) -> Self {
             let line = LogLine {
+                task: 0,
                 at,
                 node: "n2".to_owned(),
                 level: "INFO".to_owned(),

@@ -1,20 +1,29 @@
 //! The guests' log, captured by node: a `tracing` subscriber that knows the simulation.
 //!
-//! One subscriber is installed for the process; it writes to the run of its thread, and nowhere
-//! on a thread without one.
+//! A sweep captures nothing, unless a plan looks for a line: a guest's `info!` costs a load and
+//! a comparison. A seed that failed and a replay are run with it. What is captured goes into one
+//! buffer that every run has, so that the guest's memory is laid out alike with and without: the
+//! same seed stays the same run.
+//!
+//! What goes through the `log` crate is captured where the guest hands it to `tracing`.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 
-/// How many lines a run keeps: the last ones.
-const LINES_MAX: usize = 50_000;
+/// How many bytes of lines a run keeps: the last ones. Not touched, they cost nothing.
+const BYTES_MAX: usize = 16 << 20;
+
+/// The longest text of a directive, in bytes.
+pub(crate) const DIRECTIVES_MAX: usize = 120;
 
 /// A line of a guest's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,27 +32,198 @@ pub struct LogLine {
     pub at: u64,
     /// Host name of the node.
     pub node: String,
+    /// Number of the task, 0 for none.
+    pub task: u64,
     /// `INFO`, ...
     pub level: String,
     /// Message and fields.
     pub text: String,
 }
 
-thread_local! {
-    static LINES: RefCell<Option<VecDeque<LogLine>>> = const { RefCell::new(None) };
+impl fmt::Display for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = sim_runtime::SimInstant(self.at);
+        let Self {
+            node,
+            task,
+            level,
+            text,
+            ..
+        } = self;
+        write!(f, "{at} {node} task {task} {level} {text}")
+    }
 }
 
-/// Begins to capture on this thread.
-pub(crate) fn start() {
+/// Which lines are captured: `info`, `raft=debug,warn`, `off`. A target stands for all below it;
+/// the longest that fits decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directives {
+    /// By target; the empty one is for the rest.
+    levels: Vec<(String, LevelFilter)>,
+    /// What is captured in any case.
+    least: LevelFilter,
+}
+
+impl FromStr for Directives {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() > DIRECTIVES_MAX {
+            return Err(format!("longer than {DIRECTIVES_MAX} bytes"));
+        }
+        let mut levels = Vec::new();
+        for directive in text.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+            let (target, level) = directive.split_once('=').unwrap_or(("", directive));
+            let level = level
+                .parse()
+                .map_err(|_| format!("{level} is not off, error, warn, info, debug or trace"))?;
+            levels.push((target.to_owned(), level));
+        }
+        Ok(Self {
+            levels,
+            least: LevelFilter::OFF,
+        })
+    }
+}
+
+impl Directives {
+    fn level_of(&self, target: &str) -> LevelFilter {
+        let fits = |of: &str| {
+            let rest = target.strip_prefix(of);
+            of.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        let fitting = self.levels.iter().filter(|(of, _)| fits(of));
+        fitting
+            .max_by_key(|(of, _)| of.len())
+            .map_or(LevelFilter::OFF, |(_, level)| *level)
+            .max(self.least)
+    }
+
+    /// The same, and in any case what a plan may look for.
+    pub(crate) fn with_info(mut self) -> Self {
+        self.least = LevelFilter::INFO;
+        self
+    }
+
+    fn most(&self) -> LevelFilter {
+        let levels = self.levels.iter().map(|(_, level)| *level);
+        levels.max().unwrap_or(LevelFilter::OFF).max(self.least)
+    }
+}
+
+/// Lines as bytes: `[u64 time][u64 task][u32 node][u32 level][u32 length][text]` each.
+struct Lines {
+    bytes: Vec<u8>,
+    captures: bool,
+}
+
+thread_local! {
+    static LINES: RefCell<Option<Lines>> = const { RefCell::new(None) };
+}
+
+/// What the process captures, as its first run has it.
+static DIRECTIVES: OnceLock<Chosen> = OnceLock::new();
+
+struct Chosen {
+    directives: Directives,
+    captures: bool,
+}
+
+impl Chosen {
+    fn most(&self) -> LevelFilter {
+        if self.captures {
+            self.directives.most()
+        } else {
+            LevelFilter::OFF
+        }
+    }
+}
+
+/// Begins to capture on this thread what the directives ask for.
+pub(crate) fn start(directives: Directives, captures: bool) {
+    LINES.set(Some(Lines {
+        bytes: Vec::with_capacity(BYTES_MAX),
+        captures,
+    }));
+    let _as_before = DIRECTIVES.set(Chosen {
+        directives,
+        captures,
+    });
     // A second call, or a subscriber of the user's own, leaves things as they are; without ours
     // there are no lines, and a plan that needs them says so.
     let _already_set = tracing::subscriber::set_global_default(Capture);
-    LINES.set(Some(VecDeque::new()));
 }
 
-/// Ends capturing on this thread.
-pub(crate) fn take() -> Vec<LogLine> {
-    LINES.take().unwrap_or_default().into()
+/// Ends capturing on this thread. Nodes have the names that `name_of` knows.
+pub(crate) fn take(name_of: &dyn Fn(u32) -> String) -> Vec<LogLine> {
+    let Some(lines) = LINES.take() else {
+        return Vec::new();
+    };
+    let mut rest = &lines.bytes[..];
+    std::iter::from_fn(|| next_line(&mut rest, name_of)).collect()
+}
+
+const HEADER: usize = 28;
+
+fn next_line(rest: &mut &[u8], name_of: &dyn Fn(u32) -> String) -> Option<LogLine> {
+    let (header, after) = rest.split_at_checked(HEADER)?;
+    let u64_at = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("8 bytes"));
+    let u32_at = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("4 bytes"));
+    let (text, after) = after.split_at_checked(u32_at(24) as usize)?;
+    *rest = after;
+    let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
+    Some(LogLine {
+        at: u64_at(0),
+        task: u64_at(8),
+        node: name_of(u32_at(16)),
+        level: levels[u32_at(20) as usize].to_owned(),
+        text: String::from_utf8_lossy(text).into_owned(),
+    })
+}
+
+impl Lines {
+    /// Makes room by dropping the older half.
+    fn make_room(&mut self) {
+        if self.bytes.len() < BYTES_MAX - (BYTES_MAX >> 4) {
+            return;
+        }
+        let mut cut = 0;
+        while cut < self.bytes.len() / 2 {
+            let length = self.bytes[cut + 24..cut + 28].try_into().expect("4 bytes");
+            cut += HEADER + u32::from_le_bytes(length) as usize;
+        }
+        self.bytes.drain(..cut);
+    }
+
+    fn push(&mut self, event: &Event<'_>, at: (u64, u64, u32)) {
+        self.make_room();
+        let levels = [
+            tracing::Level::TRACE,
+            tracing::Level::DEBUG,
+            tracing::Level::INFO,
+            tracing::Level::WARN,
+        ];
+        let level = event.metadata().level();
+        let level = levels.iter().take_while(|below| *below > level).count() as u32;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&at.0.to_le_bytes());
+        self.bytes.extend_from_slice(&at.1.to_le_bytes());
+        self.bytes.extend_from_slice(&at.2.to_le_bytes());
+        self.bytes.extend_from_slice(&level.to_le_bytes());
+        self.bytes.extend_from_slice(&[0; 4]);
+        let end = start + HEADER + (BYTES_MAX >> 5);
+        // The message, then the fields.
+        for message in [true, false] {
+            let mut text = Text {
+                bytes: &mut self.bytes,
+                end,
+                message,
+            };
+            event.record(&mut text);
+        }
+        let length = (self.bytes.len() - start - HEADER) as u32;
+        self.bytes[start + 24..start + HEADER].copy_from_slice(&length.to_le_bytes());
+    }
 }
 
 struct Capture;
@@ -52,7 +232,13 @@ static SPANS: AtomicU64 = AtomicU64::new(1);
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO
+        DIRECTIVES.get().is_some_and(|chosen| {
+            *metadata.level() <= chosen.directives.level_of(metadata.target())
+        })
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        DIRECTIVES.get().map(Chosen::most)
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -64,28 +250,19 @@ impl Subscriber for Capture {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let Some((at, node)) = sim_runtime::try_with(|world| {
-            (
-                world.now().as_nanos(),
-                world.node(world.current_node()).name.to_string(),
-            )
-        }) else {
+        let at = sim_runtime::try_with(|world| {
+            let task = world.current_task().map_or(0, |task| task.0);
+            (world.now().as_nanos(), task, world.current_node().0)
+        });
+        let Some(at) = at else {
             return;
         };
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        let level = event.metadata().level().to_string();
-        LINES.with_borrow_mut(|lines| {
-            if let Some(lines) = lines {
-                if lines.len() == LINES_MAX {
-                    lines.pop_front();
-                }
-                lines.push_back(LogLine {
-                    at,
-                    node,
-                    level,
-                    text: text.0,
-                });
+        LINES.with(|lines| {
+            // A value that logs while it is formatted is not heard.
+            if let Ok(mut lines) = lines.try_borrow_mut()
+                && let Some(lines) = lines.as_mut().filter(|lines| lines.captures)
+            {
+                lines.push(event, at);
             }
         });
     }
@@ -95,21 +272,58 @@ impl Subscriber for Capture {
     fn exit(&self, _: &Id) {}
 }
 
-/// The message, then the fields.
-struct Text(String);
+/// Writes the message, or the other fields, up to a place.
+struct Text<'a> {
+    bytes: &'a mut Vec<u8>,
+    end: usize,
+    message: bool,
+}
 
-impl Visit for Text {
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.end.saturating_sub(self.bytes.len());
+        let text = &text.as_bytes()[..text.len().min(room)];
+        self.bytes.extend_from_slice(text);
+        Ok(())
+    }
+}
+
+impl Visit for Text<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record_debug(field, &format_args!("{value}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let written = if field.name() == "message" {
-            let fields = std::mem::take(&mut self.0);
-            write!(self.0, "{value:?}{fields}")
-        } else {
-            write!(self.0, " {}={value:?}", field.name())
+        let written = match (self.message, field.name()) {
+            (true, "message") => write!(self, "{value:?}"),
+            (false, name) if name != "message" => write!(self, " {name}={value:?}"),
+            _ => Ok(()),
         };
-        written.expect("writing to a string succeeds");
+        // What a value's own formatting refuses is left out.
+        let _as_much_as_there_is = written;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(directives: &str, target: &str) -> LevelFilter {
+        let directives: Directives = directives.parse().expect("directives");
+        directives.level_of(target)
+    }
+
+    #[test]
+    fn the_longest_target_that_fits_decides() {
+        assert_eq!(level("info", "raft"), LevelFilter::INFO);
+        assert_eq!(level("raft=debug,warn", "raft::log"), LevelFilter::DEBUG);
+        assert_eq!(level("raft=debug,warn", "raftery"), LevelFilter::WARN);
+        assert_eq!(
+            level("raft=debug,raft::log=off", "raft::log"),
+            LevelFilter::OFF
+        );
+        assert_eq!(level("", "raft"), LevelFilter::OFF);
+        assert!("loud".parse::<Directives>().is_err());
+        assert!("a".repeat(200).parse::<Directives>().is_err());
     }
 }

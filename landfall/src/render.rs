@@ -219,9 +219,8 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
     }
     if !report.log_tail.is_empty() {
         let _ = writeln!(out, "  the guests' last words:");
-        for line in report.log_tail.iter().rev().take(12).rev() {
-            let at = sim_runtime::SimInstant(line.at);
-            let _ = writeln!(out, "    {at} {} {} {}", line.node, line.level, line.text);
+        for line in &report.log_tail {
+            let _ = writeln!(out, "    {line}");
         }
     }
 }

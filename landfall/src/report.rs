@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
 pub use crate::death::{Cause, Death};
-pub use crate::log::LogLine;
+pub use crate::log::{Directives, LogLine};
 
 /// Everything a seed's run is judged by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct SeedReport {
     pub stop: Option<Stop>,
     /// Layers of the determinism floor that were missing.
     pub floor_missing: Vec<String>,
-    /// The last lines of the guests' logs; only of a seed that failed.
+    /// The lines of the guests' logs that were asked for, or the last ones of a seed that failed.
     pub log_tail: Vec<LogLine>,
     /// The history as JSON Lines; only when asked for.
     pub history: Option<String>,

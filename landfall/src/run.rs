@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use checkers::{Budget, CheckReport, Completion, History};
-use plan_compiler::scenario::Scenario;
+use plan_compiler::scenario::{Evidence, Scenario};
 use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
@@ -17,9 +17,9 @@ use sim_runtime::{
     spawn, time, with, world,
 };
 
-use crate::entry::SeedContext;
+use crate::entry::{LogWanted, SeedContext};
 use crate::landing::{self, Election, Seen};
-use crate::log;
+use crate::log::{self, LogLine};
 use crate::nemesis::{Nemesis, Windows};
 use crate::recorder::Recorder;
 use crate::report::{OperationCounts, SeedReport};
@@ -35,7 +35,7 @@ const WARM_UP_LEADERLESS: Duration = Duration::from_secs(1);
 const CLIENTS_END_MAX: Duration = Duration::from_secs(150);
 
 /// How many log lines a failing seed sends along.
-const LOG_TAIL_LINES: usize = 40;
+const LOG_TAIL_LINES: usize = 50;
 
 /// An ordinary solid-state disk: a sync takes milliseconds, everything else far less.
 fn disk_config() -> DiskConfig {
@@ -320,7 +320,13 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         .scenario
         .take()
         .expect("a plan's entry comes with its scenario");
-    log::start();
+    let looks_at_log = |evidence: &Evidence| matches!(evidence, Evidence::GuestLog { .. });
+    let conditions = &scenario.landing;
+    if conditions.iter().any(|c| looks_at_log(&c.what)) {
+        log::start(context.directives.clone().with_info(), true);
+    } else {
+        log::start(context.directives.clone(), context.log != LogWanted::No);
+    }
     let simulation = Simulation::new(context.config());
     let net = Net::install(simulation.world(), NetConfig::default());
     let disk = Disk::install(simulation.world(), disk_config());
@@ -330,8 +336,14 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let ended = simulation.block_on(phases(Rc::clone(&run), system));
     let stop = ended.and_then(|ended| ended).err();
     let floor = interpose::floor::report();
+    let names: Vec<_> = simulation
+        .world()
+        .nodes()
+        .into_iter()
+        .map(|n| n.name)
+        .collect();
     let summary = simulation.finish();
-    let lines = log::take();
+    let lines = log::take(&|node| names[node as usize].to_string());
     let history = run.recorder.take();
     let checks = judge(&run.scenario, &history);
     let seen = Seen {
@@ -352,10 +364,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         .filter(|layer| !layer.is_active())
         .map(ToString::to_string)
         .collect();
-    if report.failed() {
-        let skipped = lines.len().saturating_sub(LOG_TAIL_LINES);
-        report.log_tail = lines.into_iter().skip(skipped).collect();
-    }
+    keep_log(context.log, &mut report, lines);
     if context.wants_history {
         let mut text = Vec::new();
         checkers::jsonl::write(&history, &mut text).expect("writing to memory succeeds");
@@ -370,23 +379,37 @@ where
     F: Future + 'static,
     F::Output: HandOutput + 'static,
 {
-    log::start();
+    log::start(context.directives.clone(), context.log != LogWanted::No);
     let simulation = Simulation::new(context.config());
     Net::install(simulation.world(), NetConfig::default());
     Disk::install(simulation.world(), disk_config());
     let ended = simulation.block_on(main());
+    let names: Vec<_> = simulation
+        .world()
+        .nodes()
+        .into_iter()
+        .map(|n| n.name)
+        .collect();
     let summary = simulation.finish();
-    let lines = log::take();
+    let lines = log::take(&|node| names[node as usize].to_string());
     let mut report = report_of(context.seed, summary);
     report.stop = match ended {
         Ok(output) => output.failure().map(|message| Stop::Failed { message }),
         Err(stop) => Some(stop),
     };
-    if report.failed() {
-        let skipped = lines.len().saturating_sub(LOG_TAIL_LINES);
-        report.log_tail = lines.into_iter().skip(skipped).collect();
-    }
+    keep_log(context.log, &mut report, lines);
     context.report = Some(report);
+}
+
+/// Keeps of the log what is wanted.
+fn keep_log(wanted: LogWanted, report: &mut SeedReport, lines: Vec<LogLine>) {
+    let kept = match wanted {
+        LogWanted::All => lines.len(),
+        LogWanted::Tail if report.failed() => LOG_TAIL_LINES,
+        LogWanted::Tail | LogWanted::No => 0,
+    };
+    let skipped = lines.len().saturating_sub(kept);
+    report.log_tail = lines.into_iter().skip(skipped).collect();
 }
 
 /// What a hand-written simulation may return.

@@ -23,6 +23,8 @@ pub struct Order {
     pub tier: Tier,
     /// How many seeds of a hundred are run twice.
     pub double_percent: u8,
+    /// Whether each run sends the guests' whole log along.
+    pub whole_log: bool,
     /// Whether no new seed is begun after one has failed.
     pub stop_at_failure: bool,
 }
@@ -63,7 +65,14 @@ pub fn sweep(
             judgement,
         });
     }
-    let request = |seed: u64| RunRequest::new(&test.test, seed, order.tier);
+    let request = |seed: u64| {
+        let request = RunRequest::new(&test.test, seed, order.tier);
+        if order.whole_log {
+            request.with_log(true)
+        } else {
+            request
+        }
+    };
     let places = order.seeds.iter().enumerate();
     let doubled: BTreeSet<u64> = places
         .filter(|(place, _)| twice::is_doubled(*place, order.double_percent))
@@ -95,7 +104,11 @@ pub fn sweep(
     let divergence = compared.divergence;
     known.diverged = divergence.as_ref().map(|divergence| divergence.seed);
     if let Some(first) = tally.failures.first().cloned() {
-        let again = pool.run_one(request(first.seed()).with_history())?;
+        let again = pool.run_one(
+            request(first.seed())
+                .with_history()
+                .with_log(order.whole_log),
+        )?;
         known.failure_reproduced = Some(is_same_failure(&first, &again));
         if known.failure_reproduced == Some(true) {
             tally.failures[0] = again;

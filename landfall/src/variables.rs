@@ -1,6 +1,7 @@
 //! The environment variables, all in one place. A value that cannot be used is refused, naming
 //! the variable, the value and what would do.
 
+use crate::log::Directives;
 use std::fmt;
 
 use sim_runtime::{Policy, Seed};
@@ -23,8 +24,11 @@ pub const MEMORY_MB: &str = "LANDFALL_MEMORY_MB";
 /// `1`: seeds run in the test's own process, one after the other, for debuggers.
 pub const IN_PROCESS: &str = "LANDFALL_IN_PROCESS";
 
+/// Which lines of the guests' log a replay shows: `info`, `raft=debug,warn`, `off`.
+pub const LOG: &str = "LANDFALL_LOG";
+
 /// Every variable, with what it does, for help and documentation.
-pub const ALL: [(&str, &str); 8] = [
+pub const ALL: [(&str, &str); 9] = [
     (SEED, "run this one seed, decimal or 0x hexadecimal"),
     (SEEDS, "how many seeds each scenario runs"),
     (JOBS, "how many worker processes run at once"),
@@ -36,6 +40,10 @@ pub const ALL: [(&str, &str); 8] = [
     (
         POLICY,
         "schedule every seed by random, fifo, pct(3), pct(3,k=10000) or urw, not as it draws",
+    ),
+    (
+        LOG,
+        "lines of tracing that replays show, all of them: info, or raft=debug,warn",
     ),
     (
         IN_PROCESS,
@@ -62,6 +70,8 @@ pub struct Variables {
     pub check_determinism: Option<u8>,
     /// [`POLICY`].
     pub policy: Option<Policy>,
+    /// [`LOG`], which can be used.
+    pub log: Option<String>,
     /// [`IN_PROCESS`].
     pub in_process: bool,
     /// [`MEMORY_MB`].
@@ -146,6 +156,12 @@ impl Variables {
                 "0" => false,
                 "1" => true,
                 _ => return Err(bad),
+            };
+        }
+        if let Some((bad, value)) = read(LOG, "a level, or levels of targets: raft=debug,warn") {
+            variables.log = match value.parse::<Directives>() {
+                Ok(_) => Some(value),
+                Err(_) => return Err(bad),
             };
         }
         if let Some((bad, value)) = read(MEMORY_MB, "a number of MiB") {

@@ -13,11 +13,12 @@ use sim_runtime::interpose::floor::PROBES;
 use sim_runtime::process::{Reply, WORKER_HANDLERS};
 use sim_runtime::{Config, Seed, Simulation};
 
-use crate::entry::{ENTRIES, Entry, EntryKind, SeedContext, find};
+use crate::entry::{ENTRIES, Entry, EntryKind, LogWanted, SeedContext, find};
+use crate::log;
 use crate::report::SeedReport;
 
 /// Version of the commands and results in here.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Stack of the thread that a simulation runs on.
 const STACK_BYTES: usize = 16 << 20;
@@ -73,6 +74,10 @@ pub struct RunRequest {
     trace: (Fixed, Fixed),
     /// Whether the history is wanted: `y` or `n`.
     history: char,
+    /// Whether the guests' log is captured: `n`, `t` for its end if the seed fails, `a` for all.
+    log: char,
+    /// Which of its lines, padded to a length that is always the same.
+    directives: String,
 }
 
 /// Which of a plan's budgets is run.
@@ -95,6 +100,8 @@ impl RunRequest {
             tier,
             trace: (Fixed(0), Fixed(0)),
             history: 'n',
+            log: 'n',
+            directives: String::new(),
         }
     }
 
@@ -102,6 +109,20 @@ impl RunRequest {
     #[must_use]
     pub fn with_history(mut self) -> Self {
         self.history = 'y';
+        self
+    }
+
+    /// The same with the guests' log: all of it, or its end if the seed fails.
+    #[must_use]
+    pub fn with_log(mut self, all: bool) -> Self {
+        self.log = if all { 'a' } else { 't' };
+        self
+    }
+
+    /// The same with only those lines that the directives ask for, which are good ones.
+    #[must_use]
+    pub(crate) fn with_directives(mut self, directives: &str) -> Self {
+        self.directives = format!("{directives:<width$}", width = log::DIRECTIVES_MAX);
         self
     }
 
@@ -306,6 +327,12 @@ pub(crate) fn run(request: &RunRequest) -> Result<SeedReport, String> {
         scenario,
         trace: request.trace.0.0..request.trace.1.0,
         wants_history: request.history == 'y',
+        directives: request.directives.parse()?,
+        log: match request.log {
+            'n' => LogWanted::No,
+            't' => LogWanted::Tail,
+            _ => LogWanted::All,
+        },
         report: None,
     };
     on_fresh_thread(|| (entry.run())(&mut context));

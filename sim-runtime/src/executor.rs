@@ -360,6 +360,12 @@ impl Executor {
         .collect()
     }
 
+    /// The number of the task in a place; none where the list is being changed.
+    pub(crate) fn id_of(&self, slot: u32) -> Option<TaskId> {
+        let tasks = self.tasks.try_borrow().ok()?;
+        tasks.get(slot as usize).map(|record| record.id)
+    }
+
     pub(crate) fn describe_task(&self, slot: u32) -> String {
         let tasks = self.tasks.borrow();
         tasks

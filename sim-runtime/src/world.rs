@@ -164,6 +164,12 @@ impl World {
         self.current.get().node
     }
 
+    /// The running task, if one runs.
+    pub fn current_task(&self) -> Option<crate::task::TaskId> {
+        let slot = self.current.get().task?;
+        self.executor.id_of(slot)
+    }
+
     /// The boot of the running task.
     pub fn current_boot(&self) -> Boot {
         self.current.get().boot

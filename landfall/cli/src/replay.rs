@@ -80,6 +80,7 @@ fn run_twice(
         seeds: vec![seed],
         tier,
         double_percent: 100,
+        whole_log: variables.log.is_some(),
         stop_at_failure: false,
     };
     let mut pool = pool(one, 1, how, variables)?;
@@ -114,6 +115,9 @@ fn passed(result: &TestResult, first: &SeedOutcome) -> String {
     out.push_str(&format!(
         "digest {digest} ({events} events) in two processes\n"
     ));
+    for line in &report.log_tail {
+        out.push_str(&format!("    {line}\n"));
+    }
     // That one seed is too few for a verdict is known to who asked for one.
     if !matches!(result.judgement.verdict, Verdict::PartialModel) {
         let (verdict, reason) = (result.judgement.verdict, &result.judgement.reason);

@@ -66,6 +66,7 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
                     .check_determinism
                     .or(variables.check_determinism)
                     .unwrap_or(SHARE_PERCENT),
+                whole_log: false,
                 stop_at_failure: args.fail_fast,
             };
             sweep_one(one, &order, &args.how, &variables)?
@@ -161,6 +162,9 @@ pub(crate) fn pool(
     let mut pool = Pool::start(&one.built.binary, jobs).map_err(|error| broken(&error))?;
     if let Some(limit) = how.memory_mb.or(variables.memory_mib) {
         pool.limits.memory_mib = limit;
+    }
+    if let Some(log) = &variables.log {
+        pool.log.clone_from(log);
     }
     Ok(pool)
 }

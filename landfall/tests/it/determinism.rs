@@ -303,6 +303,7 @@ fn every_seed_is_compared_when_all_are_asked_for() {
         seeds: (0..20).collect(),
         tier: Tier::Smoke,
         double_percent: 100,
+        whole_log: false,
         stop_at_failure: false,
     };
     let result = sweep(&mut pool, &test, &order, &mut |_| {}).expect("the workers hold");

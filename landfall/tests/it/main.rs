@@ -6,6 +6,7 @@ mod failures;
 mod faults;
 mod floor;
 mod hand;
+mod logs;
 mod misbehaviour;
 mod sweeps;
 mod toy;

@@ -31,6 +31,7 @@ pub(crate) fn sweep_tier(pool: &mut Pool, name: &str, seeds: u64, tier: Tier) ->
         seeds: (0..seeds).collect(),
         tier,
         double_percent: SHARE_PERCENT,
+        whole_log: false,
         stop_at_failure: false,
     };
     sweep(pool, &test, &order, &mut |_| {}).expect("the workers hold")

@@ -33,7 +33,7 @@ fn another_version_is_refused_with_what_to_do() {
     let command = json!({ "List": { "version": 99 } });
     let why = refusal(command.to_string().as_bytes());
     assert!(
-        why.contains("version 99") && why.contains("version 1"),
+        why.contains("version 99") && why.contains("version 2"),
         "{why}"
     );
     assert!(why.contains("build both from the same release"), "{why}");
@@ -49,7 +49,7 @@ fn garbage_is_refused() {
 
 #[test]
 fn a_command_without_its_request_is_refused() {
-    let why = refusal(json!({ "Run": { "version": 1 } }).to_string().as_bytes());
+    let why = refusal(json!({ "Run": { "version": 2 } }).to_string().as_bytes());
     assert!(why.contains("request"), "{why}");
 }
 
@@ -58,7 +58,7 @@ fn a_seed_that_is_no_number_is_refused() {
     let request = RunRequest::new("hand::tasks_share_the_world", 1, Tier::Smoke);
     let mut request = serde_json::to_value(&request).expect("plain data");
     request["seed"] = json!("zzz");
-    let command = json!({ "Run": { "version": 1, "request": request } });
+    let command = json!({ "Run": { "version": 2, "request": request } });
     let why = refusal(command.to_string().as_bytes());
     assert!(why.contains("zzz"), "{why}");
 }

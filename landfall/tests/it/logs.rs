@@ -1,0 +1,100 @@
+//! The guests' log: nothing on a sweep, the end of a failure's, all of a replay's.
+
+use std::time::Duration;
+
+use landfall::coordinate::{RunRequest, Tier};
+use landfall::render;
+use landfall::report::{LogLine, SeedReport};
+use landfall::runtime::{EventKind, spawn, time, with};
+use tracing::{debug, info, warn};
+
+use crate::sweeps::{pool, sweep_all};
+
+const NAME: &str = "logs::it_says_what_it_does";
+
+/// Fails in seed 0. What it does depends on where its memory is.
+#[landfall::test(test = false)]
+async fn it_says_what_it_does() {
+    info!(step = 1, "first");
+    time::sleep(Duration::from_millis(1_500)).await;
+    let task = spawn(async {
+        let kept: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
+        for line in &kept {
+            debug!("{line}");
+        }
+        kept
+    });
+    let kept = task.await.expect("it does not panic");
+    let place = kept[99].as_ptr().addr() as u64;
+    with(|world| world.event(EventKind::User, place, 0));
+    warn!(target: "other::module", "last of {:?}", kept.len());
+    let seed = with(|world| world.seed()).0;
+    assert_ne!(seed, 0, "a seed that fails");
+}
+
+fn report(seed: u64, log: &str, all: Option<bool>) -> SeedReport {
+    let mut pool = pool(1);
+    log.clone_into(&mut pool.log);
+    let request = RunRequest::new(NAME, seed, Tier::Smoke);
+    let request = match all {
+        Some(all) => request.with_log(all),
+        None => request,
+    };
+    let outcome = pool.run_one(request).expect("the worker holds");
+    outcome.report().expect("it runs to its end").clone()
+}
+
+fn texts(lines: &[LogLine]) -> Vec<String> {
+    lines.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_sweep_has_none_a_failure_its_end_and_a_replay_all() {
+    assert!(report(0, "debug", None).log_tail.is_empty());
+    assert!(report(1, "debug", Some(false)).log_tail.is_empty());
+    let end = report(0, "debug", Some(false)).log_tail;
+    assert_eq!(end.len(), 50);
+    let all = texts(&report(1, "debug", Some(true)).log_tail);
+    assert_eq!(all.len(), 102);
+    assert_eq!(all[0], "0.000000s harness task 1 INFO first step=1");
+    assert!(all[1].starts_with("1.50000"), "{}", all[1]);
+    assert!(
+        all[1].ends_with("s harness task 2 DEBUG line 0"),
+        "{}",
+        all[1]
+    );
+    assert!(
+        all[101].ends_with("task 1 WARN last of 100"),
+        "{}",
+        all[101]
+    );
+}
+
+#[test]
+fn directives_choose_targets_and_levels() {
+    let count = |log: &str| report(1, log, Some(true)).log_tail.len();
+    assert_eq!((count("info"), count("off"), count("warn")), (2, 0, 1));
+    assert_eq!(count("it=debug"), 101);
+    assert_eq!(count("off,other=warn"), 1);
+    assert_eq!(count("debug,other::module=off"), 101);
+}
+
+#[test]
+fn a_run_is_the_same_with_and_without() {
+    let without = report(1, "debug", None);
+    let with = report(1, "debug", Some(true));
+    assert_eq!(without.digest, with.digest);
+    assert_eq!(without.events, with.events);
+}
+
+#[test]
+fn a_failure_shows_the_end_of_its_log() {
+    let result = sweep_all(&mut pool(1), NAME, 1);
+    let text = render::failure(&result, &|seed| format!("again with {seed}"));
+    assert!(text.contains("it fails again, same digest"), "{text}");
+    assert!(
+        text.contains(" harness task 1 INFO first step=1\n"),
+        "{text}"
+    );
+    assert!(!text.contains("DEBUG"), "{text}");
+}
