@@ -4,7 +4,7 @@
 //! stack of its own until the thread would block; then it is pending, as any future is. Locks,
 //! condition variables, channels and joins of std and of everything above it come down to futexes,
 //! which [`futex`] has for the simulation. So the seed decides who runs, and blocked threads that
-//! nobody can wake are a deadlock.
+//! nobody can wake are a deadlock. The C library's own locks wait within it, and are hooked each.
 //!
 //! A fiber runs on the kernel thread of its simulation. Its thread-locals, its `ThreadId` and its
 //! `pthread_t` are those of a *host*: a real thread that was made for it, initialised by the C

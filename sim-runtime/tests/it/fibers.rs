@@ -28,7 +28,7 @@ fn run<R: Send + 'static>(seed: u64, guest: fn() -> R) -> (R, String) {
 }
 
 /// The same twice, compared.
-fn twice<R: Send + PartialEq + std::fmt::Debug + 'static>(seed: u64, guest: fn() -> R) -> R {
+pub(crate) fn twice<R: Send + PartialEq + std::fmt::Debug + 'static>(seed: u64, guest: fn() -> R) -> R {
     let first = run(seed, guest);
     assert_eq!(first, run(seed, guest), "seed {seed}");
     first.0

@@ -9,6 +9,8 @@ mod tasks;
 
 #[cfg(floor_traps)]
 mod fibers;
+#[cfg(floor_traps)]
+mod fibers_c;
 #[cfg(floor_symbols)]
 mod floor;
 #[cfg(floor_symbols)]

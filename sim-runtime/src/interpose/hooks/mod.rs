@@ -4,6 +4,8 @@ pub(crate) mod clock;
 pub(crate) mod entropy;
 pub(crate) mod files;
 pub(crate) mod identity;
+#[cfg(floor_traps)]
+pub(crate) mod locks;
 pub(crate) mod more_clocks;
 pub(crate) mod real;
 pub(crate) mod sleep;

@@ -15,6 +15,8 @@ use libc::{clockid_t, size_t, ssize_t, time_t, timespec, timeval};
 /// A shadowed function of type `F`, a function pointer.
 pub(crate) struct Real<F> {
     name: &'static CStr,
+    /// Of several definitions by that name, which; `None`: there is but one.
+    version: Option<&'static CStr>,
     address: AtomicPtr<c_void>,
     signature: PhantomData<F>,
 }
@@ -26,6 +28,22 @@ impl<F: Copy> Real<F> {
     pub(crate) const unsafe fn new(name: &'static CStr) -> Self {
         Self {
             name,
+            version: None,
+            address: AtomicPtr::new(ptr::null_mut()),
+            signature: PhantomData,
+        }
+    }
+
+    /// One of several versions of a function; any, where the C library has no such version.
+    ///
+    /// # Safety
+    ///
+    /// As for `new`.
+    #[cfg(floor_traps)]
+    pub(crate) const unsafe fn versioned(name: &'static CStr, version: &'static CStr) -> Self {
+        Self {
+            name,
+            version: Some(version),
             address: AtomicPtr::new(ptr::null_mut()),
             signature: PhantomData,
         }
@@ -49,7 +67,11 @@ impl<F: Copy> Real<F> {
 
     #[cold]
     fn resolve(&self) -> *mut c_void {
-        let address = next(self.name);
+        let exact = self.version.map(|version| next_version(self.name, version));
+        let address = match exact {
+            Some(address) if !address.is_null() => address,
+            _ => next(self.name),
+        };
         self.address.store(address, Ordering::Relaxed);
         address
     }
@@ -59,6 +81,19 @@ impl<F: Copy> Real<F> {
 fn next(name: &CStr) -> *mut c_void {
     // SAFETY: `name` ends in NUL, and RTLD_NEXT asks for no handle to be valid.
     unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
+}
+
+/// The same, of one version.
+#[cfg(floor_traps)]
+fn next_version(name: &CStr, version: &CStr) -> *mut c_void {
+    // SAFETY: both end in NUL, and RTLD_NEXT asks for no handle to be valid.
+    unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), version.as_ptr()) }
+}
+
+/// Nobody asks for a version.
+#[cfg(not(floor_traps))]
+fn next_version(_name: &CStr, _version: &CStr) -> *mut c_void {
+    ptr::null_mut()
 }
 
 /// The definition of `name` that calls reach; null if there is none.

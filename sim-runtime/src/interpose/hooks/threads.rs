@@ -183,7 +183,7 @@ pub(crate) unsafe extern "C" fn __cxa_thread_atexit_impl(
 }
 
 /// The virtual instant of a guest's absolute time; now, if that is past.
-fn instant(time: timespec, clock: GuestClock) -> Option<SimInstant> {
+pub(super) fn instant(time: timespec, clock: GuestClock) -> Option<SimInstant> {
     let ns = u64::try_from(time.tv_sec)
         .ok()?
         .saturating_mul(1_000_000_000)
