@@ -27,8 +27,9 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
     if args.select.scenarios.is_empty() && args.select.tests.is_empty() {
         return Err(Error::usage("replay needs --scenario or --test"));
     }
-    let found = scenarios::list(&cargo::build(&args.cargo)?)?;
+    let (found, errors) = scenarios::list(&cargo::build(&args.cargo)?)?;
     let selected = scenarios::select(&found, &args.select)?;
+    scenarios::refuse_broken(&errors, &args.select, &selected)?;
     let [one] = selected.as_slice() else {
         let names: Vec<_> = selected
             .iter()

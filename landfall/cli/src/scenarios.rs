@@ -21,11 +21,12 @@ pub(crate) struct Found {
     pub(crate) info: TestInfo,
 }
 
-/// Lists what the binaries have. Those that are not linked with landfall have nothing.
+/// Lists what the binaries have, and what is wrong with their plans. Those that are not linked
+/// with landfall have nothing.
 ///
 /// # Errors
-/// A plan error when a plan of one of them cannot run as written; internal when a worker breaks.
-pub(crate) fn list(binaries: &[Built]) -> Result<Vec<Found>, Error> {
+/// Internal when a worker breaks.
+pub(crate) fn list(binaries: &[Built]) -> Result<(Vec<Found>, BTreeSet<String>), Error> {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for built in binaries {
         if !is_worker(built)? {
@@ -52,12 +53,26 @@ pub(crate) fn list(binaries: &[Built]) -> Result<Vec<Found>, Error> {
         });
         found.extend(found_here);
     }
-    if errors.is_empty() {
-        return Ok(found);
-    }
     // One plan may be compiled into several binaries.
-    let errors: BTreeSet<String> = errors.into_iter().collect();
-    for error in &errors {
+    Ok((found, errors.into_iter().collect()))
+}
+
+/// Refuses plans that cannot run as written, where anything of them is asked for: a scenario of
+/// another plan can be run by its name meanwhile.
+///
+/// # Errors
+/// A plan error.
+pub(crate) fn refuse_broken(
+    errors: &BTreeSet<String>,
+    args: &SelectArgs,
+    selected: &[Found],
+) -> Result<(), Error> {
+    let everything = args.scenarios.is_empty() && args.tests.is_empty();
+    let is_broken = |one: &Found| one.info.plan.is_some() && one.info.scenario.is_none();
+    if errors.is_empty() || !(everything || selected.iter().any(is_broken)) {
+        return Ok(());
+    }
+    for error in errors {
         output::say(error);
     }
     let message = format!(

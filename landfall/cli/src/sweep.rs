@@ -51,8 +51,9 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
             "--seeds with a range says where it begins: no --from-seed",
         ));
     }
-    let found = scenarios::list(&cargo::build(&args.cargo)?)?;
+    let (found, errors) = scenarios::list(&cargo::build(&args.cargo)?)?;
     let selected = scenarios::select(&found, &args.select)?;
+    scenarios::refuse_broken(&errors, &args.select, &selected)?;
     let mut results = Vec::new();
     for one in &selected {
         let is_over = args.fail_fast && results.iter().any(has_failed);

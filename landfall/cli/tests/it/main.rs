@@ -1,9 +1,11 @@
-//! The command as its users meet it: words in, text and exit code out. Nothing here builds.
+//! The command as its users meet it: words in, text and exit code out. Only `floor` and `proof`
+//! build something.
 
 mod check;
 #[cfg(feature = "floor")]
 mod floor;
 mod plan;
+mod proof;
 mod usage;
 
 use std::io::Write as _;

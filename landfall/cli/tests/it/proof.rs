@@ -1,0 +1,66 @@
+//! Seeds that differ and seeds that die, from the command line: landfall's own planted ones.
+
+use crate::landfall;
+
+fn sweep(words: &[&str]) -> crate::Answer {
+    let begin = [
+        "sweep",
+        "--offline",
+        "-p",
+        "landfall",
+        "--debug",
+        "--jobs",
+        "2",
+    ];
+    landfall(&[&begin, words].concat())
+}
+
+#[test]
+fn a_difference_is_placed_and_has_an_exit_code_of_its_own() {
+    let test = "determinism::a_file_that_is_not_simulated";
+    let answer = sweep(&["--test", test, "--seeds", "3"]);
+    assert_eq!(answer.code, 111, "{}", answer.stderr);
+    let shown = &answer.stdout;
+    assert!(
+        shown.contains("two runs of seed 0 agree up to event "),
+        "{shown}"
+    );
+    for run in ["first run: event ", "second run: event "] {
+        let line = shown.lines().find(|line| line.contains(run));
+        let line = line.unwrap_or_else(|| panic!("{shown}"));
+        assert!(line.contains(" a timer for "), "{line}");
+        assert!(
+            line.contains("task culprit (landfall/tests/it/determinism.rs:"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn every_seed_is_compared_on_request() {
+    let answer = sweep(&[
+        "--test",
+        "determinism::one::s1_short",
+        "--seeds",
+        "6",
+        "--twice",
+    ]);
+    let line = "    twice   6 seeds run again in another worker, 0 differ\n";
+    assert!(answer.stdout.contains(line), "{}", answer.stdout);
+    let answer = sweep(&["--check-determinism=120%"]);
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+}
+
+#[test]
+fn a_death_is_told_and_the_line_that_replays_it() {
+    let test = "misbehaviour::each_seed_dies_its_own_death";
+    let answer = sweep(&["--test", test, "--seeds", "1"]);
+    assert_eq!(answer.code, 100, "{}", answer.stderr);
+    let shown = &answer.stdout;
+    assert!(
+        shown.contains("\nseed 0: the process died of SIGABRT after "),
+        "{shown}"
+    );
+    let line = format!("replay -p landfall --debug --offline --test {test} --seed 0\n");
+    assert!(shown.contains(&line), "{shown}");
+}
