@@ -1,8 +1,9 @@
 //! The event digest: a 128-bit rolling hash over everything that happens.
 //!
 //! Two runs of one seed are the same run exactly when their digests agree. Every
-//! [`CHECKPOINT_EVENTS`] events, or a power of two times as many in a long run, the state is kept, so that a difference can be narrowed down to a
-//! window, and the window run again with its events written out.
+//! [`CHECKPOINT_EVENTS`] events, or a power of two times as many in a long run, the state is kept,
+//! so that a difference can be narrowed down to a window, and the window run again with its events
+//! written out.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
