@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use plan_compiler::scenario::Scenario;
+use sim_runtime::process::WorkerError;
 
-use crate::coordinate::{Pool, TestBinary, TestInfo, Tier};
+use crate::coordinate::{CoordinateError, Pool, TestBinary, TestInfo, Tier};
 use crate::entry::{Entry, EntryKind};
 use crate::render;
+use crate::report::SeedOutcome;
 use crate::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, TestResult, sweep};
 use crate::variables::{self, Variables};
 use crate::worker;
@@ -124,16 +126,32 @@ fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult 
     let pool = if variables.in_process {
         Ok(Pool::in_process(&binary))
     } else {
-        Pool::start(&binary, jobs)
+        match Pool::start(&binary, jobs) {
+            // Better than nothing, and the table says what the floor lacks.
+            Err(CoordinateError::Worker(WorkerError::Unsupported)) => Ok(Pool::in_process(&binary)),
+            started => started,
+        }
     };
     pool.and_then(|mut pool| {
         if let Some(log) = &variables.log {
             pool.log.clone_from(log);
         }
         pool.limits.memory_mib = variables.memory_mib.unwrap_or(pool.limits.memory_mib);
-        sweep(&mut pool, info, order, &mut |_| {})
+        sweep(&mut pool, info, order, &mut show_log)
     })
     .unwrap_or_else(|error| panic!("the seeds could not be run: {error}"))
+}
+
+/// What a run that did not fail logged, if all of it was asked for; a failure shows its own.
+#[expect(
+    clippy::print_stdout,
+    reason = "libtest shows it with --nocapture or on a failure"
+)]
+fn show_log(outcome: &SeedOutcome) {
+    let report = outcome.report().filter(|_| !outcome.failed());
+    for line in report.iter().flat_map(|report| &report.log_tail) {
+        println!("    {line}");
+    }
 }
 
 fn this_binary() -> PathBuf {
