@@ -268,7 +268,14 @@ impl FiberFuture {
             return;
         };
         let is_done = coroutine.done();
-        if !is_done {
+        if !is_done && !coroutine.started() {
+            // Nothing but what the first frame would have got: it is dropped as it is.
+            coroutine.force_unwind();
+        } else if !is_done {
+            world::try_with(|world| {
+                // SAFETY: the count that the fiber's thread-locals hold, which nobody reads again.
+                unsafe { Rc::decrement_strong_count(Rc::as_ptr(world)) };
+            });
             // SAFETY: the frames are abandoned, as a killed process abandons its own: nothing
             // that they own is used again, but for what `owns` keeps.
             unsafe { coroutine.force_reset() };

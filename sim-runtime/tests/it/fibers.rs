@@ -28,7 +28,10 @@ fn run<R: Send + 'static>(seed: u64, guest: fn() -> R) -> (R, String) {
 }
 
 /// The same twice, compared.
-pub(crate) fn twice<R: Send + PartialEq + std::fmt::Debug + 'static>(seed: u64, guest: fn() -> R) -> R {
+pub(crate) fn twice<R: Send + PartialEq + std::fmt::Debug + 'static>(
+    seed: u64,
+    guest: fn() -> R,
+) -> R {
     let first = run(seed, guest);
     assert_eq!(first, run(seed, guest), "seed {seed}");
     first.0
@@ -296,6 +299,35 @@ fn a_deadlock_tells_both_stacks() {
         .filter(|task| task.contains("embrace"))
         .collect();
     assert_eq!(stacks.len(), 2, "{tasks:#?}");
+}
+
+#[test]
+fn a_world_whose_fibers_were_killed_is_freed() {
+    let simulation = Simulation::new(Config::new(Seed(1)));
+    let observer = simulation
+        .block_on(async move {
+            let world = sim_runtime::world();
+            let node = world.create_node("n1", [10, 0, 0, 1].into());
+            let main: sim_runtime::NodeMain = Rc::new(|| {
+                let _begins = thread::spawn(thread::park);
+                Box::pin(async {
+                    time::sleep(Duration::from_millis(1)).await;
+                    let _never_polled = thread::spawn(thread::park);
+                    std::future::pending::<()>().await;
+                })
+            });
+            world.start_node(node, main);
+            for _ in 0..20 {
+                time::sleep(Duration::from_millis(2)).await;
+                world.kill_node(node, Down::Kill);
+                world.restart_node(node);
+            }
+            Rc::downgrade(&world)
+        })
+        .expect("it ends");
+    assert!(observer.upgrade().is_some());
+    let _summary = simulation.finish();
+    assert!(observer.upgrade().is_none(), "the world is not freed");
 }
 
 #[test]
