@@ -16,7 +16,7 @@ use std::time::Duration;
 use sim_runtime::{Config, Down, Seed, Simulation, Stop, time};
 
 /// Runs `guest` as a task of a simulation on a fresh thread; gives what it returned and the digest.
-fn run<R: Send + 'static>(seed: u64, guest: fn() -> R) -> (R, String) {
+pub(crate) fn run<R: Send + 'static>(seed: u64, guest: fn() -> R) -> (R, String) {
     let run = move || {
         let simulation = Simulation::new(Config::new(Seed(seed)));
         let output = simulation

@@ -11,6 +11,8 @@ mod tasks;
 mod fibers;
 #[cfg(floor_traps)]
 mod fibers_c;
+#[cfg(floor_traps)]
+mod fibers_crates;
 #[cfg(floor_symbols)]
 mod floor;
 #[cfg(floor_symbols)]
