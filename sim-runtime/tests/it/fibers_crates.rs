@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::fibers::{run, twice};
 
-/// Not compared: its table of queues outlives a run, and the next run of the process sees when it was
-/// last fair. A seed's own process starts with a fresh one.
+/// Only the results are looked at: two runs in one process differ. Its table of queues, with times
+/// of fairness, outlives a run, which is the likely cause.
 #[test]
 fn parking_lot_locks_and_waits() {
     let guest = || {
