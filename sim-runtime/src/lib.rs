@@ -7,7 +7,8 @@
 //! - No wall clock, no operating-system entropy and no hash iteration decides anything in here.
 //! - No device is named: this crate knows descriptors and timers, not sockets and files.
 //! - No state outlives a simulation: tasks, timers and descriptors are dropped inside it.
-//! - Without the feature `sim` nothing exists but [`if_sim!`]; no libc symbol is touched.
+//! - Without the feature `sim` nothing exists but [`if_sim!`] and the macros of `probe`, which
+//!   evaluate nothing; no libc symbol is touched.
 //!
 //! # Modules, in reading order
 //! [`ids`] and [`stream`] (names and randomness), `digest`, `timers`, `ledger`, `device` and
@@ -51,6 +52,11 @@ mod nodes;
 #[cfg(feature = "sim")]
 mod policy;
 #[cfg(feature = "sim")]
+pub mod probe;
+#[cfg(not(feature = "sim"))]
+#[path = "probe/macros.rs"]
+mod probe_macros;
+#[cfg(feature = "sim")]
 pub mod process;
 #[cfg(feature = "sim")]
 mod report;
@@ -70,6 +76,11 @@ pub mod time;
 mod timers;
 #[cfg(feature = "sim")]
 pub mod world;
+
+/// For the macros' output. Not for use by hand.
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub use linkme as __linkme;
 
 #[cfg(feature = "sim")]
 pub use {

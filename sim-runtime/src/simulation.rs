@@ -16,6 +16,7 @@ use crate::ids::{NodeId, Seed, SimInstant};
 use crate::interpose::{self, dispatch};
 use crate::ledger::LedgerRow;
 use crate::policy::Policy;
+use crate::probe::{Seen, Violation};
 use crate::process::black_box;
 use crate::report::{Leaks, Stop};
 use crate::task::{JoinError, UnjoinedPanic, spawn_on};
@@ -37,6 +38,8 @@ pub struct Config {
     pub epoch_unix_ns: u64,
     /// Numbers of the events to write out; usually empty.
     pub trace: Range<u64>,
+    /// Whether [`buggify!`](crate::buggify) fires and [`knob!`](crate::knob) draws.
+    pub buggify: bool,
 }
 
 impl Config {
@@ -49,6 +52,7 @@ impl Config {
             budget: Budget::default(),
             epoch_unix_ns: EPOCH_NS,
             trace: 0..0,
+            buggify: true,
         }
     }
 }
@@ -100,6 +104,10 @@ pub struct Summary {
     pub leaks: Leaks,
     /// Panics that nobody joined.
     pub panics: Vec<UnjoinedPanic>,
+    /// Every site of the probe macros, and what it did.
+    pub probes: Vec<Seen>,
+    /// What should always have held and did not.
+    pub violations: Vec<Violation>,
 }
 
 /// One simulation, on this thread, from [`Simulation::new`] to [`Simulation::finish`].
@@ -147,15 +155,9 @@ impl Simulation {
             "a simulation cannot be started inside a simulation"
         );
         let id = WORLDS.fetch_add(1, Ordering::Relaxed);
-        let Config {
-            seed,
-            policy,
-            budget,
-            epoch_unix_ns,
-            trace,
-        } = config;
         black_box().begin();
-        let world = Rc::new(World::new(id, seed, policy, trace, epoch_unix_ns));
+        let (policy, budget) = (config.policy, config.budget);
+        let world = Rc::new(World::new(id, config));
         world::replace(Some(Rc::clone(&world)));
         interpose::enter_thread();
         Self {
@@ -310,6 +312,8 @@ impl Simulation {
             ledger,
             leaks,
             panics: self.world.executor.unjoined_panics(),
+            probes: self.world.probes.seen(),
+            violations: self.world.probes.violations(),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
@@ -16,8 +15,10 @@ use crate::guest::GuestState;
 use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
 use crate::nodes::Nodes;
-use crate::policy::{Policy, ReadyQueue};
+use crate::policy::ReadyQueue;
+use crate::probe::Probes;
 use crate::report::Waits;
+use crate::simulation::Config;
 use crate::stream::{Entity, Stream};
 use crate::table::Table;
 use crate::task;
@@ -59,6 +60,7 @@ pub struct World {
     pub(crate) table: RefCell<Table>,
     pub(crate) guest: GuestState,
     pub(crate) fibers: Fibers,
+    pub(crate) probes: Probes,
 }
 
 /// A poll's least cost, and the step in which it varies, 256 times.
@@ -128,7 +130,15 @@ pub(crate) fn replace(world: Option<Rc<World>>) -> Option<Rc<World>> {
 }
 
 impl World {
-    pub(crate) fn new(id: u64, seed: Seed, policy: Policy, traced: Range<u64>, epoch: u64) -> Self {
+    pub(crate) fn new(id: u64, config: Config) -> Self {
+        let Config {
+            seed,
+            policy,
+            epoch_unix_ns: epoch,
+            trace: traced,
+            buggify,
+            budget: _,
+        } = config;
         Self {
             id,
             seed,
@@ -145,6 +155,7 @@ impl World {
             table: RefCell::new(Table::default()),
             guest: GuestState::new(seed, epoch),
             fibers: Fibers::default(),
+            probes: Probes::new(seed, buggify),
         }
     }
 

@@ -3,6 +3,7 @@
 mod executor;
 mod nodes;
 mod policies;
+mod probes;
 mod reports;
 mod support;
 mod tasks;
