@@ -45,6 +45,10 @@ mod workload;
 
 pub use checkers::{self, Value};
 pub use landfall_macros::{plan, test};
+pub use sim_runtime::{
+    always, always_ge, always_gt, always_le, always_lt, buggify, knob, reachable, sometimes,
+    sometimes_ge, sometimes_gt, sometimes_le, sometimes_lt, unreachable,
+};
 pub use system::{Call, Client, ClientContext, NodeContext, Peer, Reply, System};
 pub use {sim_disk as disk, sim_net as net, sim_runtime as runtime};
 

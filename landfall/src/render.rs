@@ -1,6 +1,6 @@
 //! Results as text: the verdict table, a failure, a summary line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use checkers::CheckReport;
@@ -8,7 +8,7 @@ use plan_compiler::scenario::Scenario;
 
 use crate::report::SeedOutcome;
 use crate::sweep::{Divergence, TestResult};
-use crate::tally::{FaultTally, Tally};
+use crate::tally::{FaultTally, ProbeTally, Tally};
 use crate::words;
 
 /// How many of a check's findings a failure shows.
@@ -61,7 +61,36 @@ pub fn table(results: &[TestResult]) -> String {
             let _ = writeln!(out, "    {layer}");
         }
     }
+    probes(&mut out, results);
     out
+}
+
+/// The sites of the probe macros that no seed of any test satisfied, and how many others there
+/// are.
+fn probes(out: &mut String, results: &[TestResult]) {
+    let mut all: BTreeMap<&String, ProbeTally> = BTreeMap::new();
+    for (name, probe) in results.iter().flat_map(|result| &result.tally.probes) {
+        let sum = all
+            .entry(name)
+            .or_insert_with(|| ProbeTally::of(probe.kind));
+        sum.merge(probe);
+    }
+    if all.is_empty() {
+        return;
+    }
+    let unmet = |(name, probe): (&&String, &ProbeTally)| {
+        Some(((*name).clone(), probe.kind, probe.unmet()?))
+    };
+    let unmet: Vec<_> = all.iter().filter_map(unmet).collect();
+    let met = all.len() - unmet.len();
+    let _ = writeln!(
+        out,
+        "probes: {met} of {} sites as they should be",
+        all.len()
+    );
+    for (name, kind, what) in unmet {
+        let _ = writeln!(out, "    {} {name}: {what}", kind.as_str());
+    }
 }
 
 fn evidence(out: &mut String, tally: &Tally) {
@@ -193,6 +222,13 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
     );
     for check in &report.checks {
         check_text(out, check);
+    }
+    for violation in report
+        .failures()
+        .iter()
+        .filter(|line| line.starts_with("violated: "))
+    {
+        let _ = writeln!(out, "  {violation}");
     }
     for panic in &report.panics {
         let _ = writeln!(out, "  panic nobody joined: {panic}");

@@ -2,6 +2,7 @@
 
 use checkers::{CheckReport, Outcome};
 use serde::{Deserialize, Serialize};
+use sim_runtime::probe::{Seen, Violation};
 use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
 pub use crate::death::{Cause, Death};
@@ -36,6 +37,10 @@ pub struct SeedReport {
     pub operations: OperationCounts,
     /// Panics nobody joined, in words.
     pub panics: Vec<String>,
+    /// Every site of the probe macros, and what it did.
+    pub probes: Vec<Seen>,
+    /// What should always have held and did not.
+    pub violations: Vec<Violation>,
     /// Nodes whose main future ended by itself, and what it said.
     pub exits: Vec<String>,
     /// Why the run ended early, if it did.
@@ -86,6 +91,7 @@ impl SeedReport {
                     .map(|finding| format!("{}: {finding}", check.checker))
             })
             .collect();
+        failures.extend(self.violations.iter().map(violated_in_words));
         failures.extend(self.panics.iter().map(|panic| format!("panic: {panic}")));
         failures.extend(self.stop.iter().map(ToString::to_string));
         failures
@@ -96,6 +102,7 @@ impl SeedReport {
     pub fn failed(&self) -> bool {
         self.stop.is_some()
             || !self.panics.is_empty()
+            || !self.violations.is_empty()
             || self
                 .checks
                 .iter()
@@ -124,6 +131,9 @@ impl SeedReport {
                 .map_or("", |finding| &finding.anomaly);
             return Some(format!("{}/{anomaly}", check.checker));
         }
+        if let Some(violation) = self.violations.first() {
+            return Some(format!("always/{}", violation.name));
+        }
         if let Some(panic) = self.panics.first() {
             return Some(format!("panic/{panic}"));
         }
@@ -134,6 +144,18 @@ impl SeedReport {
             Stop::Failed { message } => format!("panic/{message}"),
         })
     }
+}
+
+fn violated_in_words(violation: &Violation) -> String {
+    let Violation {
+        name,
+        place,
+        node,
+        at,
+        message,
+        times,
+    } = violation;
+    format!("violated: {name:?} ({place}) on {node} at {at}, {times} times: {message}")
 }
 
 /// A seed's run, or what became of its process instead.

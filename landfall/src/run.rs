@@ -465,6 +465,8 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         checks: Vec::new(),
         operations: OperationCounts::default(),
         exits: Vec::new(),
+        probes: summary.probes,
+        violations: summary.violations,
         panics: panics
             .map(|panic| format!("{}: {} ({})", panic.node, panic.message, panic.task))
             .collect(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use checkers::Outcome;
 use serde::{Deserialize, Serialize};
+use sim_runtime::probe::{Seen, SiteKind};
 use sim_runtime::{LedgerRow, Sighting};
 
 use crate::report::{OperationCounts, SeedOutcome, SeedReport};
@@ -45,6 +46,8 @@ pub struct Tally {
     pub compared: u64,
     /// Of them, those whose two runs differ.
     pub differing: u64,
+    /// By site of the probe macros, `name (place)`.
+    pub probes: BTreeMap<String, ProbeTally>,
     /// Layers of the determinism floor that were missing in some seed.
     pub floor_missing: BTreeSet<String>,
 }
@@ -66,6 +69,55 @@ pub struct CheckTally {
     pub unknown: Option<String>,
     /// What it cannot see.
     pub scope: String,
+}
+
+/// What a site of the probe macros did over the seeds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeTally {
+    /// What it says.
+    pub kind: SiteKind,
+    /// Seeds that reached it.
+    pub reached: u64,
+    /// Seeds in which it held, or fired, at least once.
+    pub held: u64,
+    /// Of a comparison: how near it came to the contrary. Of a knob: the least drawn.
+    pub number: Option<i128>,
+}
+
+impl ProbeTally {
+    pub(crate) const fn of(kind: SiteKind) -> Self {
+        Self {
+            kind,
+            reached: 0,
+            held: 0,
+            number: None,
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.reached += other.reached;
+        self.held += other.held;
+        self.number = self.number.into_iter().chain(other.number).min();
+    }
+
+    fn add(&mut self, seen: &Seen) {
+        self.reached += u64::from(seen.reached > 0);
+        self.held += u64::from(seen.held > 0);
+        let numbers = self.number.into_iter().chain(seen.number);
+        self.number = numbers.min();
+    }
+
+    /// What a sweep should have shown and did not, in words.
+    #[must_use]
+    pub const fn unmet(&self) -> Option<&'static str> {
+        match self.kind {
+            SiteKind::Always | SiteKind::Reachable if self.reached == 0 => Some("never reached"),
+            SiteKind::Sometimes if self.reached == 0 => Some("never reached"),
+            SiteKind::Sometimes if self.held == 0 => Some("reached and never held"),
+            SiteKind::Buggify if self.reached == 0 => Some("never reached"),
+            _ => None,
+        }
+    }
 }
 
 /// What became of a fault over the seeds.
@@ -149,6 +201,11 @@ impl Tally {
                     tally.weak.get_or_insert_with(|| field.clone());
                 }
             }
+        }
+        for seen in &report.probes {
+            let name = format!("{} ({})", seen.name, seen.place);
+            let tally = self.probes.entry(name);
+            tally.or_insert_with(|| ProbeTally::of(seen.kind)).add(seen);
         }
         // A run that stopped before its nemesis began has no rows, and takes none away.
         let faults = self.faults.len().max(report.ledger.len());
@@ -235,6 +292,8 @@ mod tests {
             checks: Vec::new(),
             operations: OperationCounts::default(),
             panics: Vec::new(),
+            probes: Vec::new(),
+            violations: Vec::new(),
             exits: Vec::new(),
             stop: None,
             floor_missing: Vec::new(),

@@ -8,6 +8,7 @@ mod floor;
 mod hand;
 mod logs;
 mod misbehaviour;
+mod probes;
 mod sweeps;
 mod toy;
 mod verdicts;
