@@ -139,6 +139,17 @@ pub(super) fn wait_a_moment(word: usize, value: u32) -> bool {
     word.load(Ordering::SeqCst) != value
 }
 
+/// Lets threads outside run for a millisecond.
+pub(super) fn pause() {
+    let limit = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 1_000_000,
+    };
+    let word = AtomicU32::new(0);
+    let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    real_futex(&word, wait, 0, &raw const limit);
+}
+
 fn wake(word: &AtomicU32) {
     real_futex(
         word,

@@ -11,12 +11,11 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use super::host::{Host, Start};
+use super::host::{self, Host, Start};
 use super::{futex, tls};
 use crate::ids::SimInstant;
 use crate::interpose;
@@ -344,7 +343,6 @@ impl Fibers {
     /// gives it half a second to change a word. False: nothing has changed.
     pub(crate) fn wait_for_outside(&self, has_other_threads: bool) -> bool {
         const ROUNDS: u32 = 500;
-        const ROUND: Duration = Duration::from_millis(1);
         let rounds = if has_other_threads && self.any() {
             ROUNDS
         } else {
@@ -352,7 +350,7 @@ impl Fibers {
         };
         self.wake_changed()
             || (0..rounds).any(|_| {
-                interpose::outside(|| std::thread::sleep(ROUND));
+                host::pause();
                 self.wake_changed()
             })
     }

@@ -219,8 +219,8 @@ macro_rules! knob {
     };
 }
 
-/// Says that `left < right` holds whenever this is reached; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left < right` holds whenever this is reached; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::always_lt!(1, 2, "a bound");
@@ -247,8 +247,8 @@ macro_rules! always_lt {
     };
 }
 
-/// Says that `left <= right` holds whenever this is reached; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left <= right` holds whenever this is reached; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::always_le!(1, 2, "a bound");
@@ -275,8 +275,8 @@ macro_rules! always_le {
     };
 }
 
-/// Says that `left > right` holds whenever this is reached; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left > right` holds whenever this is reached; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::always_gt!(2, 1, "a bound");
@@ -303,8 +303,8 @@ macro_rules! always_gt {
     };
 }
 
-/// Says that `left >= right` holds whenever this is reached; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left >= right` holds whenever this is reached; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::always_ge!(2, 1, "a bound");
@@ -331,8 +331,8 @@ macro_rules! always_ge {
     };
 }
 
-/// Says that `left < right` holds in some seed of a sweep; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left < right` holds in some seed of a sweep; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::sometimes_lt!(1, 2, "a bound");
@@ -359,8 +359,8 @@ macro_rules! sometimes_lt {
     };
 }
 
-/// Says that `left <= right` holds in some seed of a sweep; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left <= right` holds in some seed of a sweep; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::sometimes_le!(1, 2, "a bound");
@@ -387,8 +387,8 @@ macro_rules! sometimes_le {
     };
 }
 
-/// Says that `left > right` holds in some seed of a sweep; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left > right` holds in some seed of a sweep; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::sometimes_gt!(2, 1, "a bound");
@@ -415,8 +415,8 @@ macro_rules! sometimes_gt {
     };
 }
 
-/// Says that `left >= right` holds in some seed of a sweep; keeps how near it came to the contrary. Both sides are
-/// integers.
+/// Says that `left >= right` holds in some seed of a sweep; keeps how
+/// near it came to the contrary. Both sides are integers.
 ///
 /// ```
 /// sim_runtime::sometimes_ge!(2, 1, "a bound");

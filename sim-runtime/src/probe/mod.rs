@@ -7,7 +7,7 @@
 //!
 //! | macro | says |
 //! |---|---|
-//! | [`always!`](crate::always) and `always_le!`, ... | holds whenever it is reached; a violation fails the seed |
+//! | [`always!`](crate::always), `always_le!`, ... | holds when it is reached, or the seed fails |
 //! | [`sometimes!`](crate::sometimes) and `sometimes_ge!`, ... | holds in some seed of a sweep |
 //! | [`reachable!`](crate::reachable) | is reached in some seed |
 //! | [`unreachable!`](crate::unreachable) | is never reached; reaching it fails the seed |

@@ -328,63 +328,97 @@ hooks! {
         lock(mutex, None)
     }
     /// `pthread_mutex_timedlock(3)`.
-    pthread_mutex_timedlock = PTHREAD_MUTEX_TIMEDLOCK(Real::new(c"pthread_mutex_timedlock")): (mutex: Mutex, time: Time) {
+    pthread_mutex_timedlock = PTHREAD_MUTEX_TIMEDLOCK(
+        Real::new(c"pthread_mutex_timedlock")
+    ): (mutex: Mutex, time: Time) {
         timed(libc::CLOCK_REALTIME, time, |end| lock(mutex, end))
     }
     /// `pthread_mutex_clocklock(3)`.
-    pthread_mutex_clocklock = PTHREAD_MUTEX_CLOCKLOCK(Real::new(c"pthread_mutex_clocklock")): (mutex: Mutex, clock: clockid_t, time: Time) {
+    pthread_mutex_clocklock = PTHREAD_MUTEX_CLOCKLOCK(
+        Real::new(c"pthread_mutex_clocklock")
+    ): (mutex: Mutex, clock: clockid_t, time: Time) {
         timed(clock, time, |end| lock(mutex, end))
     }
     /// `pthread_mutex_unlock(3)`: wakes one who waits.
-    pthread_mutex_unlock = PTHREAD_MUTEX_UNLOCK(Real::new(c"pthread_mutex_unlock")): (mutex: Mutex) {
+    pthread_mutex_unlock = PTHREAD_MUTEX_UNLOCK(
+        Real::new(c"pthread_mutex_unlock")
+    ): (mutex: Mutex) {
         release(PTHREAD_MUTEX_UNLOCK.get(), mutex, 1)
     }
     /// `pthread_cond_wait(3)`.
-    pthread_cond_wait = PTHREAD_COND_WAIT(Real::versioned(c"pthread_cond_wait", c"GLIBC_2.3.2")): (condition: Condition, mutex: Mutex) {
+    pthread_cond_wait = PTHREAD_COND_WAIT(
+        Real::versioned(c"pthread_cond_wait", c"GLIBC_2.3.2")
+    ): (condition: Condition, mutex: Mutex) {
         await_signal(condition, mutex, None)
     }
     /// `pthread_cond_timedwait(3)`: by the clock that the variable was made with.
-    pthread_cond_timedwait = PTHREAD_COND_TIMEDWAIT(Real::versioned(c"pthread_cond_timedwait", c"GLIBC_2.3.2")): (condition: Condition, mutex: Mutex, time: Time) {
+    pthread_cond_timedwait = PTHREAD_COND_TIMEDWAIT(
+        Real::versioned(c"pthread_cond_timedwait", c"GLIBC_2.3.2")
+    ): (condition: Condition, mutex: Mutex, time: Time) {
         timed(clock_of(condition), time, |end| await_signal(condition, mutex, end))
     }
     /// `pthread_cond_clockwait(3)`.
-    pthread_cond_clockwait = PTHREAD_COND_CLOCKWAIT(Real::new(c"pthread_cond_clockwait")): (condition: Condition, mutex: Mutex, clock: clockid_t, time: Time) {
+    pthread_cond_clockwait = PTHREAD_COND_CLOCKWAIT(
+        Real::new(c"pthread_cond_clockwait")
+    ): (condition: Condition, mutex: Mutex, clock: clockid_t, time: Time) {
         timed(clock, time, |end| await_signal(condition, mutex, end))
     }
     /// `pthread_cond_signal(3)`.
-    pthread_cond_signal = PTHREAD_COND_SIGNAL(Real::versioned(c"pthread_cond_signal", c"GLIBC_2.3.2")): (condition: Condition) {
+    pthread_cond_signal = PTHREAD_COND_SIGNAL(
+        Real::versioned(c"pthread_cond_signal", c"GLIBC_2.3.2")
+    ): (condition: Condition) {
         signal(condition, 1)
     }
     /// `pthread_cond_broadcast(3)`: threads outside may wait, too.
-    pthread_cond_broadcast = PTHREAD_COND_BROADCAST(Real::versioned(c"pthread_cond_broadcast", c"GLIBC_2.3.2")): (condition: Condition) {
+    pthread_cond_broadcast = PTHREAD_COND_BROADCAST(
+        Real::versioned(c"pthread_cond_broadcast", c"GLIBC_2.3.2")
+    ): (condition: Condition) {
         signal(condition, usize::MAX)
     }
     /// `pthread_rwlock_rdlock(3)`.
-    pthread_rwlock_rdlock = PTHREAD_RWLOCK_RDLOCK(Real::new(c"pthread_rwlock_rdlock")): (rwlock: ReadWrite) {
+    pthread_rwlock_rdlock = PTHREAD_RWLOCK_RDLOCK(
+        Real::new(c"pthread_rwlock_rdlock")
+    ): (rwlock: ReadWrite) {
         take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, None)
     }
     /// `pthread_rwlock_timedrdlock(3)`.
-    pthread_rwlock_timedrdlock = PTHREAD_RWLOCK_TIMEDRDLOCK(Real::new(c"pthread_rwlock_timedrdlock")): (rwlock: ReadWrite, time: Time) {
-        timed(libc::CLOCK_REALTIME, time, |end| take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, end))
+    pthread_rwlock_timedrdlock = PTHREAD_RWLOCK_TIMEDRDLOCK(
+        Real::new(c"pthread_rwlock_timedrdlock")
+    ): (rwlock: ReadWrite, time: Time) {
+        timed(libc::CLOCK_REALTIME, time, |end| {
+            take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, end)
+        })
     }
     /// `pthread_rwlock_clockrdlock(3)`.
-    pthread_rwlock_clockrdlock = PTHREAD_RWLOCK_CLOCKRDLOCK(Real::new(c"pthread_rwlock_clockrdlock")): (rwlock: ReadWrite, clock: clockid_t, time: Time) {
+    pthread_rwlock_clockrdlock = PTHREAD_RWLOCK_CLOCKRDLOCK(
+        Real::new(c"pthread_rwlock_clockrdlock")
+    ): (rwlock: ReadWrite, clock: clockid_t, time: Time) {
         timed(clock, time, |end| take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, end))
     }
     /// `pthread_rwlock_wrlock(3)`.
-    pthread_rwlock_wrlock = PTHREAD_RWLOCK_WRLOCK(Real::new(c"pthread_rwlock_wrlock")): (rwlock: ReadWrite) {
+    pthread_rwlock_wrlock = PTHREAD_RWLOCK_WRLOCK(
+        Real::new(c"pthread_rwlock_wrlock")
+    ): (rwlock: ReadWrite) {
         take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, None)
     }
     /// `pthread_rwlock_timedwrlock(3)`.
-    pthread_rwlock_timedwrlock = PTHREAD_RWLOCK_TIMEDWRLOCK(Real::new(c"pthread_rwlock_timedwrlock")): (rwlock: ReadWrite, time: Time) {
-        timed(libc::CLOCK_REALTIME, time, |end| take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, end))
+    pthread_rwlock_timedwrlock = PTHREAD_RWLOCK_TIMEDWRLOCK(
+        Real::new(c"pthread_rwlock_timedwrlock")
+    ): (rwlock: ReadWrite, time: Time) {
+        timed(libc::CLOCK_REALTIME, time, |end| {
+            take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, end)
+        })
     }
     /// `pthread_rwlock_clockwrlock(3)`.
-    pthread_rwlock_clockwrlock = PTHREAD_RWLOCK_CLOCKWRLOCK(Real::new(c"pthread_rwlock_clockwrlock")): (rwlock: ReadWrite, clock: clockid_t, time: Time) {
+    pthread_rwlock_clockwrlock = PTHREAD_RWLOCK_CLOCKWRLOCK(
+        Real::new(c"pthread_rwlock_clockwrlock")
+    ): (rwlock: ReadWrite, clock: clockid_t, time: Time) {
         timed(clock, time, |end| take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, end))
     }
     /// `pthread_rwlock_unlock(3)`: wakes all who wait.
-    pthread_rwlock_unlock = PTHREAD_RWLOCK_UNLOCK(Real::new(c"pthread_rwlock_unlock")): (rwlock: ReadWrite) {
+    pthread_rwlock_unlock = PTHREAD_RWLOCK_UNLOCK(
+        Real::new(c"pthread_rwlock_unlock")
+    ): (rwlock: ReadWrite) {
         release(PTHREAD_RWLOCK_UNLOCK.get(), rwlock, usize::MAX)
     }
     /// `sem_wait(3)`.
@@ -396,7 +430,9 @@ hooks! {
         timed(libc::CLOCK_REALTIME, time, |end| take(semaphore, end))
     }
     /// `sem_clockwait(3)`.
-    sem_clockwait = SEM_CLOCKWAIT(Real::new(c"sem_clockwait")): (semaphore: Semaphore, clock: clockid_t, time: Time) {
+    sem_clockwait = SEM_CLOCKWAIT(
+        Real::new(c"sem_clockwait")
+    ): (semaphore: Semaphore, clock: clockid_t, time: Time) {
         timed(clock, time, |end| take(semaphore, end))
     }
     /// `sem_post(3)`: wakes one who waits.
