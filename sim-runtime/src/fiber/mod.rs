@@ -3,7 +3,7 @@
 //! *Takes* a thread that a guest makes inside a simulation. *Gives* a task whose poll resumes a
 //! stack of its own until the thread would block; then it is pending, as any future is. Locks,
 //! condition variables, channels and joins of std and of everything above it come down to futexes,
-//! which [`futex`] has for the simulation. So the seed decides who runs, and blocked threads that
+//! which `futex` has for the simulation. So the seed decides who runs, and blocked threads that
 //! nobody can wake are a deadlock. The C library's own locks wait within it, and are hooked each.
 //!
 //! A fiber runs on the kernel thread of its simulation. Its thread-locals, its `ThreadId` and its
@@ -28,7 +28,7 @@
 //! # Map
 //!
 //! - `tls`: the base of thread-locals; `host`: the thread that owns them.
-//! - `run`: the future, its stack, [`suspend`](run::suspend); `futex`: who waits for which word.
+//! - `run`: the future, its stack, `suspend`; `futex`: who waits for which word.
 //! - `threads`: `pthread_create` and its kin; `blocking`: a closure that may block; `nested`: a
 //!   task that blocks.
 
