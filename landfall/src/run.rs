@@ -336,14 +336,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let ended = simulation.block_on(phases(Rc::clone(&run), system));
     let stop = ended.and_then(|ended| ended).err();
     let floor = interpose::floor::report();
-    let names: Vec<_> = simulation
-        .world()
-        .nodes()
-        .into_iter()
-        .map(|n| n.name)
-        .collect();
-    let summary = simulation.finish();
-    let lines = log::take(&|node| names[node as usize].to_string());
+    let (summary, lines) = finish(simulation);
     let history = run.recorder.take();
     let checks = judge(&run.scenario, &history);
     let seen = Seen {
@@ -373,6 +366,15 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     context.report = Some(report);
 }
 
+/// Ends a simulation; the guests' log carries the names of its nodes.
+fn finish(simulation: Simulation) -> (Summary, Vec<LogLine>) {
+    let nodes = simulation.world().nodes().into_iter();
+    let names: Vec<_> = nodes.map(|node| node.name).collect();
+    let summary = simulation.finish();
+    let lines = log::take(&|node| names[node as usize].to_string());
+    (summary, lines)
+}
+
 /// Runs one seed of a hand-written simulation; what [`test`](macro@crate::test) calls.
 pub fn run_hand<F>(context: &mut SeedContext, main: impl FnOnce() -> F)
 where
@@ -384,14 +386,7 @@ where
     Net::install(simulation.world(), NetConfig::default());
     Disk::install(simulation.world(), disk_config());
     let ended = simulation.block_on(main());
-    let names: Vec<_> = simulation
-        .world()
-        .nodes()
-        .into_iter()
-        .map(|n| n.name)
-        .collect();
-    let summary = simulation.finish();
-    let lines = log::take(&|node| names[node as usize].to_string());
+    let (summary, lines) = finish(simulation);
     let mut report = report_of(context.seed, summary);
     report.stop = match ended {
         Ok(output) => output.failure().map(|message| Stop::Failed { message }),

@@ -10,13 +10,16 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::io;
+use std::rc::Rc;
 use std::slice;
 
 use libc::{iovec, mode_t, off64_t, size_t, ssize_t};
 
 use super::real::{self, Real};
 use super::status;
+use crate::device::Description;
 use crate::interpose::hatch;
+use crate::world::World;
 use crate::{Fd, guest_files, world};
 
 type Open = unsafe extern "C" fn(*const c_char, c_int, mode_t) -> c_int;
@@ -62,6 +65,18 @@ pub(super) fn answer(result: io::Result<usize>) -> c_long {
     }
 }
 
+/// Asks the description of a simulated descriptor; `None` where the kernel must answer.
+pub(super) fn ask<T>(
+    fd: c_int,
+    ask: impl FnOnce(&Rc<World>, Rc<dyn Description>) -> io::Result<T>,
+) -> Option<io::Result<T>> {
+    if !Fd::is_simulated(fd) {
+        return None;
+    }
+    let answered = world::try_with(|world| ask(world, world.description(Fd(fd))?));
+    Some(answered.unwrap_or_else(|| Err(io::Error::from_raw_os_error(libc::EBADF))))
+}
+
 /// Opens a path of the simulation; `None` where the kernel must.
 ///
 /// # Safety
@@ -99,39 +114,29 @@ pub(super) unsafe fn read_from(fd: c_int, out: *mut c_void, length: size_t) -> O
         // SAFETY: as above; initialised now, and nobody else's for the length of this call.
         _ => unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), length) },
     };
-    let read = world::try_with(|world| world.description(Fd(fd))?.read(world, bytes));
-    let outside = || Err(io::Error::from_raw_os_error(libc::EBADF));
-    Some(answer(read.unwrap_or_else(outside)))
+    ask(fd, |world, description| description.read(world, bytes)).map(answer)
 }
 
 /// Closes a simulated descriptor; `None` where the kernel must.
 pub(super) fn close_fd(fd: c_int) -> Option<c_long> {
-    if !Fd::is_simulated(fd) {
-        return None;
-    }
-    let closed = world::try_with(|world| world.close(Fd(fd)));
-    let outside = || Err(io::Error::from_raw_os_error(libc::EBADF));
-    Some(answer(closed.unwrap_or_else(outside).map(|()| 0)))
+    let closed = ask(fd, |world, description| {
+        drop(description);
+        world.close(Fd(fd))
+    })?;
+    Some(answer(closed.map(|()| 0)))
 }
 
 /// Serves `fcntl` on a simulated descriptor; `None` where the kernel must.
 fn control(fd: c_int, command: c_int) -> Option<c_long> {
-    if !Fd::is_simulated(fd) {
-        return None;
-    }
-    let answered = world::try_with(|world| {
-        world.description(Fd(fd))?;
-        match command {
-            libc::F_GETFD => Ok(libc::FD_CLOEXEC as usize),
-            libc::F_SETFD | libc::F_GETFL | libc::F_SETFL => Ok(0),
-            libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => {
-                world.dup(Fd(fd)).map(|Fd(number)| number as usize)
-            }
-            _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    ask(fd, |world, _description| match command {
+        libc::F_GETFD => Ok(libc::FD_CLOEXEC as usize),
+        libc::F_SETFD | libc::F_GETFL | libc::F_SETFL => Ok(0),
+        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => {
+            world.dup(Fd(fd)).map(|Fd(number)| number as usize)
         }
-    });
-    let outside = || Err(io::Error::from_raw_os_error(libc::EBADF));
-    Some(answer(answered.unwrap_or_else(outside)))
+        _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    })
+    .map(answer)
 }
 
 macro_rules! controls {

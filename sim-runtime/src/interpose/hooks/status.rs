@@ -10,15 +10,13 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint};
 use std::io::{self, SeekFrom};
 use std::mem;
-use std::rc::Rc;
 
 use libc::{off64_t, stat64, statx};
 
-use super::files::answer;
+use super::files::{answer, ask};
 use super::real::Real;
-use crate::device::{Description, Status};
-use crate::world::World;
-use crate::{Fd, world};
+use crate::Fd;
+use crate::device::Status;
 
 type Fstat = unsafe extern "C" fn(c_int, *mut stat64) -> c_int;
 type FstatAt = unsafe extern "C" fn(c_int, *const c_char, *mut stat64, c_int) -> c_int;
@@ -45,18 +43,6 @@ static DUP: Real<unsafe extern "C" fn(c_int) -> c_int> = unsafe { Real::new(c"du
 
 fn error<T>(number: c_int) -> io::Result<T> {
     Err(io::Error::from_raw_os_error(number))
-}
-
-/// Asks the description of a simulated descriptor; `None` where the kernel must answer.
-fn ask<T>(
-    fd: c_int,
-    ask: impl FnOnce(&Rc<World>, Rc<dyn Description>) -> io::Result<T>,
-) -> Option<io::Result<T>> {
-    if !Fd::is_simulated(fd) {
-        return None;
-    }
-    let answered = world::try_with(|world| ask(world, world.description(Fd(fd))?));
-    Some(answered.unwrap_or_else(|| error(libc::EBADF)))
 }
 
 /// # Safety
