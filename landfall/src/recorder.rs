@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use checkers::{FaultWindow, History, OpType, Operation, Value};
-use sim_runtime::{EventKind, time, with};
+use sim_runtime::{EventKind, with};
 
 use crate::system::{Call, Reply};
 
@@ -27,6 +27,11 @@ struct State {
 #[derive(Clone, Copy)]
 pub(crate) struct Invocation(usize);
 
+/// Virtual nanoseconds, whatever the clocks of the node show that this is called on.
+fn now_ns() -> u64 {
+    with(|world| world.now().as_nanos())
+}
+
 impl Recorder {
     /// An operation begins.
     pub(crate) fn invoke(&self, process_id: u64, call: &Call, last: bool) -> Invocation {
@@ -43,7 +48,7 @@ impl Recorder {
         state.ops.push(Operation {
             op_id,
             process_id,
-            invoke_ts: time::now().as_nanos(),
+            invoke_ts: now_ns(),
             complete_ts: None,
             op_type,
             key: Some(key),
@@ -66,12 +71,12 @@ impl Recorder {
         op.node_seen = node;
         let code = match reply {
             Reply::Ok(output) => {
-                op.complete_ts = Some(time::now().as_nanos());
+                op.complete_ts = Some(now_ns());
                 op.output = Some(output.clone());
                 1
             }
             Reply::Failed(error) => {
-                op.complete_ts = Some(time::now().as_nanos());
+                op.complete_ts = Some(now_ns());
                 op.error = Some(error.clone());
                 2
             }
@@ -98,7 +103,7 @@ impl Recorder {
     pub(crate) fn open_window(&self, fault: &str) {
         let mut state = self.state.borrow_mut();
         let place = state.windows.len();
-        let start_ts = time::now().as_nanos();
+        let start_ts = now_ns();
         state.windows.push(FaultWindow {
             fault: fault.to_owned(),
             start_ts,
@@ -118,7 +123,7 @@ impl Recorder {
     pub(crate) fn close_window(&self, fault: &str) {
         let mut state = self.state.borrow_mut();
         if let Some(place) = state.open.remove(fault) {
-            state.windows[place].end_ts = Some(time::now().as_nanos());
+            state.windows[place].end_ts = Some(now_ns());
         }
     }
 

@@ -133,7 +133,7 @@ impl RunState {
         self.recorder
             .lead(1_000 + u64::from(peer.number), term, &peer.name);
         self.elections.borrow_mut().push(Election {
-            at: time::now(),
+            at: with(|world| world.now()),
             term,
             node,
         });
@@ -177,7 +177,7 @@ impl RunState {
             Ok(()) => "ended without having been asked to".to_owned(),
             Err(error) => format!("ended with: {error}"),
         };
-        let line = format!("{} {name} {how}", time::now());
+        let line = format!("{} {name} {how}", with(|world| world.now()));
         self.exits.borrow_mut().push(line);
     }
 

@@ -13,6 +13,7 @@ use slab::Slab;
 
 use crate::digest::EventKind;
 use crate::ids::{Boot, NodeId, SimInstant};
+use crate::pauses::Pauses;
 use crate::policy::{Ready, ReadyQueue, Site};
 use crate::process::black_box;
 use crate::report::{Waiting, Waits};
@@ -76,6 +77,7 @@ impl Turn {
 
 pub(crate) struct Executor {
     ready: RefCell<ReadyQueue<Task>>,
+    pauses: Pauses<Task>,
     tasks: RefCell<Slab<Record>>,
     /// By place, like `tasks`.
     turns: RefCell<Vec<Turn>>,
@@ -119,6 +121,7 @@ impl Executor {
         inboxes.insert(world, Arc::clone(&inbox));
         Self {
             ready: RefCell::new(ready),
+            pauses: Pauses::default(),
             tasks: RefCell::new(Slab::new()),
             turns: RefCell::new(Vec::new()),
             spawned: Cell::new(0),
@@ -239,7 +242,10 @@ impl Executor {
         if self.inbox.filled.load(Ordering::Relaxed) {
             self.take_inbox();
         }
-        let task = self.ready.borrow_mut().pop()?;
+        let task = match self.pauses.are_none() {
+            true => self.ready.borrow_mut().pop()?,
+            false => self.pop_unpaused()?,
+        };
         let meta = *task.metadata();
         self.polls.set(self.polls.get() + 1);
         world.enter(Current {
@@ -262,6 +268,42 @@ impl Executor {
         }
         world.leave(Current::HARNESS);
         Some(meta.slot)
+    }
+
+    /// The next task of a node that is not paused; those of the others are held.
+    #[cold]
+    fn pop_unpaused(&self) -> Option<Task> {
+        loop {
+            let task = self.ready.borrow_mut().pop()?;
+            if let Some(task) = self.pauses.pass(task) {
+                return Some(task);
+            }
+        }
+    }
+
+    pub(crate) fn pause(&self, node: NodeId) {
+        self.pauses.begin(node);
+    }
+
+    pub(crate) fn is_paused(&self, node: NodeId) -> bool {
+        self.pauses.is_on(node)
+    }
+
+    /// Ends one pause of a node; gives back how many turns of its tasks were held, if it was the
+    /// last.
+    pub(crate) fn resume(&self, node: NodeId) -> u64 {
+        self.requeue(self.pauses.end(node))
+    }
+
+    /// Ends every pause of a node.
+    pub(crate) fn release(&self, node: NodeId) {
+        self.requeue(self.pauses.end_all(node));
+    }
+
+    fn requeue(&self, held: Vec<Task>) -> u64 {
+        let count = held.len() as u64;
+        held.into_iter().for_each(|task| self.push(task));
+        count
     }
 
     #[cold]
@@ -316,6 +358,7 @@ impl Executor {
     /// Drops every task there is; new ones that drops spawn, too.
     pub(crate) fn drop_all(&self, world: &Rc<World>) {
         self.ending.set(true);
+        self.requeue(self.pauses.end_each());
         loop {
             let mut wakers = Vec::new();
             let turns = self.turns.borrow();

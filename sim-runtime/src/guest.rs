@@ -6,20 +6,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::clock::GuestClock;
 use crate::digest::EventKind;
-use crate::ids::Seed;
+use crate::ids::{Seed, SimInstant};
 use crate::interpose::constructors;
 use crate::stream::Stream;
 use crate::world;
-
-/// The clocks that are simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GuestClock {
-    /// Since a boot long ago.
-    Monotonic,
-    /// Since 1970.
-    Realtime,
-}
 
 /// What the monotonic clock shows at the start, so that going back from it does not underflow.
 const MONOTONIC_START_NS: u64 = 1_000_000 * 1_000_000_000;
@@ -47,6 +39,10 @@ impl GuestState {
         }
     }
 
+    pub(crate) const fn epoch_ns(&self) -> u64 {
+        self.epoch_ns
+    }
+
     fn fill(&self, node: u32, buf: &mut [u8]) -> bool {
         let Ok(mut streams) = self.entropy.try_borrow_mut() else {
             return false;
@@ -69,12 +65,16 @@ pub(crate) fn clock_read(clock: GuestClock) -> Option<u64> {
         let now = world.now().as_nanos();
         let mixed = (now ^ world.guest.seed.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let step = CLOCK_READ_MIN_NS + (mixed >> 58);
+        let ahead = match world.clocks.are_right() {
+            true => 0,
+            false => world.clocks.read(world, clock),
+        };
         world.advance(step);
         let start = match clock {
-            GuestClock::Monotonic => MONOTONIC_START_NS,
+            GuestClock::Monotonic | GuestClock::Raw | GuestClock::Boot => MONOTONIC_START_NS,
             GuestClock::Realtime => world.guest.epoch_ns,
         };
-        start.saturating_add(now)
+        start.saturating_add(now).saturating_add_signed(ahead)
     })
     .or_else(|| constructors::clock_read(clock))
 }
@@ -121,6 +121,11 @@ pub(crate) fn auxiliary_bytes() -> Option<*const u8> {
 /// were busy. False outside a simulation.
 pub(crate) fn sleep(nanos: u64) -> bool {
     world::try_with(|world| {
+        let end = SimInstant(world.clock().as_nanos().saturating_add(nanos));
+        let nanos = match world.clocks.are_right() {
+            true => nanos,
+            false => world.virtual_instant(end).since(world.now()).as_nanos() as u64,
+        };
         world.advance(nanos);
         world.event(EventKind::Clock, nanos, 0);
         true

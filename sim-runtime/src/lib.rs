@@ -12,7 +12,7 @@
 //!
 //! # Modules, in reading order
 //! [`ids`] and [`stream`] (names and randomness), `digest`, `timers`, `ledger`, `device` and
-//! `table` (the parts), [`mod@world`] (the parts together), `executor`, `task`, `nodes`,
+//! `table` (the parts), [`mod@world`] (the parts together), `executor`, `task`, `nodes`, `clock`,
 //! [`time`], [`signal`], [`simulation`] (what a caller uses), `guest` with [`interpose`] (libc
 //! symbols) and [`process`] (a process a seed).
 
@@ -26,6 +26,8 @@
 
 mod switch;
 
+#[cfg(feature = "sim")]
+mod clock;
 #[cfg(feature = "sim")]
 mod device;
 #[cfg(feature = "sim")]
@@ -49,6 +51,8 @@ pub mod interpose;
 mod ledger;
 #[cfg(feature = "sim")]
 mod nodes;
+#[cfg(feature = "sim")]
+mod pauses;
 #[cfg(feature = "sim")]
 mod policy;
 #[cfg(feature = "sim")]
@@ -84,6 +88,7 @@ pub use linkme as __linkme;
 
 #[cfg(feature = "sim")]
 pub use {
+    clock::{ClockFault, Pause},
     device::{Description, Device, DeviceId, Status},
     digest::{Checkpoint, Digest, EventKind, TraceEvent},
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},

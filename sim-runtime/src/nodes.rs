@@ -274,6 +274,7 @@ impl World {
         );
         self.each_device(|device| device.node_down(self, id, boot, down));
         self.abandon_descriptors(id, boot, down);
+        self.end_pauses(id);
         self.executor.drop_process(self, id, boot);
         true
     }

@@ -68,8 +68,8 @@ impl Here {
     }
 
     #[inline]
-    pub(crate) fn now(self) -> SimInstant {
-        self.world().now()
+    pub(crate) fn clock(self) -> SimInstant {
+        self.world().clock()
     }
 
     #[inline]

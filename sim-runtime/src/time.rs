@@ -1,4 +1,7 @@
-//! Virtual time for tasks: now, and sleeping.
+//! Time as tasks have it, by their node's monotonic clock: now, and sleeping.
+//!
+//! That is virtual time, unless the node's clock is skewed. For virtual time whatever a node's
+//! clock says, as harnesses and recorders want it, ask [`World::now`](crate::World::now).
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +15,7 @@ use crate::task;
 use crate::timers::TimerKey;
 use crate::world::{try_with, with};
 
-/// Virtual time.
+/// What the running node's monotonic clock shows, counted from the start of the simulation.
 ///
 /// # Panics
 /// Outside a simulation.
@@ -21,7 +24,7 @@ use crate::world::{try_with, with};
 pub fn now() -> SimInstant {
     task::here()
         .expect("this is only possible inside a simulation")
-        .now()
+        .clock()
 }
 
 /// Completes when `duration` has passed.
@@ -32,7 +35,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     sleep_until(now() + duration)
 }
 
-/// Completes at `deadline`.
+/// Completes at `deadline`, on the clock of the node that polls it.
 pub const fn sleep_until(deadline: SimInstant) -> Sleep {
     Sleep {
         deadline,
@@ -57,7 +60,7 @@ impl Sleep {
     /// Whether its deadline has passed.
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
-        try_with(|world| world.now() >= self.deadline).unwrap_or(true)
+        try_with(|world| world.clock() >= self.deadline).unwrap_or(true)
     }
 
     /// Moves the deadline. Whoever waits for it must poll it again.

@@ -11,6 +11,7 @@
 use std::task::Waker;
 
 use crate::device::DeviceId;
+use crate::ids::NodeId;
 
 /// Names an armed timer; goes stale, harmlessly, when it fires or is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,11 @@ pub struct TimerKey {
 /// What happens when a timer fires.
 #[derive(Debug)]
 pub(crate) enum Due {
-    Wake(Waker),
+    /// Whose clock it was armed by, too.
+    Wake(NodeId, Waker),
     Device(DeviceId, u64),
+    /// A node's clock has been slewed as far as it was to be.
+    Slewed(NodeId),
 }
 
 /// No timer: the end of a list.
@@ -254,9 +258,15 @@ impl Timers {
         entry.next = self.free;
         self.free = slot;
         let due = entry.due.take().expect("a timer in a list is armed");
+        self.unlink(list, prev, next);
+        due
+    }
+
+    #[inline]
+    fn unlink(&mut self, list: usize, prev: u32, next: u32) {
         if prev == NONE && next == NONE {
             self.clear(list);
-            return due;
+            return;
         }
         match prev {
             NONE => self.lists[list].first = next,
@@ -266,7 +276,43 @@ impl Timers {
             NONE => self.lists[list].last = prev,
             _ => self.slots[next as usize].prev = prev,
         }
-        due
+    }
+
+    /// Moves the deadlines of a node's wakers, which keep their order; gives back how many moved,
+    /// and the earliest. Cost: one look at every timer.
+    pub(crate) fn retime(&mut self, node: NodeId, to: impl Fn(u64) -> u64) -> (u64, u64) {
+        let mut found: Vec<(u64, u32)> = Vec::new();
+        for list in &*self.lists {
+            let mut slot = list.first;
+            while slot != NONE {
+                let timer = &self.slots[slot as usize];
+                if matches!(&timer.due, Some(Due::Wake(of, _)) if *of == node) {
+                    found.push((timer.at, slot));
+                }
+                slot = timer.next;
+            }
+        }
+        // Timers of one deadline stand in one list, in the order they were armed.
+        found.sort_by_key(|(at, _)| *at);
+        let (mut moved, mut earliest) = (0, u64::MAX);
+        for (before, slot) in found {
+            let after = to(before);
+            if after == before {
+                continue;
+            }
+            let timer = &mut self.slots[slot as usize];
+            timer.at = after;
+            let (list, prev, next) = (timer.list as usize, timer.prev, timer.next);
+            self.unlink(list, prev, next);
+            if after < self.elapsed {
+                self.link_overdue(slot, after);
+            } else {
+                self.link(slot, after);
+            }
+            moved += 1;
+            earliest = earliest.min(after);
+        }
+        (moved, earliest)
     }
 
     /// Takes a timer out; `None` when it fired or was cancelled before.
@@ -287,7 +333,7 @@ impl Timers {
     pub(crate) fn waker_mut(&mut self, key: TimerKey) -> Option<&mut Waker> {
         let slot = self.slots.get_mut(key.slot as usize)?;
         match &mut slot.due {
-            Some(Due::Wake(waker)) if slot.generation == key.generation => Some(waker),
+            Some(Due::Wake(_, waker)) if slot.generation == key.generation => Some(waker),
             _ => None,
         }
     }
@@ -309,7 +355,7 @@ mod tests {
     fn token(due: Due) -> u64 {
         match due {
             Due::Device(_, token) => token,
-            Due::Wake(_) => panic!("no waker was armed"),
+            _ => panic!("only devices' timers were armed"),
         }
     }
 

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
 
+use crate::clock::Clocks;
 use crate::device::{Device, DeviceId};
 use crate::digest::{EventKind, Recorder, TraceEvent};
 use crate::executor::Executor;
@@ -59,6 +60,7 @@ pub struct World {
     pub(crate) nodes: RefCell<Nodes>,
     pub(crate) table: RefCell<Table>,
     pub(crate) guest: GuestState,
+    pub(crate) clocks: Clocks,
     pub(crate) fibers: Fibers,
     pub(crate) probes: Probes,
 }
@@ -154,6 +156,7 @@ impl World {
             nodes: RefCell::new(Nodes::new()),
             table: RefCell::new(Table::default()),
             guest: GuestState::new(seed, epoch),
+            clocks: Clocks::default(),
             fibers: Fibers::default(),
             probes: Probes::new(seed, buggify),
         }
@@ -268,17 +271,33 @@ impl World {
 
     // Time.
 
-    /// Arms a timer that wakes `waker` at `at`. An event: when two runs differ, whoever armed a
+    /// Arms a timer that wakes `waker` when the running node's monotonic clock shows `at`; that is
+    /// virtual time, unless the clock is skewed. An event: when two runs differ, whoever armed a
     /// timer differently is who is asked, not whoever was running when it fired.
     #[inline]
     pub fn wake_at(&self, at: SimInstant, waker: Waker) -> TimerKey {
+        let at = match self.clocks.are_right() {
+            true => at,
+            false => self.virtual_instant(at),
+        };
         self.event(EventKind::Arm, at.0, 0);
-        self.arm(at, Due::Wake(waker))
+        self.arm(at, Due::Wake(self.current_node(), waker))
     }
 
     /// Arms a timer that calls a device at `at`.
     pub fn device_event_at(&self, at: SimInstant, device: DeviceId, token: u64) -> TimerKey {
         self.arm(at, Due::Device(device, token))
+    }
+
+    pub(crate) fn arm_clock(&self, at: SimInstant, node: NodeId) {
+        self.arm(at, Due::Slewed(node));
+    }
+
+    /// Moves the deadlines of a node's timers; gives back how many.
+    pub(crate) fn retime(&self, node: NodeId, to: impl Fn(u64) -> u64) -> u64 {
+        let (moved, earliest) = self.timers.borrow_mut().retime(node, to);
+        self.next_due.set(self.next_due.get().min(earliest));
+        moved
     }
 
     #[inline]
@@ -358,7 +377,7 @@ impl World {
     #[inline(always)]
     fn fire(self: &Rc<Self>, at: u64, due: Due) {
         match due {
-            Due::Wake(waker) => {
+            Due::Wake(_, waker) => {
                 self.event(EventKind::Timer, at, 0);
                 waker.wake();
             }
@@ -366,6 +385,10 @@ impl World {
                 self.event(EventKind::Timer, at, token);
                 let device = Rc::clone(&self.devices.borrow()[device.0 as usize].1);
                 device.on_event(self, token);
+            }
+            Due::Slewed(node) => {
+                self.event(EventKind::Timer, at, u64::from(node.0));
+                self.slewing_is_done(node);
             }
         }
     }

@@ -1,11 +1,9 @@
-//! Between the guest's `Instant`s and virtual time.
+//! Between the guest's `Instant`s and what its node's monotonic clock shows to the simulation.
 //!
 //! Both clocks are read at the same moment and deadlines are carried over as differences, so no
 //! assumption is made about where the guest's clock starts.
 
-#![expect(clippy::disallowed_types, reason = "translates the guest's wall clock")]
-
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sim_runtime::SimInstant;
 use tokio_real::time::Instant;
@@ -43,15 +41,4 @@ pub(crate) fn after(duration: Duration) -> SimInstant {
         .ok()
         .and_then(|nanos| now.0.checked_add(nanos));
     fits.map_or_else(|| now + FAR_FUTURE, SimInstant)
-}
-
-/// A virtual instant as the guest's wall clock would show it.
-pub(crate) fn to_system_time(at: SimInstant) -> SystemTime {
-    let virtual_now = sim_runtime::time::now();
-    let now = SystemTime::now();
-    if at >= virtual_now {
-        now + at.since(virtual_now)
-    } else {
-        now - virtual_now.since(at)
-    }
 }

@@ -156,7 +156,7 @@ impl Disk {
         let State { volumes, stats, .. } = &mut *state;
         let volume = volumes
             .entry(id)
-            .or_insert_with(|| Volume::new(self.rules()));
+            .or_insert_with(|| Volume::new(self.rules(), world.wall_clock()));
         let result = f(volume, stats.entry(world.current_node()).or_default());
         if !volume.scars.is_empty() {
             let met = volume.scars.take_met();

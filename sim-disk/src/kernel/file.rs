@@ -139,7 +139,7 @@ impl Disk {
         buf: &[u8],
     ) -> io::Result<(u64, usize)> {
         file.check_writable()?;
-        let now = world.now().as_nanos();
+        let now = world.wall_clock();
         let place = |size: u64| if file.append { size } else { offset };
         let needs_space = || {
             self.on_volume(world, file.volume, |volume, _| {
@@ -245,7 +245,7 @@ impl Disk {
             if let Some(hit) = self.injected(world, OpKind::SetLen, || false, || file.name()) {
                 return Err(hit.error);
             }
-            let now = world.now().as_nanos();
+            let now = world.wall_clock();
             event(world, OpKind::SetLen, file.inode.0, len);
             self.on_volume(world, file.volume, |volume, _| {
                 volume.resize(file.inode, len, now)
@@ -276,7 +276,7 @@ impl Disk {
     pub fn set_mode(&self, fd: Fd, mode: u32) -> io::Result<()> {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
-            let now = world.now().as_nanos();
+            let now = world.wall_clock();
             event(world, OpKind::SetMode, file.inode.0, u64::from(mode));
             self.on_volume(world, file.volume, |volume, _| {
                 volume.set_mode(file.inode, mode, now);

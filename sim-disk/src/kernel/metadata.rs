@@ -2,8 +2,6 @@
 
 use std::ffi::OsString;
 
-use sim_runtime::SimInstant;
-
 use crate::state::inode::{Body, InodeId, Kind};
 use crate::state::pages::{PAGE, SECTOR};
 
@@ -22,8 +20,8 @@ pub struct Metadata {
     pub links: u32,
     /// Space in sectors of 512 bytes; holes take none.
     pub blocks: u64,
-    /// Virtual time of the last change.
-    pub modified: SimInstant,
+    /// What the node's wall clock showed at the last change, in nanoseconds since 1970.
+    pub modified_unix_ns: u64,
 }
 
 impl Metadata {
@@ -39,7 +37,7 @@ impl Metadata {
             mode: body.mode,
             links,
             blocks: pages * (PAGE / SECTOR),
-            modified: SimInstant(body.modified_ns),
+            modified_unix_ns: body.modified_ns,
         }
     }
 }

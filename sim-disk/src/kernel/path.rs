@@ -28,7 +28,7 @@ impl Disk {
     ) -> io::Result<(VolumeId, T)> {
         with(|world| {
             let id = self.own_volume(world)?;
-            let now = world.now().as_nanos();
+            let now = world.wall_clock();
             let result = self.on_volume(world, id, |volume, _| f(volume, now));
             let code = result
                 .as_ref()

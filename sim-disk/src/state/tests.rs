@@ -28,13 +28,14 @@ const PROFILES: [Profile; 3] = [
 ];
 
 fn volume(profile: Profile, tear: TearUnit) -> Volume {
-    Volume::new(Rules {
+    let rules = Rules {
         profile,
         tear,
         capacity_pages: None,
         dirty_ops_max: 1 << 16,
         dirty_bytes_max: 1 << 28,
-    })
+    };
+    Volume::new(rules, 0)
 }
 
 fn put(volume: &mut Volume, path: &str, request: OpenRequest, content: &[u8]) -> InodeId {

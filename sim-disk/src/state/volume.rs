@@ -44,7 +44,7 @@ pub(crate) struct Volume {
 
 impl Volume {
     /// An empty volume with a durable `/` and `/tmp`.
-    pub(crate) fn new(rules: Rules) -> Volume {
+    pub(crate) fn new(rules: Rules, now_ns: u64) -> Volume {
         let mut volume = Volume {
             rules,
             inodes: Inodes::new(),
@@ -55,10 +55,10 @@ impl Volume {
             next_inode: InodeId::ROOT.0,
             next_op: 0,
         };
-        let root = volume.allocate(Body::dir(0o755, 0));
+        let root = volume.allocate(Body::dir(0o755, now_ns));
         assert_eq!(root, InodeId::ROOT);
         volume.open(root);
-        let made = volume.make_dir(b"/tmp", 0o1777, 0);
+        let made = volume.make_dir(b"/tmp", 0o1777, now_ns);
         made.expect("an empty volume has room for /tmp");
         volume.sync_all();
         volume

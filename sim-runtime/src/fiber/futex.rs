@@ -166,14 +166,19 @@ pub(crate) fn wait((word, value): (usize, u32), bits: u32, deadline: Option<SimI
 }
 
 fn wait_on_fiber(fiber: &Fiber, waiter: &Rc<Waiter>, deadline: Option<SimInstant>) -> Waited {
-    let timer = world::with(|world| {
-        world.fibers.futexes.add(waiter);
-        deadline.map(|deadline| world.wake_at(deadline, fiber.waker()))
-    });
+    let mut timer = None;
+    world::with(|world| world.fibers.futexes.add(waiter));
     fiber.word.set(waiter.word.get());
-    let is_over = || deadline.is_some_and(|at| world::with(|world| world.now() >= at));
+    let is_over = || deadline.is_some_and(|at| world::with(|world| world.clock() >= at));
     while !waiter.woken.get() && !is_over() {
-        world::with(|world| world.waiting(Waits::Other("a lock, channel or parked thread", 0)));
+        world::with(|world| {
+            // A clock that was slowed leaves the timer early: it is armed again.
+            let is_armed = timer.is_some_and(|timer| world.timer_is_armed(timer));
+            if let (Some(at), false) = (deadline, is_armed) {
+                timer = Some(world.wake_at(at, fiber.waker()));
+            }
+            world.waiting(Waits::Other("a lock, channel or parked thread", 0));
+        });
         suspend(fiber);
     }
     fiber.word.set(0);

@@ -53,14 +53,21 @@ pub(crate) fn run_until(
         return Ended::Stuck;
     }
     DEPTH.set(DEPTH.get() + 1);
-    let timer = deadline.map(|at| world.wake_at(at, Waker::noop().clone()));
+    let arm = |at| world.wake_at(at, Waker::noop().clone());
+    let mut timer = deadline.map(arm);
     let blocked = world.enter(Current::HARNESS);
     let ended = loop {
         if done() {
             break Ended::Done;
         }
-        if deadline.is_some_and(|at| world.now() >= at) {
-            break Ended::TimedOut;
+        if let (Some(at), Some(armed)) = (deadline, timer) {
+            if world.clock_of(blocked.node) >= at {
+                break Ended::TimedOut;
+            }
+            if !world.timer_is_armed(armed) {
+                // A clock that was slowed leaves the timer early.
+                timer = Some(world.on_node(blocked.node, || arm(at)));
+            }
         }
         world.fire_due();
         if world.executor.turn(world).is_none() && !world.move_on() {

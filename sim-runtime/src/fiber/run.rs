@@ -136,13 +136,13 @@ pub(crate) fn sleep(nanos: u64) -> bool {
     let Some(fiber) = current() else {
         return false;
     };
-    let end = world::with(|world| SimInstant(world.now().as_nanos().saturating_add(nanos)));
+    let end = world::with(|world| SimInstant(world.clock().as_nanos().saturating_add(nanos)));
     wait_until(&fiber, end);
     true
 }
 
 fn wait_until(fiber: &Fiber, end: SimInstant) {
-    while world::with(|world| world.now() < end) {
+    while world::with(|world| world.clock() < end) {
         let waker = fiber.waker();
         let timer = world::with(|world| {
             world.waiting(Waits::Until(end));

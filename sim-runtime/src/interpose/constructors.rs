@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::guest::GuestClock;
+use crate::clock::GuestClock;
 use crate::ids::Seed;
 use crate::stream::Stream;
 
@@ -61,7 +61,7 @@ pub(crate) fn clock_read(clock: GuestClock) -> Option<u64> {
     }
     let now = START_NS + NOW_NS.load(Ordering::Relaxed);
     Some(match clock {
-        GuestClock::Monotonic => now,
+        GuestClock::Monotonic | GuestClock::Raw | GuestClock::Boot => now,
         GuestClock::Realtime => now + EPOCH_NS,
     })
 }

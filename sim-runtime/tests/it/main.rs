@@ -1,5 +1,6 @@
 //! The runtime seen from outside, a module a behaviour.
 
+mod clocks;
 mod executor;
 mod nodes;
 mod policies;

@@ -5,9 +5,7 @@
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::time::SystemTime;
-
-use crate::clock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What stat(2) tells; the methods of `std::fs::Metadata`.
 #[derive(Clone, Debug)]
@@ -84,7 +82,7 @@ impl Metadata {
     /// As `std::fs::Metadata::modified`.
     pub fn modified(&self) -> io::Result<SystemTime> {
         match &self.0 {
-            Repr::Sim(metadata) => Ok(clock::to_system_time(metadata.modified)),
+            Repr::Sim(metadata) => Ok(UNIX_EPOCH + Duration::from_nanos(metadata.modified_unix_ns)),
             Repr::Real(metadata) => metadata.modified(),
         }
     }

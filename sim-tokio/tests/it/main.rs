@@ -6,6 +6,7 @@
 extern crate sim_tokio as tokio;
 
 mod both;
+mod clocks;
 mod files;
 mod joins;
 mod nodes;

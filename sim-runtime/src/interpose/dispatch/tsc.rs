@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::{arms, signals, text};
-use crate::guest::{self, GuestClock};
+use crate::clock::GuestClock;
+use crate::guest;
 use crate::interpose::hatch;
 
 /// `si_code` of a general protection fault.
@@ -96,7 +97,7 @@ impl Read {
 /// read.
 fn counter(at: usize) -> u64 {
     let is_guest = !hatch::is_suspended() && !vdso().contains(&at);
-    let read = || guest::clock_read(GuestClock::Monotonic);
+    let read = || guest::clock_read(GuestClock::Raw);
     is_guest.then(read).flatten().unwrap_or_else(true_counter)
 }
 

@@ -9,23 +9,21 @@ use std::ffi::{c_int, c_void};
 use libc::{clockid_t, time_t, timespec, timeval};
 
 use super::real;
-use crate::guest::{self, GuestClock};
+use crate::clock::GuestClock;
+use crate::guest;
 use crate::interpose::hatch;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// Which of the guest's clocks answers for a clock id of the kernel, if one does.
 ///
-/// Coarse, raw, alarm and boot-time variants differ from the plain clocks only on a machine that
-/// is suspended or whose clock is slewed; a simulated node is neither. CPU clocks and dynamic
-/// clocks (negative ids) are the kernel's.
+/// Coarse and alarm variants show what the plain clocks do. CPU clocks and dynamic clocks (negative
+/// ids) are the kernel's.
 pub(super) fn guest_clock(clock: clockid_t) -> Option<GuestClock> {
     match clock {
-        libc::CLOCK_MONOTONIC
-        | libc::CLOCK_MONOTONIC_RAW
-        | libc::CLOCK_MONOTONIC_COARSE
-        | libc::CLOCK_BOOTTIME
-        | libc::CLOCK_BOOTTIME_ALARM => Some(GuestClock::Monotonic),
+        libc::CLOCK_MONOTONIC | libc::CLOCK_MONOTONIC_COARSE => Some(GuestClock::Monotonic),
+        libc::CLOCK_MONOTONIC_RAW => Some(GuestClock::Raw),
+        libc::CLOCK_BOOTTIME | libc::CLOCK_BOOTTIME_ALARM => Some(GuestClock::Boot),
         libc::CLOCK_REALTIME
         | libc::CLOCK_REALTIME_COARSE
         | libc::CLOCK_REALTIME_ALARM

@@ -14,7 +14,7 @@ use libc::{clock_t, clockid_t, timespec, tms};
 
 use super::clock;
 use super::real::Real;
-use crate::guest::GuestClock;
+use crate::clock::GuestClock;
 
 // SAFETY: the type is that of the function's manual page.
 static CLOCK_GETRES: Real<unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int> =
@@ -67,7 +67,7 @@ pub(super) fn ticks() -> Option<c_long> {
 ///
 /// `out` is null or valid, and filled in.
 pub(super) unsafe fn amend_sysinfo(out: *mut libc::sysinfo) {
-    let Some(now) = clock::read(GuestClock::Monotonic) else {
+    let Some(now) = clock::read(GuestClock::Boot) else {
         return;
     };
     // SAFETY: by the contract.

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use libc::{pthread_attr_t, pthread_t, timespec};
 
 use super::real::{self, Real};
+use crate::clock::GuestClock;
 use crate::fiber::{self, futex, threads};
-use crate::guest::{self, GuestClock};
+use crate::guest;
 use crate::ids::SimInstant;
 use crate::interpose::hatch;
 use crate::world;
@@ -182,7 +183,8 @@ pub(crate) unsafe extern "C" fn __cxa_thread_atexit_impl(
     }
 }
 
-/// The virtual instant of a guest's absolute time; now, if that is past.
+/// A guest's absolute time on its node's monotonic clock; now, if that is past. What is said on the
+/// wall clock is carried over as it stands: a step during the wait does not move its end.
 pub(super) fn instant(time: timespec, clock: GuestClock) -> Option<SimInstant> {
     let ns = u64::try_from(time.tv_sec)
         .ok()?
@@ -193,7 +195,7 @@ pub(super) fn instant(time: timespec, clock: GuestClock) -> Option<SimInstant> {
 }
 
 fn after(nanos: u64) -> SimInstant {
-    world::with(|world| SimInstant(world.now().as_nanos().saturating_add(nanos)))
+    world::with(|world| SimInstant(world.clock().as_nanos().saturating_add(nanos)))
 }
 
 /// Serves `futex`: `None` where the kernel must, because no fiber is concerned.
