@@ -34,6 +34,7 @@ pub mod render;
 pub mod report;
 mod run;
 mod schedule;
+mod standstill;
 pub mod sweep;
 pub mod system;
 pub mod tally;

@@ -11,6 +11,7 @@ use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, t
 
 use crate::run::RunState;
 use crate::schedule::{self, Window};
+use crate::standstill;
 
 /// How often a node that is to be started again is looked at while it stops.
 const STOP_POLL: Duration = Duration::from_millis(10);
@@ -38,6 +39,8 @@ struct Armed {
     targets: Vec<NodeId>,
     /// Those of them that it killed or asked to stop.
     took_down: Vec<NodeId>,
+    /// Those of them that it made stand still.
+    paused: Vec<NodeId>,
     is_open: bool,
 }
 
@@ -60,6 +63,7 @@ impl Nemesis {
             draw: with(|world| world.stream("nemesis.target", spec.id.as_str())),
             targets: Vec::new(),
             took_down: Vec::new(),
+            paused: Vec::new(),
             is_open: false,
         });
         let seed = with(|world| world.seed());
@@ -139,6 +143,12 @@ impl Nemesis {
                     .iter()
                     .for_each(|node| self.run.disk.fail(id, *node, FailMode::Enospc));
             }
+            FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. } => {
+                standstill::skew(id, kind, &targets, &mut armed.draw);
+            }
+            FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze => {
+                armed.paused = standstill::pause(&self.run, id, kind, &targets);
+            }
         }
     }
 
@@ -151,6 +161,13 @@ impl Nemesis {
             FaultKind::Partition { .. } => self.run.net.heal(armed.id),
             FaultKind::DiskError | FaultKind::DiskFull => self.run.disk.heal(armed.id),
             FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => {}
+            FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. } => {
+                with(|world| world.end_clock_fault(armed.id));
+            }
+            kind @ (FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze) => {
+                let paused = std::mem::take(&mut armed.paused);
+                standstill::resume(&self.run, armed.id, kind, &paused);
+            }
         }
         let (id, targets) = (armed.id, std::mem::take(&mut armed.targets));
         let took_down = std::mem::take(&mut armed.took_down);
@@ -331,6 +348,11 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
         FaultKind::GracefulStop => "graceful stop",
         FaultKind::DiskError => "disk errors",
         FaultKind::DiskFull => "disk full",
+        FaultKind::ClockStep { .. } => "clock step",
+        FaultKind::ClockDrift { .. } => "clock drift",
+        FaultKind::Pause => "pause",
+        FaultKind::Suspend => "suspension",
+        FaultKind::Freeze => "freeze",
     }
 }
 

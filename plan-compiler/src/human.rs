@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, OpKind, Skew, Span, Target, When,
+    Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, OpKind, Skew, Span, Target, Way,
+    When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -84,7 +85,25 @@ impl fmt::Display for FaultKind {
             FaultKind::GracefulStop => f.write_str("graceful stop"),
             FaultKind::DiskError => f.write_str("disk errors (EIO)"),
             FaultKind::DiskFull => f.write_str("disk full (ENOSPC)"),
+            FaultKind::ClockStep { way, by_ns } => write!(f, "clock step ({way} by {by_ns})"),
+            FaultKind::ClockDrift { way, ppm } => match ppm.min == ppm.max {
+                true => write!(f, "clock drift ({way} by {} ppm)", ppm.min),
+                false => write!(f, "clock drift ({way} by {} to {} ppm)", ppm.min, ppm.max),
+            },
+            FaultKind::Pause => f.write_str("pause of the process"),
+            FaultKind::Suspend => f.write_str("suspension of the machine"),
+            FaultKind::Freeze => f.write_str("freeze of the machine"),
         }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::Ahead => "ahead",
+            Way::Behind => "behind",
+            Way::Either => "ahead or behind, drawn by seed,",
+        })
     }
 }
 

@@ -153,6 +153,38 @@ pub enum FaultKind {
     DiskError,
     /// Disk writes fail with `ENOSPC`.
     DiskFull,
+    /// The wall clock is set wrong, and right again at the end.
+    ClockStep {
+        /// Which way.
+        way: Way,
+        /// How far, in nanoseconds; drawn by seed when the ends differ.
+        by_ns: Span,
+    },
+    /// Every clock of the machine runs fast or slow; at the end the wall clock is set right.
+    ClockDrift {
+        /// Which way.
+        way: Way,
+        /// By how many millionths; drawn by seed when the ends differ.
+        ppm: Span,
+    },
+    /// The process stands still, as by `SIGSTOP`; goes on at the end.
+    Pause,
+    /// The machine sleeps, cut off; its monotonic clock stands, its wall clock does not.
+    Suspend,
+    /// The virtual machine stands still, cut off, and does not learn of it: its clocks are late.
+    Freeze,
+}
+
+/// Which way a clock goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// It shows a later time, or runs fast.
+    Ahead,
+    /// It shows an earlier time, or runs slow.
+    Behind,
+    /// Ahead or behind, drawn by seed.
+    Either,
 }
 
 /// Which way a partition cuts, seen from its target.
@@ -207,7 +239,8 @@ pub struct When {
     pub repeat: Option<Repeat>,
 }
 
-/// A range of virtual time, ends included; drawn by seed when they differ.
+/// A range, of virtual time in nanoseconds unless said otherwise, ends included; drawn by seed when
+/// they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "a range")]
 pub struct Span {

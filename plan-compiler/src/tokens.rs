@@ -49,6 +49,8 @@ impl Token {
 
 /// Longer spellings first.
 const MARKS: &[(&str, &str)] = &[
+    ("+/-", "±"),
+    ("±", "±"),
     ("->", "->"),
     ("=>", "->"),
     (">=", ">="),

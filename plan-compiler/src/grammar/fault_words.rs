@@ -1,10 +1,28 @@
 //! The words for faults, their targets and their shapes.
 
-use crate::scenario::{Direction, FaultKind, Target};
+use crate::scenario::{Direction, FaultKind, Span, Target, Way};
 
 const PARTITION: FaultKind = FaultKind::Partition {
     direction: Direction::Both,
     clients_too: false,
+};
+
+/// A clock set wrong by what a plan leaves open: noticed by whoever compares clocks.
+pub(crate) const CLOCK_STEP: FaultKind = FaultKind::ClockStep {
+    way: Way::Either,
+    by_ns: Span {
+        min: 100_000_000,
+        max: 10_000_000_000,
+    },
+};
+
+/// From a poor crystal to a virtual machine that is starved.
+pub(crate) const CLOCK_DRIFT: FaultKind = FaultKind::ClockDrift {
+    way: Way::Either,
+    ppm: Span {
+        min: 100,
+        max: 100_000,
+    },
 };
 
 /// What goes wrong. Tools map to what serves here.
@@ -60,15 +78,56 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
     ("full disk|disks|volume", FaultKind::DiskFull),
     ("no space left on device", FaultKind::DiskFull),
     ("disk|volume fills|fill up?", FaultKind::DiskFull),
+    ("wall? clock|clocks skew|skews|skewed|offset", CLOCK_STEP),
+    (
+        "wall|system? clock|clocks jump|jumps|jumped|step|steps|stepped",
+        CLOCK_STEP,
+    ),
+    (
+        "skew|jump|step|shift|set the? wall|system? clock|clocks",
+        CLOCK_STEP,
+    ),
+    ("time jump|jumps|shift", CLOCK_STEP),
+    ("ntp step|jump|adjustment", CLOCK_STEP),
+    ("libfaketime|faketime", CLOCK_STEP),
+    (
+        "clock|clocks drift|drifts|drifting|drifted|rate",
+        CLOCK_DRIFT,
+    ),
+    ("clock|clocks runs|run|running", CLOCK_DRIFT),
+    ("clock|clocks is|are", CLOCK_STEP),
+    ("slow|slower|slowed clock|clocks", CLOCK_DRIFT),
+    ("fast|faster clock|clocks", CLOCK_DRIFT),
+    (
+        "pause|pauses|paused|pausing|sigstop|stw|freeze|freezes",
+        FaultKind::Pause,
+    ),
+    ("process pause|pauses|freeze|freezes", FaultKind::Pause),
+    ("gc|long|garbage collection? pause|pauses", FaultKind::Pause),
+    ("stop the world pause|pauses?", FaultKind::Pause),
+    ("kill - 19|stop|sigstop", FaultKind::Pause),
+    ("docker|container pause|pauses", FaultKind::Pause),
+    (
+        "vm|machine|host|hypervisor pause|pauses|paused|freeze|freezes|frozen|stall|stalls",
+        FaultKind::Freeze,
+    ),
+    (
+        "pause|freeze|stall the|a vm|machine|host|hypervisor",
+        FaultKind::Freeze,
+    ),
+    ("vm? live migration", FaultKind::Freeze),
+    (
+        "suspend|suspends|suspended|suspending|hibernate|hibernates",
+        FaultKind::Suspend,
+    ),
+    (
+        "vm|machine|host|laptop suspend|suspends|suspended|sleep|sleeps",
+        FaultKind::Suspend,
+    ),
 ];
 
 /// Faults of the taxonomy that are not served yet.
 pub(crate) const UNSERVED: &[&str] = &[
-    "pause|pauses|paused|pausing|sigstop|freeze|freezes|stw",
-    "gc pause|pauses",
-    "clock skew|skews|jump|jumps|drift|step|steps",
-    "slow clock",
-    "libfaketime",
     "latency|delay|delays|delayed|jitter",
     "packet loss",
     "network loss",
@@ -189,6 +248,27 @@ pub(crate) const DIRECTIONS: &[(&str, Direction)] = &[
     ),
 ];
 
+/// Which way a clock goes wrong.
+pub(crate) const WAYS: &[(&str, Way)] = &[
+    ("forward|forwards|ahead", Way::Ahead),
+    ("into|in|to the future", Way::Ahead),
+    ("too? fast|faster|early", Way::Ahead),
+    ("backward|backwards|behind|back", Way::Behind),
+    ("into|in|to the past", Way::Behind),
+    ("too? slow|slower|slowly|late", Way::Behind),
+    (
+        "forward|forwards|ahead or|and|/ backward|backwards|behind|back",
+        Way::Either,
+    ),
+    (
+        "backward|backwards|behind|back or|and|/ forward|forwards|ahead",
+        Way::Either,
+    ),
+    ("fast|faster or|and|/ slow|slower", Way::Either),
+    ("slow|slower or|and|/ fast|faster", Way::Either),
+    ("either way|direction", Way::Either),
+];
+
 /// Whether clients are cut off too.
 pub(crate) const CLIENTS: &[(&str, bool)] = &[
     (
@@ -242,6 +322,7 @@ pub(crate) const FILLERS: &[&str] = &[
     "links|link",
     "disk",
     "process|processes",
+    "machine|vm",
     "hard",
     "current",
     "from? the? rest of? the? cluster|nodes?",
@@ -273,6 +354,14 @@ pub(crate) const FILLERS: &[&str] = &[
     "also",
     "again",
     "restart|restarts|restarted|heal|heals|healed it|them?",
+    "via|using|with|by? libfaketime|faketime|chrony|ntp|ntpd|adjtime|adjtimex|settimeofday",
+    "via|using|with|by sigstop|sigcont / sigcont?",
+    "whose",
+    "clock|clocks",
+    "wall|system|monotonic",
+    "kill - cont",
+    "so",
+    "resume|resumes|resumed|sigcont|continue|continued",
     "un synced|unsynced|unsync writes|data lost|torn|or?",
 ];
 

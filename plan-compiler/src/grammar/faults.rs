@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::fault_words::{
     CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS, UNSERVED,
 };
-use super::schedule::{self, ScheduleDraft};
+use super::magnitude::{self, Amount, MagnitudeDraft};
+use super::schedule::{self, Length, ScheduleDraft};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{Direction, FaultKind, FaultSpec, Span, Target};
+use crate::scenario::{Direction, FaultKind, FaultSpec, Span, Target, Way};
 use crate::sink::Sink;
 use crate::tokens::{Kind, Token};
 
@@ -32,6 +33,7 @@ struct Draft {
     target: Option<Target>,
     direction: Option<Direction>,
     clients: Option<bool>,
+    magnitude: MagnitudeDraft,
     schedule: ScheduleDraft,
 }
 
@@ -192,7 +194,8 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
             let span = cursor.span_from(from);
             let message = "the plan asks for a fault that is not served yet";
             let help = Some(
-                "served: partition, kill -9, power loss, graceful stop, disk EIO, disk full"
+                "served: partition, kill -9, power loss, graceful stop, pause, suspend, freeze, \
+                 clock skew, clock drift, disk EIO, disk full"
                     .to_owned(),
             );
             sink.error(
@@ -260,7 +263,19 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
         return Some(old.is_some_and(|old| old != direction));
     }
     let at = cursor.at;
-    let kind = cursor.lookup(KINDS)?;
+    let mut kinds = *cursor;
+    let Some(kind) = kinds.lookup(KINDS) else {
+        return magnitude::phrase(cursor, &mut draft.magnitude);
+    };
+    cursor.at = kinds.at;
+    // So does `slow clock` its way.
+    for token in &cursor.tokens[at..cursor.at] {
+        match token.spelling() {
+            "slow" | "slower" | "slowed" => draft.magnitude.way = Some(Way::Behind),
+            "fast" | "faster" => draft.magnitude.way = Some(Way::Ahead),
+            _ => {}
+        }
+    }
     // `leader isolation` names the target as well.
     if cursor.tokens[at].spelling() == "leader" {
         draft.target = Some(Target::Leader);
@@ -315,7 +330,9 @@ fn settle(
         sink.conflict(span, "direction of a fault that is no partition");
     }
     let usual = match kind {
-        FaultKind::Partition { .. } => Span {
+        FaultKind::Partition { .. }
+        | FaultKind::ClockStep { .. }
+        | FaultKind::ClockDrift { .. } => Span {
             min: 2 * SECOND,
             max: 5 * SECOND,
         },
@@ -324,7 +341,19 @@ fn settle(
             max: 3 * SECOND,
         },
     };
-    let (when, mut defaults) = schedule::settle(&draft.schedule, usual, stage.workload_ns);
+    let (mut schedule, mut magnitude) = (draft.schedule, draft.magnitude);
+    let is_pause = matches!(
+        kind,
+        FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze
+    );
+    // `a pause of 8s` is that long.
+    if let (true, None, Some(Amount::Time(length))) =
+        (is_pause, schedule.duration, magnitude.amount)
+    {
+        schedule.duration = Some(Length::For(length));
+        magnitude.amount = None;
+    }
+    let (when, mut defaults) = schedule::settle(&schedule, usual, stage.workload_ns);
     let target = draft.target.unwrap_or_else(|| {
         defaults.push("target");
         if is_partition {
@@ -338,7 +367,7 @@ fn settle(
             direction: draft.direction.unwrap_or(Direction::Both),
             clients_too: draft.clients.unwrap_or(false),
         },
-        other => other,
+        other => sized(other, magnitude, span, &mut defaults, sink),
     };
     let line = sink.lines.line(span.start);
     let fault = FaultSpec {
@@ -357,6 +386,44 @@ fn settle(
     }
     sink.explain(FieldKind::Faults, span, said);
     fault
+}
+
+/// Puts what the clause says of its size into the fault.
+fn sized(
+    kind: FaultKind,
+    magnitude: MagnitudeDraft,
+    span: &Range<usize>,
+    defaults: &mut Vec<&'static str>,
+    sink: &mut Sink<'_>,
+) -> FaultKind {
+    let way = magnitude.way.unwrap_or(Way::Either);
+    let sized = match (kind, magnitude.amount) {
+        (FaultKind::ClockStep { by_ns, .. }, None) => FaultKind::ClockStep { way, by_ns },
+        (FaultKind::ClockDrift { ppm, .. }, None) => FaultKind::ClockDrift { way, ppm },
+        (FaultKind::ClockStep { .. }, Some(Amount::Time(by_ns))) => {
+            FaultKind::ClockStep { way, by_ns }
+        }
+        (FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. }, Some(Amount::Ppm(ppm))) => {
+            FaultKind::ClockDrift { way, ppm }
+        }
+        (FaultKind::ClockDrift { .. }, Some(Amount::Time(_))) => {
+            sink.conflict(span, "size of a drift, which is said in ppm or percent");
+            kind
+        }
+        (_, _) => {
+            if magnitude.is_said() {
+                sink.conflict(span, "size of a fault that has none");
+            }
+            return kind;
+        }
+    };
+    if magnitude.amount.is_none() {
+        defaults.push("size");
+    }
+    if magnitude.way.is_none() {
+        defaults.push("way");
+    }
+    sized
 }
 
 /// What no run of this fault could make good.

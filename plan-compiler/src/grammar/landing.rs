@@ -52,6 +52,23 @@ const COUNTERS: &[(&str, &str)] = &[
     ("eio|enospc errors|error|returned|count?", "disk-errors"),
     ("graceful stops|stop|shutdowns count?", "graceful-stops"),
     ("nodes|processes? stopped gracefully", "graceful-stops"),
+    (
+        "clock? reads|read are|were|is|was? skewed",
+        "clock-reads-skewed",
+    ),
+    ("skewed clock? reads|read", "clock-reads-skewed"),
+    (
+        "timers|timer are|were|is|was? shifted|moved",
+        "timers-shifted",
+    ),
+    ("clock steps|step|jumps", "clock-steps"),
+    ("clock drifts|drift", "clock-drifts"),
+    (
+        "nodes|node|processes|process are|were|is|was? paused|suspended|frozen",
+        "nodes-paused",
+    ),
+    ("pauses", "nodes-paused"),
+    ("turns|tasks are|were? held", "turns-held"),
     ("restarts|restart count|counter?", "restarts"),
     (
         "processes|process|nodes|node are|were|is? restarted",

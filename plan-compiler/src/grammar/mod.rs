@@ -5,6 +5,7 @@ pub(crate) mod fault_words;
 pub(crate) mod faults;
 pub(crate) mod formal;
 pub(crate) mod landing;
+mod magnitude;
 pub(crate) mod oracle;
 pub(crate) mod references;
 pub(crate) mod schedule;

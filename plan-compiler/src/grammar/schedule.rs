@@ -39,6 +39,7 @@ const LENGTHS: &[&str] = &[
     "heal|heals|healed|healing|lifted|restored it|them? after|in",
     "power|powered back? on? after",
     "recover|recovers after",
+    "resume|resumes|resumed|continue|continued|sigcont|unpause|unpaused it|them? after|in",
 ];
 
 const TO_THE_END: &[&str] = &[
