@@ -1,4 +1,5 @@
-//! Where there are no fibers: a guest's threads are real ones, outside the simulation.
+//! Where there are no fibers: a guest that makes threads is refused, by the floor's symbols where
+//! they exist, and else gets real ones, outside the simulation.
 
 use std::panic::Location;
 use std::rc::Rc;

@@ -129,7 +129,6 @@ pub struct Summary {
 pub struct Simulation {
     world: Rc<World>,
     policy: Policy,
-    budget: Budget,
     finished: bool,
 }
 
@@ -156,14 +155,13 @@ impl Simulation {
         );
         let id = WORLDS.fetch_add(1, Ordering::Relaxed);
         black_box().begin();
-        let (policy, budget) = (config.policy, config.budget);
+        let policy = config.policy;
         let world = Rc::new(World::new(id, config));
         world::replace(Some(Rc::clone(&world)));
         interpose::enter_thread();
         Self {
             world,
             policy,
-            budget,
             finished: false,
         }
     }
@@ -204,7 +202,7 @@ impl Simulation {
                     self.check_budget()?;
                 }
             } else if world.move_on() {
-                if world.now().as_nanos() > self.budget.virtual_ns_max {
+                if world.exceeded().is_some() {
                     self.check_budget()?;
                 }
             } else {
@@ -224,25 +222,14 @@ impl Simulation {
     }
 
     fn check_budget(&self) -> Result<(), Stop> {
-        let exceeded = |what: &str| {
-            Err(Stop::Budget {
-                what: what.to_owned(),
-            })
-        };
-        let polls = self.world.executor.polls();
-        if polls > self.budget.polls_max {
-            return exceeded("polls");
+        if let Some(what) = self.world.exceeded() {
+            let what = what.to_owned();
+            return Err(Stop::Budget { what });
         }
-        if self.world.now().as_nanos() > self.budget.virtual_ns_max {
-            return exceeded("virtual time");
+        match self.world.may_be_spinning() {
+            true => self.take_census(),
+            false => Ok(()),
         }
-        if self.world.recorder().events() > self.budget.events_max {
-            return exceeded("events");
-        }
-        if polls - self.world.polls_at_last_timer() > self.budget.polls_without_timer_max {
-            return self.take_census();
-        }
-        Ok(())
     }
 
     /// Goes on for a while and counts who runs. An error, unless a timer fires after all.

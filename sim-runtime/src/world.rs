@@ -19,7 +19,7 @@ use crate::nodes::Nodes;
 use crate::policy::ReadyQueue;
 use crate::probe::Probes;
 use crate::report::Waits;
-use crate::simulation::Config;
+use crate::simulation::{Budget, Config};
 use crate::stream::{Entity, Stream};
 use crate::table::Table;
 use crate::task;
@@ -50,6 +50,7 @@ pub struct World {
     next_due: Cell<u64>,
     /// How many polls there had been when a timer last fired.
     polls_at_last_timer: Cell<u64>,
+    budget: Budget,
     current: Cell<Current>,
     recorder: Recorder,
     timers: RefCell<Timers>,
@@ -139,7 +140,7 @@ impl World {
             epoch_unix_ns: epoch,
             trace: traced,
             buggify,
-            budget: _,
+            budget,
         } = config;
         Self {
             id,
@@ -147,6 +148,7 @@ impl World {
             now: Cell::new(0),
             next_due: Cell::new(u64::MAX),
             polls_at_last_timer: Cell::new(0),
+            budget,
             current: Cell::new(Current::HARNESS),
             recorder: Recorder::new(traced),
             timers: RefCell::new(Timers::default()),
@@ -237,10 +239,6 @@ impl World {
     }
 
     /// Who runs, in words: the node and the task.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "only fibers are refused")
-    )]
     pub(crate) fn who(&self) -> String {
         let current = self.current.get();
         let task = current.task.map(|slot| self.executor.describe_task(slot));
@@ -395,6 +393,24 @@ impl World {
 
     pub(crate) const fn polls_at_last_timer(&self) -> u64 {
         self.polls_at_last_timer.get()
+    }
+
+    /// Which budget is used up, if one is.
+    pub(crate) fn exceeded(&self) -> Option<&'static str> {
+        let budget = &self.budget;
+        if self.executor.polls() > budget.polls_max {
+            return Some("polls");
+        }
+        if self.now.get() > budget.virtual_ns_max {
+            return Some("virtual time");
+        }
+        (self.recorder.events() > budget.events_max).then_some("events")
+    }
+
+    /// Whether so much has run since a timer last fired that tasks may be spinning.
+    pub(crate) fn may_be_spinning(&self) -> bool {
+        let since = self.executor.polls() - self.polls_at_last_timer.get();
+        since > self.budget.polls_without_timer_max
     }
 
     /// Jumps to the next timer and fires what is due then. False: none is armed.

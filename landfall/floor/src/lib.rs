@@ -8,7 +8,8 @@
 //! - No probe mentions the simulation: each is written as a guest would write it.
 //!
 //! # Modules
-//! `entropy`, `hashes`, `clocks` with `counter` (its one instruction), `machine`, `choices`.
+//! `entropy`, `hashes`, `clocks` with `counter` (its one instruction), `machine`, `choices`,
+//! `threads`.
 
 mod choices;
 mod clocks;
@@ -16,6 +17,7 @@ mod counter;
 mod entropy;
 mod hashes;
 mod machine;
+mod threads;
 
 /// How many probes there are; calling it links them.
 #[must_use]

@@ -84,6 +84,15 @@ async fn each_seed_in_its_own_way() -> Result<(), String> {
             time::sleep(Duration::from_secs(1)).await;
             return Err("two of two".to_owned());
         }
+        11 => {
+            // A task that blocks its thread for good, and one that goes on: no poll ends.
+            drop(spawn(async {
+                loop {
+                    time::sleep(Duration::from_secs(3_600)).await;
+                }
+            }));
+            std::thread::park();
+        }
         _ => {}
     }
     Ok(())
@@ -147,8 +156,8 @@ fn mortal_pool() -> Pool {
 #[test]
 fn each_is_the_result_of_its_seed() {
     let name = "misbehaviour::each_seed_in_its_own_way";
-    let all = outcomes(&mut mortal_pool(), name, 12);
-    assert_eq!(all.len(), 12);
+    let all = outcomes(&mut mortal_pool(), name, 13);
+    assert_eq!(all.len(), 13);
     let told = |seed: usize| match &all[seed] {
         SeedOutcome::Ran(report) => report.failures().join("; "),
         SeedOutcome::Crashed(death) => format!("crashed: {}", death.cause),
@@ -165,6 +174,7 @@ fn each_is_the_result_of_its_seed() {
         (9, "the budget of virtual time is used up"),
         (10, "one of two"),
         (10, "two of two"),
+        (11, "crashed: died of SIGABRT"),
     ] {
         assert!(all[seed].failed(), "seed {seed}");
         assert!(told(seed).contains(expected), "seed {seed}: {}", told(seed));
@@ -176,7 +186,7 @@ fn each_is_the_result_of_its_seed() {
         "{}",
         told(8)
     );
-    for seed in [0, 11] {
+    for seed in [0, 12] {
         assert!(!all[seed].failed(), "{}", told(seed));
     }
 }
@@ -253,10 +263,10 @@ fn a_death_has_a_signature_and_dies_it_again() {
 fn a_sweep_counts_them_all() {
     let name = "misbehaviour::each_seed_in_its_own_way";
     let result = sweep_all(&mut mortal_pool(), name, 12);
-    assert_eq!((result.tally.seeds, result.tally.failed), (12, 10));
+    assert_eq!((result.tally.seeds, result.tally.failed), (12, 11));
     assert_eq!(
         result.tally.signatures.len(),
-        10,
+        11,
         "{:?}",
         result.tally.signatures
     );
@@ -269,7 +279,7 @@ fn a_sweep_counts_them_all() {
     assert!(
         judgement
             .reason
-            .starts_with("10 of 12 seeds failed, first seed 1")
+            .starts_with("11 of 12 seeds failed, first seed 1")
     );
     let kept: Vec<_> = result
         .tally

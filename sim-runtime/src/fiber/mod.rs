@@ -10,6 +10,11 @@
 //! `pthread_t` are those of a *host*: a real thread that was made for it, initialised by the C
 //! library, and then parked for good. The base of thread-locals is switched with the stack.
 //!
+//! A thread lets others run where it blocks, at `sched_yield`, when it has made a thread, and, as
+//! the seed says, where it wakes somebody and at each lock of C code. Nowhere else: a lock of std
+//! that nobody fights for makes no call that could be seen, so what is between two such places is
+//! one step here, though it is not on a real machine.
+//!
 //! # Killing
 //!
 //! A killed process runs no destructors, and a fiber's could not be run: unwinding would have to
@@ -27,7 +32,7 @@
 //!
 //! # Map
 //!
-//! - `tls`: the base of thread-locals; `host`: the thread that owns them.
+//! - `tls`: the base of thread-locals; `host`: the thread that owns them; `keys`: those of C code.
 //! - `run`: the future, its stack, `suspend`; `futex`: who waits for which word.
 //! - `threads`: `pthread_create` and its kin; `blocking`: a closure that may block; `nested`: a
 //!   task that blocks.
@@ -35,6 +40,7 @@
 mod blocking;
 pub(crate) mod futex;
 mod host;
+pub(crate) mod keys;
 pub(crate) mod nested;
 pub(crate) mod run;
 pub(crate) mod threads;
@@ -42,4 +48,4 @@ mod tls;
 
 pub use blocking::spawn_blocking;
 pub use run::kept;
-pub(crate) use run::{Fibers, current, sleep, yield_now};
+pub(crate) use run::{Fibers, crossing, current, sleep, yield_now};

@@ -16,7 +16,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::host::{self, Host, Start};
-use super::{futex, tls};
+use super::{futex, keys, nested, tls};
 use crate::ids::SimInstant;
 use crate::interpose;
 use crate::report::Waits;
@@ -39,7 +39,15 @@ pub(crate) struct Fiber {
     /// Its host's thread-locals.
     base: usize,
     stack_bytes: (usize, usize),
+    /// Told what the thread returned, when it does.
+    done: RefCell<Option<Done>>,
+    /// How often it came to where it may let others run.
+    crossings: Cell<u64>,
+    /// It has ended in the middle of its frames.
+    has_exited: Cell<bool>,
 }
+
+type Done = Rc<dyn Fn(*mut c_void)>;
 
 pub(crate) type Destructor = (unsafe extern "C" fn(*mut c_void), *mut c_void);
 
@@ -122,6 +130,37 @@ impl Fiber {
         }
     }
 
+    /// The end of the thread, however it comes: destructors, then whoever joins.
+    fn end(&self, returned: *mut c_void) {
+        self.run_destructors();
+        keys::destroy();
+        let done = self.done.borrow_mut().take();
+        if let Some(done) = done {
+            done(returned);
+        }
+    }
+
+    /// Ends the thread here. Its frames are left as they are.
+    pub(crate) fn exit(&self, returned: *mut c_void) -> ! {
+        self.end(returned);
+        self.has_exited.set(true);
+        loop {
+            suspend(self);
+        }
+    }
+
+    /// Whether this is what the C library calls it: the address of its thread-locals.
+    pub(crate) const fn is_thread(&self, thread: libc::pthread_t) -> bool {
+        thread as usize == self.base
+    }
+
+    /// Its stack without the page that guards it: the lowest address, and how many bytes.
+    pub(crate) const fn stack(&self) -> (usize, usize) {
+        const GUARD: usize = 4_096;
+        let (low, high) = self.stack_bytes;
+        (low + GUARD, high - low - GUARD)
+    }
+
     /// Whether an address is in its thread-locals or on its stack.
     fn owns(&self, address: usize) -> bool {
         const THREAD_LOCALS: usize = 64 << 10;
@@ -153,14 +192,31 @@ fn wait_until(fiber: &Fiber, end: SimInstant) {
     }
 }
 
-/// Goes to the end of the queue if a fiber runs; false if none does.
+/// Lets others run: a fiber goes to the end of the queue, a task stays where it is while one of the
+/// others runs. False outside a simulation, and where nothing else can run.
 pub(crate) fn yield_now() -> bool {
     let Some(fiber) = current() else {
-        return false;
+        return world::try_with(nested::run_once).unwrap_or(false);
     };
     fiber.waker().wake();
     suspend(&fiber);
     true
+}
+
+/// Where a thread meets others, and a real one might be preempted: one time in four it goes to the
+/// end of the queue, if a fiber runs. Drawn from seed, fiber and how often it came here.
+pub(crate) fn crossing() {
+    let Some(fiber) = current() else {
+        return;
+    };
+    let count = fiber.crossings.get();
+    fiber.crossings.set(count + 1);
+    let seed = world::with(|world| world.seed().0);
+    let mixed = (seed ^ (fiber.number << 32) ^ count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    if mixed >> 62 == 0 {
+        yield_now();
+    }
 }
 
 /// The future of a fiber.
@@ -175,7 +231,6 @@ pub(super) struct FiberFuture {
 struct Body {
     start: Start,
     argument: *mut c_void,
-    done: Rc<dyn Fn(*mut c_void)>,
 }
 
 impl FiberFuture {
@@ -186,7 +241,7 @@ impl FiberFuture {
         host: Rc<Host>,
         stack_bytes: usize,
         (start, argument): (Start, *mut c_void),
-        done: Rc<dyn Fn(*mut c_void)>,
+        done: Done,
     ) -> std::io::Result<Self> {
         use corosensei::stack::Stack as _;
         let pooled = world.fibers.stacks.borrow_mut().pop();
@@ -207,17 +262,16 @@ impl FiberFuture {
             word: Cell::new(0),
             base: host.base(),
             stack_bytes: (stack.limit().get(), stack.base().get()),
+            done: RefCell::new(Some(done)),
+            crossings: Cell::new(0),
+            has_exited: Cell::new(false),
         });
         world
             .fibers
             .alive
             .borrow_mut()
             .insert(number, Rc::clone(&fiber));
-        let body = Body {
-            start,
-            argument,
-            done,
-        };
+        let body = Body { start, argument };
         let (inner, inside) = (Rc::clone(&fiber), Rc::clone(world));
         let arms = interpose::dispatch::thread_arms();
         let coroutine = Coroutine::with_stack(stack, move |yielder, ()| {
@@ -225,15 +279,9 @@ impl FiberFuture {
             interpose::dispatch::inherit(arms);
             CURRENT.set(Rc::as_ptr(&inner));
             world::replace(Some(inside));
-            let Body {
-                start,
-                argument,
-                done,
-            } = body;
+            let Body { start, argument } = body;
             let returned = start(argument);
-            inner.run_destructors();
-            done(returned);
-            drop(done);
+            inner.end(returned);
             // What is dropped with this closure must not look for a world or a fiber.
             CURRENT.set(ptr::null());
             drop(world::replace(None));
@@ -259,7 +307,7 @@ impl FiberFuture {
         let result = coroutine.resume(());
         // SAFETY: it is this thread's own.
         unsafe { tls::switch(own, direct) };
-        matches!(result, CoroutineResult::Return(()))
+        matches!(result, CoroutineResult::Return(())) || self.fiber.has_exited.get()
     }
 
     fn give_back(&mut self) {
@@ -275,6 +323,12 @@ impl FiberFuture {
                 // SAFETY: the count that the fiber's thread-locals hold, which nobody reads again.
                 unsafe { Rc::decrement_strong_count(Rc::as_ptr(world)) };
             });
+            let (own, direct) = (tls::base(), self.direct);
+            // SAFETY: the host sleeps, and `abandon` uses no thread-local but the C library's.
+            unsafe { tls::switch(self.fiber.base, direct) };
+            keys::abandon();
+            // SAFETY: it is this thread's own.
+            unsafe { tls::switch(own, direct) };
             // SAFETY: the frames are abandoned, as a killed process abandons its own: nothing
             // that they own is used again, but for what `owns` keeps.
             unsafe { coroutine.force_reset() };

@@ -204,8 +204,10 @@ fn a_wake_from_another_thread_reaches_the_world() {
     let (value, _) = run(1, move || async move {
         let waiting = spawn(receiver);
         yield_now().await;
-        std::thread::scope(|scope| {
-            scope.spawn(|| sender.send(7).unwrap());
+        sim_runtime::interpose::outside(|| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| sender.send(7).unwrap());
+            });
         });
         waiting.await.unwrap().unwrap()
     });

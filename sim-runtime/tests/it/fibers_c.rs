@@ -264,3 +264,33 @@ fn a_task_takes_a_c_mutex_that_a_thread_holds() {
     });
     assert_eq!(waited, 0);
 }
+
+/// Reads under the lock, and writes what it computed under the lock: an update may be lost.
+fn checks_then_acts() -> u32 {
+    let guard = mutex(libc::PTHREAD_MUTEX_NORMAL);
+    let count = Arc::new(AtomicU32::new(0));
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let (guard, count) = (Arc::clone(&guard), Arc::clone(&count));
+            thread::spawn(move || {
+                assert_eq!(lock(&guard), 0);
+                let seen = count.load(Ordering::Relaxed);
+                assert_eq!(unlock(&guard), 0);
+                assert_eq!(lock(&guard), 0);
+                count.store(seen + 1, Ordering::Relaxed);
+                assert_eq!(unlock(&guard), 0);
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
+    count.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_lost_update_between_two_locks_is_found() {
+    let lost = |seed: &u64| twice(*seed, checks_then_acts) == 1;
+    let found = (0..100).filter(lost).count();
+    assert!((1..100).contains(&found), "{found} of 100 seeds");
+}

@@ -91,3 +91,42 @@ fn crossbeam_channels_pass_everything_on() {
     assert!(seen.iter().all(|order| order.len() == 20));
     assert!(seen.len() > 6, "{} orders of 12 seeds", seen.len());
 }
+
+/// What a pool of its own computes, and how its workers shared the work.
+fn in_a_pool() -> (u64, Vec<usize>) {
+    use rayon::prelude::*;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build();
+    let pool = pool.expect("threads are fibers");
+    let (sum, who) = pool.install(|| {
+        let (sum, who) = rayon::join(
+            || (0..1_000_u64).into_par_iter().map(|n| n * n).sum::<u64>(),
+            || {
+                (0..16)
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .map(|_| {
+                        thread::sleep(Duration::from_millis(1));
+                        rayon::current_thread_index().unwrap_or(usize::MAX)
+                    })
+                    .collect::<Vec<_>>()
+            },
+        );
+        rayon::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|_| thread::sleep(Duration::from_millis(1)));
+            }
+        });
+        (sum, who)
+    });
+    (sum, who)
+}
+
+/// Only the results are looked at: its workers draw whom they steal from by a counter that outlives
+/// a run. The floor's probes compare processes.
+#[test]
+fn rayon_computes_and_shares_the_work_as_the_seed_says() {
+    let runs: Vec<_> = (0..6).map(|seed| run(seed, in_a_pool).0).collect();
+    assert!(runs.iter().all(|(sum, who)| (*sum, who.len()) == (332_833_500, 16)));
+    let shares: BTreeSet<_> = runs.iter().map(|(_, who)| who.clone()).collect();
+    assert!(shares.len() > 2, "{} ways of 6 seeds", shares.len());
+}

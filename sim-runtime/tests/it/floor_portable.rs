@@ -85,3 +85,16 @@ fn there_are_no_workers_and_the_error_says_so() {
     assert!(wait_any(&mut [], Duration::ZERO).is_none());
     assert!(!is_child());
 }
+
+/// Without fibers a thread of a guest would run outside the simulation.
+#[cfg(floor_symbols)]
+#[test]
+fn a_guest_gets_no_thread() {
+    let (error, _) = support::run(1, || async {
+        let made = std::thread::Builder::new().spawn(|| ());
+        made.map(|_| ()).expect_err("refused").raw_os_error()
+    });
+    assert_eq!(error, Some(libc::EAGAIN));
+    let outside = std::thread::Builder::new().spawn(|| 42).expect("a thread");
+    assert_eq!(outside.join().expect("no panic"), 42);
+}

@@ -1,6 +1,5 @@
 //! The runtime seen from outside, a module a behaviour.
 
-mod clocks;
 mod executor;
 mod nodes;
 mod policies;
@@ -15,6 +14,10 @@ mod fibers;
 mod fibers_c;
 #[cfg(floor_traps)]
 mod fibers_crates;
+#[cfg(floor_traps)]
+mod fibers_ends;
+#[cfg(floor_symbols)]
+mod clocks;
 #[cfg(floor_symbols)]
 mod floor;
 #[cfg(floor_symbols)]

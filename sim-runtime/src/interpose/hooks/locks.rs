@@ -7,7 +7,6 @@
 //!
 //! # What is not served
 //! - A condition variable that a thread outside signals: the C library sees nobody wait for it.
-//! - `pthread_barrier_wait` and a `pthread_once` that blocks: the C library has nothing to try.
 //! - A lock for reading and writing that its owner takes again is a deadlock, not `EDEADLK`.
 #![expect(
     unsafe_code,
@@ -23,6 +22,7 @@ use libc::{clockid_t, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t, 
 
 use super::real::{self, Real};
 use super::{clock, sleep, threads};
+use crate::fiber;
 use crate::fiber::futex::{self, Waited};
 use crate::ids::SimInstant;
 use crate::interpose::hatch;
@@ -36,7 +36,7 @@ type Time = *const timespec;
 
 /// Whether the simulation serves this call.
 #[inline]
-fn is_here() -> bool {
+pub(super) fn is_here() -> bool {
     !hatch::is_suspended() && crate::in_simulation()
 }
 
@@ -69,7 +69,7 @@ fn wait_for(
 }
 
 /// Wakes up to `count` of the simulation that wait for a lock; how many.
-fn wake(word: usize, count: usize) -> usize {
+pub(super) fn wake(word: usize, count: usize) -> usize {
     let none_moved = (0, 0);
     world::with(|world| {
         let table = &world.fibers.futexes;
@@ -168,14 +168,14 @@ unsafe fn await_signal(
     let word = condition as usize;
     let value = load(word);
     // SAFETY: the caller's promise.
-    let error = unsafe { pthread_mutex_unlock(mutex) };
+    let error = unsafe { release(PTHREAD_MUTEX_UNLOCK.get(), mutex, 1) }?;
     if error != 0 {
         return Some(error);
     }
     // Nobody runs in between: a signal cannot be lost.
     let waited = futex::wait((word, value), u32::MAX, deadline);
     // SAFETY: the caller's promise.
-    let error = unsafe { pthread_mutex_lock(mutex) };
+    let error = unsafe { lock(mutex, None) }?;
     Some(match waited {
         _ if error != 0 => error,
         Waited::TimedOut => libc::ETIMEDOUT,
@@ -272,6 +272,12 @@ unsafe fn release<L>(
     Some(answer)
 }
 
+/// After something was let go, others may be first.
+fn crossed(answer: Option<c_int>) -> Option<c_int> {
+    fiber::crossing();
+    answer
+}
+
 /// Waits until a time at most; the C library does if it must judge the time.
 ///
 /// # Safety
@@ -325,7 +331,10 @@ macro_rules! hooks {
 hooks! {
     /// `pthread_mutex_lock(3)`.
     pthread_mutex_lock = PTHREAD_MUTEX_LOCK(Real::new(c"pthread_mutex_lock")): (mutex: Mutex) {
-        lock(mutex, None)
+        {
+            fiber::crossing();
+            lock(mutex, None)
+        }
     }
     /// `pthread_mutex_timedlock(3)`.
     pthread_mutex_timedlock = PTHREAD_MUTEX_TIMEDLOCK(
@@ -343,7 +352,7 @@ hooks! {
     pthread_mutex_unlock = PTHREAD_MUTEX_UNLOCK(
         Real::new(c"pthread_mutex_unlock")
     ): (mutex: Mutex) {
-        release(PTHREAD_MUTEX_UNLOCK.get(), mutex, 1)
+        crossed(release(PTHREAD_MUTEX_UNLOCK.get(), mutex, 1))
     }
     /// `pthread_cond_wait(3)`.
     pthread_cond_wait = PTHREAD_COND_WAIT(
@@ -419,7 +428,7 @@ hooks! {
     pthread_rwlock_unlock = PTHREAD_RWLOCK_UNLOCK(
         Real::new(c"pthread_rwlock_unlock")
     ): (rwlock: ReadWrite) {
-        release(PTHREAD_RWLOCK_UNLOCK.get(), rwlock, usize::MAX)
+        crossed(release(PTHREAD_RWLOCK_UNLOCK.get(), rwlock, usize::MAX))
     }
     /// `sem_wait(3)`.
     sem_wait = SEM_WAIT(Real::new(c"sem_wait")): (semaphore: Semaphore) {
@@ -437,6 +446,6 @@ hooks! {
     }
     /// `sem_post(3)`: wakes one who waits.
     sem_post = SEM_POST(Real::new(c"sem_post")): (semaphore: Semaphore) {
-        release(SEM_POST.get(), semaphore, 1)
+        crossed(release(SEM_POST.get(), semaphore, 1))
     }
 }

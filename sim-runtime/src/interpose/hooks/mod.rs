@@ -1,5 +1,7 @@
 //! The hooks themselves, and the functions that they shadow.
 
+#[cfg(floor_traps)]
+pub(crate) mod barriers;
 pub(crate) mod clock;
 pub(crate) mod entropy;
 pub(crate) mod files;
@@ -14,7 +16,11 @@ mod state;
 pub(crate) mod status;
 pub(crate) mod syscall;
 #[cfg(floor_traps)]
+pub(crate) mod thread_ends;
+#[cfg(floor_traps)]
 pub(crate) mod threads;
+#[cfg(not(floor_traps))]
+mod threads_refused;
 
 pub(crate) use real::unavailable;
 pub(crate) use state::state;

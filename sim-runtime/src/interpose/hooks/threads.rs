@@ -92,7 +92,9 @@ pub(crate) unsafe extern "C" fn pthread_create(
             0
         }
         Err(error) => {
-            world::with(|world| eprintln!("landfall: no thread for {}: {error}", world.who()));
+            let who = world::with(|world| world.who());
+            let frames = crate::interpose::outside(std::backtrace::Backtrace::force_capture);
+            eprintln!("landfall: no thread for {who}: {error}\n{frames}");
             libc::EAGAIN
         }
     }
@@ -142,7 +144,7 @@ pub(crate) unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
     }
 }
 
-/// `sched_yield(2)`: a fiber lets everybody else run.
+/// `sched_yield(2)`: lets others of the simulation run.
 ///
 /// # Safety
 ///
@@ -247,6 +249,9 @@ pub(super) unsafe fn serve_futex(
                 table.wake(world, word, (count, bits), (0, 0)).0
             };
             let woken = world::with(|world| wake(&world.fibers.futexes, world));
+            if woken > 0 {
+                fiber::crossing();
+            }
             // A thread outside may wait for the same word.
             (woken > 0 && woken >= count).then_some(woken as c_long)
         }
