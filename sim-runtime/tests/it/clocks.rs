@@ -1,10 +1,7 @@
 //! Clocks of nodes: what std and tasks see of a step, a drift, a slew and a pause, and what the
 //! ledger says of it.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "a guest's view is what is tested"
-)]
+#![expect(clippy::disallowed_types, reason = "a guest's view is what is tested")]
 #![cfg_attr(
     floor_traps,
     expect(clippy::disallowed_methods, reason = "a guest makes threads")

@@ -126,7 +126,10 @@ fn in_a_pool() -> (u64, Vec<usize>) {
 #[test]
 fn rayon_computes_and_shares_the_work_as_the_seed_says() {
     let runs: Vec<_> = (0..6).map(|seed| run(seed, in_a_pool).0).collect();
-    assert!(runs.iter().all(|(sum, who)| (*sum, who.len()) == (332_833_500, 16)));
+    assert!(
+        runs.iter()
+            .all(|(sum, who)| (*sum, who.len()) == (332_833_500, 16))
+    );
     let shares: BTreeSet<_> = runs.iter().map(|(_, who)| who.clone()).collect();
     assert!(shares.len() > 2, "{} ways of 6 seeds", shares.len());
 }

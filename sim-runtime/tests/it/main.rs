@@ -8,6 +8,8 @@ mod reports;
 mod support;
 mod tasks;
 
+#[cfg(floor_symbols)]
+mod clocks;
 #[cfg(floor_traps)]
 mod fibers;
 #[cfg(floor_traps)]
@@ -16,8 +18,6 @@ mod fibers_c;
 mod fibers_crates;
 #[cfg(floor_traps)]
 mod fibers_ends;
-#[cfg(floor_symbols)]
-mod clocks;
 #[cfg(floor_symbols)]
 mod floor;
 #[cfg(floor_symbols)]
