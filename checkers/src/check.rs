@@ -41,12 +41,16 @@ pub fn check(
         report.scope = "the history contradicts itself and was not judged".to_owned();
         return report;
     }
-    match *spec {
+    let mut report = match *spec {
         CheckerSpec::Linearizability => linear::check(history, model, budget),
         CheckerSpec::NoLostAck => lost::check(history, model),
         CheckerSpec::SingleLeader => leader::check(history),
         CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
+    };
+    if report.engine.is_empty() {
+        report.engine = "pass".to_owned();
     }
+    report
 }
 
 /// The name by which reports call a checker.

@@ -1,6 +1,5 @@
 //! The history: one row an operation, as design 50 lays it out.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +25,27 @@ pub enum OpType {
     FinalRead,
     /// An observation, not a client operation: `output` (a node) leads in the term `key`.
     Lead,
-    /// An operation that no model of this crate knows, such as `txn`.
+    /// Adds `input` at the end of a queue.
+    Enqueue,
+    /// Takes the head of a queue; `output` is null when it was empty.
+    Dequeue,
+    /// Puts `input` on a stack.
+    Push,
+    /// Takes the top of a stack; `output` is null when it was empty.
+    Pop,
+    /// Adds `input` to a set, a bag or a counter.
+    Add,
+    /// Removes `input`; from a bag any element, which is the `output`.
+    Remove,
+    /// Adds `input`, or one, to a counter.
+    Increment,
+    /// Takes `input`, or one, from a counter.
+    Decrement,
+    /// Takes a lock, a permit or a lease; `output` false when it was refused.
+    Acquire,
+    /// Gives it back.
+    Release,
+    /// Any other, by its name, such as `txn`.
     Other(String),
 }
 
@@ -41,6 +60,16 @@ impl OpType {
             OpType::Append => "append",
             OpType::FinalRead => "final-read",
             OpType::Lead => "lead",
+            OpType::Enqueue => "enqueue",
+            OpType::Dequeue => "dequeue",
+            OpType::Push => "push",
+            OpType::Pop => "pop",
+            OpType::Add => "add",
+            OpType::Remove => "remove",
+            OpType::Increment => "inc",
+            OpType::Decrement => "dec",
+            OpType::Acquire => "acquire",
+            OpType::Release => "release",
             OpType::Other(name) => name,
         }
     }
@@ -64,6 +93,16 @@ impl TryFrom<String> for OpType {
             "append" => OpType::Append,
             "final-read" => OpType::FinalRead,
             "lead" => OpType::Lead,
+            "enqueue" => OpType::Enqueue,
+            "dequeue" => OpType::Dequeue,
+            "push" => OpType::Push,
+            "pop" => OpType::Pop,
+            "add" => OpType::Add,
+            "remove" => OpType::Remove,
+            "inc" => OpType::Increment,
+            "dec" => OpType::Decrement,
+            "acquire" => OpType::Acquire,
+            "release" => OpType::Release,
             _ => OpType::Other(name),
         })
     }
@@ -287,11 +326,18 @@ impl History {
     /// # Errors
     /// An `op_id` twice, a row that contradicts itself, a window that ends before it starts.
     pub fn validate(&self) -> Result<(), String> {
-        let mut seen = BTreeSet::new();
+        let mut sorted = true;
+        let mut last = None;
         for op in &self.ops {
             op.validate()?;
-            if !seen.insert(op.op_id) {
-                return Err(format!("operation {} is recorded twice", op.op_id));
+            sorted &= last < Some(op.op_id);
+            last = Some(op.op_id);
+        }
+        if !sorted {
+            let mut ids: Vec<u64> = self.ops.iter().map(|op| op.op_id).collect();
+            ids.sort_unstable();
+            if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(format!("operation {} is recorded twice", pair[0]));
             }
         }
         for window in &self.windows {

@@ -20,6 +20,8 @@ pub mod report;
 pub mod spec;
 pub mod value;
 
+pub mod models;
+
 mod check;
 mod leader;
 mod linear;
@@ -28,5 +30,7 @@ mod progress;
 
 pub use check::{check, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
+pub use linear::linearize_with;
+pub use models::{Looks, Model};
 pub use report::{Budget, CheckReport, Finding, Outcome};
 pub use value::Value;

@@ -1,24 +1,88 @@
 //! Linearizability: every operation took effect at one instant between its call and its return.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::history::{History, Operation};
+use crate::models::{Builtin, Model};
 use crate::report::{Budget, CheckReport, Finding, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
 
 mod entries;
-mod model;
+mod interned;
+mod log;
+mod machine;
 mod partition;
+mod register;
 mod search;
 mod visited;
 
-use model::{Log, Model, Register};
+use interned::Interned;
+use log::Log;
+use machine::Machine;
 use partition::{Partition, partitions_of};
+use register::Register;
 use search::{Ending, Found, search};
 
+/// Judges a history against a model of the caller's own, as [`crate::check()`] does against those
+/// of this crate. `name` is what the report calls the model.
+///
+/// A history that contradicts itself is not judged: the answer is [`Outcome::Unknown`].
+///
+/// Cost: the budget bounds it.
+#[must_use]
+pub fn linearize_with<M: Model>(
+    history: &History,
+    model: &M,
+    name: &str,
+    budget: &Budget,
+) -> CheckReport {
+    if let Err(why) = history.validate() {
+        let total = history.ops.len() as u64;
+        return CheckReport::new("linearizability", Outcome::Unknown { why }, 0, total);
+    }
+    let partitions = partitions_of(history, None, |op| model.part(op));
+    judge_all(history, partitions, name, budget, |partition, left| {
+        judge_as(partition, |part| Interned::new(part, model), left)
+    })
+}
+
 /// Judges each object by itself (linearizability is local), the smallest first.
-pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> CheckReport {
+pub(crate) fn check(history: &History, kind: ModelKind, budget: &Budget) -> CheckReport {
+    let model = Builtin(kind);
+    let partitions = partitions_of(history, Some(kind), |op| model.part(op));
+    judge_all(
+        history,
+        partitions,
+        kind.name(),
+        budget,
+        |partition, left| match kind {
+            ModelKind::Log => judge_as(partition, Log::new, left),
+            ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
+                judge_as(partition, Register::new, left)
+            }
+            _ => judge_as(partition, |part| Interned::new(part, &model), left),
+        },
+    )
+}
+
+/// What judging one object came to.
+struct Judged {
+    ending: Ending,
+    engine: &'static str,
+    finding: Option<Finding>,
+    /// Where it was not decided: the longest order that was tried.
+    deepest: Vec<u64>,
+}
+
+fn judge_all<'a>(
+    history: &'a History,
+    partitions: Result<Vec<Partition<'a>>, String>,
+    name: &str,
+    budget: &Budget,
+    mut judge: impl FnMut(&Partition<'a>, &mut Budget) -> Judged,
+) -> CheckReport {
     let total = history.ops.iter().filter(|op| op.is_client()).count() as u64;
     let weak = |field: String| {
         let mut report = CheckReport::new("linearizability", Outcome::Weak { field }, 0, total);
@@ -28,7 +92,7 @@ pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> Che
     if total == 0 {
         return weak("client operations".to_owned());
     }
-    let mut partitions = match partitions_of(history, model) {
+    let mut partitions = match partitions {
         Ok(partitions) => partitions,
         Err(field) => return weak(field),
     };
@@ -38,23 +102,28 @@ pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> Che
     partitions.sort_by_key(|partition| partition.members.len());
     let mut report = CheckReport::new("linearizability", Outcome::Ok, 0, total);
     let (mut left, mut unknown) = (*budget, None);
+    let mut engines = BTreeSet::new();
     for partition in &partitions {
-        let (ending, finding) = judge(partition, model, &mut left);
-        let spent = match ending {
+        let judged = judge(partition, &mut left);
+        engines.insert(judged.engine);
+        let spent = match judged.ending {
             Ending::Legal | Ending::Illegal => {
                 report.consumed += partition.total;
-                report.findings.extend(finding);
+                report.findings.extend(judged.finding);
                 continue;
             }
             Ending::OutOfSteps => format!("{} steps", budget.steps_max),
             Ending::OutOfMemory => format!("{} bytes of memory", budget.memory_bytes_max),
         };
-        unknown.get_or_insert_with(|| {
-            let name = name_of(partition);
-            format!("the search of {name} needs more than the budget of {spent}")
-        });
+        if unknown.is_none() {
+            let of = name_of(partition);
+            let why = format!("the search of {of} needs more than the budget of {spent}");
+            unknown = Some(why);
+            report.deepest = judged.deepest;
+        }
     }
-    report.scope = scope_of(&partitions, model);
+    report.engine = engines.into_iter().collect::<Vec<_>>().join(", ");
+    report.scope = scope_of(&partitions, name);
     report
         .findings
         .sort_by(|one, other| one.key.cmp(&other.key));
@@ -67,14 +136,8 @@ pub(crate) fn check(history: &History, model: ModelKind, budget: &Budget) -> Che
     report
 }
 
-fn scope_of(partitions: &[Partition<'_>], model: ModelKind) -> String {
+fn scope_of(partitions: &[Partition<'_>], model: &str) -> String {
     let sum = |count: fn(&Partition<'_>) -> u64| partitions.iter().map(count).sum::<u64>();
-    let model = match model {
-        ModelKind::Register => "register",
-        ModelKind::CasRegister => "cas-register",
-        ModelKind::Map => "map",
-        ModelKind::Log => "log",
-    };
     let mut scope = format!(
         "objects judged as {model}, each by itself: {}",
         partitions.len()
@@ -106,29 +169,25 @@ fn name_of(partition: &Partition<'_>) -> String {
 
 /// Searches one partition, and for a counterexample when there is no linearization. Takes the
 /// steps from the budget.
-fn judge(
-    partition: &Partition<'_>,
-    model: ModelKind,
-    left: &mut Budget,
-) -> (Ending, Option<Finding>) {
-    match model {
-        ModelKind::Log => judge_as(partition, Log::new, left),
-        _ => judge_as(partition, Register::new, left),
-    }
-}
-
-fn judge_as<'a, M: Model>(
+fn judge_as<'a, M: Machine>(
     partition: &Partition<'a>,
     new: impl Fn(&Partition<'a>) -> M,
     left: &mut Budget,
-) -> (Ending, Option<Finding>) {
+) -> Judged {
     let found = spend(partition, &mut new(partition), left);
-    let illegal = found.ending == Ending::Illegal;
-    (found.ending, illegal.then(|| explain(partition, new, left)))
+    let undecided = matches!(found.ending, Ending::OutOfSteps | Ending::OutOfMemory);
+    let ids = found.order.iter();
+    let ids = ids.map(|at| partition.members[*at as usize].op.op_id);
+    Judged {
+        ending: found.ending,
+        engine: "search",
+        deepest: ids.filter(|_| undecided).collect(),
+        finding: (found.ending == Ending::Illegal).then(|| explain(partition, new, left)),
+    }
 }
 
 /// Searches, and takes the steps from the budget.
-fn spend<M: Model>(partition: &Partition<'_>, model: &mut M, left: &mut Budget) -> Found {
+fn spend<M: Machine>(partition: &Partition<'_>, model: &mut M, left: &mut Budget) -> Found {
     let found = search(partition, model, left);
     left.steps_max = left.steps_max.saturating_sub(found.steps);
     found
@@ -140,7 +199,7 @@ fn spend<M: Model>(partition: &Partition<'_>, model: &mut M, left: &mut Budget) 
 /// What was known at an earlier time is legal if what was known later is, so that the first
 /// illegal end can be found by halving: as many searches as the logarithm of the operations. If
 /// one of them goes beyond the budget, the counterexample is of a later response than the first.
-fn explain<'a, M: Model>(
+fn explain<'a, M: Machine>(
     partition: &Partition<'a>,
     new: impl Fn(&Partition<'a>) -> M,
     left: &mut Budget,

@@ -188,6 +188,12 @@ pub struct CheckReport {
     pub total: u64,
     /// What was judged, and what the checker cannot see.
     pub scope: String,
+    /// Which engines gave the answer: `search`, or the names of monitors.
+    #[serde(default)]
+    pub engine: String,
+    /// When a search was not decided, ids of the longest legal order that it tried.
+    #[serde(default)]
+    pub deepest: Vec<u64>,
 }
 
 impl CheckReport {
@@ -204,6 +210,8 @@ impl CheckReport {
             consumed,
             total,
             scope: String::new(),
+            engine: String::new(),
+            deepest: Vec::new(),
         }
     }
 

@@ -68,6 +68,20 @@ impl Value {
         }
     }
 
+    /// Roughly what it occupies, bytes.
+    pub(crate) fn size(&self) -> u64 {
+        let (mut size, mut rest) = (0, vec![self]);
+        while let Some(value) = rest.pop() {
+            size += size_of::<Value>() as u64;
+            match value {
+                Value::Text(text) => size += text.len() as u64,
+                Value::List(elements) => rest.extend(elements),
+                _ => {}
+            }
+        }
+        size
+    }
+
     /// The text, if this is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

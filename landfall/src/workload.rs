@@ -197,7 +197,7 @@ fn probe(scenario: &Scenario, value: i64) -> Call {
     let key = key_name(0);
     match scenario.model {
         ModelKind::Log => Call::Append { key, value },
-        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => Call::Write { key, value },
+        _ => Call::Write { key, value },
     }
 }
 

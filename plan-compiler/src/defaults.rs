@@ -94,6 +94,8 @@ fn mix(
         ModelKind::Register => &[OpKind::Read, OpKind::Write],
         ModelKind::CasRegister | ModelKind::Map => &[OpKind::Read, OpKind::Write, OpKind::Cas],
         ModelKind::Log => &[OpKind::Append, OpKind::Read],
+        // Models of outside histories, which no plan can name.
+        _ => &[],
     };
     if said.mix.is_empty() {
         let mix = match model {

@@ -1,7 +1,4 @@
-//! The events of a partition as two linked lists, from which linearized operations are lifted.
-//!
-//! The certain operations have a call and a return each, in one list. The others have only a
-//! call, in a list of their own, since they never have to be linearized.
+//! The events of the certain operations as a linked list, from which linearized ones are lifted.
 
 use super::partition::Partition;
 
@@ -21,21 +18,13 @@ pub(super) struct Entry {
 #[derive(Clone, Copy)]
 struct Place {
     call: u32,
-    /// `END` for a member that is not certain.
     returns: u32,
 }
 
-/// Both lists, by real time. Entries 0 and 1 are the heads.
+/// The list, by real time. Entry 0 is the head.
 pub(super) struct Entries {
     entries: Vec<Entry>,
     places: Vec<Place>,
-}
-
-/// Which list.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Certain = 0,
-    Possible = 1,
 }
 
 impl Entries {
@@ -43,8 +32,8 @@ impl Entries {
     pub(super) fn new(partition: &Partition<'_>) -> Self {
         let mut moments: Vec<(u64, bool, u32)> = Vec::with_capacity(partition.members.len() * 2);
         for (index, member) in partition.members.iter().enumerate() {
-            moments.push((member.op.invoke_ts, false, index as u32));
             if let (true, Some(complete_ts)) = (member.certain, member.op.complete_ts) {
+                moments.push((member.op.invoke_ts, false, index as u32));
                 moments.push((complete_ts, true, index as u32));
             }
         }
@@ -55,7 +44,8 @@ impl Entries {
             previous: END,
             next: END,
         };
-        let mut entries = vec![head; 2];
+        let mut entries = Vec::with_capacity(moments.len() + 1);
+        entries.push(head);
         let mut places = vec![
             Place {
                 call: END,
@@ -63,18 +53,17 @@ impl Entries {
             };
             partition.members.len()
         ];
-        let mut tails = [0, 1];
+        let mut tail = 0;
         for (_, is_return, member) in moments {
             let at = entries.len() as u32;
-            let side = usize::from(!partition.members[member as usize].certain);
             entries.push(Entry {
                 member,
                 is_return,
-                previous: tails[side],
+                previous: tail,
                 next: END,
             });
-            entries[tails[side] as usize].next = at;
-            tails[side] = at;
+            entries[tail as usize].next = at;
+            tail = at;
             let place = &mut places[member as usize];
             *(if is_return {
                 &mut place.returns
@@ -85,12 +74,12 @@ impl Entries {
         Self { entries, places }
     }
 
-    /// The first entry of a list.
-    pub(super) fn first(&self, side: Side) -> Option<u32> {
-        self.following(side as u32)
+    /// The first entry.
+    pub(super) fn first(&self) -> Option<u32> {
+        self.following(0)
     }
 
-    /// The entry after `at` in its list.
+    /// The entry after `at`.
     pub(super) fn following(&self, at: u32) -> Option<u32> {
         Some(self.entries[at as usize].next).filter(|next| *next != END)
     }
@@ -107,17 +96,13 @@ impl Entries {
     pub(super) fn lift(&mut self, member: u32) {
         let place = self.places[member as usize];
         self.unlink(place.call);
-        if place.returns != END {
-            self.unlink(place.returns);
-        }
+        self.unlink(place.returns);
     }
 
     /// Puts the events of the member that was lifted last back.
     pub(super) fn unlift(&mut self, member: u32) {
         let place = self.places[member as usize];
-        if place.returns != END {
-            self.relink(place.returns);
-        }
+        self.relink(place.returns);
         self.relink(place.call);
     }
 

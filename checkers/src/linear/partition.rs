@@ -1,8 +1,11 @@
 //! The history cut into the parts that can be judged apart: one object each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::history::{Completion, History, OpType, Operation};
+use crate::models;
 use crate::spec::ModelKind;
 use crate::value::Value;
 
@@ -82,66 +85,49 @@ fn only_observes(op: &Operation) -> bool {
     op.op_type.is_read() || (op.op_type == OpType::Cas && refused)
 }
 
-/// Cuts the history by key, or says what the model needs and does not find.
-pub(super) fn partitions_of(
-    history: &History,
-    model: ModelKind,
-) -> Result<Vec<Partition<'_>>, String> {
+/// Cuts the history by object, or says what the model needs and does not find. `kind` is none for
+/// a model of the caller's own, of which nothing is known but where its objects are.
+pub(super) fn partitions_of<'a>(
+    history: &'a History,
+    kind: Option<ModelKind>,
+    part: impl Fn(&'a Operation) -> Option<&'a Value>,
+) -> Result<Vec<Partition<'a>>, String> {
     let mut keys: BTreeMap<Option<&Value>, Vec<&Operation>> = BTreeMap::new();
     for op in history.ops.iter().filter(|op| op.is_client()) {
-        understand(op, model)?;
-        keys.entry(op.key.as_ref()).or_default().push(op);
+        if let Some(field) = kind.and_then(|kind| models::refuse(kind, op)) {
+            return Err(field);
+        }
+        keys.entry(part(op)).or_default().push(op);
     }
     Ok(keys
         .into_iter()
-        .map(|(key, ops)| partition_of(key, ops, model))
+        .map(|(key, ops)| partition_of(key, ops, kind))
         .collect())
 }
 
-/// Whether the model can place the operation; otherwise what it lacks.
-fn understand(op: &Operation, model: ModelKind) -> Result<(), String> {
-    let id = op.op_id;
-    if model == ModelKind::Map && op.key.is_none() {
-        return Err(format!("key of {} #{id}", op.op_type.name()));
-    }
-    let known = op.op_type.is_read()
-        || match model {
-            ModelKind::Register => op.op_type == OpType::Write,
-            ModelKind::CasRegister | ModelKind::Map => {
-                matches!(op.op_type, OpType::Write | OpType::Cas)
-            }
-            ModelKind::Log => op.op_type == OpType::Append,
-        };
-    if !known {
-        return Err(format!(
-            "op_type that the model knows: #{id} is `{}`",
-            op.op_type.name()
-        ));
-    }
-    let acknowledged = op.is_acknowledged();
-    match op.op_type {
-        OpType::Cas if op.input.as_pair().is_none() => {
-            Err(format!("input [from, to] of cas #{id}"))
+/// Whether a response could contradict the model.
+fn tells(op: &Operation, kind: Option<ModelKind>) -> bool {
+    let indexed = op.op_type == OpType::Append && op.observed().as_int().is_some();
+    let told = match kind {
+        Some(ModelKind::Register | ModelKind::CasRegister | ModelKind::Map | ModelKind::Log) => {
+            op.op_type == OpType::Cas || indexed
         }
-        OpType::Cas if acknowledged && op.observed().as_bool().is_none() => {
-            Err(format!("output (true or false) of cas #{id}"))
+        Some(ModelKind::Text) => false,
+        Some(ModelKind::Counter | ModelKind::Set | ModelKind::Offsets | ModelKind::Membership) => {
+            *op.observed() != Value::Null
         }
-        OpType::Read | OpType::FinalRead
-            if model == ModelKind::Log
-                && acknowledged
-                && *op.observed() != Value::Null
-                && op.observed().as_list().is_none() =>
-        {
-            Err(format!("output (a list) of {} #{id}", op.op_type.name()))
+        Some(ModelKind::Queue | ModelKind::Stack | ModelKind::PriorityQueue | ModelKind::Bag) => {
+            models::is_taking(op)
         }
-        _ => Ok(()),
-    }
+        _ => true,
+    };
+    op.is_acknowledged() && (op.op_type.is_read() || op.op_type.name() == "get" || told)
 }
 
 fn partition_of<'a>(
     key: Option<&'a Value>,
     ops: Vec<&'a Operation>,
-    model: ModelKind,
+    kind: Option<ModelKind>,
 ) -> Partition<'a> {
     let count = |completion| {
         ops.iter()
@@ -150,25 +136,22 @@ fn partition_of<'a>(
     };
     let (failed, ambiguous) = (count(Completion::Failed), count(Completion::Ambiguous));
     let total = ops.len() as u64;
-    let observes = ops.iter().any(|op| {
-        let indexed = op.op_type == OpType::Append && op.observed().as_int().is_some();
-        op.is_acknowledged() && (op.op_type.is_read() || op.op_type == OpType::Cas || indexed)
+    let observes = ops.iter().any(|op| tells(op, kind));
+    let seen = (ambiguous > 0).then(|| seen_values(&ops, kind)).flatten();
+    let mut placed: Vec<&Operation> = ops;
+    placed.retain(|op| match op.completion() {
+        Completion::Acknowledged => true,
+        Completion::Failed => false,
+        // An ambiguous read tells nothing. An ambiguous write of a value that nobody can have
+        // seen can be left out of any linearization that has it.
+        Completion::Ambiguous => {
+            let reads = kind.is_some() && op.op_type.is_read();
+            let unseen = |seen: &FxHashSet<&Value>| puts(op, kind) && !seen.contains(effect(op));
+            !reads && !seen.as_ref().is_some_and(unseen)
+        }
     });
-    let seen = seen_values(&ops, model);
-    let mut placed: Vec<&Operation> = ops
-        .into_iter()
-        .filter(|op| match op.completion() {
-            Completion::Acknowledged => true,
-            Completion::Failed => false,
-            // An ambiguous read tells nothing. An ambiguous write of a value that nobody can have
-            // seen can be left out of any linearization that has it.
-            Completion::Ambiguous => {
-                !op.op_type.is_read() && seen.as_ref().is_none_or(|seen| seen.contains(effect(op)))
-            }
-        })
-        .collect();
     placed.sort_by_key(|op| op.invoke_ts);
-    let mut last: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut last: FxHashMap<u64, u32> = FxHashMap::default();
     let mut members: Vec<Member<'a>> = Vec::with_capacity(placed.len());
     for op in placed {
         let touches = |before: &u32| {
@@ -202,10 +185,34 @@ fn effect(op: &Operation) -> &Value {
     }
 }
 
+/// Whether an operation does nothing but put one value there.
+fn puts(op: &Operation, kind: Option<ModelKind>) -> bool {
+    match kind {
+        Some(ModelKind::Register | ModelKind::CasRegister | ModelKind::Map | ModelKind::Log) => {
+            true
+        }
+        _ => !models::is_taking(op),
+    }
+}
+
 /// Every value that an operation may have observed; none when a response could be explained by
 /// the mere presence of a value that nobody saw: a refused cas, or the index of an append.
-fn seen_values<'a>(ops: &[&'a Operation], model: ModelKind) -> Option<BTreeSet<&'a Value>> {
-    let mut seen = BTreeSet::new();
+fn seen_values<'a>(ops: &[&'a Operation], kind: Option<ModelKind>) -> Option<FxHashSet<&'a Value>> {
+    let mut seen = FxHashSet::default();
+    match kind? {
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map | ModelKind::Log => {}
+        ModelKind::Queue | ModelKind::Stack | ModelKind::PriorityQueue | ModelKind::Bag => {
+            // An element that nobody is known to have taken can stay away, with its taking.
+            let taken = ops.iter().filter(|op| op.is_acknowledged());
+            seen.extend(
+                taken
+                    .filter(|op| models::is_taking(op))
+                    .map(|op| op.observed()),
+            );
+            return Some(seen);
+        }
+        _ => return None,
+    }
     for op in ops {
         let acknowledged = op.is_acknowledged();
         match op.op_type {
@@ -216,8 +223,8 @@ fn seen_values<'a>(ops: &[&'a Operation], model: ModelKind) -> Option<BTreeSet<&
                 seen.extend(op.input.as_pair().map(|(from, _)| from));
             }
             OpType::Append if acknowledged && op.observed().as_int().is_some() => return None,
-            OpType::Read | OpType::FinalRead if acknowledged => match model {
-                ModelKind::Log => seen.extend(op.observed().as_list().unwrap_or(&[])),
+            OpType::Read | OpType::FinalRead if acknowledged => match kind {
+                Some(ModelKind::Log) => seen.extend(op.observed().as_list().unwrap_or(&[])),
                 _ => {
                     seen.insert(op.observed());
                 }

@@ -2,14 +2,15 @@
 //!
 //! Wing, Gong: *Testing and verifying concurrent objects* (1993); Lowe: *Testing for
 //! linearizability* (2017). Depth first over "which operation took effect next", on an explicit
-//! stack. Three things keep it near linear on histories with unique values:
+//! stack. What keeps it small:
 //!
 //! - An operation that may as well come next, such as a legal read, is taken at once, and alone.
-//! - Operations that may never have taken effect are tried last.
+//! - Operations that may never have taken effect are tried last; of those that do the same, the
+//!   first called is taken first, and of two configurations the one that has used fewer is kept.
 //! - A choice after which some remaining operation can no longer be explained is not made.
 
-use super::entries::{Entries, Side};
-use super::model::Model;
+use super::entries::Entries;
+use super::machine::Machine;
 use super::partition::Partition;
 use super::visited::Visited;
 use crate::report::Budget;
@@ -31,9 +32,9 @@ pub(super) enum Ending {
 pub(super) struct Found {
     pub(super) ending: Ending,
     pub(super) steps: u64,
-    /// The linearization, in members, if there is one.
+    /// The linearization, in members; without one, the longest that was tried.
     pub(super) order: Vec<u32>,
-    /// The state after it.
+    /// The state after the linearization.
     pub(super) state: u32,
 }
 
@@ -43,7 +44,8 @@ struct Frame {
     member: u32,
     /// The state before it.
     state: u32,
-    side: Side,
+    /// Its class, when it is not certain.
+    class: Option<u32>,
     /// Whether there was nothing else to try.
     forced: bool,
 }
@@ -53,16 +55,27 @@ struct Frame {
 enum Cursor {
     /// A configuration that was not looked at yet.
     Fresh,
-    /// At this entry of the list, if any is left.
-    At(Side, Option<u32>),
+    /// At this entry of the list of the certain ones, if any is left.
+    Certain(Option<u32>),
+    /// At this class of the others.
+    Class(u32),
+}
+
+/// Operations that may never have taken effect and do the same, by call.
+struct Class {
+    members: Vec<u32>,
 }
 
 struct Search<'a, M> {
     partition: &'a Partition<'a>,
-    model: &'a mut M,
+    machine: &'a mut M,
     entries: Entries,
     visited: Visited,
+    classes: Vec<Class>,
     stack: Vec<Frame>,
+    /// The longest stack so far, and how much of it the stack still shares.
+    deepest: Vec<u32>,
+    shared: usize,
     state: u32,
     /// Certain members still to be linearized.
     missing: usize,
@@ -70,95 +83,143 @@ struct Search<'a, M> {
 }
 
 /// Searches one partition.
-pub(super) fn search<M: Model>(partition: &Partition<'_>, model: &mut M, budget: &Budget) -> Found {
-    let missing = partition
-        .members
-        .iter()
-        .filter(|member| member.certain)
-        .count();
+pub(super) fn search<M: Machine>(
+    partition: &Partition<'_>,
+    machine: &mut M,
+    budget: &Budget,
+) -> Found {
+    let certain = partition.members.iter().filter(|member| member.certain);
+    let missing = certain.count();
+    let classes = classes_of(partition, machine);
     let mut search = Search {
         partition,
-        model,
         entries: Entries::new(partition),
-        visited: Visited::new(partition),
+        visited: Visited::new(partition, classes.len()),
+        classes,
+        machine,
         stack: Vec::new(),
+        deepest: Vec::new(),
+        shared: 0,
         state: 0,
         missing,
         steps: 0,
     };
     let ending = search.run(budget);
-    let Search {
-        steps,
-        stack,
-        state,
-        ..
-    } = search;
+    search.note_depth();
+    let order = match ending {
+        Ending::Legal => search.stack.iter().map(|frame| frame.member).collect(),
+        _ => search.deepest,
+    };
     Found {
         ending,
-        steps,
-        order: stack.iter().map(|frame| frame.member).collect(),
-        state,
+        steps: search.steps,
+        order,
+        state: search.state,
     }
 }
 
-impl<M: Model> Search<'_, M> {
+/// The members that are not certain, by what they do. One that program order binds to another
+/// stands alone.
+fn classes_of<M: Machine>(partition: &Partition<'_>, machine: &mut M) -> Vec<Class> {
+    let mut places = std::collections::BTreeMap::new();
+    let mut classes: Vec<Class> = Vec::new();
+    for (index, member) in partition.members.iter().enumerate() {
+        if member.certain {
+            continue;
+        }
+        let index = index as u32;
+        let bound = member.after.map(|_| index);
+        let key = (machine.class(index), bound);
+        let next = classes.len();
+        let place = *places.entry(key).or_insert(next);
+        let full = |class: &Class| class.members.len() == usize::from(u16::MAX);
+        if place == next || full(&classes[place]) {
+            places.insert(key, next);
+            classes.push(Class {
+                members: vec![index],
+            });
+        } else {
+            classes[place].members.push(index);
+        }
+    }
+    classes
+}
+
+impl<M: Machine> Search<'_, M> {
     fn run(&mut self, budget: &Budget) -> Ending {
         let mut cursor = Cursor::Fresh;
         while self.missing > 0 {
             if self.steps > budget.steps_max {
                 return Ending::OutOfSteps;
             }
-            if self.visited.bytes() + self.model.bytes() > budget.memory_bytes_max {
+            if self.visited.bytes() + self.machine.bytes() > budget.memory_bytes_max {
                 return Ending::OutOfMemory;
             }
             if self.advance(cursor) {
                 cursor = Cursor::Fresh;
                 continue;
             }
+            self.note_depth();
             cursor = loop {
                 let Some(frame) = self.stack.pop() else {
                     return Ending::Illegal;
                 };
                 self.undo(frame);
                 if !frame.forced {
-                    let at = self.entries.call_of(frame.member);
-                    break Cursor::At(frame.side, self.entries.following(at));
+                    break match frame.class {
+                        None => {
+                            let at = self.entries.call_of(frame.member);
+                            Cursor::Certain(self.entries.following(at))
+                        }
+                        Some(class) => Cursor::Class(class + 1),
+                    };
                 }
             };
         }
         Ending::Legal
     }
 
+    /// Remembers the stack if it is the deepest so far.
+    fn note_depth(&mut self) {
+        if self.stack.len() > self.deepest.len() {
+            self.deepest.truncate(self.shared);
+            let rest = self.stack[self.shared..].iter();
+            self.deepest.extend(rest.map(|frame| frame.member));
+            self.shared = self.stack.len();
+        }
+    }
+
     /// Linearizes one more operation, the first that can be from `cursor` on.
     fn advance(&mut self, cursor: Cursor) -> bool {
-        let (side, mut at) = match cursor {
+        let class = match cursor {
             Cursor::Fresh => {
                 if self.advance_at_once() {
                     return true;
                 }
-                (Side::Certain, self.entries.first(Side::Certain))
-            }
-            Cursor::At(side, at) => (side, at),
-        };
-        if side == Side::Certain {
-            while let Some(entry_at) = at {
-                let entry = self.entries.get(entry_at);
-                if entry.is_return {
-                    break;
-                }
-                if self.try_member(entry.member, Side::Certain) {
+                if self.advance_certain(self.entries.first()) {
                     return true;
                 }
-                at = self.entries.following(entry_at);
+                0
             }
-            at = self.entries.first(Side::Possible);
-        }
+            Cursor::Certain(at) => {
+                if self.advance_certain(at) {
+                    return true;
+                }
+                0
+            }
+            Cursor::Class(class) => class,
+        };
         let horizon = self.horizon();
+        (class..self.classes.len() as u32).any(|class| self.try_class(class, horizon))
+    }
+
+    fn advance_certain(&mut self, mut at: Option<u32>) -> bool {
         while let Some(entry_at) = at {
-            if entry_at > horizon {
+            let entry = self.entries.get(entry_at);
+            if entry.is_return {
                 break;
             }
-            if self.try_member(self.entries.get(entry_at).member, Side::Possible) {
+            if self.try_certain(entry.member) {
                 return true;
             }
             at = self.entries.following(entry_at);
@@ -166,33 +227,35 @@ impl<M: Model> Search<'_, M> {
         false
     }
 
-    /// The entry of the first return: what is called after it can not come next.
-    fn horizon(&mut self) -> u32 {
-        let mut at = self.entries.first(Side::Certain);
+    /// The instant of the first return: what is called after it can not come next.
+    fn horizon(&self) -> u64 {
+        let mut at = self.entries.first();
         while let Some(entry_at) = at {
-            if self.entries.get(entry_at).is_return {
-                return entry_at;
+            let entry = self.entries.get(entry_at);
+            if entry.is_return {
+                let op = self.partition.members[entry.member as usize].op;
+                return op.complete_ts.unwrap_or(u64::MAX);
             }
             at = self.entries.following(entry_at);
         }
-        u32::MAX
+        u64::MAX
     }
 
     /// Linearizes an operation that is legal and may as well come next, if there is one.
     fn advance_at_once(&mut self) -> bool {
-        let mut at = self.entries.first(Side::Certain);
+        let mut at = self.entries.first();
         while let Some(entry_at) = at {
             let entry = self.entries.get(entry_at);
             if entry.is_return {
                 return false;
             }
             self.steps += 1;
-            if self.model.may_come_next(self.state, entry.member)
-                && self.is_free(entry.member)
-                && let Some(next) = self.model.step(self.state, entry.member)
+            if self.is_free(entry.member)
+                && let Some(next) = self.machine.step(self.state, entry.member)
+                && self.machine.may_come_next(self.state, entry.member, next)
             {
                 self.visited.flip(entry.member);
-                self.push(entry.member, next, Side::Certain, true);
+                self.push(entry.member, next, None, true);
                 return true;
             }
             at = self.entries.following(entry_at);
@@ -200,38 +263,62 @@ impl<M: Model> Search<'_, M> {
         false
     }
 
-    /// Linearizes a member if that is legal and leads somewhere new.
-    fn try_member(&mut self, member: u32, side: Side) -> bool {
+    /// Linearizes a certain member if that is legal and leads somewhere new.
+    fn try_certain(&mut self, member: u32) -> bool {
         self.steps += 1;
         if !self.is_free(member) {
             return false;
         }
-        let Some(next) = self.model.step(self.state, member) else {
+        let Some(next) = self.machine.step(self.state, member) else {
             return false;
         };
-        if next == self.state {
-            // It may as well take effect later, or never.
-            if side == Side::Possible {
-                return false;
-            }
-        } else if self.model.doomed(self.state, member) {
+        if next != self.state && self.machine.doomed(self.state, member) {
             return false;
         }
         self.visited.flip(member);
-        if self.missing > 1 || side == Side::Possible {
+        if self.missing > 1 {
             let first = self.first_missing(member);
             if !self.visited.insert(first, next) {
                 self.visited.flip(member);
                 return false;
             }
         }
-        self.push(member, next, side, false);
+        self.push(member, next, None, false);
+        true
+    }
+
+    /// Linearizes the next member of a class if it was called before the horizon, is legal and
+    /// leads somewhere new.
+    fn try_class(&mut self, class: u32, horizon: u64) -> bool {
+        let used = self.visited.used(class as usize);
+        let Some(member) = self.classes[class as usize].members.get(used).copied() else {
+            return false;
+        };
+        let called = self.partition.members[member as usize].op.invoke_ts;
+        if called > horizon || !self.is_free(member) {
+            return false;
+        }
+        self.steps += 1;
+        let Some(next) = self.machine.step(self.state, member) else {
+            return false;
+        };
+        // What changes nothing may as well never take effect.
+        if next == self.state || self.machine.doomed(self.state, member) {
+            return false;
+        }
+        self.visited.take(class as usize);
+        let first = self.first_missing(member);
+        if !self.visited.insert(first, next) {
+            self.visited.give_back(class as usize);
+            return false;
+        }
+        self.push(member, next, Some(class), false);
         true
     }
 
     /// The first certain member that is missing once `but` is linearized.
     fn first_missing(&self, but: u32) -> u32 {
-        let mut at = self.entries.first(Side::Certain);
+        let mut at = self.entries.first();
         loop {
             let entry_at = at.expect("a certain member is missing");
             let entry = self.entries.get(entry_at);
@@ -248,24 +335,32 @@ impl<M: Model> Search<'_, M> {
         after.is_none_or(|before| self.visited.is_done(before))
     }
 
-    fn push(&mut self, member: u32, next: u32, side: Side, forced: bool) {
-        self.entries.lift(member);
-        self.model.linearized(member);
-        self.missing -= usize::from(side == Side::Certain);
+    fn push(&mut self, member: u32, next: u32, class: Option<u32>, forced: bool) {
+        if class.is_none() {
+            self.entries.lift(member);
+            self.missing -= 1;
+        }
+        self.machine.linearized(member);
         self.stack.push(Frame {
             member,
             state: self.state,
-            side,
+            class,
             forced,
         });
         self.state = next;
     }
 
     fn undo(&mut self, frame: Frame) {
+        self.shared = self.shared.min(self.stack.len());
         self.state = frame.state;
-        self.missing += usize::from(frame.side == Side::Certain);
-        self.model.undone(frame.member);
-        self.entries.unlift(frame.member);
-        self.visited.flip(frame.member);
+        self.machine.undone(frame.member);
+        match frame.class {
+            None => {
+                self.missing += 1;
+                self.entries.unlift(frame.member);
+                self.visited.flip(frame.member);
+            }
+            Some(class) => self.visited.give_back(class as usize),
+        }
     }
 }

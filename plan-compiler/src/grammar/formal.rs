@@ -135,6 +135,7 @@ pub(crate) fn words(model: ModelKind) -> &'static str {
         ModelKind::CasRegister => "cas-register",
         ModelKind::Map => "key-value map",
         ModelKind::Log => "append-only log",
+        other => other.name(),
     }
 }
 

@@ -1,0 +1,140 @@
+//! Any model, with its states as numbers and each step taken once.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use super::machine::Machine;
+use super::partition::Partition;
+use crate::history::{Completion, OpType, Operation};
+use crate::models::{Looks, Model};
+use crate::value::Value;
+
+/// What a model may look at of an operation.
+#[derive(PartialEq, Eq, Hash)]
+struct Content<'a> {
+    op_type: &'a OpType,
+    input: &'a Value,
+    /// None when it is not known.
+    output: Option<&'a Value>,
+    process_id: Option<u64>,
+    row: Option<u64>,
+}
+
+/// A state is the set of all states of the model that are possible, so that a model with choices
+/// is searched as one without.
+pub(super) struct Interned<'a, M: Model> {
+    model: &'a M,
+    classes: Vec<u32>,
+    /// By class, an operation of it.
+    examples: Vec<&'a Operation>,
+    observes: Vec<bool>,
+    states: Vec<Box<[M::State]>>,
+    ids: FxHashMap<Box<[M::State]>, u32>,
+    /// By state and class, the next state; `NONE` when the operation is illegal.
+    steps: FxHashMap<(u32, u32), u32>,
+    bytes: u64,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<'a, M: Model> Interned<'a, M> {
+    pub(super) fn new(partition: &Partition<'a>, model: &'a M) -> Self {
+        let mut known: FxHashMap<Content<'a>, u32> = FxHashMap::default();
+        let mut examples = Vec::new();
+        let mut observes = Vec::new();
+        let looks = model.looks();
+        let mut classes = Vec::with_capacity(partition.members.len());
+        for member in &partition.members {
+            let op = member.op;
+            let told = op.completion() == Completion::Acknowledged;
+            let content = Content {
+                op_type: &op.op_type,
+                input: &op.input,
+                output: told.then(|| op.observed()),
+                process_id: (looks != Looks::Content).then_some(op.process_id),
+                row: (looks == Looks::Row).then_some(op.op_id),
+            };
+            let next = examples.len() as u32;
+            let class = *known.entry(content).or_insert(next);
+            if class == next {
+                examples.push(op);
+                observes.push(told && model.observes(op));
+            }
+            classes.push(class);
+        }
+        let initial: Box<[M::State]> = Box::new([model.initial()]);
+        Self {
+            model,
+            classes,
+            examples,
+            observes,
+            ids: FxHashMap::from_iter([(initial.clone(), 0)]),
+            states: vec![initial],
+            steps: FxHashMap::default(),
+            bytes: 0,
+        }
+    }
+
+    fn take(&mut self, state: u32, class: u32) -> u32 {
+        let mut all = Vec::new();
+        for state in &*self.states[state as usize] {
+            self.model
+                .step(state, self.examples[class as usize], &mut all);
+        }
+        if all.is_empty() {
+            return NONE;
+        }
+        if all.len() > 1 {
+            all = BTreeSet::from_iter(all).into_iter().collect();
+        }
+        let all = all.into_boxed_slice();
+        if let Some(known) = self.ids.get(&all) {
+            return *known;
+        }
+        let next = self.states.len() as u32;
+        // Kept twice: by number, and by content.
+        let size = self.model.show(&all[0]).size() + size_of::<M::State>() as u64;
+        self.bytes += 2 * all.len() as u64 * size + 64;
+        self.ids.insert(all.clone(), next);
+        self.states.push(all);
+        next
+    }
+}
+
+impl<M: Model> Machine for Interned<'_, M> {
+    fn step(&mut self, state: u32, member: u32) -> Option<u32> {
+        let class = self.classes[member as usize];
+        let next = match self.steps.get(&(state, class)) {
+            Some(next) => *next,
+            None => {
+                let next = self.take(state, class);
+                self.steps.insert((state, class), next);
+                self.bytes += 24;
+                next
+            }
+        };
+        (next != NONE).then_some(next)
+    }
+
+    /// What observes, and rules out none of the states that are possible.
+    fn may_come_next(&self, state: u32, member: u32, next: u32) -> bool {
+        let class = self.classes[member as usize];
+        next == state && self.observes[class as usize]
+    }
+
+    fn class(&mut self, member: u32) -> u32 {
+        self.classes[member as usize]
+    }
+
+    fn value(&self, state: u32) -> Value {
+        match &*self.states[state as usize] {
+            [one] => self.model.show(one),
+            many => Value::List(many.iter().map(|state| self.model.show(state)).collect()),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}

@@ -1,0 +1,37 @@
+//! Sequential objects as the search sees them: operations and states are numbers.
+
+use crate::value::Value;
+
+/// A sequential object over the operations of one partition. State 0 is the initial one.
+///
+/// `member` is the place of the operation in the partition.
+pub(super) trait Machine {
+    /// The state after the operation, or none when its response is illegal in `state`.
+    fn step(&mut self, state: u32, member: u32) -> Option<u32>;
+
+    /// Whether the operation, which is legal in `state` and leads to `next`, may as well come
+    /// next: whether any linearization of what remains can be reordered to one that begins with
+    /// it.
+    fn may_come_next(&self, state: u32, member: u32, next: u32) -> bool;
+
+    /// Members of one class do the same in every state, if they are not certain.
+    fn class(&mut self, member: u32) -> u32;
+
+    /// Takes note that the operation was linearized.
+    fn linearized(&mut self, _: u32) {}
+
+    /// Takes back [`Machine::linearized`].
+    fn undone(&mut self, _: u32) {}
+
+    /// Whether linearizing `member`, which goes from `state` to another, can not be part of any
+    /// whole linearization, because what remains needs `state` and can not get it again.
+    fn doomed(&self, _: u32, _: u32) -> bool {
+        false
+    }
+
+    /// The state as a value, for the reader.
+    fn value(&self, state: u32) -> Value;
+
+    /// Roughly what the states that the search came to occupy, bytes.
+    fn bytes(&self) -> u64;
+}

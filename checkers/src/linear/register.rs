@@ -1,0 +1,168 @@
+//! A register with compare-and-set, whose states are the values that the history names.
+
+use rustc_hash::FxHashMap;
+
+use super::machine::Machine;
+use super::partition::{Member, Partition};
+use crate::history::OpType;
+use crate::value::Value;
+
+/// What an operation does to a register.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Step {
+    Read(u32),
+    Write(u32),
+    Cas { from: u32, to: u32 },
+    Refused { from: u32 },
+}
+
+/// A register with compare-and-set. A state is the number of a value.
+pub(super) struct Register<'a> {
+    values: Vec<&'a Value>,
+    steps: Vec<Step>,
+    /// Whether the operation is certain to be in the linearization.
+    certain: Vec<bool>,
+    /// By value: operations not yet linearized that are certain to observe it.
+    observers: Vec<u32>,
+    /// By value: operations not yet linearized that may observe it, those included.
+    watchers: Vec<u32>,
+    /// By value: operations not yet linearized that may set it.
+    setters: Vec<u32>,
+    /// Whether some cas was refused, which observes what the value is not.
+    refuses: bool,
+    classes: FxHashMap<Step, u32>,
+}
+
+impl<'a> Register<'a> {
+    pub(super) fn new(partition: &Partition<'a>) -> Self {
+        let mut ids: FxHashMap<&'a Value, u32> = FxHashMap::default();
+        let mut values: Vec<&'a Value> = Vec::new();
+        let mut id_of = |value: &'a Value| {
+            *ids.entry(value).or_insert_with(|| {
+                values.push(value);
+                values.len() as u32 - 1
+            })
+        };
+        id_of(&Value::Null);
+        let mut steps = Vec::with_capacity(partition.members.len());
+        for Member { op, .. } in &partition.members {
+            steps.push(match op.op_type {
+                OpType::Write => Step::Write(id_of(&op.input)),
+                OpType::Cas => {
+                    let (from, to) = op.input.as_pair().expect("a cas was found to have a pair");
+                    let (from, to) = (id_of(from), id_of(to));
+                    if op.is_acknowledged() && op.observed().as_bool() == Some(false) {
+                        Step::Refused { from }
+                    } else {
+                        Step::Cas { from, to }
+                    }
+                }
+                _ => Step::Read(id_of(op.observed())),
+            });
+        }
+        let certain = partition
+            .members
+            .iter()
+            .map(|member| member.certain)
+            .collect();
+        let refuses = steps
+            .iter()
+            .any(|step| matches!(step, Step::Refused { .. }));
+        let none = vec![0; values.len()];
+        let (observers, watchers, setters) = (none.clone(), none.clone(), none);
+        let mut register = Self {
+            values,
+            steps,
+            certain,
+            observers,
+            watchers,
+            setters,
+            refuses,
+            classes: FxHashMap::default(),
+        };
+        (0..register.steps.len()).for_each(|member| register.undone(member as u32));
+        register
+    }
+
+    fn observed(&self, member: u32) -> Option<u32> {
+        match self.steps[member as usize] {
+            Step::Read(value) | Step::Cas { from: value, .. } => Some(value),
+            Step::Write(_) | Step::Refused { .. } => None,
+        }
+    }
+
+    fn set(&self, member: u32) -> Option<u32> {
+        match self.steps[member as usize] {
+            Step::Write(value) | Step::Cas { to: value, .. } => Some(value),
+            Step::Read(_) | Step::Refused { .. } => None,
+        }
+    }
+}
+
+impl Machine for Register<'_> {
+    fn step(&mut self, state: u32, member: u32) -> Option<u32> {
+        match self.steps[member as usize] {
+            Step::Read(value) => (value == state).then_some(state),
+            Step::Write(value) => Some(value),
+            Step::Cas { from, to } => (from == state).then_some(to),
+            Step::Refused { from } => (from != state).then_some(state),
+        }
+    }
+
+    /// What only observes can be moved to the front. A write of the value that is there already
+    /// can not: later it may be needed to restore it. A write that nobody observes can, when
+    /// nobody observes the value that it replaces either.
+    fn may_come_next(&self, state: u32, member: u32, _: u32) -> bool {
+        match self.steps[member as usize] {
+            Step::Read(_) | Step::Refused { .. } => true,
+            Step::Cas { from, to } => from == to,
+            Step::Write(value) => {
+                !self.refuses
+                    && self.watchers[value as usize] == 0
+                    && self.watchers[state as usize] == 0
+            }
+        }
+    }
+
+    fn class(&mut self, member: u32) -> u32 {
+        let next = self.classes.len() as u32;
+        *self
+            .classes
+            .entry(self.steps[member as usize])
+            .or_insert(next)
+    }
+
+    fn linearized(&mut self, member: u32) {
+        if let Some(value) = self.observed(member) {
+            self.watchers[value as usize] -= 1;
+            self.observers[value as usize] -= u32::from(self.certain[member as usize]);
+        }
+        if let Some(value) = self.set(member) {
+            self.setters[value as usize] -= 1;
+        }
+    }
+
+    fn undone(&mut self, member: u32) {
+        if let Some(value) = self.observed(member) {
+            self.watchers[value as usize] += 1;
+            self.observers[value as usize] += u32::from(self.certain[member as usize]);
+        }
+        if let Some(value) = self.set(member) {
+            self.setters[value as usize] += 1;
+        }
+    }
+
+    fn doomed(&self, state: u32, member: u32) -> bool {
+        let own = self.certain[member as usize] && self.observed(member) == Some(state);
+        let own = u32::from(own);
+        self.setters[state as usize] == 0 && self.observers[state as usize] > own
+    }
+
+    fn value(&self, state: u32) -> Value {
+        self.values[state as usize].clone()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+}
