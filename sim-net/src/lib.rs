@@ -39,10 +39,12 @@
 //! # Modules, in reading order
 //! `config`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`, `ports`,
 //! `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `deliver` (where faults bite),
-//! `evidence` (receipts), `net` (the calls), `netstat`.
+//! `evidence` (receipts), `net` (the calls), `netstat`; `calls` with `numbers` (sockets of code
+//! that opens them by itself).
 
 sim_runtime::if_sim! {
     sim {
+        mod calls;
         mod config;
         mod conn;
         mod deliver;
@@ -54,6 +56,7 @@ sim_runtime::if_sim! {
         mod link;
         mod net;
         mod netstat;
+        mod numbers;
         mod options;
         mod packet;
         mod ports;

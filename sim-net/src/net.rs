@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use sim_runtime::{Boot, Device, DeviceId, Down, FaultId, Fd, NodeId, World};
 
+use crate::calls::Manner;
 use crate::config::NetConfig;
 use crate::errno::{error, fail, unknown_name};
 use crate::link::LinkStats;
@@ -110,6 +111,7 @@ impl Net {
             state: RefCell::new(State::new(device, config)),
         });
         *net.this.borrow_mut() = Rc::downgrade(&net);
+        world.serve_sockets(Rc::<Self>::clone(&net));
         net
     }
 
@@ -163,7 +165,9 @@ impl Net {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
         let net = self.this.borrow().upgrade();
         let net = net.expect("it is being called");
-        world.open(Rc::new(Socket { net, index })).inspect_err(|_| {
+        let manner = Manner::default();
+        let socket = Socket { net, index, manner };
+        world.open(Rc::new(socket)).inspect_err(|_| {
             self.close_socket(&world, index, false, false);
         })
     }
@@ -500,6 +504,23 @@ impl Net {
     /// Every socket and every connection the kernels still finish, in a fixed order.
     pub fn netstat(&self) -> Vec<SocketInfo> {
         self.state.borrow().netstat()
+    }
+
+    /// `SO_TYPE`.
+    pub(crate) fn type_of(&self, fd: Fd) -> io::Result<i32> {
+        self.on(fd, |state, _, sock| {
+            Ok(match state.socks[sock].kind {
+                Kind::Udp(_) => libc::SOCK_DGRAM,
+                _ => libc::SOCK_STREAM,
+            })
+        })
+    }
+
+    /// `SO_ACCEPTCONN`.
+    pub(crate) fn is_listener(&self, fd: Fd) -> io::Result<bool> {
+        self.on(fd, |state, _, sock| {
+            Ok(matches!(state.socks[sock].kind, Kind::Listener(_)))
+        })
     }
 
     pub(crate) fn kind_of(&self, index: usize) -> &'static str {

@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use sim_runtime::{Description, Down, World};
+use sim_runtime::{Description, Down, SocketCalls, World};
 
+use crate::calls::Manner;
 use crate::net::Net;
 
 /// An open socket, as the descriptor table holds it.
@@ -12,6 +13,7 @@ pub struct Socket {
     /// No cycle: a network owns no descriptions.
     pub(crate) net: Rc<Net>,
     pub(crate) index: usize,
+    pub(crate) manner: Manner,
 }
 
 impl Description for Socket {
@@ -25,6 +27,10 @@ impl Description for Socket {
 
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
+    }
+
+    fn as_socket(&self) -> Option<&dyn SocketCalls> {
+        Some(self)
     }
 
     fn close(&self, world: &Rc<World>) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::ids::{Boot, NodeId};
 use crate::nodes::Down;
+use crate::sockets::SocketCalls;
 use crate::world::World;
 
 /// Where a device stands in the world's list; timers name devices by it.
@@ -80,6 +81,11 @@ pub trait Description: Any {
     /// `ESPIPE` unless the description says otherwise: it has no position.
     fn seek(&self, _to: SeekFrom) -> io::Result<u64> {
         Err(io::Error::from_raw_os_error(libc::ESPIPE))
+    }
+
+    /// The socket that it is, if it is one.
+    fn as_socket(&self) -> Option<&dyn SocketCalls> {
+        None
     }
 
     /// `read(2)` by code that knows nothing of the simulation.

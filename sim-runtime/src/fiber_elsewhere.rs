@@ -3,8 +3,9 @@
 
 use std::panic::Location;
 use std::rc::Rc;
+use std::task::Waker;
 
-use crate::ids::NodeId;
+use crate::ids::{NodeId, SimInstant};
 use crate::task::{JoinHandle, spawn_in};
 use crate::world::{self, World};
 
@@ -44,6 +45,21 @@ where
 /// Killed fibers that keep their stack: none.
 pub const fn kept() -> u64 {
     0
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Woken,
+    NotHere,
+}
+
+/// Nothing can wait: what is not there at once is not there.
+pub(crate) fn wait_for(_deadline: Option<SimInstant>, poll: impl Fn(&Waker) -> bool) -> Waited {
+    match poll(Waker::noop()) {
+        true => Waited::Woken,
+        false => Waited::NotHere,
+    }
 }
 
 pub(crate) const fn sleep(_nanos: u64) -> bool {

@@ -69,6 +69,8 @@ pub mod signal;
 #[cfg(feature = "sim")]
 pub mod simulation;
 #[cfg(feature = "sim")]
+mod sockets;
+#[cfg(feature = "sim")]
 pub mod stream;
 #[cfg(feature = "sim")]
 mod table;
@@ -98,6 +100,7 @@ pub use {
     report::{Leaks, Stop, Waits},
     signal::ctrl_c,
     simulation::{Budget, Config, Simulation, Summary},
+    sockets::{Readiness, SocketCalls, Sockets},
     stream::{Entity, Stream},
     task::{AbortHandle, JoinError, JoinHandle, UnjoinedPanic, spawn, spawn_on},
     timers::TimerKey,

@@ -20,6 +20,7 @@ use crate::policy::ReadyQueue;
 use crate::probe::Probes;
 use crate::report::Waits;
 use crate::simulation::{Budget, Config};
+use crate::sockets::Sockets;
 use crate::stream::{Entity, Stream};
 use crate::table::Table;
 use crate::task;
@@ -62,6 +63,7 @@ pub struct World {
     pub(crate) table: RefCell<Table>,
     pub(crate) guest: GuestState,
     pub(crate) clocks: Clocks,
+    pub(crate) sockets: RefCell<Option<Rc<dyn Sockets>>>,
     pub(crate) fibers: Fibers,
     pub(crate) probes: Probes,
 }
@@ -159,6 +161,7 @@ impl World {
             table: RefCell::new(Table::default()),
             guest: GuestState::new(seed, epoch),
             clocks: Clocks::default(),
+            sockets: RefCell::new(None),
             fibers: Fibers::default(),
             probes: Probes::new(seed, buggify),
         }
@@ -491,6 +494,7 @@ impl World {
         let timers = self.timers.borrow_mut().take_all();
         drop(timers);
         self.executor.drop_all(self);
+        drop(self.sockets.take());
         let devices = self.devices.take();
         drop(devices);
         self.executor.close(self.id);

@@ -6,7 +6,8 @@
     reason = "std has no safe way from a number to a descriptor"
 )]
 
-use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use sim_runtime::Fd;
@@ -50,6 +51,33 @@ impl SimFd {
         // lives: the table never gives it out again. To the real kernel it is not open.
         unsafe { BorrowedFd::borrow_raw(self.0.0) }
     }
+}
+
+/// A simulated socket that code outside this crate has opened, if it is one; else it comes back.
+///
+/// # Errors
+/// The socket, when it is a real one.
+pub(crate) fn from_owned<T: AsRawFd + IntoRawFd>(socket: T) -> Result<SimSocket, T> {
+    match Fd::is_simulated(socket.as_raw_fd()) {
+        true => Ok(SimSocket::new(Fd(socket.into_raw_fd()))),
+        false => Err(socket),
+    }
+}
+
+/// A simulated socket as std has it, which does not block.
+///
+/// # Errors
+/// `EBADF` when its process is gone.
+pub(crate) fn to_owned(socket: SimSocket) -> io::Result<OwnedFd> {
+    let fd = socket.fd().get();
+    sim_runtime::with(|world| {
+        if let Some(calls) = world.description(fd)?.as_socket() {
+            calls.set_nonblocking(true);
+        }
+        Ok::<(), io::Error>(())
+    })?;
+    // SAFETY: the number was this socket's own, and is given up. Closing it is the simulation's.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket.into_raw()) })
 }
 
 impl Drop for SimFd {

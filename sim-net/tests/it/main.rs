@@ -7,5 +7,6 @@ mod cuts;
 mod datagrams;
 mod deaths;
 mod names;
+mod std_sockets;
 mod storms;
 mod streams;

@@ -33,7 +33,8 @@
 //! # Map
 //!
 //! - `tls`: the base of thread-locals; `host`: the thread that owns them; `keys`: those of C code.
-//! - `run`: the future, its stack, `suspend`; `futex`: who waits for which word.
+//! - `run`: the future, its stack, `suspend`; `futex`: who waits for which word; `waiting`: calls
+//!   that wait for something else.
 //! - `threads`: `pthread_create` and its kin; `blocking`: a closure that may block; `nested`: a
 //!   task that blocks.
 
@@ -45,7 +46,10 @@ pub(crate) mod nested;
 pub(crate) mod run;
 pub(crate) mod threads;
 mod tls;
+mod waiting;
 
 pub use blocking::spawn_blocking;
+pub(crate) use futex::Waited;
 pub use run::kept;
 pub(crate) use run::{Fibers, crossing, current, sleep, yield_now};
+pub(crate) use waiting::wait_for;

@@ -12,6 +12,7 @@ use sim_runtime::in_simulation;
 use super::addr::{ToSocketAddrs, no_address, resolve};
 use super::socket::{SimSocket, refused};
 use super::stream::TcpStream;
+use crate::fd;
 
 /// The backlog that tokio asks for.
 const BACKLOG: u32 = 1024;
@@ -81,28 +82,30 @@ impl TcpListener {
         }
     }
 
-    /// Takes over a listener of the system.
+    /// Takes over a listener of std: inside a simulation, one that was opened there.
     ///
     /// # Errors
-    /// Inside a simulation: the listener is a real one.
+    /// Inside a simulation, when the listener is a real one.
     ///
     /// # Panics
     /// Outside a simulation, when there is no runtime with I/O.
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        if in_simulation() {
-            return Err(refused("a listener of the system"));
-        }
+        let listener = match fd::from_owned(listener) {
+            Ok(socket) => return Ok(Self(Repr::Sim(socket))),
+            Err(_) if in_simulation() => return Err(refused("a real listener")),
+            Err(listener) => listener,
+        };
         tokio_real::net::TcpListener::from_std(listener).map(Self::from_real)
     }
 
-    /// Gives the listener back to the system.
+    /// The listener as std has it, which does not block.
     ///
     /// # Errors
-    /// A simulated listener has none.
+    /// `EBADF` when its process is gone.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         match self.0 {
-            Repr::Sim(_) => Err(refused("TcpListener::into_std")),
+            Repr::Sim(socket) => fd::to_owned(socket).map(Into::into),
             Repr::Real(listener) => listener.into_std(),
         }
     }

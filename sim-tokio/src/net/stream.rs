@@ -17,6 +17,7 @@ use super::addr::{ToSocketAddrs, no_address, resolve};
 use super::owned::{OwnedReadHalf, OwnedWriteHalf};
 use super::socket::{SimSocket, refused};
 use super::split::{ReadHalf, WriteHalf};
+use crate::fd;
 
 /// A TCP connection; as `tokio::net::TcpStream`.
 pub struct TcpStream(pub(super) Repr);
@@ -57,28 +58,30 @@ impl TcpStream {
         Self(Repr::Real(stream))
     }
 
-    /// Takes over a stream of the system.
+    /// Takes over a stream of std: inside a simulation, one that was opened there.
     ///
     /// # Errors
-    /// Inside a simulation: the stream is a real one.
+    /// Inside a simulation, when the stream is a real one.
     ///
     /// # Panics
     /// Outside a simulation, when there is no runtime with I/O.
     #[track_caller]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        if in_simulation() {
-            return Err(refused("a stream of the system"));
-        }
+        let stream = match fd::from_owned(stream) {
+            Ok(socket) => return Ok(Self(Repr::Sim(socket))),
+            Err(_) if in_simulation() => return Err(refused("a real stream")),
+            Err(stream) => stream,
+        };
         tokio_real::net::TcpStream::from_std(stream).map(Self::from_real)
     }
 
-    /// Gives the stream back to the system.
+    /// The stream as std has it, which does not block.
     ///
     /// # Errors
-    /// A simulated stream has none.
+    /// `EBADF` when its process is gone.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         match self.0 {
-            Repr::Sim(_) => Err(refused("TcpStream::into_std")),
+            Repr::Sim(socket) => fd::to_owned(socket).map(Into::into),
             Repr::Real(stream) => stream.into_std(),
         }
     }

@@ -12,6 +12,7 @@ use sim_runtime::in_simulation;
 use super::listener::TcpListener;
 use super::socket::{SimSocket, real_only};
 use super::stream::{TcpStream, connect};
+use crate::fd;
 
 /// A TCP socket that neither connects nor listens yet; as `tokio::net::TcpSocket`.
 pub struct TcpSocket(Repr);
@@ -233,12 +234,15 @@ impl TcpSocket {
         }
     }
 
-    /// Takes over a stream of the system, which is a real one wherever this is called.
+    /// Takes over a stream of std.
     #[must_use]
     pub fn from_std_stream(stream: std::net::TcpStream) -> Self {
-        Self(Repr::Real(tokio_real::net::TcpSocket::from_std_stream(
-            stream,
-        )))
+        match fd::from_owned(stream) {
+            Ok(socket) => Self(Repr::Sim(socket)),
+            Err(stream) => Self(Repr::Real(tokio_real::net::TcpSocket::from_std_stream(
+                stream,
+            ))),
+        }
     }
 }
 

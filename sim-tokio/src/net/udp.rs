@@ -11,6 +11,7 @@ use tokio_real::io::{Interest, Ready};
 
 use super::addr::{ToSocketAddrs, no_address, resolve};
 use super::socket::{SimSocket, real_only, refused};
+use crate::fd;
 
 /// A UDP socket; as `tokio::net::UdpSocket`.
 pub struct UdpSocket(pub(super) Repr);
@@ -42,28 +43,30 @@ impl UdpSocket {
         Err(last.unwrap_or_else(no_address))
     }
 
-    /// Takes over a socket of the system.
+    /// Takes over a socket of std: inside a simulation, one that was opened there.
     ///
     /// # Errors
-    /// Inside a simulation: the socket is a real one.
+    /// Inside a simulation, when the socket is a real one.
     ///
     /// # Panics
     /// Outside a simulation, when there is no runtime with I/O.
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
-        if in_simulation() {
-            return Err(refused("a socket of the system"));
-        }
+        let socket = match fd::from_owned(socket) {
+            Ok(socket) => return Ok(Self(Repr::Sim(socket))),
+            Err(_) if in_simulation() => return Err(refused("a real socket")),
+            Err(socket) => socket,
+        };
         tokio_real::net::UdpSocket::from_std(socket).map(|socket| Self(Repr::Real(socket)))
     }
 
-    /// Gives the socket back to the system.
+    /// The socket as std has it, which does not block.
     ///
     /// # Errors
-    /// A simulated socket has none.
+    /// `EBADF` when its process is gone.
     pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
         match self.0 {
-            Repr::Sim(_) => Err(refused("UdpSocket::into_std")),
+            Repr::Sim(socket) => fd::to_owned(socket).map(Into::into),
             Repr::Real(socket) => socket.into_std(),
         }
     }

@@ -128,3 +128,35 @@ fn a_node_that_is_told_to_stop_stops_in_its_own_way() {
         assert_eq!(STOPPED.take(), ["ctrl-c", "terminate"]);
     });
 }
+
+/// As `hyper-util` and `axum-server` open theirs.
+#[test]
+fn sockets_of_std_become_tokios_and_back() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+
+    let (output, _) = crate::support::run(1, || async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"hello").await.unwrap();
+            listener.into_std().unwrap().local_addr().unwrap().port()
+        });
+        let stream = TcpStream::connect("127.0.0.1:80").await.unwrap();
+        let mut stream = TcpStream::from_std(stream.into_std().unwrap()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::from_std(socket).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let again = socket.into_std().unwrap().local_addr().unwrap().port();
+
+        let fresh = TcpSocket::new_v4().unwrap();
+        assert!(fresh.connect(([127, 0, 0, 1], 9).into()).await.is_err());
+        (text, serving.await.unwrap(), port == again)
+    });
+    assert_eq!(output.unwrap(), ("hello".to_owned(), 80, true));
+}

@@ -101,6 +101,10 @@ pub(super) unsafe fn read_from(fd: c_int, out: *mut c_void, length: size_t) -> O
     if !Fd::is_simulated(fd) {
         return None;
     }
+    if super::sockets::is_socket(fd) {
+        // SAFETY: the caller's promise.
+        return unsafe { super::sockets::serve_read(fd, out, length) };
+    }
     if out.is_null() && length > 0 {
         return Some(answer(Err(io::Error::from_raw_os_error(libc::EFAULT))));
     }
@@ -127,10 +131,23 @@ pub(super) fn close_fd(fd: c_int) -> Option<c_long> {
 }
 
 /// Serves `fcntl` on a simulated descriptor; `None` where the kernel must.
-fn control(fd: c_int, command: c_int) -> Option<c_long> {
-    ask(fd, |world, _description| match command {
+fn control(fd: c_int, command: c_int, argument: usize) -> Option<c_long> {
+    ask(fd, |world, description| match command {
         libc::F_GETFD => Ok(libc::FD_CLOEXEC as usize),
-        libc::F_SETFD | libc::F_GETFL | libc::F_SETFL => Ok(0),
+        libc::F_GETFL => match description.as_socket() {
+            Some(socket) if socket.is_nonblocking() => {
+                Ok((libc::O_RDWR | libc::O_NONBLOCK) as usize)
+            }
+            Some(_) => Ok(libc::O_RDWR as usize),
+            None => Ok(0),
+        },
+        libc::F_SETFL => {
+            if let Some(socket) = description.as_socket() {
+                socket.set_nonblocking(argument as c_int & libc::O_NONBLOCK != 0);
+            }
+            Ok(0)
+        }
+        libc::F_SETFD => Ok(0),
         libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => {
             world.dup(Fd(fd)).map(|Fd(number)| number as usize)
         }
@@ -154,7 +171,7 @@ macro_rules! controls {
             command: c_int,
             argument: *mut c_void,
         ) -> c_int {
-            if let Some(answer) = control(fd, command) {
+            if let Some(answer) = control(fd, command, argument as usize) {
                 return answer as c_int;
             }
             match $real.get() {
@@ -328,7 +345,7 @@ pub(super) unsafe fn serve(number: c_long, [a, b, c, d, e, _]: [usize; 6]) -> Op
             // SAFETY: the caller's promise.
             unsafe { read_from(int(a), b as *mut c_void, c) }
         }
-        libc::SYS_fcntl => control(int(a), int(b)),
+        libc::SYS_fcntl => control(int(a), int(b), c),
         libc::SYS_close => close_fd(int(a)),
         libc::SYS_dup => status::serve_dup(int(a)),
         libc::SYS_lseek => status::serve_seek(int(a), b.cast_signed() as off64_t, int(c)),

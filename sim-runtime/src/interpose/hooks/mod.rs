@@ -1,5 +1,6 @@
 //! The hooks themselves, and the functions that they shadow.
 
+mod addresses;
 #[cfg(floor_traps)]
 pub(crate) mod barriers;
 pub(crate) mod clock;
@@ -9,8 +10,13 @@ pub(crate) mod identity;
 #[cfg(floor_traps)]
 pub(crate) mod locks;
 pub(crate) mod more_clocks;
+pub(crate) mod names;
+pub(crate) mod polls;
 pub(crate) mod real;
 pub(crate) mod sleep;
+mod socket_numbers;
+pub(crate) mod socket_symbols;
+pub(crate) mod sockets;
 pub(crate) mod start;
 mod state;
 pub(crate) mod status;

@@ -10,7 +10,7 @@ use libc::clockid_t;
 
 #[cfg(floor_traps)]
 use super::threads;
-use super::{clock, entropy, files, identity, more_clocks, real, sleep};
+use super::{clock, entropy, files, identity, more_clocks, polls, real, sleep, socket_numbers};
 #[cfg(floor_traps)]
 use crate::interpose::dispatch::{masks, signals};
 use crate::interpose::hatch;
@@ -73,6 +73,12 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
         }
         #[cfg(floor_traps)]
         libc::SYS_sched_yield if !hatch::is_suspended() && crate::fiber::yield_now() => Some(0),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll => {
+            let limit = u64::try_from(int(c)).ok().map(|ms| ms * 1_000_000);
+            // SAFETY: the caller's promise.
+            unsafe { polls::serve(a as *mut _, b as libc::nfds_t, limit) }
+        }
         libc::SYS_getpid | libc::SYS_gettid => identity::pid(),
         libc::SYS_getppid => identity::parent(),
         libc::SYS_sched_getaffinity => {
@@ -100,6 +106,8 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
         _ => {
             // SAFETY: the caller's promise.
             unsafe { files::serve(number, arguments) }
+                // SAFETY: the caller's promise.
+                .or_else(|| unsafe { socket_numbers::serve(number, arguments) })
         }
     }
 }

@@ -1,0 +1,172 @@
+//! Sockets of code that opens them by itself: std, `socket2`, C libraries.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use sim_runtime::{Fd, Readiness, SocketCalls, Sockets, with};
+
+use crate::errno::{error, fail};
+use crate::net::Net;
+use crate::numbers;
+use crate::ready::Interest;
+use crate::socket::Socket;
+
+/// What such code says of a socket, and no other does.
+#[derive(Debug, Default)]
+pub(crate) struct Manner {
+    /// `AF_INET6`, where it is not `AF_INET`.
+    pub(crate) is_v6: Cell<bool>,
+    nonblocking: Cell<bool>,
+    pub(crate) receive_timeout: Cell<Option<Duration>>,
+    pub(crate) send_timeout: Cell<Option<Duration>>,
+    /// Options that are remembered for whoever asks, by level and name.
+    pub(crate) others: RefCell<BTreeMap<(i32, i32), Vec<u8>>>,
+}
+
+impl Sockets for Net {
+    fn open(&self, domain: i32, kind: i32, protocol: i32) -> io::Result<Fd> {
+        let fd = match (kind, protocol) {
+            (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) => self.tcp_socket()?,
+            (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) => self.udp_socket()?,
+            (libc::SOCK_STREAM | libc::SOCK_DGRAM, _) => return fail(libc::EPROTONOSUPPORT),
+            // Raw sockets are for who may do everything.
+            (libc::SOCK_RAW, _) => return fail(libc::EPERM),
+            _ => return fail(libc::ESOCKTNOSUPPORT),
+        };
+        with(|world| {
+            world.read_description(fd, |socket: &Socket| {
+                socket.manner.is_v6.set(domain == libc::AF_INET6);
+            })
+        })?;
+        Ok(fd)
+    }
+
+    fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Net::resolve(self, host)
+    }
+}
+
+impl SocketCalls for Socket {
+    fn bind(&self, fd: Fd, addr: SocketAddr) -> io::Result<()> {
+        self.net.bind(fd, addr)
+    }
+
+    fn listen(&self, fd: Fd, backlog: u32) -> io::Result<()> {
+        self.net.listen(fd, backlog)
+    }
+
+    fn accept(&self, fd: Fd) -> io::Result<(Fd, SocketAddr)> {
+        self.net.accept(fd)
+    }
+
+    fn connect(&self, fd: Fd, addr: SocketAddr) -> io::Result<()> {
+        self.net.connect(fd, addr)
+    }
+
+    fn send(&self, fd: Fd, pieces: &[IoSlice<'_>], to: Option<SocketAddr>) -> io::Result<usize> {
+        match to {
+            // A stream has its peer already.
+            Some(to) if self.net.is_datagram(fd)? => {
+                self.net.send_to(fd, &pieces.concat_bytes(), to)
+            }
+            _ => self.net.send_vectored(fd, pieces),
+        }
+    }
+
+    fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<(usize, Option<SocketAddr>)> {
+        if self.net.is_datagram(fd)? {
+            let (count, from) = self.net.recv_from(fd, into, peek)?;
+            return Ok((count, Some(from)));
+        }
+        Ok((self.net.recv(fd, into, peek)?, None))
+    }
+
+    fn shutdown(&self, fd: Fd, how: Shutdown) -> io::Result<()> {
+        self.net.shutdown(fd, how)
+    }
+
+    fn local_addr(&self, fd: Fd) -> io::Result<SocketAddr> {
+        self.net.local_addr(fd)
+    }
+
+    fn peer_addr(&self, fd: Fd) -> io::Result<SocketAddr> {
+        self.net.peer_addr(fd)
+    }
+
+    fn option(&self, fd: Fd, level: i32, name: i32) -> io::Result<Vec<u8>> {
+        numbers::get(self, fd, (level, name))
+    }
+
+    fn set_option(&self, fd: Fd, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+        numbers::set(self, fd, (level, name), value)
+    }
+
+    fn is_nonblocking(&self) -> bool {
+        self.manner.nonblocking.get()
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) {
+        self.manner.nonblocking.set(nonblocking);
+    }
+
+    fn timeout(&self, writing: bool) -> Option<Duration> {
+        match writing {
+            true => self.manner.send_timeout.get(),
+            false => self.manner.receive_timeout.get(),
+        }
+    }
+
+    fn ready(&self, fd: Fd) -> io::Result<Readiness> {
+        let ready = self.net.ready(fd)?;
+        Ok(Readiness {
+            readable: ready.readable,
+            writable: ready.writable,
+            read_closed: ready.read_closed,
+            write_closed: ready.write_closed,
+            error: ready.error,
+        })
+    }
+
+    fn poll(&self, fd: Fd, readable: bool, writable: bool, waker: &Waker) -> io::Result<bool> {
+        let interest = match (readable, writable) {
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+            (true, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            (false, false) => return Ok(self.net.ready(fd)?.error),
+        };
+        let mut context = Context::from_waker(waker);
+        match self.net.poll_ready(fd, interest, &mut context) {
+            std::task::Poll::Ready(Ok(_)) => Ok(true),
+            std::task::Poll::Ready(Err(error)) => Err(error),
+            std::task::Poll::Pending => Ok(false),
+        }
+    }
+}
+
+/// Pieces as one datagram.
+trait ConcatBytes {
+    fn concat_bytes(&self) -> Vec<u8>;
+}
+
+impl ConcatBytes for [IoSlice<'_>] {
+    fn concat_bytes(&self) -> Vec<u8> {
+        self.iter()
+            .flat_map(|piece| piece.iter().copied())
+            .collect()
+    }
+}
+
+impl Net {
+    fn is_datagram(&self, fd: Fd) -> io::Result<bool> {
+        Ok(self.type_of(fd)? == libc::SOCK_DGRAM)
+    }
+}
+
+/// For errors that no call of this crate makes.
+pub(crate) fn unknown_option<T>() -> io::Result<T> {
+    Err(error(libc::ENOPROTOOPT))
+}

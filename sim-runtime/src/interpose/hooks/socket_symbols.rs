@@ -1,0 +1,151 @@
+//! The names of `sockets`' calls in the C library.
+#![expect(
+    unsafe_code,
+    reason = "defines functions of the C library, which take raw pointers"
+)]
+
+use std::ffi::{c_int, c_void};
+
+use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+
+use super::addresses;
+use super::real::Real;
+use super::sockets::{
+    piece, recv_one, sendto_one, serve_accept, serve_bind, serve_connect, serve_getsockopt,
+    serve_ioctl, serve_listen, serve_many, serve_name, serve_recvmsg, serve_send, serve_sendmsg,
+    serve_sendmsg_of, serve_setsockopt, serve_shutdown, serve_socket, serve_write,
+};
+
+/// What the simulation answers; most of it reads what the caller points to.
+macro_rules! served {
+    (safe $served:expr) => {
+        $served
+    };
+    ($served:expr) => {
+        // SAFETY: the caller's promise.
+        unsafe { $served }
+    };
+}
+
+/// Defines functions of the C library: what the simulation answers, if it does, else the real one.
+macro_rules! hooks {
+    ($($name:ident = $real:ident: ($($argument:ident: $type:ty),*) -> $returned:ty {
+        $($served:tt)*
+    })*) => {
+        $(
+            // SAFETY: the type is that of the function's manual page.
+            static $real: Real<unsafe extern "C" fn($($type),*) -> $returned> =
+                unsafe { Real::new(match std::ffi::CStr::from_bytes_with_nul(
+                    concat!(stringify!($name), "\0").as_bytes(),
+                ) {
+                    Ok(name) => name,
+                    Err(_) => panic!("a name has no NUL"),
+                }) };
+
+            #[doc = concat!("`", stringify!($name), "(2)`.")]
+            ///
+            /// # Safety
+            ///
+            /// As for the C function.
+            // SAFETY: the name and type are the C library's, and so is the behaviour on real
+            // descriptors.
+            #[unsafe(no_mangle)]
+            pub(crate) unsafe extern "C" fn $name($($argument: $type),*) -> $returned {
+                if let Some(answer) = served!($($served)*) {
+                    return answer as $returned;
+                }
+                match $real.get() {
+                    // SAFETY: the caller's promise, passed on.
+                    Some(function) => unsafe { function($($argument),*) },
+                    None => super::unavailable() as $returned,
+                }
+            }
+        )*
+    };
+}
+
+hooks! {
+    socket = SOCKET: (domain: c_int, kind: c_int, protocol: c_int) -> c_int {
+        safe serve_socket(domain, kind, protocol)
+    }
+    bind = BIND: (fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
+        serve_bind(fd, address, length)
+    }
+    listen = LISTEN: (fd: c_int, backlog: c_int) -> c_int { safe serve_listen(fd, backlog) }
+    accept = ACCEPT: (fd: c_int, out: *mut sockaddr, length: *mut socklen_t) -> c_int {
+        serve_accept(fd, out, length, 0)
+    }
+    accept4 = ACCEPT4: (
+        fd: c_int, out: *mut sockaddr, length: *mut socklen_t, flags: c_int
+    ) -> c_int {
+        serve_accept(fd, out, length, flags)
+    }
+    connect = CONNECT: (fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
+        serve_connect(fd, addresses::read(address, length))
+    }
+    send = SEND: (fd: c_int, bytes: *const c_void, length: size_t, flags: c_int) -> ssize_t {
+        sendto_one((fd, flags), piece(bytes, length), std::ptr::null(), 0)
+    }
+    sendto = SENDTO: (
+        fd: c_int, bytes: *const c_void, length: size_t, flags: c_int,
+        to: *const sockaddr, to_length: socklen_t
+    ) -> ssize_t {
+        sendto_one((fd, flags), piece(bytes, length), to, to_length)
+    }
+    recv = RECV: (fd: c_int, out: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
+        recv_one((fd, flags), piece(out, length), std::ptr::null_mut(), std::ptr::null_mut())
+    }
+    recvfrom = RECVFROM: (
+        fd: c_int, out: *mut c_void, length: size_t, flags: c_int,
+        from: *mut sockaddr, from_length: *mut socklen_t
+    ) -> ssize_t {
+        recv_one((fd, flags), piece(out, length), from, from_length)
+    }
+    sendmsg = SENDMSG: (fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+        serve_sendmsg(fd, message, flags)
+    }
+    recvmsg = RECVMSG: (fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+        serve_recvmsg(fd, message, flags)
+    }
+    sendmmsg = SENDMMSG: (
+        fd: c_int, messages: *mut libc::mmsghdr, count: libc::c_uint, flags: c_int
+    ) -> c_int {
+        serve_many(fd, (messages, count), flags, serve_sendmsg_of)
+    }
+    recvmmsg = RECVMMSG: (
+        fd: c_int, messages: *mut libc::mmsghdr, count: libc::c_uint, flags: c_int,
+        limit: *mut libc::timespec
+    ) -> c_int {
+        serve_many(fd, (messages, count), flags, serve_recvmsg)
+    }
+    shutdown = SHUTDOWN: (fd: c_int, how: c_int) -> c_int { safe serve_shutdown(fd, how) }
+    getsockname = GETSOCKNAME: (
+        fd: c_int, out: *mut sockaddr, length: *mut socklen_t
+    ) -> c_int {
+        serve_name(fd, out, length, false)
+    }
+    getpeername = GETPEERNAME: (
+        fd: c_int, out: *mut sockaddr, length: *mut socklen_t
+    ) -> c_int {
+        serve_name(fd, out, length, true)
+    }
+    getsockopt = GETSOCKOPT: (
+        fd: c_int, level: c_int, name: c_int, out: *mut c_void, length: *mut socklen_t
+    ) -> c_int {
+        serve_getsockopt((fd, level, name), out, length)
+    }
+    setsockopt = SETSOCKOPT: (
+        fd: c_int, level: c_int, name: c_int, value: *const c_void, length: socklen_t
+    ) -> c_int {
+        serve_setsockopt((fd, level, name), value, length)
+    }
+    write = WRITE: (fd: c_int, bytes: *const c_void, length: size_t) -> ssize_t {
+        serve_write(fd, bytes, length)
+    }
+    writev = WRITEV: (fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t {
+        serve_send(fd, (pieces, count.max(0) as usize), 0, (std::ptr::null(), 0))
+    }
+    ioctl = IOCTL: (fd: c_int, request: libc::c_ulong, argument: *mut c_int) -> c_int {
+        serve_ioctl(fd, request, argument)
+    }
+}
