@@ -18,6 +18,8 @@ mod fibers_c;
 mod fibers_crates;
 #[cfg(floor_traps)]
 mod fibers_ends;
+#[cfg(floor_traps)]
+mod fibers_nasty;
 #[cfg(floor_symbols)]
 mod floor;
 #[cfg(floor_symbols)]
