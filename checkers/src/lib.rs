@@ -31,6 +31,6 @@ mod progress;
 pub use check::{check, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
 pub use linear::linearize_with;
-pub use models::{Looks, Model};
+pub use models::{Builtin, Looks, Model};
 pub use report::{Budget, CheckReport, Finding, Outcome};
 pub use value::Value;

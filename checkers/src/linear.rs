@@ -13,17 +13,20 @@ mod entries;
 mod interned;
 mod log;
 mod machine;
+mod monitor;
 mod partition;
 mod register;
 mod search;
+mod verify;
 mod visited;
 
 use interned::Interned;
 use log::Log;
 use machine::Machine;
+use monitor::Verdict;
 use partition::{Partition, partitions_of};
 use register::Register;
-use search::{Ending, Found, search};
+use search::{Ending, search};
 
 /// Judges a history against a model of the caller's own, as [`crate::check()`] does against those
 /// of this crate. `name` is what the report calls the model.
@@ -43,45 +46,109 @@ pub fn linearize_with<M: Model>(
         return CheckReport::new("linearizability", Outcome::Unknown { why }, 0, total);
     }
     let partitions = partitions_of(history, None, |op| model.part(op));
-    judge_all(history, partitions, name, budget, |partition, left| {
-        judge_as(partition, |part| Interned::new(part, model), left)
+    judge_all(history, partitions, name, budget, &mut |part, left| {
+        by_search(part, &mut Interned::new(part, model), left)
     })
 }
 
 /// Judges each object by itself (linearizability is local), the smallest first.
 pub(crate) fn check(history: &History, kind: ModelKind, budget: &Budget) -> CheckReport {
-    let model = Builtin(kind);
-    let partitions = partitions_of(history, Some(kind), |op| model.part(op));
+    let partitions = partitions_of(history, Some(kind), |op| Builtin(kind).part(op));
     judge_all(
         history,
         partitions,
         kind.name(),
         budget,
-        |partition, left| match kind {
-            ModelKind::Log => judge_as(partition, Log::new, left),
-            ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
-                judge_as(partition, Register::new, left)
-            }
-            _ => judge_as(partition, |part| Interned::new(part, &model), left),
+        &mut |part, left| {
+            by_monitor(part, kind, left).unwrap_or_else(|| by_search_of(part, kind, left))
         },
     )
 }
 
-/// What judging one object came to.
-struct Judged {
+/// What deciding one partition came to.
+struct Decision {
     ending: Ending,
     engine: &'static str,
-    finding: Option<Finding>,
-    /// Where it was not decided: the longest order that was tried.
-    deepest: Vec<u64>,
+    /// The linearization, in members; without one, the longest that was tried.
+    order: Vec<u32>,
+    /// The state after the linearization.
+    state: Value,
 }
+
+fn by_search<M: Machine>(
+    partition: &Partition<'_>,
+    machine: &mut M,
+    left: &mut Budget,
+) -> Decision {
+    let found = search(partition, machine, left);
+    left.steps_max = left.steps_max.saturating_sub(found.steps);
+    Decision {
+        ending: found.ending,
+        engine: "search",
+        order: found.order,
+        state: machine.value(found.state),
+    }
+}
+
+fn by_search_of(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
+    match kind {
+        ModelKind::Log => by_search(partition, &mut Log::new(partition), left),
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
+            by_search(partition, &mut Register::new(partition), left)
+        }
+        _ => {
+            let model = Builtin(kind);
+            by_search(partition, &mut Interned::new(partition, &model), left)
+        }
+    }
+}
+
+/// Steps for judging again what a monitor calls illegal.
+const WITNESS_STEPS: u64 = 200_000;
+
+/// What the monitor of the model says, if there is one and it is sure. An order that it gives is
+/// played back; what it calls illegal is judged again by the search, without the rest.
+fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Option<Decision> {
+    let (engine, verdict) = monitor::ask(partition, kind)?;
+    match verdict {
+        Verdict::Legal(order) => {
+            let state = verify::play(partition, kind, &order).ok()?;
+            Some(Decision {
+                ending: Ending::Legal,
+                engine,
+                order,
+                state,
+            })
+        }
+        Verdict::Illegal(mut witness) => {
+            witness.sort_unstable();
+            witness.dedup();
+            let part = partition.only(&witness);
+            let mut steps = Budget {
+                steps_max: WITNESS_STEPS.min(left.steps_max),
+                ..*left
+            };
+            let again = by_search_of(&part, kind, &mut steps);
+            (again.ending != Ending::Legal).then(|| Decision {
+                ending: Ending::Illegal,
+                engine,
+                order: Vec::new(),
+                state: Value::Null,
+            })
+        }
+        Verdict::Unsure => None,
+    }
+}
+
+/// Decides one partition.
+type Decide<'d, 'a> = &'d mut dyn FnMut(&Partition<'a>, &mut Budget) -> Decision;
 
 fn judge_all<'a>(
     history: &'a History,
     partitions: Result<Vec<Partition<'a>>, String>,
     name: &str,
     budget: &Budget,
-    mut judge: impl FnMut(&Partition<'a>, &mut Budget) -> Judged,
+    decide: Decide<'_, 'a>,
 ) -> CheckReport {
     let total = history.ops.iter().filter(|op| op.is_client()).count() as u64;
     let weak = |field: String| {
@@ -104,12 +171,16 @@ fn judge_all<'a>(
     let (mut left, mut unknown) = (*budget, None);
     let mut engines = BTreeSet::new();
     for partition in &partitions {
-        let judged = judge(partition, &mut left);
-        engines.insert(judged.engine);
-        let spent = match judged.ending {
-            Ending::Legal | Ending::Illegal => {
+        let decision = decide(partition, &mut left);
+        engines.insert(decision.engine);
+        let spent = match decision.ending {
+            Ending::Legal => {
                 report.consumed += partition.total;
-                report.findings.extend(judged.finding);
+                continue;
+            }
+            Ending::Illegal => {
+                report.consumed += partition.total;
+                report.findings.push(explain(partition, decide, &mut left));
                 continue;
             }
             Ending::OutOfSteps => format!("{} steps", budget.steps_max),
@@ -119,7 +190,9 @@ fn judge_all<'a>(
             let of = name_of(partition);
             let why = format!("the search of {of} needs more than the budget of {spent}");
             unknown = Some(why);
-            report.deepest = judged.deepest;
+            let ids = decision.order.iter();
+            let ids = ids.map(|at| partition.members[*at as usize].op.op_id);
+            report.deepest = ids.collect();
         }
     }
     report.engine = engines.into_iter().collect::<Vec<_>>().join(", ");
@@ -167,62 +240,28 @@ fn name_of(partition: &Partition<'_>) -> String {
     partition.key.map_or_else(|| "the object".to_owned(), named)
 }
 
-/// Searches one partition, and for a counterexample when there is no linearization. Takes the
-/// steps from the budget.
-fn judge_as<'a, M: Machine>(
-    partition: &Partition<'a>,
-    new: impl Fn(&Partition<'a>) -> M,
-    left: &mut Budget,
-) -> Judged {
-    let found = spend(partition, &mut new(partition), left);
-    let undecided = matches!(found.ending, Ending::OutOfSteps | Ending::OutOfMemory);
-    let ids = found.order.iter();
-    let ids = ids.map(|at| partition.members[*at as usize].op.op_id);
-    Judged {
-        ending: found.ending,
-        engine: "search",
-        deepest: ids.filter(|_| undecided).collect(),
-        finding: (found.ending == Ending::Illegal).then(|| explain(partition, new, left)),
-    }
-}
-
-/// Searches, and takes the steps from the budget.
-fn spend<M: Machine>(partition: &Partition<'_>, model: &mut M, left: &mut Budget) -> Found {
-    let found = search(partition, model, left);
-    left.steps_max = left.steps_max.saturating_sub(found.steps);
-    found
-}
-
 /// Finds the first response that makes the history illegal, and a linearization of what ended
 /// before it.
 ///
 /// What was known at an earlier time is legal if what was known later is, so that the first
 /// illegal end can be found by halving: as many searches as the logarithm of the operations. If
 /// one of them goes beyond the budget, the counterexample is of a later response than the first.
-fn explain<'a, M: Machine>(
-    partition: &Partition<'a>,
-    new: impl Fn(&Partition<'a>) -> M,
-    left: &mut Budget,
-) -> Finding {
+fn explain<'a>(partition: &Partition<'a>, decide: Decide<'_, 'a>, left: &mut Budget) -> Finding {
     let ends = partition.ends();
     let mut prefix: Vec<&Operation> = Vec::new();
-    let mut state = new(partition).value(0);
+    let mut state = decide(&partition.until(&[]), left).state;
     let (mut legal, mut illegal) = (0, ends.len());
     while illegal - legal > 1 {
         let middle = legal + (illegal - legal) / 2;
         let known = partition.until(&ends[..middle]);
-        let mut model = new(&known);
-        let found = spend(&known, &mut model, left);
+        let found = decide(&known, left);
         match found.ending {
             Ending::Illegal => illegal = middle,
             Ending::Legal => {
                 legal = middle;
-                prefix = found
-                    .order
-                    .iter()
-                    .map(|at| known.members[*at as usize].op)
-                    .collect();
-                state = model.value(found.state);
+                let placed = found.order.iter();
+                prefix = placed.map(|at| known.members[*at as usize].op).collect();
+                state = found.state;
             }
             Ending::OutOfSteps | Ending::OutOfMemory => break,
         }

@@ -10,7 +10,8 @@ mod collections;
 mod locks;
 mod transactions;
 
-pub(crate) use builtin::{Builtin, is_taking, refuse};
+pub use builtin::Builtin;
+pub(crate) use builtin::{is_taking, refuse};
 
 /// What of an operation a model looks at, beside its type, its input and how it ended. The less,
 /// the more operations are the same to the search.

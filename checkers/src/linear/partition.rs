@@ -48,6 +48,19 @@ impl<'a> Partition<'a> {
         ends.into_iter().map(|(_, member)| member).collect()
     }
 
+    /// Some members alone.
+    pub(super) fn only(&self, wanted: &[u32]) -> Partition<'a> {
+        let mut place = vec![None; self.members.len()];
+        let mut members = Vec::with_capacity(wanted.len());
+        for index in wanted {
+            let Member { op, certain, after } = self.members[*index as usize];
+            place[*index as usize] = Some(members.len() as u32);
+            let after = after.and_then(|before| place[before as usize]);
+            members.push(Member { op, certain, after });
+        }
+        Partition { members, ..*self }
+    }
+
     /// The partition as it was known at the last of these ends: what began and did not end by
     /// then may have taken effect or not.
     pub(super) fn until(&self, ends: &[u32]) -> Partition<'a> {
@@ -154,13 +167,19 @@ fn partition_of<'a>(
     let mut last: FxHashMap<u64, u32> = FxHashMap::default();
     let mut members: Vec<Member<'a>> = Vec::with_capacity(placed.len());
     for op in placed {
+        let mut before = last.insert(op.process_id, members.len() as u32);
+        // What may never have happened hands on what it follows itself.
+        while let Some(at) = before.map(|before| members[before as usize])
+            && !at.certain
+            && at.op.invoke_ts == op.invoke_ts
+        {
+            before = at.after;
+        }
         let touches = |before: &u32| {
             let before: &Member<'_> = &members[*before as usize];
             before.certain && before.op.complete_ts == Some(op.invoke_ts)
         };
-        let after = last
-            .insert(op.process_id, members.len() as u32)
-            .filter(touches);
+        let after = before.filter(touches);
         members.push(Member {
             op,
             certain: op.is_acknowledged(),

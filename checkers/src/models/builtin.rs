@@ -5,9 +5,12 @@ use crate::history::{Completion, OpType, Operation};
 use crate::spec::ModelKind;
 use crate::value::Value;
 
-/// A model by its kind.
+/// A model of this crate.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Builtin(pub(crate) ModelKind);
+pub struct Builtin(
+    /// Which.
+    pub ModelKind,
+);
 
 /// What an operation asks and, if it is known, what it was told.
 pub(crate) struct Asked<'a> {

@@ -3,6 +3,7 @@
 mod codec;
 mod counterexample;
 mod jsonl;
+mod models;
 mod mutation;
 mod oracle;
 mod performance;

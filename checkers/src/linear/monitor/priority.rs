@@ -1,0 +1,115 @@
+//! Smallest first.
+//!
+//! The smallest element is there at least from the return of its insertion to the call of its
+//! removal, and nothing keeps it longer. While it is there, nothing else can be removed; what is
+//! second is there at least until the first instant at which its removal is called and the
+//! smallest is not there; and so on. Inserting as late and removing as early as possible is best
+//! for all that follow.
+
+use super::Verdict;
+use super::items::{Discipline, Items};
+
+pub(super) struct Priority;
+
+/// Gaps between ranks, of which some are taken.
+struct Gaps {
+    /// By gap, one that is not before the first free gap from it on.
+    next: Vec<u32>,
+}
+
+impl Gaps {
+    fn free_from(&mut self, gap: u32) -> u32 {
+        let mut root = gap;
+        while self.next[root as usize] != root {
+            root = self.next[root as usize];
+        }
+        let mut at = gap;
+        while at != root {
+            at = std::mem::replace(&mut self.next[at as usize], root);
+        }
+        root
+    }
+
+    fn take(&mut self, from: u32, to: u32) {
+        let mut gap = self.free_from(from);
+        while gap < to {
+            self.next[gap as usize] = gap + 1;
+            gap = self.free_from(gap);
+        }
+    }
+}
+
+impl Discipline for Priority {
+    fn judge(&self, items: &Items<'_>) -> Verdict {
+        let end = items.last + 1;
+        let mut gaps = Gaps {
+            next: (0..=end).collect(),
+        };
+        let mut sorted: Vec<u32> = (0..items.items.len() as u32).collect();
+        sorted.sort_by_key(|place| items.items[*place as usize].value);
+        // In a gap: removals of what came before, what comes and goes, insertions.
+        let mut order: Vec<(u32, u8, u32)> = Vec::with_capacity(sorted.len() * 2);
+        for (rank, place) in sorted.iter().enumerate() {
+            let item = &items.items[*place as usize];
+            if item.stays() {
+                gaps.take(item.put_ret, end);
+                order.push((item.put_ret - 1, 4, item.put));
+                continue;
+            }
+            let gap = gaps.free_from(item.take_call.max(item.put_call));
+            if gap >= item.take_ret.min(end) {
+                let better = sorted[..=rank]
+                    .iter()
+                    .map(|place| &items.items[*place as usize]);
+                let from = item.take_call.max(item.put_call);
+                let near = better.filter(|other| {
+                    other.put_ret < item.take_ret && (other.stays() || other.take_ret > from)
+                });
+                let members = near.flat_map(|other| [other.put, other.take]);
+                return Verdict::Illegal(
+                    members.filter(|member| *member != super::NEVER).collect(),
+                );
+            }
+            if gap < item.put_ret {
+                order.extend([(gap, 2, item.put), (gap, 2, item.take)]);
+            } else {
+                gaps.take(item.put_ret, gap);
+                order.extend([(item.put_ret - 1, 4, item.put), (gap, 0, item.take)]);
+            }
+        }
+        for (take, call, ret) in &items.empties {
+            let gap = gaps.free_from(*call);
+            if gap >= *ret {
+                let near = items
+                    .items
+                    .iter()
+                    .filter(|item| item.put_ret < *ret && (item.stays() || item.take_ret > *call));
+                let members = near.flat_map(|item| [item.put, item.take]);
+                let members = members.filter(|member| *member != super::NEVER);
+                return Verdict::Illegal(members.chain([*take]).collect());
+            }
+            order.push((gap, 1, *take));
+        }
+        // Stable: what is removed in one gap goes in the order of its priority.
+        order.sort_by_key(|(gap, what, _)| (*gap, *what));
+        Verdict::Legal(order.into_iter().map(|(_, _, member)| member).collect())
+    }
+
+    fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
+        let mut deadlines = Vec::new();
+        for (place, item) in items
+            .items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.stays())
+        {
+            let worse = items.items.iter().filter(|other| {
+                !other.stays() && other.value > item.value && other.take_call > item.put_ret
+            });
+            let by = worse.map(|other| other.take_ret);
+            let by = by.chain(items.empty_deadline(item)).min();
+            deadlines.extend(by.map(|by| (by, place)));
+        }
+        deadlines
+    }
+}

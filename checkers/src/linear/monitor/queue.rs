@@ -1,0 +1,186 @@
+//! First in, first out.
+//!
+//! Two elements are in the wrong order when one was enqueued before the other and is dequeued
+//! after it, or never (Henzinger, Sezgin, Vafeiadis: *Aspect-oriented linearizability proofs*,
+//! 2013); a dequeue that found nothing needs an instant at which no element is there for certain.
+//! Otherwise an order is built: the next element is one whose enqueue may precede those of all
+//! that are left, and whose dequeue may too.
+
+use super::items::{Discipline, Item, Items};
+use super::{NEVER, Verdict};
+
+pub(super) struct Queue;
+
+/// An element, or an instant at which the queue is empty, in half ranks.
+#[derive(Clone, Copy)]
+struct Node {
+    put: (u64, u64),
+    take: (u64, u64),
+}
+
+impl Discipline for Queue {
+    fn judge(&self, items: &Items<'_>) -> Verdict {
+        if let Some(members) = swapped(&items.items) {
+            return Verdict::Illegal(members);
+        }
+        let points = match items.empty_points() {
+            Ok(points) => points,
+            Err(verdict) => return verdict,
+        };
+        let half = |rank: u32| u64::from(rank) * 2;
+        let mut nodes: Vec<Node> = Vec::with_capacity(items.items.len() + points.len());
+        nodes.extend(items.items.iter().map(|item| Node {
+            put: (half(item.put_call), half(item.put_ret)),
+            take: (half(item.take_call), half(item.take_ret)),
+        }));
+        nodes.extend(points.iter().map(|point| Node {
+            put: (*point, *point),
+            take: (*point, *point),
+        }));
+        let Some(sequence) = sequence(&nodes) else {
+            return Verdict::Unsure;
+        };
+        Verdict::Legal(interleave(items, &nodes, &sequence))
+    }
+
+    fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
+        // By the call of the enqueue, the first return of a dequeue from there on.
+        let taken = items.items.iter().filter(|item| !item.stays());
+        let mut later: Vec<(u32, u32)> = taken.map(|item| (item.put_call, item.take_ret)).collect();
+        later.sort_unstable();
+        let mut first = NEVER;
+        for (_, ret) in later.iter_mut().rev() {
+            first = first.min(*ret);
+            *ret = first;
+        }
+        let mut deadlines = Vec::new();
+        for (place, item) in items
+            .items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.stays())
+        {
+            let next = later.partition_point(|(call, _)| *call < item.put_ret);
+            let by = later.get(next).map(|(_, ret)| *ret);
+            let by = by.into_iter().chain(items.empty_deadline(item)).min();
+            deadlines.extend(by.map(|by| (by, place)));
+        }
+        deadlines
+    }
+}
+
+/// The members of two elements that are in the wrong order, if there are any.
+fn swapped(items: &[Item<'_>]) -> Option<Vec<u32>> {
+    let mut by_call: Vec<u32> = (0..items.len() as u32).collect();
+    by_call.sort_unstable_by_key(|place| items[*place as usize].put_call);
+    let mut by_ret: Vec<u32> = (0..items.len() as u32).collect();
+    by_ret.sort_unstable_by_key(|place| items[*place as usize].put_ret);
+    // Of what was enqueued before, what is dequeued last.
+    let mut last: Option<&Item<'_>> = None;
+    let mut before = by_ret
+        .iter()
+        .map(|place| &items[*place as usize])
+        .peekable();
+    for place in by_call {
+        let item = &items[place as usize];
+        while let Some(other) = before.next_if(|other| other.put_ret < item.put_call) {
+            if last.is_none_or(|last| last.take_call < other.take_call) {
+                last = Some(other);
+            }
+        }
+        if let Some(other) = last.filter(|other| other.take_call > item.take_ret) {
+            let mut members = vec![other.put, item.put, item.take];
+            members.extend((!other.stays()).then_some(other.take));
+            return Some(members);
+        }
+    }
+    None
+}
+
+/// The nodes in an order that contradicts no return before a call.
+fn sequence(nodes: &[Node]) -> Option<Vec<u32>> {
+    let sorted = |key: fn(&Node) -> u64| {
+        let mut places: Vec<u32> = (0..nodes.len() as u32).collect();
+        places.sort_by_key(|place| key(&nodes[*place as usize]));
+        places
+    };
+    let calls = [sorted(|node| node.put.0), sorted(|node| node.take.0)];
+    let rets = [sorted(|node| node.put.1), sorted(|node| node.take.1)];
+    let (mut called, mut returned) = ([0, 0], [0, 0]);
+    let mut met = vec![0_u8; nodes.len()];
+    let mut gone = vec![false; nodes.len()];
+    let (mut ready, mut order) = (Vec::new(), Vec::with_capacity(nodes.len()));
+    while order.len() < nodes.len() {
+        for side in 0..2 {
+            while gone[rets[side][returned[side]] as usize] {
+                returned[side] += 1;
+            }
+            let of = |node: &Node| if side == 0 { node.put } else { node.take };
+            let horizon = of(&nodes[rets[side][returned[side]] as usize]).1;
+            while let Some(place) = calls[side].get(called[side]) {
+                if of(&nodes[*place as usize]).0 > horizon {
+                    break;
+                }
+                called[side] += 1;
+                met[*place as usize] += 1;
+                if met[*place as usize] == 2 {
+                    ready.push(*place);
+                }
+            }
+        }
+        let place = ready.pop()?;
+        gone[place as usize] = true;
+        order.push(place);
+    }
+    Some(order)
+}
+
+/// The members, each as late as its return and what it has to precede allow.
+fn interleave(items: &Items<'_>, nodes: &[Node], sequence: &[u32]) -> Vec<u32> {
+    let count = items.items.len();
+    let mut order = Vec::with_capacity(count * 2 + items.empties.len());
+    // By what, in half ranks: enqueues, dequeues and empty takes fall due.
+    let mut due: Vec<(u64, u8, u32)> = Vec::with_capacity(count * 2 + items.empties.len());
+    for (at, place) in sequence.iter().enumerate() {
+        let (at, node) = (at as u32, nodes[*place as usize]);
+        if *place as usize >= count {
+            due.push((node.put.0, 2, at));
+            continue;
+        }
+        due.push((node.put.1, 0, at));
+        if !items.items[*place as usize].stays() {
+            due.push((node.take.1, 1, at));
+        }
+    }
+    due.sort_unstable();
+    let (mut puts, mut takes) = (0, 0);
+    for (_, what, at) in due {
+        let at = at as usize;
+        let element = |place: usize| items.items.get(sequence[place] as usize);
+        // A put is due when its turn comes; a take, after all puts up to it.
+        let until = at + usize::from(what != 2);
+        while puts < until {
+            order.extend(element(puts).map(|item| item.put));
+            puts += 1;
+        }
+        if what == 0 {
+            continue;
+        }
+        while takes < until {
+            match element(takes) {
+                Some(item) if !item.stays() => order.push(item.take),
+                Some(_) => {}
+                None => {
+                    let empty = sequence[takes] as usize - count;
+                    order.push(items.empties[empty].0);
+                }
+            }
+            takes += 1;
+        }
+        if what == 2 && takes == at {
+            order.push(items.empties[sequence[at] as usize - count].0);
+            (puts, takes) = (puts.max(at + 1), at + 1);
+        }
+    }
+    order
+}

@@ -1,0 +1,191 @@
+//! Plays a linearization back, apart from all that finds one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+use super::partition::{Member, Partition};
+use crate::history::Operation;
+use crate::models::{Builtin, Model};
+use crate::spec::ModelKind;
+use crate::value::Value;
+
+/// Plays an order of members back: the state after it, or why it is no linearization of the
+/// partition.
+pub(super) fn play(
+    partition: &Partition<'_>,
+    kind: ModelKind,
+    order: &[u32],
+) -> Result<Value, String> {
+    let members = &partition.members;
+    let id = |member: u32| members[member as usize].op.op_id;
+    let mut placed = vec![false; members.len()];
+    for member in order {
+        if std::mem::replace(&mut placed[*member as usize], true) {
+            return Err(format!("#{} is placed twice", id(*member)));
+        }
+    }
+    let missing = |(member, placed): &(&Member<'_>, bool)| member.certain && !placed;
+    if let Some((member, _)) = members.iter().zip(placed).find(missing) {
+        return Err(format!("#{} is missing", member.op.op_id));
+    }
+    if let Some(member) = untimely(partition, order) {
+        let id = id(member);
+        return Err(format!(
+            "#{id} ended before something began that is placed before it"
+        ));
+    }
+    let told = |member: &u32| {
+        let member = &members[*member as usize];
+        (member.op, member.certain.then(|| member.op.observed()))
+    };
+    let played = replay(kind, order.iter().map(told));
+    played.map_err(|id| format!("#{id} can not have returned what it did"))
+}
+
+/// An operation that ended before another, placed before it, began.
+fn untimely(partition: &Partition<'_>, order: &[u32]) -> Option<u32> {
+    let mut latest = 0;
+    let mut own: FxHashMap<u64, (u64, u32)> = FxHashMap::default();
+    for at in order {
+        let member = &partition.members[*at as usize];
+        if let (true, Some(complete_ts)) = (member.certain, member.op.complete_ts) {
+            if complete_ts < latest {
+                return Some(*at);
+            }
+            // Of operations of one process that touch, the later row is the later one; members
+            // are in the order of their calls, and of their rows where these are equal.
+            if complete_ts == latest {
+                let last = own.get(&member.op.process_id);
+                if last.is_some_and(|(begun, other)| *begun == complete_ts && *at < *other) {
+                    return Some(*at);
+                }
+            }
+        }
+        latest = latest.max(member.op.invoke_ts);
+        let last = own.entry(member.op.process_id).or_default();
+        *last = (*last).max((member.op.invoke_ts, *at));
+    }
+    None
+}
+
+/// The state after operations that take effect in this order, or the first of them whose response
+/// is wrong. `told` is none when the response is not known.
+fn replay<'a>(
+    kind: ModelKind,
+    steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+) -> Result<Value, u64> {
+    match kind {
+        ModelKind::Queue => lists(steps, VecDeque::pop_front),
+        ModelKind::Stack => lists(steps, VecDeque::pop_back),
+        ModelKind::Bag | ModelKind::PriorityQueue => sorted(kind, steps),
+        ModelKind::Set => set(steps),
+        _ => any(kind, steps),
+    }
+}
+
+fn lists<'a>(
+    mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+    take: fn(&mut VecDeque<&'a Value>) -> Option<&'a Value>,
+) -> Result<Value, u64> {
+    let mut list: VecDeque<&Value> = VecDeque::new();
+    let wrong = |(op, told): &(&'a Operation, Option<&'a Value>)| {
+        if matches!(op.op_type.name(), "enqueue" | "push") {
+            list.push_back(&op.input);
+            return false;
+        }
+        let taken = take(&mut list).unwrap_or(&Value::Null);
+        told.is_some_and(|told| told != taken)
+    };
+    let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
+    wrong.map_or_else(|| Ok(Value::List(list.into_iter().cloned().collect())), Err)
+}
+
+fn sorted<'a>(
+    kind: ModelKind,
+    mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+) -> Result<Value, u64> {
+    let mut counts: BTreeMap<&Value, u64> = BTreeMap::new();
+    let wrong = |(op, told): &(&'a Operation, Option<&'a Value>)| {
+        let name = op.op_type.name();
+        if matches!(name, "insert" | "enqueue" | "add") {
+            *counts.entry(&op.input).or_default() += 1;
+            return false;
+        }
+        let first = counts.keys().next().copied();
+        let taken = match (kind, told) {
+            (ModelKind::Bag, Some(told)) => {
+                let there = counts.get_key_value(told).map(|(value, _)| *value);
+                there.or(first)
+            }
+            _ if name == "delete-max" => counts.keys().next_back().copied(),
+            _ => first,
+        };
+        if let Some(taken) = taken
+            && let Some(count) = counts.get_mut(taken)
+        {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(taken);
+            }
+        }
+        told.is_some_and(|told| told != taken.unwrap_or(&Value::Null))
+    };
+    let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
+    let all = || {
+        let many = counts.iter().map(|(value, count)| (*value, *count));
+        let many = many.flat_map(|(value, count)| (0..count).map(|_| value.clone()));
+        Ok(Value::List(many.collect()))
+    };
+    wrong.map_or_else(all, Err)
+}
+
+/// Of a set that only grows: a read is right if it has as many, all of them there and distinct.
+fn set<'a>(
+    mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+) -> Result<Value, u64> {
+    // By element, the last step that read it.
+    let mut there: FxHashMap<&Value, u64> = FxHashMap::default();
+    let mut at = 0;
+    let wrong = |(op, told): &(&'a Operation, Option<&'a Value>)| {
+        at += 1;
+        if op.op_type.name() == "add" {
+            there.insert(&op.input, 0);
+            return false;
+        }
+        let told = told.and_then(Value::as_list).unwrap_or(&[]);
+        let mut unread = |element| {
+            let last = there.get_mut(element);
+            last.is_some_and(|last| std::mem::replace(last, at) != at)
+        };
+        !op.op_type.is_read() || !told.iter().all(&mut unread) || told.len() != there.len()
+    };
+    let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
+    let all = || {
+        let mut all: Vec<Value> = there.into_keys().cloned().collect();
+        all.sort_unstable();
+        Ok(Value::List(all))
+    };
+    wrong.map_or_else(all, Err)
+}
+
+fn any<'a>(
+    kind: ModelKind,
+    mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+) -> Result<Value, u64> {
+    let model = Builtin(kind);
+    let mut states = vec![model.initial()];
+    let mut next = Vec::new();
+    let wrong = |(op, _): &(&'a Operation, Option<&'a Value>)| {
+        for state in &states {
+            model.step(state, op, &mut next);
+        }
+        next.sort_unstable();
+        next.dedup();
+        std::mem::swap(&mut states, &mut next);
+        next.clear();
+        states.is_empty()
+    };
+    let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
+    wrong.map_or_else(|| Ok(states.swap_remove(0)), Err)
+}
