@@ -15,7 +15,8 @@
 //! `landing` (one seed of one scenario), [`report`] (what came of it) and `death` (or of its
 //! process), `twice` (whether it is one run), [`judge`] (what to believe
 //! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
-//! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`), [`render`]
+//! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`),
+//! `hosts` (for those written by hand), [`render`]
 //! and `words` (as text), [`variables`] (the environment).
 
 #![cfg(feature = "sim")]
@@ -25,6 +26,7 @@ mod death;
 mod entry;
 pub mod floor;
 mod harness;
+mod hosts;
 pub mod judge;
 mod landing;
 mod log;
@@ -45,6 +47,7 @@ mod worker;
 mod workload;
 
 pub use checkers::{self, Value};
+pub use hosts::{host, kill, lose_power, on, restart};
 pub use landfall_macros::{plan, test};
 pub use sim_runtime::{
     always, always_ge, always_gt, always_le, always_lt, buggify, knob, reachable, sometimes,

@@ -32,9 +32,33 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Judge a history in JSON Lines
     Check(CheckArgs),
+    /// Put a workspace under simulation: its tokio, and everything above it, unmodified
+    Init(InitArgs),
     /// Look what this machine would leak into a run, through real crates
     #[cfg(feature = "floor")]
     Floor(FloorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Take everything back that `init` did, byte for byte
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where landfall's sources are [default: where the workspace has them, or where this command
+    /// was built]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) landfall: Option<PathBuf>,
+    /// Ask cargo for nothing that would have to be downloaded
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[cfg(feature = "floor")]

@@ -174,7 +174,7 @@ fn test_binary(line: &str, packages: &[Package]) -> Option<Built> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "cargo says which cargo it is")]
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
     // `cargo run` describes this command's own package to it; cargo gets what the user's shell

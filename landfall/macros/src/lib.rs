@@ -7,13 +7,15 @@
 //! - A problem of a plan is never a compile error: its test fails when run, with the diagnostics.
 //!   Only a file that cannot be read and arguments that make no sense stop the build.
 //! - No scenario of a plan is left out: one that cannot run has a test too, which fails.
-//! - Nothing is generated that names another crate than `landfall`.
+//! - Nothing is generated that names another crate than `landfall`, but for one item of `tokio`
+//!   where the package depends on it: the real one has no such item.
 //!
-//! *Modules*: `plan`, `hand`.
+//! *Modules*: `plan`, `hand`, `patched`.
 
 use proc_macro::TokenStream;
 
 mod hand;
+mod patched;
 mod plan;
 
 /// Makes every scenario of a Markdown plan a `#[test]` and an entry for sweeps.
@@ -28,9 +30,7 @@ mod plan;
 /// of the plan itself are reported by the tests.
 #[proc_macro]
 pub fn plan(input: TokenStream) -> TokenStream {
-    plan::expand(input.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    checked(plan::expand(input.into()))
 }
 
 /// Makes an `async fn` a simulation: a `#[test]` that runs it under several seeds, and an entry
@@ -43,8 +43,16 @@ pub fn plan(input: TokenStream) -> TokenStream {
 /// Does not compile on anything but such a function, or with other arguments.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let expanded = hand::expand(arguments.into(), item.into());
-    expanded
+    checked(hand::expand(arguments.into(), item.into()))
+}
+
+/// What was made, and the check that goes with it; or what is wrong.
+fn checked(expanded: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    let checked = expanded.map(|mut tokens| {
+        tokens.extend(patched::check());
+        tokens
+    });
+    checked
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -4,6 +4,7 @@
 mod check;
 #[cfg(feature = "floor")]
 mod floor;
+mod init;
 mod plan;
 mod proof;
 mod usage;
