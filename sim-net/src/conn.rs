@@ -92,6 +92,8 @@ pub(crate) struct End {
     pub(crate) blame: Option<FaultId>,
     /// The fault that the last RST received was due to.
     pub(crate) reset_by: Option<FaultId>,
+    /// The fault that has reset this end, which does not know it yet.
+    pub(crate) doomed: Option<FaultId>,
 }
 
 impl End {
@@ -108,6 +110,7 @@ impl End {
             waiters: BothWaiters::default(),
             blame: None,
             reset_by: None,
+            doomed: None,
         }
     }
 

@@ -3,7 +3,9 @@
 use sim_runtime::{Boot, Down, FaultId, NodeId, SimInstant, World};
 
 use crate::conn::{Holder, Phase, Side};
+use crate::effect::Harm;
 use crate::flow::{Ack, Hurt};
+use crate::judge::Judgement;
 use crate::packet::{InFlight, Packet, Token};
 use crate::state::{NOWHERE, State};
 
@@ -22,32 +24,38 @@ impl State {
     }
 
     fn arrive(&mut self, world: &World, index: usize) {
-        let flying = self.packets.remove(index);
+        let mut flying = self.packets.remove(index);
+        let ends = flying.packet.conn();
+        let behind = ends.is_some_and(|(conn, side)| self.conns[conn].flows[side].detained > 0);
+        if behind || !self.links.get(flying.link).laid.is_empty() {
+            match self.face_faults(world, flying) {
+                Some(passed) => flying = passed,
+                None => return,
+            }
+        }
         let link = self.links.get_mut(flying.link);
         link.stats.offered += 1;
-        let cut = !link.cuts.is_empty();
         let up = self
             .hosts
             .get(link.to.0 as usize)
             .map_or(link.to != NOWHERE, |host| host.up);
-        let delivered = !cut && up && !link.loses(world, &self.config);
+        let delivered = up && !link.loses(world, &self.config);
         if delivered {
             link.stats.delivered += 1;
             link.stats.bytes += flying.packet.len();
         } else {
             link.stats.dropped += 1;
         }
-        let conn = flying.packet.conn();
-        if let Some((conn, _)) = conn {
+        if let Some((conn, _)) = ends {
             self.conns[conn].in_flight -= 1;
         }
         if delivered {
             self.deliver(world, flying);
         } else {
-            let faults = self.drop_receipt(world, &flying, cut);
+            let faults = self.loss_receipt(world, &flying);
             self.lost(world, &flying, &faults);
         }
-        if let Some((conn, _)) = conn {
+        if let Some((conn, _)) = ends {
             self.reap(world, conn);
         }
     }
@@ -74,8 +82,7 @@ impl State {
                 self.reset_arrives(world, conn, from.other(), fault);
             }
             Packet::Datagram(datagram) => {
-                let (from, to, bytes) = *datagram;
-                self.datagram_arrives(world, flying.link, (from, to), bytes);
+                self.datagram_arrives(world, flying.link, datagram);
             }
             Packet::Unreachable(ends) => {
                 let (from, to) = *ends;
@@ -85,14 +92,11 @@ impl State {
     }
 
     /// A packet did not arrive: whoever has to notice is set up to.
-    fn lost(&mut self, world: &World, flying: &InFlight, faults: &[FaultId]) {
+    pub(crate) fn lost(&mut self, world: &World, flying: &InFlight, faults: &[FaultId]) {
+        self.hurt(world, &flying.packet, faults);
         match flying.packet {
-            Packet::Syn { conn } => {
-                self.handshake_hurt(conn, faults);
-                self.arm_syn(world, conn);
-            }
+            Packet::Syn { conn } => self.arm_syn(world, conn),
             Packet::SynAck { conn } => {
-                self.handshake_hurt(conn, faults);
                 self.arm_syn(world, conn);
                 self.arm_synack(world, conn);
             }
@@ -102,13 +106,26 @@ impl State {
                 conn,
                 from,
                 segment,
+            } => self.segment_lost(world, conn, from, segment.end()),
+            Packet::Gap { conn, from } => self.arm_retransmission(world, conn, from.other()),
+            Packet::Datagram(_) | Packet::Unreachable(_) => {}
+        }
+    }
+
+    /// Remembers what faults did to a packet until the guest notices.
+    pub(crate) fn hurt(&mut self, world: &World, packet: &Packet, faults: &[FaultId]) {
+        match *packet {
+            Packet::Syn { conn } | Packet::SynAck { conn } => self.handshake_hurt(conn, faults),
+            Packet::Data {
+                conn,
+                from,
+                segment,
             } => {
                 let hurt = &mut self.conns[conn].flows[from].hurt;
                 extend_hurt(hurt, faults, (segment.offset, segment.end()), world.now());
-                self.segment_lost(world, conn, from, segment.end());
+                self.waiting_writer_stalls(world, conn, from);
             }
-            Packet::Gap { conn, from } => self.arm_retransmission(world, conn, from.other()),
-            Packet::Datagram(_) | Packet::Unreachable(_) => {}
+            _ => {}
         }
     }
 
@@ -125,7 +142,10 @@ impl State {
         }
     }
 
-    fn handshake_hurt(&mut self, conn: usize, faults: &[FaultId]) {
+    pub(crate) fn handshake_hurt(&mut self, conn: usize, faults: &[FaultId]) {
+        if self.conns[conn].ends[Side::Client].phase != Phase::SynSent {
+            return; // A repetition: whoever connects has its answer.
+        }
         let hurt = &mut self.conns[conn].hurt;
         for &fault in faults {
             if !hurt.contains(&fault) {
@@ -134,43 +154,32 @@ impl State {
         }
     }
 
-    /// A cut swallowed an acknowledgement on its way to `side`.
-    pub(crate) fn ack_dropped(&mut self, world: &World, conn: usize, side: Side, ack: Ack) {
-        self.ack_receipt(world, conn, side);
+    /// Faults swallowed an acknowledgement on its way to `side`.
+    pub(crate) fn ack_dropped(
+        &mut self,
+        world: &World,
+        (conn, side): (usize, Side),
+        ack: Ack,
+        found: &Judgement,
+    ) {
+        let mut faults = found.dropped.clone();
+        faults.extend(&found.rejected);
+        faults.extend(found.corrupted.iter().map(|(fault, _)| *fault));
         let link = self.conns[conn].links[side.other()];
-        let faults = self.links.get(link).cuts.clone();
+        let stats = &mut self.links.get_mut(link).stats;
+        stats.offered += 1;
+        stats.dropped += 1;
+        for &fault in &faults {
+            self.ack_receipt(world, (conn, side), fault, Harm::Dropped);
+        }
+        for &fault in &found.rejected {
+            self.ack_receipt(world, (conn, side), fault, Harm::Rejected);
+        }
+        self.count_dropped(link, &faults);
         let flow = &mut self.conns[conn].flows[side];
         let una = flow.una;
         extend_hurt(&mut flow.hurt_acks, &faults, (una, ack.next), world.now());
         self.segment_lost(world, conn, side, ack.next.max(una + 1));
-    }
-
-    /// Opens a cut. Acknowledgements on the way over the links it lies on are judged one by one
-    /// from now on, and writers that wait for a window start to probe.
-    pub(crate) fn cut(&mut self, world: &World, fault: FaultId, from: &[NodeId], to: &[NodeId]) {
-        for (conn, side) in self.each_end() {
-            self.settle(world, conn, side); // What has arrived by now is not the cut's.
-        }
-        self.links.cut(fault, from, to);
-        for (conn, side) in self.each_end() {
-            self.arm_ack(world, conn, side);
-            self.alarm(world, conn, side);
-        }
-    }
-
-    /// Closes the cuts of a fault. Acknowledgements due by now were its last.
-    pub(crate) fn heal(&mut self, world: &World, fault: FaultId) {
-        for (conn, side) in self.each_end() {
-            self.settle(world, conn, side);
-        }
-        self.links.heal(fault);
-    }
-
-    fn each_end(&self) -> Vec<(usize, Side)> {
-        self.conns
-            .iter()
-            .flat_map(|(index, _)| Side::BOTH.map(|side| (index, side)))
-            .collect()
     }
 
     /// A node's process or machine is gone.
@@ -204,7 +213,7 @@ impl State {
 }
 
 /// Adds a lost range to what each fault did to a direction.
-fn extend_hurt(
+pub(crate) fn extend_hurt(
     hurt: &mut Vec<Hurt>,
     faults: &[FaultId],
     (from, upto): (u64, u64),

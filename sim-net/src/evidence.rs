@@ -1,6 +1,8 @@
 //! Receipts: what a fault did to the traffic, and where the guest noticed.
 //!
-//! Injected: each packet that a cut dropped, by `packets-dropped` and `bytes-dropped`. Observed:
+//! Injected: each packet that a fault touched, by `packets-dropped`, `-rejected`, `-held` (in a
+//! jam), `-delayed`, `-reordered` (a datagram that others overtook), `-duplicated`, `-corrupted`,
+//! and their payload by `bytes-dropped` and so on; `connections-reset`. Observed:
 //!
 //! | counter | the guest noticed because |
 //! |---|---|
@@ -11,6 +13,8 @@
 //! | `io-errors` | an operation failed on a connection that lost packets |
 //! | `connections-abandoned` | it closed a connection on which data or a handshake was stuck |
 //! | `peers-disconnected` | it read the end or a reset of a connection whose peer's node died |
+//! | `datagrams-late` | it read a datagram that came late |
+//! | `datagrams-read-out-of-order`, `-read-twice`, `-read-corrupt` | it read one of those |
 //!
 //! A dropped datagram is injected and never observed: no operation tells of it.
 
@@ -20,6 +24,7 @@ use std::net::SocketAddr;
 use sim_runtime::{EventKind, FaultId, World};
 
 use crate::conn::{Conn, Holder, Phase, Side};
+use crate::effect::Harm;
 use crate::inbox::Late;
 use crate::packet::{InFlight, Packet};
 use crate::state::State;
@@ -42,7 +47,7 @@ impl Conn {
 impl State {
     fn path_of(&self, packet: &Packet) -> Path {
         match packet {
-            Packet::Datagram(datagram) => Path(datagram.0, datagram.1),
+            Packet::Datagram(datagram) => Path(datagram.from, datagram.to),
             Packet::Unreachable(ends) => Path(ends.1, ends.0),
             _ => {
                 let (conn, side) = packet.conn().expect("all other packets are of connections");
@@ -51,63 +56,99 @@ impl State {
         }
     }
 
-    /// Books a packet that did not arrive, and returns the faults that are to blame.
-    pub(crate) fn drop_receipt(
-        &mut self,
-        world: &World,
-        flying: &InFlight,
-        cut: bool,
-    ) -> Vec<FaultId> {
+    /// Books a packet that the weather lost, or that came to a machine that is down; returns the
+    /// fault that is to blame for that.
+    pub(crate) fn loss_receipt(&mut self, world: &World, flying: &InFlight) -> Vec<FaultId> {
+        self.note_loss(world, flying);
+        let host = self.host(self.links.get(flying.link).to);
+        let blame = host.blame.filter(|_| !host.up);
+        blame.into_iter().collect()
+    }
+
+    /// Books a packet that faults dropped.
+    pub(crate) fn drop_receipt(&mut self, world: &World, flying: &InFlight, faults: &[FaultId]) {
+        self.note_loss(world, flying);
+        for &fault in faults {
+            self.book(world, fault, Harm::Dropped, flying);
+        }
+        self.count_dropped(flying.link, faults);
+    }
+
+    fn note_loss(&self, world: &World, flying: &InFlight) {
         let link = self.links.get(flying.link);
         let ends = u64::from(link.from.0) << 32 | u64::from(link.to.0);
         world.event(EventKind::Net, 8 << 48 | flying.packet.len(), ends);
-        if !cut {
-            let host = self.host(link.to);
-            return if host.up {
-                Vec::new()
-            } else {
-                host.blame.into_iter().collect()
-            };
-        }
-        let faults = link.cuts.clone();
+    }
+
+    /// Books what a fault did to a packet.
+    pub(crate) fn book(&self, world: &World, fault: FaultId, harm: Harm, flying: &InFlight) {
+        let (packets, octets) = harm.counters();
         let path = self.path_of(&flying.packet);
         let (name, bytes) = (flying.packet.name(), flying.packet.len());
-        for &fault in &faults {
-            let (from, to) = (link.from, link.to);
-            world.ledger().inject(fault, "packets-dropped", 1, || {
-                let (from, to) = (world.node(from).name, world.node(to).name);
-                let sent = flying.sent;
-                format!("{from} to {to}: {path} {name} {bytes} bytes, sent {sent}")
-            });
-            if bytes > 0 {
-                world.ledger().inject(fault, "bytes-dropped", bytes, || {
-                    format!("{path} {name} {bytes} bytes")
-                });
-            }
+        world.ledger().inject(fault, packets, 1, || {
+            let link = self.links.get(flying.link);
+            let (from, to) = (world.node(link.from).name, world.node(link.to).name);
+            let (sent, verb) = (flying.sent, harm.verb());
+            format!("{from} to {to}: {path} {name} {bytes} bytes, sent {sent}, {verb}")
+        });
+        if bytes > 0 {
+            let what = || format!("{path} {name} {bytes} bytes");
+            world.ledger().inject(fault, octets, bytes, what);
         }
-        self.count_dropped(flying.link, &faults);
-        faults
     }
 
-    /// Books an acknowledgement to `side` that a cut dropped.
-    pub(crate) fn ack_receipt(&mut self, world: &World, conn: usize, side: Side) {
-        let index = self.conns[conn].links[side.other()];
+    /// Books what a fault did to an acknowledgement to `side`.
+    pub(crate) fn ack_receipt(
+        &self,
+        world: &World,
+        (conn, side): (usize, Side),
+        fault: FaultId,
+        harm: Harm,
+    ) {
+        let link = self.links.get(self.conns[conn].links[side.other()]);
         let path = self.conns[conn].path(side.other());
-        let link = self.links.get_mut(index);
-        link.stats.offered += 1;
-        link.stats.dropped += 1;
-        let faults = link.cuts.clone();
-        let (from, to) = (link.from, link.to);
-        for &fault in &faults {
-            world.ledger().inject(fault, "packets-dropped", 1, || {
-                let (from, to) = (world.node(from).name, world.node(to).name);
-                format!("{from} to {to}: {path} ACK 0 bytes")
-            });
-        }
-        self.count_dropped(index, &faults);
+        world.ledger().inject(fault, harm.counters().0, 1, || {
+            let (from, to) = (world.node(link.from).name, world.node(link.to).name);
+            format!("{from} to {to}: {path} ACK 0 bytes, {}", harm.verb())
+        });
     }
 
-    fn count_dropped(&mut self, link: usize, faults: &[FaultId]) {
+    /// Books a datagram that others overtook.
+    pub(crate) fn reorder_receipt(
+        &self,
+        world: &World,
+        fault: FaultId,
+        (from, to): (SocketAddr, SocketAddr),
+        bytes: u64,
+    ) {
+        let (packets, octets) = Harm::Reordered.counters();
+        let what = || format!("{} datagram {bytes} bytes, overtaken", Path(from, to));
+        world.ledger().inject(fault, packets, 1, what);
+        if bytes > 0 {
+            world.ledger().inject(fault, octets, bytes, what);
+        }
+    }
+
+    /// Books a connection that a fault reset.
+    pub(crate) fn reset_receipt(
+        &self,
+        world: &World,
+        conn: usize,
+        fault: FaultId,
+        sides: &[Side],
+    ) {
+        let path = self.conns[conn].path(Side::Client);
+        world.ledger().inject(fault, "connections-reset", 1, || {
+            let at = match sides {
+                [Side::Client] => "at the first",
+                [Side::Server] => "at the second",
+                _ => "at both ends",
+            };
+            format!("{path} reset {at}")
+        });
+    }
+
+    pub(crate) fn count_dropped(&mut self, link: usize, faults: &[FaultId]) {
         let stats = &mut self.links.get_mut(link).stats;
         for &fault in faults {
             *stats.dropped_by.entry(fault).or_default() += 1;
@@ -178,6 +219,14 @@ impl State {
             world.ledger().observe(fault, "peers-disconnected", || {
                 format!("read {path} reached the end: the peer's node is down")
             });
+        }
+    }
+
+    /// Faults hold up what a writer waits for, if one does.
+    pub(crate) fn waiting_writer_stalls(&mut self, world: &World, conn: usize, side: Side) {
+        let c = &self.conns[conn];
+        if !c.flows[side].is_writable() && !c.ends[side].waiters.write.is_empty() {
+            self.writer_stalls(world, conn, side);
         }
     }
 

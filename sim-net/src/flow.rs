@@ -15,6 +15,13 @@ pub(crate) struct Ack {
     pub(crate) at: SimInstant,
     pub(crate) next: u64,
     pub(crate) edge: u64,
+    /// Faults have judged it already.
+    pub(crate) judged: bool,
+}
+
+impl Ack {
+    /// When one arrives that a fault holds back.
+    pub(crate) const HELD: SimInstant = SimInstant(u64::MAX);
 }
 
 /// A range of offsets put on the wire.
@@ -66,6 +73,9 @@ pub(crate) struct Flow {
     /// When the latest packet of this direction arrives: arrivals never go back in time.
     pub(crate) last_arrival: SimInstant,
     pub(crate) last_sent: SimInstant,
+    /// Packets of this direction that faults detain, and until when those do that have an end.
+    pub(crate) detained: u32,
+    pub(crate) detained_until: SimInstant,
     /// Retransmission time-outs in a row.
     pub(crate) tries: u32,
     /// Something was lost since the last retransmission; an acknowledgement of everything before
@@ -96,6 +106,8 @@ impl Flow {
             acks: VecDeque::new(),
             last_arrival: SimInstant(0),
             last_sent: SimInstant(0),
+            detained: 0,
+            detained_until: SimInstant(0),
             tries: 0,
             lost_upto: None,
             retransmission: None,
@@ -254,6 +266,7 @@ mod tests {
             at: SimInstant(0),
             next,
             edge,
+            judged: false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The simulated network: TCP that fails like TCP, UDP, names, cuts with receipts.
+//! The simulated network: TCP that fails like TCP, UDP, names, faults with receipts.
 //!
 //! Takes calls of a guest's sockets (`Net`, errno-true and non-blocking) and faults of a
 //! nemesis; gives readiness, bytes, errors, and entries in the fault ledger. One event queue, the
@@ -38,9 +38,9 @@
 //!
 //! # Modules, in reading order
 //! `config`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`, `ports`,
-//! `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `deliver` (where faults bite),
-//! `evidence` (receipts), `net` (the calls), `netstat`; `calls` with `numbers` (sockets of code
-//! that opens them by itself).
+//! `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`, `deliver` and
+//! `detain` (where faults bite), `faults` (the nemesis's calls), `evidence` (receipts), `net` (the
+//! calls), `netstat`; `calls` with `numbers` (sockets of code that opens them by itself).
 
 sim_runtime::if_sim! {
     sim {
@@ -48,11 +48,15 @@ sim_runtime::if_sim! {
         mod config;
         mod conn;
         mod deliver;
+        mod detain;
+        mod effect;
         mod errno;
         mod evidence;
+        mod faults;
         mod flow;
         mod handshake;
         mod inbox;
+        mod judge;
         mod link;
         mod net;
         mod netstat;
@@ -68,6 +72,7 @@ sim_runtime::if_sim! {
         mod udp;
 
         pub use config::{BACKLOG, Chance, Latency, NetConfig};
+        pub use effect::Effect;
         pub use link::LinkStats;
         pub use net::{Net, net, poll_recv, poll_send};
         pub use netstat::SocketInfo;

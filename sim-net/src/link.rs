@@ -1,10 +1,12 @@
-//! Links: one a direction a pair of nodes, made at first use, with their weather, cuts and counts.
+//! Links: one a direction a pair of nodes, made at first use, with weather, faults and counts.
 
 use std::collections::BTreeMap;
 
 use sim_runtime::{FaultId, NodeId, SimInstant, Stream, World};
 
 use crate::config::{NetConfig, nanos};
+use crate::effect::Effect;
+use crate::judge::Laid;
 
 /// What went over one direction between two nodes.
 ///
@@ -20,6 +22,10 @@ pub struct LinkStats {
     pub dropped: u64,
     /// Packets dropped by fault. A packet on which several faults lie counts for each.
     pub dropped_by: BTreeMap<FaultId, u64>,
+    /// Packets that a fault made late, those it held back included.
+    pub delayed: u64,
+    /// Copies that a fault made.
+    pub duplicated: u64,
     /// Bytes of payload that arrived.
     pub bytes: u64,
 }
@@ -28,9 +34,12 @@ pub struct LinkStats {
 pub(crate) struct Link {
     pub(crate) from: NodeId,
     pub(crate) to: NodeId,
-    /// Open cuts that lie on it.
-    pub(crate) cuts: Vec<FaultId>,
+    /// The faults that lie on it.
+    pub(crate) laid: Vec<Laid>,
     pub(crate) stats: LinkStats,
+    pub(crate) datagrams_sent: u64,
+    /// The last of the datagrams that have arrived, as they were sent.
+    pub(crate) newest_datagram: u64,
     latency: Option<Stream>,
     loss: Option<Stream>,
     partial: Option<Stream>,
@@ -44,8 +53,10 @@ impl Link {
         Self {
             from,
             to,
-            cuts: Vec::new(),
+            laid: Vec::new(),
             stats,
+            datagrams_sent: 0,
+            newest_datagram: 0,
             latency: None,
             loss: None,
             partial: None,
@@ -112,24 +123,37 @@ impl Link {
     }
 }
 
-/// An open cut: packets from any of `from` to any of `to` are dropped.
-struct Cut {
+/// A fault that is on: it lies on every link from any of `from` to any of `to`.
+struct Wide {
+    fault: FaultId,
+    effect: Effect,
+    window: usize,
     from: Vec<NodeId>,
     to: Vec<NodeId>,
 }
 
-impl Cut {
-    fn covers(&self, from: NodeId, to: NodeId) -> bool {
-        from != to && self.from.contains(&from) && self.to.contains(&to)
+impl Wide {
+    fn covers(&self, link: &Link) -> bool {
+        !link.is_loopback() && self.from.contains(&link.from) && self.to.contains(&link.to)
+    }
+
+    /// Lays it on a link, once: both ways named by one fault are not two faults.
+    fn lay(&self, link: &mut Link) {
+        let same = |laid: &Laid| (laid.fault, laid.effect) == (self.fault, self.effect);
+        if self.covers(link) && !link.laid.iter().any(same) {
+            let laid = Laid::new(self.fault, self.effect, self.window);
+            let place = link.laid.partition_point(|laid| laid.fault <= self.fault);
+            link.laid.insert(place, laid);
+        }
     }
 }
 
-/// All links, and the cuts that links made later will inherit.
+/// All links, and the faults that links made later will inherit.
 #[derive(Default)]
 pub(crate) struct Links {
     by_pair: BTreeMap<(NodeId, NodeId), usize>,
     all: Vec<Link>,
-    cuts: BTreeMap<FaultId, Vec<Cut>>,
+    open: Vec<Wide>,
 }
 
 impl Links {
@@ -139,19 +163,12 @@ impl Links {
             return index;
         }
         let mut link = Link::new(from, to);
-        link.cuts = self.covering(from, to);
+        for wide in &self.open {
+            wide.lay(&mut link);
+        }
         self.all.push(link);
         self.by_pair.insert((from, to), self.all.len() - 1);
         self.all.len() - 1
-    }
-
-    fn covering(&self, from: NodeId, to: NodeId) -> Vec<FaultId> {
-        let covers = |cuts: &Vec<Cut>| cuts.iter().any(|cut| cut.covers(from, to));
-        self.cuts
-            .iter()
-            .filter(|(_, cuts)| covers(cuts))
-            .map(|(fault, _)| *fault)
-            .collect()
     }
 
     pub(crate) fn get(&self, index: usize) -> &Link {
@@ -162,27 +179,39 @@ impl Links {
         &mut self.all[index]
     }
 
-    /// Opens a cut in one direction.
-    pub(crate) fn cut(&mut self, fault: FaultId, from: &[NodeId], to: &[NodeId]) {
-        let cut = Cut {
+    /// Lays an effect on every link in one direction. `window` numbers the fault's windows.
+    pub(crate) fn lay(
+        &mut self,
+        (fault, window): (FaultId, usize),
+        effect: Effect,
+        from: &[NodeId],
+        to: &[NodeId],
+    ) {
+        let wide = Wide {
+            fault,
+            effect,
+            window,
             from: from.to_vec(),
             to: to.to_vec(),
         };
-        self.cuts.entry(fault).or_default().push(cut);
-        self.refresh();
-    }
-
-    /// Closes every cut of a fault.
-    pub(crate) fn heal(&mut self, fault: FaultId) {
-        self.cuts.remove(&fault);
-        self.refresh();
-    }
-
-    fn refresh(&mut self) {
-        for index in 0..self.all.len() {
-            let (from, to) = (self.all[index].from, self.all[index].to);
-            self.all[index].cuts = self.covering(from, to);
+        for link in &mut self.all {
+            wide.lay(link);
         }
+        self.open.push(wide);
+    }
+
+    /// Ends every effect of a fault.
+    pub(crate) fn heal(&mut self, fault: FaultId) {
+        self.open.retain(|wide| wide.fault != fault);
+        for link in &mut self.all {
+            link.laid.retain(|laid| laid.fault != fault);
+        }
+    }
+
+    /// Does a fault hold the packets of a link back?
+    pub(crate) fn is_jammed(&self, index: usize) -> bool {
+        let jams = |laid: &Laid| laid.effect == Effect::Jam;
+        self.all[index].laid.iter().any(jams)
     }
 
     /// Counts of the link, all zero where it was never used.
@@ -206,22 +235,25 @@ mod tests {
     const A: NodeId = NodeId(1);
     const B: NodeId = NodeId(2);
 
+    fn faults(links: &Links, index: usize) -> Vec<FaultId> {
+        links.get(index).laid.iter().map(|laid| laid.fault).collect()
+    }
+
     #[test]
-    fn cuts_compose_and_links_made_later_inherit_them() {
+    fn faults_compose_and_links_made_later_inherit_them() {
         let mut links = Links::default();
         let before = links.between(A, B);
-        links.cut(FaultId(1), &[A], &[B]);
-        links.cut(FaultId(2), &[A, B], &[A, B]);
-        assert_eq!(links.get(before).cuts, [FaultId(1), FaultId(2)]);
+        links.lay((FaultId(2), 1), Effect::Cut, &[A, B], &[A, B]);
+        links.lay((FaultId(1), 1), Effect::Jam, &[A], &[B]);
+        links.lay((FaultId(2), 1), Effect::Cut, &[B, A], &[A, B]);
+        assert_eq!(faults(&links, before), [FaultId(1), FaultId(2)], "each once");
+        assert!(links.is_jammed(before));
         let later = links.between(B, A);
-        assert_eq!(links.get(later).cuts, [FaultId(2)]);
+        assert_eq!(faults(&links, later), [FaultId(2)]);
         let inner = links.between(A, A);
-        assert!(
-            links.get(inner).cuts.is_empty(),
-            "loopback is not the network"
-        );
+        assert_eq!(faults(&links, inner), [], "loopback is not the network");
         links.heal(FaultId(2));
-        assert_eq!(links.get(before).cuts, [FaultId(1)]);
-        assert!(links.get(later).cuts.is_empty());
+        assert_eq!(faults(&links, before), [FaultId(1)]);
+        assert_eq!(faults(&links, later), []);
     }
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use sim_runtime::{Boot, Device, DeviceId, Down, FaultId, Fd, NodeId, World};
+use sim_runtime::{Boot, Device, DeviceId, Down, Fd, NodeId, World};
 
 use crate::calls::Manner;
 use crate::config::NetConfig;
@@ -116,7 +116,7 @@ impl Net {
     }
 
     /// Runs `f` on the state, then wakes whoever it found to wake.
-    fn run<R>(&self, f: impl FnOnce(&mut State, &World) -> R) -> io::Result<R> {
+    pub(crate) fn run<R>(&self, f: impl FnOnce(&mut State, &World) -> R) -> io::Result<R> {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
         Ok(self.run_in(&world, f))
     }
@@ -285,7 +285,7 @@ impl Net {
     pub fn take_error(&self, fd: Fd) -> io::Result<Option<io::Error>> {
         self.on(fd, |state, world, sock| {
             Ok(match &mut state.socks[sock].kind {
-                Kind::Udp(udp) => udp.error.take().map(error),
+                Kind::Udp(udp) => udp.take_error(world).map(error),
                 Kind::Stream { conn, side, .. } => {
                     let (conn, side) = (*conn, *side);
                     match state.conns[conn].ends[side].error {
@@ -370,7 +370,7 @@ impl Net {
         into: &mut [u8],
         peek: bool,
     ) -> io::Result<(usize, SocketAddr)> {
-        self.on(fd, |state, _, sock| state.udp_recv(sock, into, peek))
+        self.on(fd, |state, world, sock| state.udp_recv(world, sock, into, peek))
     }
 
     /// `getsockname(2)`.
@@ -467,24 +467,6 @@ impl Net {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
         let node = world.node_by_name(host).ok_or_else(unknown_name)?;
         Ok(vec![world.node(node).ip])
-    }
-
-    /// Opens a cut: packets from any of `from` to any of `to` are dropped at their arrival, those
-    /// in flight included. Loopback is never cut. Cuts of the same and of other faults add up.
-    /// Costs a look at every open connection.
-    pub fn cut(&self, fault: FaultId, from: &[NodeId], to: &[NodeId]) {
-        let _ = self.run(|state, world| state.cut(world, fault, from, to));
-    }
-
-    /// Closes every cut of a fault. What was dropped is retransmitted when timers say so.
-    pub fn heal(&self, fault: FaultId) {
-        let _ = self.run(|state, world| state.heal(world, fault));
-    }
-
-    /// Names the fault that is about to take a node down: what its peers notice of it is booked
-    /// there. Forgotten when the node starts again.
-    pub fn blame_down(&self, node: NodeId, fault: FaultId) {
-        self.state.borrow_mut().host_mut(node).blame = Some(fault);
     }
 
     /// Counts of one direction between two nodes.

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use sim_runtime::{FaultId, SimInstant};
 
 use crate::conn::Side;
+use crate::effect::Mark;
 use crate::flow::Segment;
+use crate::judge::{Load, Sort};
 
 /// A packet. Those of connections name the connection and the side that sent them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +38,22 @@ pub(crate) enum Packet {
         from: Side,
         fault: Option<FaultId>,
     },
-    /// Sender, receiver and payload; apart, because packets of connections are small.
-    Datagram(Box<(SocketAddr, SocketAddr, Box<[u8]>)>),
+    /// Apart, because packets of connections are small.
+    Datagram(Box<Datagram>),
     /// ICMP port unreachable: what the first sent, and nobody is bound to the second.
     Unreachable(Box<(SocketAddr, SocketAddr)>),
+}
+
+/// A datagram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Datagram {
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Box<[u8]>,
+    /// Numbers the datagrams of a link as they were sent.
+    pub(crate) ordinal: u64,
+    /// What faults did to it that its reader can tell.
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl Packet {
@@ -59,8 +73,21 @@ impl Packet {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Data { segment, .. } => u64::from(segment.len),
-            Self::Datagram(datagram) => datagram.2.len() as u64,
+            Self::Datagram(datagram) => datagram.bytes.len() as u64,
             _ => 0,
+        }
+    }
+
+    /// How faults see it.
+    pub(crate) fn load(&self) -> Load {
+        let sort = match self {
+            Self::Data { segment, .. } if segment.len > 0 || segment.fin => Sort::Segment,
+            Self::Datagram(_) => Sort::Datagram,
+            _ => Sort::Control,
+        };
+        Load {
+            sort,
+            len: self.len(),
         }
     }
 
@@ -86,7 +113,13 @@ impl Packet {
 pub(crate) struct InFlight {
     pub(crate) link: usize,
     pub(crate) sent: SimInstant,
+    /// Numbers all packets as they were sent.
+    pub(crate) order: u64,
     pub(crate) packet: Packet,
+    /// Faults have judged it already.
+    pub(crate) judged: bool,
+    /// It came, and has to wait or to take more time: its direction keeps its order.
+    pub(crate) detained: bool,
 }
 
 /// What an event of the queue is about; fits in the 64 bits the queue carries.

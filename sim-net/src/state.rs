@@ -78,9 +78,13 @@ pub(crate) struct State {
     pub(crate) conns: Slab<Conn>,
     pub(crate) socks: Slab<Sock>,
     pub(crate) packets: Slab<InFlight>,
+    /// Packets that arrived at a jam, in order of arrival.
+    pub(crate) jammed: Vec<InFlight>,
     pub(crate) woken: Vec<Waker>,
     pub(crate) hosts: Vec<Host>,
     serial: u64,
+    /// How many packets were sent.
+    order: u64,
 }
 
 impl State {
@@ -93,9 +97,11 @@ impl State {
             conns: Slab::new(),
             socks: Slab::new(),
             packets: Slab::new(),
+            jammed: Vec::new(),
             woken: Vec::new(),
             hosts: Vec::new(),
             serial: 0,
+            order: 0,
         }
     }
 
@@ -143,11 +149,22 @@ impl State {
 
     /// Puts a packet on the wire.
     pub(crate) fn put(&mut self, world: &World, at: SimInstant, link: usize, packet: Packet) {
-        let index = self.packets.insert(InFlight {
+        self.order += 1;
+        let flying = InFlight {
             link,
             sent: world.now(),
+            order: self.order,
             packet,
-        });
+            judged: false,
+            detained: false,
+        };
+        self.arrives_at(world, at, flying);
+    }
+
+    /// Has a packet arrive at an instant.
+    #[inline]
+    pub(crate) fn arrives_at(&mut self, world: &World, at: SimInstant, flying: InFlight) {
+        let index = self.packets.insert(flying);
         world.device_event_at(at, self.device, Token::Packet(index).encode());
     }
 
@@ -277,7 +294,7 @@ impl State {
     ) -> io::Result<usize> {
         match self.socks[sock].kind {
             Kind::Stream { conn, side, .. } => self.stream_recv(world, (conn, side), into, peek),
-            Kind::Udp(_) => self.udp_recv(sock, into, peek).map(|(count, _)| count),
+            Kind::Udp(_) => self.udp_recv(world, sock, into, peek).map(|(count, _)| count),
             _ => fail(libc::ENOTCONN),
         }
     }

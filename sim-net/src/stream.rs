@@ -20,6 +20,7 @@ impl State {
         pieces: &[io::IoSlice<'_>],
     ) -> io::Result<usize> {
         self.settle(world, conn, side);
+        self.doom(world, conn, side);
         let c = &mut self.conns[conn];
         let end = &mut c.ends[side];
         if end.error.is_some() {
@@ -83,6 +84,7 @@ impl State {
 
     /// What a read answers when no byte is there.
     fn nothing_to_read(&mut self, world: &World, conn: usize, side: Side) -> io::Result<usize> {
+        self.doom(world, conn, side);
         let end = &self.conns[conn].ends[side];
         if end.phase == Phase::SynSent {
             return fail(libc::EAGAIN);
@@ -188,15 +190,21 @@ impl State {
 
     /// An end fails: whoever holds it learns `code` from its next operation.
     pub(crate) fn end_fails(&mut self, world: &World, conn: usize, side: Side, code: i32) {
+        self.end_breaks(world, conn, side, code);
+        self.reap(world, conn);
+    }
+
+    /// As [`State::end_fails`], for callers that go on with the connection.
+    pub(crate) fn end_breaks(&mut self, world: &World, conn: usize, side: Side, code: i32) {
         self.end_dies(world, conn, side, Phase::Gone);
         self.conns[conn].ends[side].error = Some(code);
         self.wake_end(conn, side);
-        self.reap(world, conn);
     }
 
     /// What `epoll` says about a stream (`tcp_poll`).
     pub(crate) fn stream_ready(&mut self, world: &World, conn: usize, side: Side) -> Ready {
         self.settle(world, conn, side);
+        self.doom(world, conn, side);
         let c = &self.conns[conn];
         let (end, flow) = (&c.ends[side], &c.flows[side]);
         let error = end.error.is_some();

@@ -2,7 +2,7 @@
 //!
 //! Acknowledgements are not packets. One is queued at the sender with the time it arrives, and
 //! takes effect when the sender next looks, which no guest can tell from an event of its own. It
-//! gets an event where somebody waits for it, or where it might not arrive: while a cut lies on
+//! gets an event where somebody waits for it, or where it might not arrive: while a fault lies on
 //! its link, every acknowledgement is judged when it is due.
 
 use sim_runtime::{SimInstant, World};
@@ -48,8 +48,8 @@ impl State {
     /// Might packets between the ends be lost on the way or at the far end?
     fn in_trouble(&self, conn: usize, side: Side) -> bool {
         let c = &self.conns[conn];
-        let cut = |side: Side| !self.links.get(c.links[side]).cuts.is_empty();
-        cut(side) || cut(side.other()) || !self.host(c.ends[side.other()].node).up
+        let ill = |side: Side| !self.links.get(c.links[side]).laid.is_empty();
+        ill(side) || ill(side.other()) || !self.host(c.ends[side.other()].node).up
     }
 
     /// Has a sender whose window is closed probe it, if the window's opening might get lost.
@@ -70,11 +70,14 @@ impl State {
         if flow.dead {
             return;
         }
-        let at = flow.acks.back().map_or(drawn, |ack| ack.at.max(drawn));
+        // One that was judged may be late; those behind it wait for it, but are due before.
+        let last = flow.acks.back().filter(|ack| !ack.judged);
+        let at = last.map_or(drawn, |ack| ack.at.max(drawn));
         flow.acks.push_back(Ack {
             at,
             next: inbox.next,
             edge: inbox.advertise(),
+            judged: false,
         });
         self.arm_ack(world, conn, peer);
     }
@@ -87,7 +90,7 @@ impl State {
             || flow.tries > 0
             || flow.is_blocked()
             || !c.ends[side].waiters.write.is_empty()
-            || !self.links.get(c.links[side.other()]).cuts.is_empty()
+            || !self.links.get(c.links[side.other()]).laid.is_empty()
     }
 
     /// Gives the next acknowledgement an event, where one is needed.
@@ -97,7 +100,7 @@ impl State {
             return;
         };
         let at = ack.at;
-        if !self.awaits_ack(conn, side) {
+        if at == Ack::HELD || !self.awaits_ack(conn, side) {
             return;
         }
         let token = Token::Ack(conn, side).encode();
@@ -130,13 +133,12 @@ impl State {
         while let Some(&ack) = self.conns[conn].flows[side].acks.front()
             && ack.at <= now
         {
-            self.conns[conn].flows[side].acks.pop_front();
             let back = self.conns[conn].links[side.other()];
-            if self.links.get(back).cuts.is_empty() {
-                moved |= self.apply(world, conn, side, ack);
-            } else {
-                self.ack_dropped(world, conn, side, ack);
+            if !self.links.get(back).laid.is_empty() && !self.ack_passes(world, conn, side, ack) {
+                continue;
             }
+            self.conns[conn].flows[side].acks.pop_front();
+            moved |= self.apply(world, conn, side, ack);
         }
         if moved {
             self.pump(world, conn, side);
@@ -195,9 +197,7 @@ impl State {
             self.note(world, 5, conn, u64::from(self.config.retries));
             return self.end_fails(world, conn, side, libc::ETIMEDOUT);
         }
-        if !flow.is_writable() && !self.conns[conn].ends[side].waiters.write.is_empty() {
-            self.writer_stalls(world, conn, side);
-        }
+        self.waiting_writer_stalls(world, conn, side);
         let flow = &mut self.conns[conn].flows[side];
         let probe = Segment {
             offset: flow.una,
@@ -232,6 +232,7 @@ impl State {
         segment: Segment,
     ) {
         let to = from.other();
+        self.doom(world, conn, to);
         match self.conns[conn].ends[to].phase {
             Phase::Open => {}
             Phase::SynReceived => {

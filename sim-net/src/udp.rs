@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sim_runtime::{EventKind, World};
+use sim_runtime::{EventKind, FaultId, World};
 
+use crate::effect::Harm;
 use crate::errno::fail;
-use crate::packet::Packet;
+use crate::packet::{Datagram, Packet};
 use crate::ports::Protocol;
 use crate::ready::{BothWaiters, Ready};
 use crate::state::{Kind, NOWHERE, Sock, State};
@@ -23,9 +24,11 @@ const OVERHEAD: usize = 512;
 pub(crate) struct Udp {
     pub(crate) bound: Option<SocketAddr>,
     pub(crate) peer: Option<SocketAddr>,
-    queue: VecDeque<(SocketAddr, Box<[u8]>)>,
+    queue: VecDeque<Box<Datagram>>,
     queued: usize,
     pub(crate) error: Option<i32>,
+    /// The fault that the error is due to.
+    pub(crate) error_by: Option<FaultId>,
     pub(crate) waiters: BothWaiters,
 }
 
@@ -35,6 +38,20 @@ impl Udp {
         self.queued
     }
 
+    /// Reads the pending error and clears it.
+    pub(crate) fn take_error(&mut self, world: &World) -> Option<i32> {
+        let code = self.error.take()?;
+        if let Some(fault) = self.error_by.take() {
+            let peer = self.peer;
+            world.ledger().observe(fault, "io-errors", || {
+                let error = io::Error::from_raw_os_error(code);
+                let peer = peer.map_or_else(String::new, |peer| peer.to_string());
+                format!("a datagram to {peer} failed: {error}")
+            });
+        }
+        Some(code)
+    }
+
     pub(crate) fn ready(&self) -> Ready {
         Ready {
             readable: !self.queue.is_empty() || self.error.is_some(),
@@ -42,6 +59,17 @@ impl Udp {
             error: self.error.is_some(),
             ..Ready::default()
         }
+    }
+}
+
+/// The reader of a datagram sees what faults did to it.
+fn marks_seen(world: &World, datagram: &Datagram) {
+    for mark in &datagram.marks {
+        world.ledger().observe(mark.fault, mark.counter(), || {
+            let (from, to, bytes) = (datagram.from, datagram.to, datagram.bytes.len());
+            let (verb, after) = (mark.harm.verb(), world.now().since(mark.since));
+            format!("read {from} -> {to} {bytes} bytes, {verb}, {after:?} after its time")
+        });
     }
 }
 
@@ -104,7 +132,7 @@ impl State {
         to: Option<SocketAddr>,
     ) -> io::Result<usize> {
         let udp = self.udp(sock)?;
-        if let Some(code) = udp.error.take() {
+        if let Some(code) = udp.take_error(world) {
             return fail(code);
         }
         let Some(mut to) = to.or(udp.peer) else {
@@ -123,31 +151,43 @@ impl State {
             from.set_ip(source);
         }
         let link = self.links.between(node, peer);
-        let at = self.links.get_mut(link).arrival(world, &self.config);
-        let packet = Packet::Datagram(Box::new((from, to, bytes.into())));
-        self.put(world, at, link, packet);
+        let wire = self.links.get_mut(link);
+        let at = wire.arrival(world, &self.config);
+        wire.datagrams_sent += 1;
+        let datagram = Datagram {
+            from,
+            to,
+            bytes: bytes.into(),
+            ordinal: wire.datagrams_sent,
+            marks: Vec::new(),
+        };
+        self.put(world, at, link, Packet::Datagram(Box::new(datagram)));
         Ok(bytes.len())
     }
 
     /// `recvfrom(2)` on a non-blocking socket: what does not fit into `into` is cut off.
     pub(crate) fn udp_recv(
         &mut self,
+        world: &World,
         sock: usize,
         into: &mut [u8],
         peek: bool,
     ) -> io::Result<(usize, SocketAddr)> {
         let udp = self.udp(sock)?;
-        if let Some(code) = udp.error.take() {
+        if let Some(code) = udp.take_error(world) {
             return fail(code);
         }
-        let Some((from, bytes)) = udp.queue.front() else {
+        let Some(datagram) = udp.queue.front() else {
             return fail(libc::EAGAIN);
         };
-        let (from, count) = (*from, bytes.len().min(into.len()));
+        let bytes = &datagram.bytes;
+        let (from, count) = (datagram.from, bytes.len().min(into.len()));
         into[..count].copy_from_slice(&bytes[..count]);
         if !peek {
             udp.queued -= bytes.len() + OVERHEAD;
-            udp.queue.pop_front();
+            if let Some(datagram) = udp.queue.pop_front() {
+                marks_seen(world, &datagram);
+            }
         }
         Ok((count, from))
     }
@@ -157,15 +197,16 @@ impl State {
         &mut self,
         world: &World,
         link: usize,
-        (from, to): (SocketAddr, SocketAddr),
-        bytes: Box<[u8]>,
+        mut datagram: Box<Datagram>,
     ) {
         let node = self.links.get(link).to;
+        self.in_order(world, link, &mut datagram);
+        let (from, to, len) = (datagram.from, datagram.to, datagram.bytes.len());
         let ports = u64::from(from.port()) << 16 | u64::from(to.port());
         world.event(
             EventKind::Net,
             9 << 48 | u64::from(node.0),
-            ports << 32 | bytes.len() as u64,
+            ports << 32 | len as u64,
         );
         let room = self.config.datagram_buffer;
         let sock = self.ports.socket_at(node, Protocol::Udp, to);
@@ -178,12 +219,28 @@ impl State {
             let at = self.links.get_mut(back).arrival(world, &self.config);
             return self.put(world, at, back, Packet::Unreachable(Box::new((from, to))));
         };
-        if udp.queued + bytes.len() + OVERHEAD > room {
+        if udp.queued + len + OVERHEAD > room {
             return; // As a kernel does: the reader is too slow.
         }
-        udp.queued += bytes.len() + OVERHEAD;
-        udp.queue.push_back((from, bytes));
+        udp.queued += len + OVERHEAD;
+        udp.queue.push_back(datagram);
         udp.waiters.read.wake_into(&mut self.woken);
+    }
+
+    /// Was a datagram that was made late to be overtaken, overtaken?
+    fn in_order(&mut self, world: &World, link: usize, datagram: &mut Datagram) {
+        let wire = self.links.get_mut(link);
+        let overtaken = datagram.ordinal < wire.newest_datagram;
+        wire.newest_datagram = wire.newest_datagram.max(datagram.ordinal);
+        let path = (datagram.from, datagram.to);
+        for mark in &mut datagram.marks {
+            if mark.harm == Harm::Reordered && overtaken {
+                let bytes = datagram.bytes.len() as u64;
+                self.reorder_receipt(world, mark.fault, path, bytes);
+            } else if mark.harm == Harm::Reordered {
+                mark.harm = Harm::Delayed;
+            }
+        }
     }
 
     /// "Port unreachable" comes back: a connected socket reports it, any other never learns.

@@ -18,11 +18,6 @@ fn cut(name: &str, pairs: &[(&[NodeId], &[NodeId])]) -> FaultId {
     fault
 }
 
-fn heal(fault: FaultId) {
-    net().heal(fault);
-    the_world().ledger().heal(fault);
-}
-
 #[test]
 fn a_connect_into_a_cut_hangs_for_127_seconds() {
     let summary = run(calm(), || async {

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sim_net::{BACKLOG, Chance, Interest, Latency, Net, NetConfig, Ready};
+use sim_net::{BACKLOG, Chance, Effect, Interest, Latency, Net, NetConfig, Ready};
 use sim_runtime::{
-    Config, Fd, LedgerRow, NodeId, Seed, Simulation, Summary, World, spawn_on, time, world,
+    Config, FaultId, Fd, LedgerRow, NodeId, Seed, Simulation, Summary, World, spawn_on, time, world,
 };
 
 pub(crate) const A: NodeId = NodeId(1);
@@ -268,4 +268,20 @@ pub(crate) fn row(summary: &Summary, name: &str) -> LedgerRow {
 
 pub(crate) fn the_world() -> Rc<World> {
     world()
+}
+
+/// Lays effects in one direction as the nemesis does.
+pub(crate) fn disturb(name: &str, effects: &[Effect], from: &[NodeId], to: &[NodeId]) -> FaultId {
+    let world = world();
+    let fault = world.ledger().plan(name, "fault");
+    world.ledger().arm(fault, "test");
+    for effect in effects {
+        net().disturb(fault, *effect, from, to);
+    }
+    fault
+}
+
+pub(crate) fn heal(fault: FaultId) {
+    net().heal(fault);
+    world().ledger().heal(fault);
 }

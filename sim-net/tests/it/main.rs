@@ -6,6 +6,8 @@ mod conformance;
 mod cuts;
 mod datagrams;
 mod deaths;
+mod effects;
+mod effects_compose;
 mod names;
 mod std_sockets;
 mod storms;
