@@ -29,12 +29,15 @@ pub(super) struct Waiter {
     waker: Waker,
     /// The fiber's number; 0 for a task.
     fiber: u64,
+    /// How many had waited before it: addresses differ from run to run within a process.
+    order: u64,
 }
 
 /// Waiters by the address of their word, in the order they came.
 #[derive(Default)]
 pub(crate) struct Table {
     waiters: RefCell<BTreeMap<usize, VecDeque<Rc<Waiter>>>>,
+    waited: Cell<u64>,
 }
 
 /// How a wait ended.
@@ -47,6 +50,12 @@ pub(crate) enum Waited {
 }
 
 impl Table {
+    fn next(&self) -> u64 {
+        let order = self.waited.get();
+        self.waited.set(order + 1);
+        order
+    }
+
     fn add(&self, waiter: &Rc<Waiter>) {
         let mut waiters = self.waiters.borrow_mut();
         let queue = waiters.entry(waiter.word.get()).or_default();
@@ -101,13 +110,14 @@ impl Table {
             word.load(Ordering::SeqCst) != waiter.value
         };
         let waiters = self.waiters.borrow();
-        let changed: Vec<_> = waiters
+        let mut changed: Vec<_> = waiters
             .values()
             .flatten()
             .filter(|w| is_changed(w))
             .cloned()
             .collect();
         drop(waiters);
+        changed.sort_unstable_by_key(|waiter| waiter.order);
         for waiter in &changed {
             self.remove(waiter);
             waiter.woken.set(true);
@@ -157,6 +167,7 @@ pub(crate) fn wait((word, value): (usize, u32), bits: u32, deadline: Option<SimI
             woken: Cell::new(false),
             waker,
             fiber,
+            order: world::with(|world| world.fibers.futexes.next()),
         })
     };
     match current() {

@@ -133,3 +133,30 @@ fn rayon_computes_and_shares_the_work_as_the_seed_says() {
     let shares: BTreeSet<_> = runs.iter().map(|(_, who)| who.clone()).collect();
     assert!(shares.len() > 2, "{} ways of 6 seeds", shares.len());
 }
+
+#[test]
+fn a_thousand_named_threads_share_what_is_made_once() {
+    let guest = || {
+        let lazy = Arc::new(std::sync::OnceLock::new());
+        let threads: Vec<_> = (0..1_000_u32)
+            .map(|n| {
+                let lazy = Arc::clone(&lazy);
+                let builder = thread::Builder::new().name(format!("worker {n}"));
+                let body = move || {
+                    let first = *lazy.get_or_init(|| {
+                        thread::sleep(Duration::from_millis(2));
+                        5_u32
+                    });
+                    let named = thread::current().name() == Some(format!("worker {n}").as_str());
+                    first + u32::from(named)
+                };
+                builder.spawn(body).expect("a thread")
+            })
+            .collect();
+        let sum: u32 = threads.into_iter().map(|t| t.join().expect("ok")).sum();
+        sum
+    };
+    for seed in 0..2 {
+        assert_eq!(twice(seed, guest), 6_000);
+    }
+}
