@@ -37,6 +37,9 @@ sim_runtime::if_sim! {
         pub mod net;
         pub mod runtime;
         pub mod signal;
+        #[cfg(doc)]
+        #[doc = include_str!("SURFACE.md")]
+        pub mod surface {}
         pub mod task;
         pub mod time;
 
@@ -47,7 +50,7 @@ sim_runtime::if_sim! {
         #[doc(hidden)]
         pub const TOKIO_IS_NOT_PATCHED__RUN_CARGO_LANDFALL_INIT: () = ();
         #[doc(no_inline)]
-        pub use tokio_real::{join, main, pin, process, sync, task_local, test, try_join};
+        pub use tokio_real::{join, main, pin, process, stream, sync, task_local, test, try_join};
     }
     real {
         pub use tokio_real::*;

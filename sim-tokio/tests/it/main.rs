@@ -13,5 +13,6 @@ mod nodes;
 mod runtimes;
 mod selecting;
 mod support;
+mod surface;
 mod times;
 mod types;
