@@ -7,6 +7,9 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 use super::facade;
 use crate::exit::Error;
 
+/// What `init` makes is in this folder.
+const FOLDER: &str = "landfall";
+
 fn parse(path: &Path, text: &str) -> Result<DocumentMut, Error> {
     text.parse()
         .map_err(|error| Error::usage(format!("{} cannot be read:\n{error}", path.display())))
@@ -60,7 +63,23 @@ pub(super) fn patch(path: &Path, text: &str) -> Result<String, Error> {
             registry.insert("tokio", Item::Value(Value::InlineTable(entry)));
         }
     }
+    exclude(&mut document);
     Ok(document.to_string())
+}
+
+/// A workspace whose members are `*` must not take the folder for one of them.
+fn exclude(document: &mut DocumentMut) {
+    let workspace = document.get_mut("workspace");
+    let Some(workspace) = workspace.and_then(Item::as_table_like_mut) else {
+        return;
+    };
+    let fresh = || value(Array::new());
+    let list = workspace.entry("exclude").or_insert_with(fresh);
+    if let Some(list) = list.as_array_mut()
+        && !list.iter().any(|entry| entry.as_str() == Some(FOLDER))
+    {
+        list.push(FOLDER);
+    }
 }
 
 /// A member's manifest with the feature `sim` and the dependency that it switches.
@@ -142,6 +161,8 @@ mod tests {
             edited.contains("serde = { path = \"s\" }\ntokio = {"),
             "{edited}"
         );
+        let whole = patch(Path::new(HERE), "[workspace]\nmembers = [\"*\"]\n").unwrap();
+        assert!(whole.contains("exclude = [\"landfall\"]"), "{whole}");
         let taken = "[patch.crates-io]\ntokio = { git = \"https://example.com\" }\n";
         let error = patch(Path::new(HERE), taken).unwrap_err();
         assert!(

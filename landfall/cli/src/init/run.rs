@@ -79,6 +79,13 @@ fn prepare(manifest: Option<&Path>, args: &InitArgs) -> Result<Vec<String>, Erro
 
 fn prepare_in(root: &Path, manifest: Option<&Path>, args: &InitArgs) -> Result<Vec<String>, Error> {
     let record = Record::load(root)?;
+    if record.is_none() && root.join("landfall").exists() {
+        return Err(Error::usage(format!(
+            "{} is there already, and not by `init`: what is made goes into a folder of that name\n\
+             help: rename it",
+            root.join("landfall").display()
+        )));
+    }
     let mut lock_before = Record::default();
     lock_before.keep(root, Path::new(LOCK))?;
     let workspace = workspace::read(manifest, args.offline)?;
