@@ -129,6 +129,14 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
                 ..*left
             };
             let again = by_search_of(&part, kind, &mut steps);
+            debug_assert!(
+                again.ending != Ending::Legal,
+                "the {engine} calls legal operations illegal: {:?}",
+                part.members
+                    .iter()
+                    .map(|member| member.op)
+                    .collect::<Vec<_>>()
+            );
             (again.ending != Ending::Legal).then(|| Decision {
                 ending: Ending::Illegal,
                 engine,

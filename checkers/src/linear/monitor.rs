@@ -45,41 +45,39 @@ impl Spans {
     /// left out, so that more orders look possible than are.
     pub(super) fn new(partition: &Partition<'_>) -> Self {
         let members = &partition.members;
-        let mut moments: Vec<(u64, u32)> = Vec::with_capacity(members.len() * 2);
-        const RETURN: u32 = 1 << 31;
-        for (index, member) in members.iter().enumerate() {
-            let index = index as u32;
-            moments.push((member.op.invoke_ts, index));
-            if let (true, Some(complete_ts)) = (member.certain, member.op.complete_ts) {
-                moments.push((complete_ts, index | RETURN));
-            }
-        }
-        moments.sort_unstable();
+        // Members are in the order of their calls.
+        let certain = (0..members.len() as u32).filter(|at| members[*at as usize].certain);
+        let mut returns: Vec<u32> = certain.collect();
+        let end = |at: &u32| members[*at as usize].op.complete_ts.unwrap_or(u64::MAX);
+        returns.sort_unstable_by_key(|at| (end(at), *at));
         let mut spans = Self {
             call: vec![0; members.len()],
             ret: vec![NEVER; members.len()],
             last: 0,
         };
-        let mut rest = moments.as_mut_slice();
-        while let Some((first, _)) = rest.first() {
-            let now = *first;
-            let (instant, later) =
-                rest.split_at_mut(rest.partition_point(|(time, _)| *time == now));
-            let returns = instant.iter().filter(|(_, what)| what & RETURN != 0);
-            if returns.count() == 1 {
-                let after = |what: u32| members[(what & !RETURN) as usize].after.is_some();
-                instant.sort_by_key(|(_, what)| (what & RETURN == 0) && after(*what));
-            }
-            for (_, what) in instant {
+        let (mut called, mut returned) = (0, 0);
+        while called < members.len() || returned < returns.len() {
+            let call = members.get(called).map(|member| member.op.invoke_ts);
+            let now = call.into_iter().chain(returns.get(returned).map(end)).min();
+            let now = now.expect("one of them is left");
+            let calls = members[called..].iter();
+            let calls = called..called + calls.take_while(|at| at.op.invoke_ts == now).count();
+            let rets = returns[returned..].iter().take_while(|at| end(at) == now);
+            let rets = returned..returned + rets.count();
+            (called, returned) = (calls.end, rets.end);
+            let follows = |at: &usize| rets.len() == 1 && members[*at].after().is_some();
+            for at in calls.clone().filter(|at| !follows(at)) {
                 spans.last += 1;
-                let member = (*what & !RETURN) as usize;
-                if *what & RETURN == 0 {
-                    spans.call[member] = spans.last;
-                } else {
-                    spans.ret[member] = spans.last;
-                }
+                spans.call[at] = spans.last;
             }
-            rest = later;
+            for at in rets.clone() {
+                spans.last += 1;
+                spans.ret[returns[at] as usize] = spans.last;
+            }
+            for at in calls.filter(follows) {
+                spans.last += 1;
+                spans.call[at] = spans.last;
+            }
         }
         spans
     }

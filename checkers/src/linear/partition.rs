@@ -15,8 +15,17 @@ pub(super) struct Member<'a> {
     pub(super) op: &'a Operation,
     /// Whether it is in every linearization; the others may be in it.
     pub(super) certain: bool,
+    /// See [`Member::after`]; `NONE` for no such operation. An `Option` would take more room.
+    after: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Member<'_> {
     /// An operation of the same process that ended at the instant at which this one began.
-    pub(super) after: Option<u32>,
+    pub(super) fn after(&self) -> Option<u32> {
+        (self.after != NONE).then_some(self.after)
+    }
 }
 
 /// The operations on one object that the search has to place, by invocation.
@@ -53,9 +62,11 @@ impl<'a> Partition<'a> {
         let mut place = vec![None; self.members.len()];
         let mut members = Vec::with_capacity(wanted.len());
         for index in wanted {
-            let Member { op, certain, after } = self.members[*index as usize];
+            let member = self.members[*index as usize];
+            let (op, certain) = (member.op, member.certain);
             place[*index as usize] = Some(members.len() as u32);
-            let after = after.and_then(|before| place[before as usize]);
+            let after = member.after().and_then(|before| place[before as usize]);
+            let after = after.unwrap_or(NONE);
             members.push(Member { op, certain, after });
         }
         Partition { members, ..*self }
@@ -75,17 +86,17 @@ impl<'a> Partition<'a> {
         for (index, member) in self.members.iter().enumerate() {
             let certain = ended[index];
             // At one instant, what follows an operation that did not end has not begun.
-            let begun = member.after.is_none_or(|before| ended[before as usize]);
+            let begun = member.after().is_none_or(|before| ended[before as usize]);
             let known = begun && Some(member.op.invoke_ts) <= now;
             if !known || (!certain && only_observes(member.op)) {
                 continue;
             }
             place[index] = Some(members.len() as u32);
-            let after = member.after.and_then(|before| place[before as usize]);
+            let after = member.after().and_then(|before| place[before as usize]);
             members.push(Member {
                 op: member.op,
                 certain,
-                after,
+                after: after.unwrap_or(NONE),
             });
         }
         Partition { members, ..*self }
@@ -173,13 +184,13 @@ fn partition_of<'a>(
             && !at.certain
             && at.op.invoke_ts == op.invoke_ts
         {
-            before = at.after;
+            before = at.after();
         }
         let touches = |before: &u32| {
             let before: &Member<'_> = &members[*before as usize];
             before.certain && before.op.complete_ts == Some(op.invoke_ts)
         };
-        let after = before.filter(touches);
+        let after = before.filter(touches).unwrap_or(NONE);
         members.push(Member {
             op,
             certain: op.is_acknowledged(),

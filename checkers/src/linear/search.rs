@@ -128,7 +128,7 @@ fn classes_of<M: Machine>(partition: &Partition<'_>, machine: &mut M) -> Vec<Cla
             continue;
         }
         let index = index as u32;
-        let bound = member.after.map(|_| index);
+        let bound = member.after().map(|_| index);
         let key = (machine.class(index), bound);
         let next = classes.len();
         let place = *places.entry(key).or_insert(next);
@@ -331,7 +331,7 @@ impl<M: Machine> Search<'_, M> {
 
     /// Whether program order lets the member come next.
     fn is_free(&self, member: u32) -> bool {
-        let after = self.partition.members[member as usize].after;
+        let after = self.partition.members[member as usize].after();
         after.is_none_or(|before| self.visited.is_done(before))
     }
 

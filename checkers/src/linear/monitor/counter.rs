@@ -66,12 +66,14 @@ pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
             continue;
         }
         let value = members[member].op.observed().as_int().unwrap_or(0);
+        // The least count possible is too high, or the highest too low.
+        let everything = || Verdict::Illegal((0..members.len() as u32).collect());
         if value < count_at_call[member] {
-            return Verdict::Unsure;
+            return everything();
         }
         while (increments.len() as i64) < value {
             let Some(Reverse((_, next))) = open.pop() else {
-                return Verdict::Unsure;
+                return everything();
             };
             done[next as usize] = true;
             increments.push(next);

@@ -6,8 +6,8 @@
 //! smallest is not there; and so on. Inserting as late and removing as early as possible is best
 //! for all that follow.
 
-use super::Verdict;
-use super::items::{Discipline, Items};
+use super::items::{Discipline, Item, Items};
+use super::{NEVER, Verdict};
 
 pub(super) struct Priority;
 
@@ -39,6 +39,22 @@ impl Gaps {
     }
 }
 
+/// What is there between two ranks, and what kept that from being gone before.
+fn in_the_way(items: &[&Item<'_>], from: u32, to: u32) -> Vec<u32> {
+    let mut from = from;
+    loop {
+        let near = items
+            .iter()
+            .filter(|item| item.put_ret < to && item.take_ret > from);
+        let first = near.clone().map(|item| item.take_call).min();
+        if first.is_none_or(|first| first >= from) {
+            let members = near.flat_map(|item| [item.put, item.take]);
+            return members.filter(|member| *member != NEVER).collect();
+        }
+        from = first.unwrap_or(from);
+    }
+}
+
 impl Discipline for Priority {
     fn judge(&self, items: &Items<'_>) -> Verdict {
         let end = items.last + 1;
@@ -58,17 +74,13 @@ impl Discipline for Priority {
             }
             let gap = gaps.free_from(item.take_call.max(item.put_call));
             if gap >= item.take_ret.min(end) {
-                let better = sorted[..=rank]
-                    .iter()
-                    .map(|place| &items.items[*place as usize]);
+                let better = sorted[..rank].iter();
+                let better: Vec<&Item<'_>> =
+                    better.map(|place| &items.items[*place as usize]).collect();
                 let from = item.take_call.max(item.put_call);
-                let near = better.filter(|other| {
-                    other.put_ret < item.take_ret && (other.stays() || other.take_ret > from)
-                });
-                let members = near.flat_map(|other| [other.put, other.take]);
-                return Verdict::Illegal(
-                    members.filter(|member| *member != super::NEVER).collect(),
-                );
+                let mut members = in_the_way(&better, from, item.take_ret);
+                members.extend([item.put, item.take]);
+                return Verdict::Illegal(members);
             }
             if gap < item.put_ret {
                 order.extend([(gap, 2, item.put), (gap, 2, item.take)]);
@@ -80,13 +92,10 @@ impl Discipline for Priority {
         for (take, call, ret) in &items.empties {
             let gap = gaps.free_from(*call);
             if gap >= *ret {
-                let near = items
-                    .items
-                    .iter()
-                    .filter(|item| item.put_ret < *ret && (item.stays() || item.take_ret > *call));
-                let members = near.flat_map(|item| [item.put, item.take]);
-                let members = members.filter(|member| *member != super::NEVER);
-                return Verdict::Illegal(members.chain([*take]).collect());
+                let all: Vec<&Item<'_>> = items.items.iter().collect();
+                let mut members = in_the_way(&all, *call, *ret);
+                members.push(*take);
+                return Verdict::Illegal(members);
             }
             order.push((gap, 1, *take));
         }

@@ -30,8 +30,8 @@ impl Discipline for Queue {
         let half = |rank: u32| u64::from(rank) * 2;
         let mut nodes: Vec<Node> = Vec::with_capacity(items.items.len() + points.len());
         nodes.extend(items.items.iter().map(|item| Node {
-            put: (half(item.put_call), half(item.put_ret)),
-            take: (half(item.take_call), half(item.take_ret)),
+            put: (half(item.put_call), half(put_by(item))),
+            take: (half(take_from(item)), half(item.take_ret)),
         }));
         nodes.extend(points.iter().map(|point| Node {
             put: (*point, *point),
@@ -69,12 +69,22 @@ impl Discipline for Queue {
     }
 }
 
+/// The rank by which an element is there: at the latest when it is gone.
+fn put_by(item: &Item<'_>) -> u32 {
+    item.put_ret.min(item.take_ret)
+}
+
+/// The rank from which it can go: at the earliest when it can have come.
+fn take_from(item: &Item<'_>) -> u32 {
+    item.take_call.max(item.put_call)
+}
+
 /// The members of two elements that are in the wrong order, if there are any.
 fn swapped(items: &[Item<'_>]) -> Option<Vec<u32>> {
     let mut by_call: Vec<u32> = (0..items.len() as u32).collect();
     by_call.sort_unstable_by_key(|place| items[*place as usize].put_call);
     let mut by_ret: Vec<u32> = (0..items.len() as u32).collect();
-    by_ret.sort_unstable_by_key(|place| items[*place as usize].put_ret);
+    by_ret.sort_unstable_by_key(|place| put_by(&items[*place as usize]));
     // Of what was enqueued before, what is dequeued last.
     let mut last: Option<&Item<'_>> = None;
     let mut before = by_ret
@@ -83,12 +93,12 @@ fn swapped(items: &[Item<'_>]) -> Option<Vec<u32>> {
         .peekable();
     for place in by_call {
         let item = &items[place as usize];
-        while let Some(other) = before.next_if(|other| other.put_ret < item.put_call) {
-            if last.is_none_or(|last| last.take_call < other.take_call) {
+        while let Some(other) = before.next_if(|other| put_by(other) < item.put_call) {
+            if last.is_none_or(|last| take_from(last) < take_from(other)) {
                 last = Some(other);
             }
         }
-        if let Some(other) = last.filter(|other| other.take_call > item.take_ret) {
+        if let Some(other) = last.filter(|other| take_from(other) > item.take_ret) {
             let mut members = vec![other.put, item.put, item.take];
             members.extend((!other.stays()).then_some(other.take));
             return Some(members);

@@ -36,9 +36,10 @@ struct Values {
 }
 
 pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
-    let Some((mut does, setter)) = number(&partition.members) else {
+    let Some((mut does, mut setter)) = number(&partition.members) else {
         return Verdict::Unsure;
     };
+    forget_impossible(&partition.members, &mut does, &mut setter);
     forget_unseen(&partition.members, &mut does, &setter);
     let values = match gather(&does, setter) {
         Ok(values) => values,
@@ -116,6 +117,33 @@ fn number(members: &[Member<'_>]) -> Option<(Vec<Does>, Vec<u32>)> {
         does.push(what);
     }
     Some((does, setter))
+}
+
+/// Leaves out each cas that may never have taken effect and can not have, since nothing sets what
+/// it replaces.
+fn forget_impossible(members: &[Member<'_>], does: &mut [Does], setter: &mut [u32]) {
+    let pending = members
+        .iter()
+        .zip(0_u32..)
+        .filter(|(member, _)| !member.certain);
+    let mut pending: Vec<u32> = pending.map(|(_, at)| at).collect();
+    loop {
+        let before = pending.len();
+        pending.retain(|at| {
+            let Does::Cas(from, to) = does[*at as usize] else {
+                return false;
+            };
+            let impossible = from != 0 && setter[from as usize] == NEVER;
+            if impossible {
+                does[*at as usize] = Does::Nothing;
+                setter[to as usize] = NEVER;
+            }
+            !impossible
+        });
+        if pending.len() == before {
+            return;
+        }
+    }
 }
 
 /// Leaves out what may never have taken effect and set what nobody is known to have seen.

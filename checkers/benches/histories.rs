@@ -1,0 +1,90 @@
+//! How long histories take to be judged, and how much memory: `cargo bench -p landfall-checkers`.
+//!
+//! Each row is a process of its own, so that its peak is its own. With `sweep N` every model is
+//! compared with all orders, on all histories of N operations and on random longer ones.
+
+#![expect(clippy::disallowed_types, reason = "a bench measures wall time")]
+#![expect(clippy::disallowed_methods, reason = "a bench starts itself again")]
+
+use std::process::{Command, exit};
+use std::time::Instant;
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, History, Operation, Outcome, check};
+
+#[path = "../tests/it/models.rs"]
+mod models;
+
+mod families;
+
+use families::{Family, generate};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["row", index, ..] => row(index.parse().expect("a number")),
+        ["sweep", count, ..] => sweep(count.parse().expect("a number")),
+        _ => all(),
+    }
+}
+
+/// Every row, each by a process of its own.
+fn all() {
+    let me = std::env::current_exe().expect("the path of this process");
+    println!("{:<52} {:>9} {:>9}  answer", "family", "ms", "peak MiB");
+    for index in 0..families::all().len() {
+        let mut command = Command::new(&me);
+        let status = command.args(["row", &index.to_string()]).status();
+        if !status.is_ok_and(|status| status.success()) {
+            println!("row {index} broke");
+            exit(1);
+        }
+    }
+}
+
+fn row(index: usize) {
+    let families = families::all();
+    let family: &Family = &families[index];
+    let ops: Vec<Operation> = generate(family);
+    let history = History {
+        ops,
+        windows: Vec::new(),
+    };
+    let before = Instant::now();
+    let spec = CheckerSpec::Linearizability;
+    let report = check(&history, &spec, family.model, &Budget::default());
+    let ms = before.elapsed().as_micros() as f64 / 1000.0;
+    let answer = match &report.outcome {
+        Outcome::Unknown { .. } => "unknown".to_owned(),
+        other => other.to_string(),
+    };
+    println!(
+        "{:<52} {ms:>9.1} {:>9}  {answer} ({})",
+        family.name(),
+        peak_mib(),
+        report.engine
+    );
+}
+
+/// The most memory that this process has had, MiB.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    kib.unwrap_or(0_u64) / 1024
+}
+
+fn sweep(count: usize) {
+    for kind in ModelKind::ALL {
+        let before = Instant::now();
+        let (legal, illegal) = models::exhaust(kind, count);
+        let all = legal + illegal;
+        println!("{:<16} all of {count}: {all}, {legal} legal", kind.name());
+        for longer in [count + 2, count + 3, count + 4] {
+            let (legal, illegal) = models::sample(kind, longer, longer as u64, 200_000);
+            println!("{:<16} of {longer}: {}, {legal} legal", "", legal + illegal);
+        }
+        println!("{:<16} {} s", "", before.elapsed().as_secs());
+    }
+}
