@@ -31,6 +31,7 @@ pub mod judge;
 mod landing;
 mod log;
 mod nemesis;
+mod network;
 mod recorder;
 pub mod render;
 pub mod report;

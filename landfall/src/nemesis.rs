@@ -9,6 +9,7 @@ use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, Target};
 use sim_disk::FailMode;
 use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, time, with, world};
 
+use crate::network;
 use crate::run::RunState;
 use crate::schedule::{self, Window};
 use crate::standstill;
@@ -125,6 +126,14 @@ impl Nemesis {
             } => {
                 self.partition(window.fault, direction, clients_too);
             }
+            FaultKind::Network { .. } => {
+                network::disturb(&self.run, id, &armed.spec, &targets, &mut armed.draw);
+            }
+            FaultKind::Split { shape, one_way } => {
+                let until = SimInstant(time::now().0 + (window.close_ns - window.open_ns));
+                let open = (shape, one_way, until);
+                network::split(&self.run, id, open, &mut armed.draw);
+            }
             FaultKind::Kill => armed.took_down = take_down(id, &targets, Down::Kill),
             FaultKind::PowerLoss => armed.took_down = take_down(id, &targets, Down::PowerLoss),
             FaultKind::GracefulStop => armed.took_down = stop(&self.run, id, &targets),
@@ -158,7 +167,9 @@ impl Nemesis {
             return;
         }
         match armed.spec.kind {
-            FaultKind::Partition { .. } => self.run.net.heal(armed.id),
+            FaultKind::Partition { .. } | FaultKind::Network { .. } | FaultKind::Split { .. } => {
+                self.run.net.heal(armed.id)
+            }
             FaultKind::DiskError | FaultKind::DiskFull => self.run.disk.heal(armed.id),
             FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => {}
             FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. } => {
@@ -265,7 +276,7 @@ impl Nemesis {
     }
 }
 
-fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) -> Vec<NodeId> {
+pub(crate) fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) -> Vec<NodeId> {
     draw.shuffle(&mut nodes);
     nodes.truncate(count);
     nodes.sort_unstable();
@@ -343,6 +354,8 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
             direction: Direction::OneWay,
             ..
         } => "one-way partition",
+        FaultKind::Network { effect, .. } => network::describe(effect),
+        FaultKind::Split { shape, .. } => network::describe_shape(shape),
         FaultKind::Kill => "kill",
         FaultKind::PowerLoss => "power loss",
         FaultKind::GracefulStop => "graceful stop",

@@ -144,6 +144,10 @@ pub(crate) fn symmetric_only(plan: &Plan, scenarios: &[Scenario], sink: &mut Sin
     let cuts = |scenario: &Scenario| -> Vec<Direction> {
         let direction = scenario.faults.iter().map(|fault| match fault.kind {
             FaultKind::Partition { direction, .. } => Some(direction),
+            FaultKind::Split { one_way, .. } => Some(match one_way {
+                true => Direction::OneWay,
+                false => Direction::Both,
+            }),
             _ => None,
         });
         direction.flatten().collect()

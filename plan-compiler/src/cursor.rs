@@ -149,7 +149,8 @@ impl<'t> Cursor<'t> {
         self.attempt(|c| u32::try_from(c.count()?).ok())
     }
 
-    fn milli(&mut self) -> Option<u64> {
+    /// A number in digits, in thousandths.
+    pub(crate) fn milli(&mut self) -> Option<u64> {
         match self.peek()?.kind {
             Kind::Number {
                 milli: Some(milli), ..

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, OpKind, Skew, Span, Target, Way,
-    When,
+    Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, NetEffect, OpKind, Shape, Skew,
+    Span, Target, Way, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -80,6 +80,22 @@ impl fmt::Display for FaultKind {
                 };
                 write!(f, "partition ({direction}{clients})")
             }
+            FaultKind::Network {
+                effect,
+                direction,
+                clients_too,
+            } => {
+                let clients = if *clients_too {
+                    ", clients included"
+                } else {
+                    ""
+                };
+                write!(f, "{effect} ({direction}{clients})")
+            }
+            FaultKind::Split { shape, one_way } => {
+                let one_way = if *one_way { ", one way a link" } else { "" };
+                write!(f, "{shape}{one_way}")
+            }
             FaultKind::Kill => f.write_str("kill -9"),
             FaultKind::PowerLoss => f.write_str("power loss"),
             FaultKind::GracefulStop => f.write_str("graceful stop"),
@@ -94,6 +110,62 @@ impl fmt::Display for FaultKind {
             FaultKind::Suspend => f.write_str("suspension of the machine"),
             FaultKind::Freeze => f.write_str("freeze of the machine"),
         }
+    }
+}
+
+/// Millionths as percent: `5%`, `0.25%`, `1% to 20%`.
+fn percent(ppm: Span) -> String {
+    let one = |ppm: u64| match ppm % 10_000 {
+        0 => format!("{}%", ppm / 10_000),
+        rest => {
+            let rest = format!("{rest:04}");
+            format!("{}.{}%", ppm / 10_000, rest.trim_end_matches('0'))
+        }
+    };
+    if ppm.min == ppm.max {
+        return one(ppm.min);
+    }
+    format!("{} to {}, drawn by seed", one(ppm.min), one(ppm.max))
+}
+
+impl fmt::Display for NetEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetEffect::Loss { ppm } => write!(f, "packet loss of {}", percent(*ppm)),
+            NetEffect::Duplicate { ppm } => write!(f, "duplication of {}", percent(*ppm)),
+            NetEffect::Reorder { ppm } => write!(f, "reordering of {}", percent(*ppm)),
+            NetEffect::Corrupt { ppm } => write!(f, "packet corruption of {}", percent(*ppm)),
+            NetEffect::Latency { by_ns, each: true } => {
+                write!(f, "latency of {by_ns} more for each packet")
+            }
+            NetEffect::Latency { by_ns, each: false } => match by_ns.min == by_ns.max {
+                true => write!(f, "latency of {by_ns} more"),
+                false => write!(f, "latency of {by_ns} more, drawn by seed"),
+            },
+            NetEffect::Bandwidth { rate } => match rate.min == rate.max {
+                true => write!(f, "bandwidth of {} bytes/s", rate.min),
+                false => {
+                    let Span { min, max } = rate;
+                    write!(f, "bandwidth of {min} to {max} bytes/s, drawn by seed")
+                }
+            },
+            NetEffect::Jam => f.write_str("jam: packets held until the end"),
+            NetEffect::Reject => f.write_str("rejected packets"),
+            NetEffect::Reset => f.write_str("reset of connections"),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Shape::Halves => "partition into halves",
+            Shape::Ring => "partition into a ring of majorities",
+            Shape::Bridge => "partition into halves with a bridge",
+            Shape::Partial => "partial partition",
+            Shape::Clients => "partition of clients from servers",
+            Shape::Swizzle => "swizzle: isolated one by one, back in another order",
+        })
     }
 }
 

@@ -143,6 +143,22 @@ pub enum FaultKind {
         /// Whether clients are cut off from the target as well.
         clients_too: bool,
     },
+    /// Packets between the target and everybody are lost, late, doubled and so on.
+    Network {
+        /// What happens to them.
+        effect: NetEffect,
+        /// Which way they go.
+        direction: Direction,
+        /// Whether packets from and to clients are hit as well.
+        clients_too: bool,
+    },
+    /// The cluster comes apart in a shape; the target is every node.
+    Split {
+        /// How.
+        shape: Shape,
+        /// Whether each link is cut in one direction only, drawn by seed.
+        one_way: bool,
+    },
     /// The process dies; the page cache and the kernel live on. Restarted at the end.
     Kill,
     /// The machine loses power: un-synced writes are lost or torn. Restarted at the end.
@@ -173,6 +189,68 @@ pub enum FaultKind {
     Suspend,
     /// The virtual machine stands still, cut off, and does not learn of it: its clocks are late.
     Freeze,
+}
+
+/// What happens to packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "effect")]
+pub enum NetEffect {
+    /// They are lost: datagrams for good, those of streams until retransmitted.
+    Loss {
+        /// How many of a million.
+        ppm: Span,
+    },
+    /// They take longer.
+    Latency {
+        /// By how many nanoseconds.
+        by_ns: Span,
+        /// Drawn for each packet, not once by seed.
+        each: bool,
+    },
+    /// They arrive twice.
+    Duplicate {
+        /// How many of a million.
+        ppm: Span,
+    },
+    /// They wait so that others overtake them.
+    Reorder {
+        /// How many of a million.
+        ppm: Span,
+    },
+    /// A byte of them changes; those of streams are found out and lost.
+    Corrupt {
+        /// How many of a million.
+        ppm: Span,
+    },
+    /// They pass one after the other.
+    Bandwidth {
+        /// Bytes a second, headers included.
+        rate: Span,
+    },
+    /// They are held until the end, and arrive in one burst.
+    Jam,
+    /// They are refused, and their senders told.
+    Reject,
+    /// Connections are reset, once, when the window opens.
+    Reset,
+}
+
+/// How a cluster comes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Two halves, drawn by seed, that do not reach each other.
+    Halves,
+    /// Every node reaches a majority, and no two the same one.
+    Ring,
+    /// Two halves and a node that reaches both.
+    Bridge,
+    /// Some pairs of nodes do not reach each other, drawn by seed.
+    Partial,
+    /// Clients reach no server; servers reach each other.
+    Clients,
+    /// Nodes are isolated one by one in one order, and return in another.
+    Swizzle,
 }
 
 /// Which way a clock goes wrong.
@@ -274,7 +352,9 @@ pub struct Landing {
 pub enum Evidence {
     /// A counter of the scenario's faults in the ledger is at least `min`.
     Counter {
-        /// `packets-dropped`, `writes-lost`, `writes-torn`, `processes-killed`,
+        /// `packets-dropped`, `packets-delayed`, `packets-held`, `packets-rejected`,
+        /// `packets-duplicated`, `packets-reordered`, `packets-corrupted`, `bytes-dropped` and
+        /// so on, `connections-reset`, `writes-lost`, `writes-torn`, `processes-killed`,
         /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`; or
         /// `writes-lost-or-torn`, the sum of those two.
         counter: String,

@@ -8,6 +8,7 @@ mod floor;
 mod hand;
 mod logs;
 mod misbehaviour;
+mod network_faults;
 mod probes;
 mod sweeps;
 mod toy;

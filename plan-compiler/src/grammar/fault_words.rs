@@ -1,5 +1,6 @@
 //! The words for faults, their targets and their shapes.
 
+use super::network_words as net;
 use crate::scenario::{Direction, FaultKind, Span, Target, Way};
 
 const PARTITION: FaultKind = FaultKind::Partition {
@@ -38,6 +39,78 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
     (
         "drop|drops|dropping|dropped|block|blocked|blocking",
         PARTITION,
+    ),
+    ("packet|network|message loss", net::LOSS),
+    ("lose|loses|losing packets|messages", net::LOSS),
+    ("lossy network|link|links", net::LOSS),
+    (
+        "network? latency|latencies|delay|delays|delayed|delaying",
+        net::LATENCY,
+    ),
+    ("added|extra|high latency|delay", net::LATENCY),
+    (
+        "slow|slower|slowed network|networks|link|links|follower|followers|node|nodes",
+        net::LATENCY,
+    ),
+    (
+        "duplicate|duplicates|duplication|duplicated|duplicating of? packets|messages?",
+        net::DUPLICATE,
+    ),
+    ("packet|message duplication", net::DUPLICATE),
+    (
+        "reorder|reorders|reordering|reordered of? packets|messages?",
+        net::REORDER,
+    ),
+    ("packet|message reordering", net::REORDER),
+    ("packet|message corruption", net::CORRUPT),
+    (
+        "corrupt|corrupts|corrupting|corrupted packets|messages|datagrams",
+        net::CORRUPT,
+    ),
+    (
+        "limited|low? bandwidth limit|limited|cap|capped?",
+        net::BANDWIDTH,
+    ),
+    (
+        "limit|limits|limiting|throttle|throttles|throttling bandwidth|network|links",
+        net::BANDWIDTH,
+    ),
+    (
+        "jam|jams|jammed|jamming|clog|clogs|clogged|clogging network|link|links?",
+        net::JAM,
+    ),
+    ("network stall|stalls|stalled", net::JAM),
+    ("reject|rejects|rejected|rejecting", net::REJECT),
+    ("partition with|by reject|rst", net::REJECT),
+    ("- j reject", net::REJECT),
+    ("network? jitter", net::JITTER),
+    ("connection|tcp reset|resets", net::RESET),
+    (
+        "reset|resets|resetting all|the? tcp? connections",
+        net::RESET,
+    ),
+    ("in|into two? equal? halves", net::HALVES),
+    ("halves", net::HALVES),
+    ("half / half|half", net::HALVES),
+    (
+        "split in|into|the? cluster? in|into? two? equal? halves",
+        net::HALVES,
+    ),
+    ("majorities ring partition?", net::RING),
+    ("ring partition", net::RING),
+    ("ring of majorities", net::RING),
+    ("overlapping majorities", net::RING),
+    ("bridge partition?", net::BRIDGE),
+    ("partial network? partition|partitions", net::PARTIAL),
+    ("partial partition|partitions of some? links?", net::PARTIAL),
+    ("client|clients side partition?", net::CLIENTS),
+    (
+        "partition|partitions|partitioning all? clients from all? servers|nodes",
+        net::CLIENTS,
+    ),
+    (
+        "swizzle|swizzles|swizzled|swizzling clog|clogging|partition?",
+        net::SWIZZLE,
     ),
     ("kill|kills|killed|killing - 9", FaultKind::Kill),
     ("kill|kills|killed|killing", FaultKind::Kill),
@@ -128,13 +201,7 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
 
 /// Faults of the taxonomy that are not served yet.
 pub(crate) const UNSERVED: &[&str] = &[
-    "latency|delay|delays|delayed|jitter",
-    "packet loss",
-    "network loss",
-    "bandwidth",
-    "duplicate|duplicates|duplication|duplicated",
-    "reorder|reorders|reordering|reordered",
-    "slow disk|disks|follower|followers|node|network",
+    "slow disk|disks",
     "bit flip|flips",
     "bitflip|bitflips|bitrot",
     "bit rot",
@@ -205,6 +272,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ),
     ("whole|entire|full cluster at? once?", Target::All),
     ("cluster wide", Target::All),
+    ("all|every link|links", Target::All),
     (
         "every|each|all node|nodes|server|servers in turn",
         Target::Rolling,

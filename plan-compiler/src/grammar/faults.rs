@@ -7,10 +7,11 @@ use super::fault_words::{
 };
 use super::magnitude::{self, Amount, MagnitudeDraft};
 use super::schedule::{self, Length, ScheduleDraft};
+use super::sizes::sized;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{Direction, FaultKind, FaultSpec, Span, Target, Way};
+use crate::scenario::{Direction, FaultKind, FaultSpec, NetEffect, Span, Target, Way};
 use crate::sink::Sink;
 use crate::tokens::{Kind, Token};
 
@@ -163,6 +164,14 @@ fn starts_fault(mut cursor: Cursor<'_>) -> bool {
         if named(&mut cursor) {
             return true;
         }
+        // `5% packet loss`, `100ms latency`.
+        let sized = |c: &mut Cursor<'_>| {
+            magnitude::leads(c)?;
+            named(c).then_some(())
+        };
+        if cursor.attempt(sized).is_some() {
+            return true;
+        }
         let shape = cursor.lookup(DIRECTIONS).is_some()
             || cursor.eat_any(&[
                 "rolling", "a|an|the", "then", "hard", "random", "network", "-",
@@ -179,7 +188,10 @@ fn unserved(cursor: &mut Cursor<'_>) -> bool {
         if c.count().is_some() {
             c.eat("%|percent");
         }
-        c.eat_any(UNSERVED).then_some(())
+        // `corrupted packets` is served, other corruption is not.
+        let mut kinds = *c;
+        kinds.lookup(KINDS);
+        (c.eat_any(UNSERVED) && c.at > kinds.at).then_some(())
     };
     cursor.attempt(shared).is_some()
 }
@@ -194,8 +206,10 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
             let span = cursor.span_from(from);
             let message = "the plan asks for a fault that is not served yet";
             let help = Some(
-                "served: partition, kill -9, power loss, graceful stop, pause, suspend, freeze, \
-                 clock skew, clock drift, disk EIO, disk full"
+                "served: partition, packet loss, latency, bandwidth, duplication, reordering, \
+                 corrupted packets, jam, reject, connection resets, kill -9, power loss, \
+                 graceful stop, pause, suspend, freeze, clock skew, clock drift, disk EIO, \
+                 disk full"
                     .to_owned(),
             );
             sink.error(
@@ -269,10 +283,15 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     };
     cursor.at = kinds.at;
     // So does `slow clock` its way.
+    let is_clock = matches!(
+        kind,
+        FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. }
+    );
     for token in &cursor.tokens[at..cursor.at] {
         match token.spelling() {
-            "slow" | "slower" | "slowed" => draft.magnitude.way = Some(Way::Behind),
-            "fast" | "faster" => draft.magnitude.way = Some(Way::Ahead),
+            "slow" | "slower" | "slowed" if is_clock => draft.magnitude.way = Some(Way::Behind),
+            "fast" | "faster" if is_clock => draft.magnitude.way = Some(Way::Ahead),
+            "follower" | "followers" => draft.target = Some(Target::Follower),
             _ => {}
         }
     }
@@ -280,7 +299,25 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     if cursor.tokens[at].spelling() == "leader" {
         draft.target = Some(Target::Leader);
     }
-    Some(put(&mut draft.kind, kind))
+    Some(put_kind(&mut draft.kind, kind))
+}
+
+/// `partition with rejects`, `partition into halves`: the second says how.
+fn put_kind(slot: &mut Option<FaultKind>, kind: FaultKind) -> bool {
+    let is_partition = |kind: FaultKind| matches!(kind, FaultKind::Partition { .. });
+    let says_how = |kind: FaultKind| match kind {
+        FaultKind::Split { .. } => true,
+        FaultKind::Network { effect, .. } => matches!(effect, NetEffect::Jam | NetEffect::Reject),
+        _ => false,
+    };
+    match *slot {
+        Some(old) if is_partition(old) && says_how(kind) => {
+            *slot = Some(kind);
+            false
+        }
+        Some(old) if is_partition(kind) && says_how(old) => false,
+        _ => put(slot, kind),
+    }
 }
 
 /// `one-way partition: outbound packets dropped` says the same thing twice, the second better.
@@ -326,11 +363,16 @@ fn settle(
     sink: &mut Sink<'_>,
 ) -> FaultSpec {
     let is_partition = matches!(kind, FaultKind::Partition { .. });
-    if !is_partition && (draft.direction.is_some() || draft.clients.is_some()) {
-        sink.conflict(span, "direction of a fault that is no partition");
+    let is_split = matches!(kind, FaultKind::Split { .. });
+    let on_links = is_partition || matches!(kind, FaultKind::Network { .. });
+    let directed = draft.direction.is_some() && !on_links && !is_split;
+    if directed || (draft.clients.is_some() && !on_links) {
+        sink.conflict(span, "direction of a fault that has none");
     }
     let usual = match kind {
         FaultKind::Partition { .. }
+        | FaultKind::Network { .. }
+        | FaultKind::Split { .. }
         | FaultKind::ClockStep { .. }
         | FaultKind::ClockDrift { .. } => Span {
             min: 2 * SECOND,
@@ -354,21 +396,36 @@ fn settle(
         magnitude.amount = None;
     }
     let (when, mut defaults) = schedule::settle(&schedule, usual, stage.workload_ns);
+    if is_split && !matches!(draft.target, None | Some(Target::All)) {
+        sink.conflict(span, "target of a shape that has none of its own");
+    }
     let target = draft.target.unwrap_or_else(|| {
-        defaults.push("target");
-        if is_partition {
-            Target::Minority
-        } else {
-            Target::Random
+        if !is_split {
+            defaults.push("target");
         }
+        target_left_open(kind)
     });
     let kind = match kind {
         FaultKind::Partition { .. } => FaultKind::Partition {
             direction: draft.direction.unwrap_or(Direction::Both),
             clients_too: draft.clients.unwrap_or(false),
         },
-        other => sized(other, magnitude, span, &mut defaults, sink),
+        FaultKind::Split { shape, .. } => FaultKind::Split {
+            shape,
+            one_way: draft.direction.is_some_and(|way| way != Direction::Both),
+        },
+        FaultKind::Network {
+            effect,
+            clients_too,
+            ..
+        } => FaultKind::Network {
+            effect,
+            direction: draft.direction.unwrap_or(Direction::Both),
+            clients_too: draft.clients.unwrap_or(clients_too),
+        },
+        other => other,
     };
+    let kind = sized(kind, magnitude, span, &mut defaults, sink);
     let line = sink.lines.line(span.start);
     let fault = FaultSpec {
         id,
@@ -388,42 +445,17 @@ fn settle(
     fault
 }
 
-/// Puts what the clause says of its size into the fault.
-fn sized(
-    kind: FaultKind,
-    magnitude: MagnitudeDraft,
-    span: &Range<usize>,
-    defaults: &mut Vec<&'static str>,
-    sink: &mut Sink<'_>,
-) -> FaultKind {
-    let way = magnitude.way.unwrap_or(Way::Either);
-    let sized = match (kind, magnitude.amount) {
-        (FaultKind::ClockStep { by_ns, .. }, None) => FaultKind::ClockStep { way, by_ns },
-        (FaultKind::ClockDrift { ppm, .. }, None) => FaultKind::ClockDrift { way, ppm },
-        (FaultKind::ClockStep { .. }, Some(Amount::Time(by_ns))) => {
-            FaultKind::ClockStep { way, by_ns }
-        }
-        (FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. }, Some(Amount::Ppm(ppm))) => {
-            FaultKind::ClockDrift { way, ppm }
-        }
-        (FaultKind::ClockDrift { .. }, Some(Amount::Time(_))) => {
-            sink.conflict(span, "size of a drift, which is said in ppm or percent");
-            kind
-        }
-        (_, _) => {
-            if magnitude.is_said() {
-                sink.conflict(span, "size of a fault that has none");
-            }
-            return kind;
-        }
-    };
-    if magnitude.amount.is_none() {
-        defaults.push("size");
+/// Who is hit when the clause does not say.
+fn target_left_open(kind: FaultKind) -> Target {
+    match kind {
+        FaultKind::Partition { .. } => Target::Minority,
+        FaultKind::Network {
+            effect: NetEffect::Jam | NetEffect::Reject,
+            ..
+        } => Target::Minority,
+        FaultKind::Network { .. } | FaultKind::Split { .. } => Target::All,
+        _ => Target::Random,
     }
-    if magnitude.way.is_none() {
-        defaults.push("way");
-    }
-    sized
 }
 
 /// What no run of this fault could make good.

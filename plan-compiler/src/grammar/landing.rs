@@ -20,6 +20,33 @@ const COUNTERS: &[(&str, &str)] = &[
         "iptables|nftables|netem? drop|dropped|drops packet? counter|count",
         "packets-dropped",
     ),
+    ("packets|packet are|were? delayed|slowed", "packets-delayed"),
+    ("delayed packets|packet", "packets-delayed"),
+    (
+        "packets|packet are|were? held|jammed|queued",
+        "packets-held",
+    ),
+    (
+        "packets|packet are|were? rejected|refused",
+        "packets-rejected",
+    ),
+    ("rejected packets|packet", "packets-rejected"),
+    ("packets|packet are|were? duplicated", "packets-duplicated"),
+    ("duplicated|duplicate packets|packet", "packets-duplicated"),
+    (
+        "packets|packet are|were? reordered|overtaken",
+        "packets-reordered",
+    ),
+    ("reordered packets|packet", "packets-reordered"),
+    ("packets|packet are|were? corrupted", "packets-corrupted"),
+    ("corrupted packets|packet", "packets-corrupted"),
+    ("bytes are|were? dropped", "bytes-dropped"),
+    ("bytes are|were? delayed", "bytes-delayed"),
+    (
+        "connections|connection are|were? reset",
+        "connections-reset",
+    ),
+    ("connection resets", "connections-reset"),
     (
         "un synced|unsynced writes|data|bytes are|were? lost ( or torn )",
         "writes-lost-or-torn",

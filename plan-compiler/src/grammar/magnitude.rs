@@ -1,8 +1,9 @@
-//! `by 5s`, `+300ms`, `200 ppm`, `10 % slower`: how far a clock goes wrong, and which way.
+//! `by 5s`, `+300ms`, `200 ppm`, `10 % slower`, `1 Mbit/s`: how far something goes wrong, and
+//! which way.
 
 use super::fault_words::{KINDS, WAYS};
 use crate::cursor::Cursor;
-use crate::scenario::{FaultKind, Span, Way};
+use crate::scenario::{FaultKind, NetEffect, Span, Way};
 
 /// How much, as the plan says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(crate) enum Amount {
     Time(Span),
     /// Millionths.
     Ppm(Span),
+    /// Bytes a second.
+    Rate(Span),
 }
 
 /// What a clause says of its size; what it leaves open is `None`.
@@ -52,28 +55,75 @@ fn amount(c: &mut Cursor<'_>) -> Option<(Option<Way>, Amount)> {
     if let Some(ppm) = c.attempt(millionths) {
         return Some((sign, Amount::Ppm(ppm)));
     }
+    if let Some(rate) = c.attempt(rate) {
+        return Some((sign, Amount::Rate(rate)));
+    }
+    let said = said || after_latency(c);
     let (min, max) = c.duration_range()?;
-    let said = said || sign.is_some() || names_a_clock(*c);
+    let said = said || sign.is_some() || names_what_is_long(*c);
     (said && !at && min > 0).then_some((sign, Amount::Time(Span { min, max })))
 }
 
-fn names_a_clock(mut next: Cursor<'_>) -> bool {
-    next.eat("of");
-    let is_clock = |kind| matches!(kind, FaultKind::ClockStep { .. });
-    next.lookup(WAYS).is_some() || next.lookup(KINDS).is_some_and(is_clock)
+/// `latency 100ms`.
+fn after_latency(c: &Cursor<'_>) -> bool {
+    let before = c.at.checked_sub(1).and_then(|at| c.tokens.get(at));
+    before.is_some_and(|token| matches!(token.spelling(), "latency" | "delay" | "jitter"))
 }
 
-/// `200 ppm`, `100-500 ppm`, `10 %`.
+fn names_what_is_long(mut next: Cursor<'_>) -> bool {
+    next.eat_any(&["of", "additional|added|extra|more"]);
+    let is_long = |kind| match kind {
+        FaultKind::ClockStep { .. } => true,
+        FaultKind::Network { effect, .. } => matches!(effect, NetEffect::Latency { .. }),
+        _ => false,
+    };
+    next.lookup(WAYS).is_some() || next.lookup(KINDS).is_some_and(is_long)
+}
+
+/// `5%`, `100ms`, before the fault that they are the size of.
+pub(crate) fn leads(c: &mut Cursor<'_>) -> Option<()> {
+    amount(c).map(|_| ())
+}
+
+/// `1 Mbit/s`, `100 kbps`, `64 KiB/s`; in bytes a second.
+fn rate(c: &mut Cursor<'_>) -> Option<Span> {
+    const BITS: &[(&str, u64)] = &[
+        ("kbit|kbits / s|sec|second", 1_000),
+        ("mbit|mbits / s|sec|second", 1_000_000),
+        ("gbit|gbits / s|sec|second", 1_000_000_000),
+        ("kbit|kbps|kbits", 1_000),
+        ("mbit|mbps|mbits", 1_000_000),
+        ("gbit|gbps|gbits", 1_000_000_000),
+        ("b|bytes / s|sec|second", 8),
+        ("kb / s|sec|second", 8_000),
+        ("mb / s|sec|second", 8_000_000),
+        ("kib / s|sec|second", 8 * 1_024),
+        ("mib / s|sec|second", 8 * 1_024 * 1_024),
+    ];
+    let milli = c.milli()?;
+    let bits = milli.checked_mul(c.lookup(BITS)?)? / 1_000;
+    let bytes = bits / 8;
+    (bytes > 0).then_some(Span {
+        min: bytes,
+        max: bytes,
+    })
+}
+
+/// `200 ppm`, `100-500 ppm`, `10 %`, `0.1%`.
 fn millionths(c: &mut Cursor<'_>) -> Option<Span> {
-    let low = c.count()?;
+    let number = |c: &mut Cursor<'_>| match c.milli() {
+        Some(milli) => Some(milli),
+        None => c.count()?.checked_mul(1_000),
+    };
+    let low = number(c)?;
     let high = c.attempt(|c| {
         c.eat_any(&["-", "to", "%? -|to"]).then_some(())?;
-        c.count()
+        number(c)
     });
     let unit = c.lookup(&[("ppm", 1), ("parts per million", 1), ("%|percent", 10_000)])?;
     let span = Span {
-        min: low.checked_mul(unit)?,
-        max: high.unwrap_or(low).checked_mul(unit)?,
+        min: low.checked_mul(unit)? / 1_000,
+        max: high.unwrap_or(low).checked_mul(unit)? / 1_000,
     };
     (0 < span.min && span.min <= span.max).then_some(span)
 }

@@ -1,0 +1,106 @@
+//! Every fault of the network that a plan can name lands on a small system, and heals.
+
+use landfall::judge::Verdict;
+
+use crate::sweeps::{pool, reports, sweep_all};
+use crate::toy::{Quirk, Toy};
+
+mod plan {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/network.md",
+        system = Toy(Quirk::None),
+        test = false
+    );
+}
+
+const SEEDS: u64 = 3;
+
+fn lands(scenario: &str, counter: &str) {
+    let mut pool = pool(1);
+    let name = format!("network_faults::plan::{scenario}");
+    let result = sweep_all(&mut pool, &name, SEEDS);
+    let verdict = &result.judgement.verdict;
+    assert_eq!(*verdict, Verdict::PassSmoke, "{scenario}: {result:#?}");
+    for report in reports(&mut pool, &name, SEEDS) {
+        let [row] = &report.ledger[..] else {
+            panic!("one fault is planned: {:?}", report.ledger);
+        };
+        assert!(row.has_landed(), "{row:?}");
+        assert!(row.injected[counter] > 0, "{row:?}");
+        assert_eq!(row.healed.len(), row.armed.len(), "{row:?}");
+        let first = row.injected_evidence[0].at;
+        assert!(first >= row.armed[0], "{row:?}");
+    }
+}
+
+#[test]
+fn latency_lands() {
+    lands("s1_latency", "packets-delayed");
+}
+
+#[test]
+fn loss_lands() {
+    lands("s2_loss", "packets-dropped");
+}
+
+#[test]
+fn reordering_lands() {
+    lands("s3_reorder", "packets-delayed");
+}
+
+#[test]
+fn corruption_lands() {
+    lands("s4_corrupt", "packets-corrupted");
+}
+
+#[test]
+fn a_narrow_link_lands() {
+    lands("s5_bandwidth", "packets-delayed");
+}
+
+#[test]
+fn a_jam_lands() {
+    lands("s6_jam", "packets-held");
+}
+
+#[test]
+fn a_rejecting_partition_lands() {
+    lands("s7_reject", "packets-rejected");
+}
+
+#[test]
+fn resets_land() {
+    lands("s8_reset", "connections-reset");
+}
+
+#[test]
+fn a_split_into_halves_lands() {
+    lands("s9_halves", "packets-dropped");
+}
+
+#[test]
+fn a_partition_of_the_clients_lands() {
+    lands("s10_clients", "packets-dropped");
+}
+
+#[test]
+fn a_swizzle_lands() {
+    lands("s11_swizzle", "packets-dropped");
+}
+
+#[test]
+fn latency_of_a_size_left_open_lands() {
+    lands("s12_left_open", "packets-delayed");
+}
+
+#[test]
+fn duplicates_that_tcp_hides_are_masked_and_prove_nothing() {
+    let mut pool = pool(1);
+    let result = sweep_all(&mut pool, "network_faults::plan::s13_duplicates", SEEDS);
+    let verdict = result.judgement.verdict;
+    assert_eq!(verdict, Verdict::InconclusiveFaultNotProven);
+    for report in reports(&mut pool, "network_faults::plan::s13_duplicates", SEEDS) {
+        assert_eq!(report.ledger[0].standing(), "masked");
+    }
+}
