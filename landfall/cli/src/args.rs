@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Judge a history in JSON Lines
     Check(CheckArgs),
-    /// Put a workspace under simulation: its tokio, and everything above it, unmodified
+    /// Put a workspace under simulation: landfall's tokio in place of tokio, for every crate
     Init(InitArgs),
     /// Look what this machine would leak into a run, through real crates
     #[cfg(feature = "floor")]
@@ -41,22 +41,28 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// Take everything back that `init` did, byte for byte
+    /// Take back everything that init did
     #[arg(long)]
     pub(crate) undo: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Where landfall's sources are [default: where the workspace has them, or where this command
-    /// was built]
-    #[arg(long, value_name = "PATH")]
+    /// A checkout of landfall to take the drop-in from [default: what the workspace's `landfall`
+    /// dependency is, else the checkout that this command was built from]
+    #[arg(long, value_name = "PATH", conflicts_with = "undo")]
     pub(crate) landfall: Option<PathBuf>,
-    /// Ask cargo for nothing that would have to be downloaded
-    #[arg(long)]
-    pub(crate) offline: bool,
+    /// Where generated packages go, from the workspace's root
+    #[arg(long, value_name = "DIRECTORY", default_value = "landfall")]
+    pub(crate) dir: PathBuf,
+    /// Member to prepare [default: every member that uses tokio]
+    #[arg(short, long = "package", value_name = "NAME")]
+    pub(crate) packages: Vec<String>,
     /// Path to Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
+    /// Ask no registry
+    #[arg(long)]
+    pub(crate) offline: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -173,6 +173,7 @@ fn test_binary(line: &str, packages: &[Package]) -> Option<Built> {
     })
 }
 
+/// Cargo, as the user's shell would start it.
 #[expect(clippy::disallowed_methods, reason = "cargo says which cargo it is")]
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
@@ -219,7 +220,11 @@ fn metadata(args: &CargoArgs) -> Result<Metadata, Error> {
         .map_err(|error| Error::internal(format!("cargo metadata is not understood: {error}")))
 }
 
-fn answer(mut command: Command, failure: &str) -> Result<String, Error> {
+/// What a command prints.
+///
+/// # Errors
+/// Usage, with what it said, when it does not start or fails.
+pub(crate) fn answer(mut command: Command, failure: &str) -> Result<String, Error> {
     let output = command
         .stdin(Stdio::null())
         .output()

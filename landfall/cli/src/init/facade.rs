@@ -1,110 +1,187 @@
-//! The package `tokio` that everybody gets: simulated inside a simulation, else the real one.
+//! `tokio`: the drop-in's modules under the name and version that the graph asks for.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::{Component, Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use super::files::Change;
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+
+use super::change::{Files, read};
+use super::origin::Origin;
 use crate::exit::Error;
 
-/// Where it goes, from the root.
-pub(super) const FOLDER: &str = "landfall/tokio";
-
-/// The files of the facade of a tokio of this version and these features.
+/// The package's files, to be in `folder`: the drop-in of `origin`, in place of the tokio of this
+/// version with these features.
 ///
 /// # Errors
-/// When landfall's own sources cannot be read.
-pub(super) fn make(
-    root: &Path,
-    landfall: &Path,
+/// Usage when landfall's sources cannot be read.
+pub(super) fn files(
+    origin: &Origin,
     version: &str,
     features: &BTreeMap<String, Vec<String>>,
-) -> Result<Vec<Change>, Error> {
-    let folder = Path::new(FOLDER);
-    let mut changes = vec![Change {
-        path: folder.join("Cargo.toml"),
-        content: manifest(root, landfall, version, features).into_bytes(),
-        why: String::new(),
-    }];
-    let source = landfall.join("sim-tokio/src");
-    let mut open = vec![PathBuf::new()];
-    while let Some(part) = open.pop() {
-        let here = source.join(&part);
-        let cannot = |error| Error::usage(format!("{} cannot be read: {error}", here.display()));
-        let entries = std::fs::read_dir(&here)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(cannot)?;
-        let mut names: Vec<_> = entries.iter().map(std::fs::DirEntry::file_name).collect();
-        names.sort();
-        for name in names {
-            let path = part.join(&name);
-            let full = source.join(&path);
-            if full.is_dir() {
-                open.push(path);
-            } else {
-                changes.push(Change {
-                    content: std::fs::read(&full).map_err(cannot)?,
-                    path: folder.join("src").join(path),
-                    why: String::new(),
-                });
-            }
+    folder: &Path,
+) -> Result<Files, Error> {
+    let mut files = Files::new();
+    copy(
+        &origin.root.join("sim-tokio/src"),
+        &folder.join("src"),
+        &mut files,
+    )?;
+    let manifest = manifest(origin, version, features, folder)?;
+    files.insert(folder.join("Cargo.toml"), manifest.into_bytes());
+    Ok(files)
+}
+
+/// The oldest tokio that the drop-in is written for, as (major, minor, patch).
+///
+/// # Errors
+/// Usage when landfall's sources cannot be read.
+pub(super) fn oldest(origin: &Origin) -> Result<[u64; 3], Error> {
+    let doc = parsed(&origin.root.join("sim-tokio/Cargo.toml"))?;
+    let version = doc["dependencies"]["tokio-real"]["version"].as_str();
+    version
+        .and_then(numbers)
+        .ok_or_else(|| Error::internal("sim-tokio does not say which tokio it is written for"))
+}
+
+/// `1.54` or `=1.54.1` as numbers.
+pub(super) fn numbers(version: &str) -> Option<[u64; 3]> {
+    let version = version.trim_start_matches(['=', '^', '~', ' ']);
+    let mut parts = version.split(['.', '-', '+']);
+    let major = parts.next()?.parse().ok()?;
+    let mut next = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
+    Some([major, next(), next()])
+}
+
+fn copy(from: &Path, to: &Path, files: &mut Files) -> Result<(), Error> {
+    let failed = |error| Error::usage(format!("landfall's sources: {}: {error}", from.display()));
+    for entry in fs::read_dir(from).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let (from, to) = (from.join(&name), to.join(&name));
+        if from.is_dir() {
+            copy(&from, &to, files)?;
+        } else {
+            files.insert(to, fs::read(&from).map_err(failed)?);
         }
     }
-    Ok(changes)
+    Ok(())
+}
+
+fn parsed(path: &Path) -> Result<DocumentMut, Error> {
+    let text = read(path)?;
+    text.parse()
+        .map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 
 fn manifest(
-    root: &Path,
-    landfall: &Path,
+    origin: &Origin,
     version: &str,
     features: &BTreeMap<String, Vec<String>>,
-) -> String {
-    let mut text = format!(
-        "# Made by `cargo landfall init`, which writes it again.\n\
-         # Without landfall's feature `sim` this is tokio {version}, re-exported.\n\
-         [package]\n\
-         name = \"tokio\"\n\
-         version = \"{version}\"\n\
-         edition = \"2024\"\n\
-         publish = false\n\
-         \n\
-         [features]\n"
-    );
-    let _ = writeln!(text, "default = []");
-    for name in features.keys().filter(|name| *name != "default") {
-        let _ = writeln!(text, "{name:?} = [\"tokio-real/{name}\"]");
+    folder: &Path,
+) -> Result<String, Error> {
+    let drop_in = parsed(&origin.root.join("sim-tokio/Cargo.toml"))?;
+    let house = parsed(&origin.root.join("Cargo.toml"))?;
+    let mut doc = DocumentMut::new();
+    let mut package = Table::new();
+    package["name"] = value("tokio");
+    package["version"] = value(version);
+    package["edition"] = house["workspace"]["package"]["edition"].clone();
+    package["publish"] = value(false);
+    doc["package"] = Item::Table(package);
+    doc["features"] = Item::Table(forwarded(features));
+    let mut dependencies = Table::new();
+    let declared = drop_in["dependencies"].as_table_like();
+    let declared = declared.ok_or_else(|| Error::internal("sim-tokio has no dependencies"))?;
+    for (name, item) in declared.iter() {
+        let dependency = match name {
+            "tokio-real" => real(item),
+            _ => dependency(name, item, &house, origin, folder)?,
+        };
+        dependencies[name] = value(dependency);
     }
-    text.push_str("\n[dependencies]\nbytes = \"1\"\nlibc = \"0.2\"\npin-project-lite = \"0.2\"\n");
-    for name in ["sim-disk", "sim-net", "sim-runtime"] {
-        let path = between(&root.join(FOLDER), &landfall.join(name));
-        let _ = writeln!(
-            text,
-            "{name} = {{ path = {:?} }}",
-            path.display().to_string()
-        );
+    doc["dependencies"] = Item::Table(dependencies);
+    // These are landfall's lints, not the user's.
+    let mut lints = Table::new();
+    lints["unused"] = value("allow");
+    lints["unfulfilled_lint_expectations"] = value("allow");
+    doc["lints"]["rust"] = Item::Table(lints);
+    if let Some(table) = doc["lints"].as_table_mut() {
+        table.set_implicit(true);
     }
-    text.push_str(
-        "# What is simulated is made of all of it.\n\
-         tokio-real = { path = \"../tokio-real\", features = [\"full\", \"test-util\"] }\n\
-         \n\
-         [workspace]\n",
-    );
-    text
+    // A package of its own, whatever workspace it lies in.
+    doc["workspace"] = Item::Table(Table::new());
+    Ok(format!(
+        "# landfall's drop-in in place of tokio {version}. Made by `cargo landfall init`.\n{doc}"
+    ))
 }
 
-/// The way from one folder to another, both absolute.
-pub(super) fn between(from: &Path, to: &Path) -> PathBuf {
-    let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
-    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    // Nothing shared but the root: the way would only be longer.
-    if shared <= 1 {
-        return to.iter().collect();
+/// Every feature of tokio's, handed on.
+fn forwarded(features: &BTreeMap<String, Vec<String>>) -> Table {
+    let mut table = Table::new();
+    for name in features.keys() {
+        let mut list = Array::new();
+        list.push(format!("tokio-real/{name}"));
+        table[name.as_str()] = value(list);
     }
-    let ups = from[shared..].iter().map(|_| Component::ParentDir);
-    let way: PathBuf = ups.chain(to[shared..].iter().copied()).collect();
-    match way.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => way,
+    if !features.contains_key("default") {
+        table["default"] = value(Array::new());
+    }
+    table
+}
+
+/// The real tokio beside the facade. The drop-in needs all of it that it names, whatever the
+/// graph asks for.
+fn real(item: &Item) -> InlineTable {
+    let mut table = InlineTable::new();
+    table.insert("path", Value::from("../tokio-real"));
+    table.insert("default-features", Value::from(false));
+    if let Some(features) = item.get("features").and_then(Item::as_value) {
+        table.insert("features", features.clone());
+    }
+    table
+}
+
+fn dependency(
+    name: &str,
+    item: &Item,
+    house: &DocumentMut,
+    origin: &Origin,
+    folder: &Path,
+) -> Result<InlineTable, Error> {
+    let inherited = item.get("workspace").is_some();
+    let declared = if inherited {
+        &house["workspace"]["dependencies"][name]
+    } else {
+        item
+    };
+    let mut table = match declared.get("path").and_then(Item::as_str) {
+        Some(path) => {
+            let package = declared
+                .get("package")
+                .and_then(Item::as_str)
+                .unwrap_or(name);
+            origin.dependency(package, path.trim_start_matches("../"), folder)
+        }
+        None => InlineTable::new(),
+    };
+    if let Some(version) = declared.as_str() {
+        table.insert("version", Value::from(version));
+    }
+    for key in ["version", "default-features", "features", "optional"] {
+        for item in [declared, item] {
+            if let Some(given) = item.get(key).and_then(Item::as_value) {
+                table.insert(key, given.clone());
+            }
+        }
+    }
+    match table.is_empty() {
+        true => Err(Error::internal(format!(
+            "sim-tokio's dependency {name} is not understood"
+        ))),
+        false => {
+            table.fmt();
+            Ok(table)
+        }
     }
 }
 
@@ -113,32 +190,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_feature_is_forwarded() {
-        let features = ["default", "rt", "io-util"].map(|name| (name.to_owned(), vec![]));
-        let text = manifest(
-            Path::new("/a/b"),
-            Path::new("/a/landfall"),
-            "1.2.3",
-            &features.into(),
-        );
-        assert!(text.contains("\n\"rt\" = [\"tokio-real/rt\"]\n"), "{text}");
-        assert!(
-            text.contains("\n\"io-util\" = [\"tokio-real/io-util\"]\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("sim-net = { path = \"../../../landfall/sim-net\" }"),
-            "{text}"
-        );
-        assert!(text.contains("version = \"1.2.3\""), "{text}");
+    fn versions_are_compared_by_number() {
+        assert_eq!(numbers("1.54"), Some([1, 54, 0]));
+        assert_eq!(numbers("=1.9.10"), Some([1, 9, 10]));
+        assert!(numbers("1.54.1") > numbers("1.54") && numbers("1.9.0") < numbers("1.54"));
+        assert_eq!(numbers("x"), None);
     }
 
     #[test]
-    fn ways_between_folders_go_up_and_down() {
-        let way = |from: &str, to: &str| between(Path::new(from), Path::new(to));
-        assert_eq!(way("/a/b", "/a/c/d"), Path::new("../c/d"));
-        assert_eq!(way("/a/b", "/a/b/c"), Path::new("c"));
-        assert_eq!(way("/a/b", "/a/b"), Path::new("."));
-        assert_eq!(way("/a/b", "/x/y"), Path::new("/x/y"));
+    fn every_feature_is_handed_on() {
+        let features = ["full", "rt"].map(|name| (name.to_owned(), Vec::new()));
+        let table = forwarded(&features.into());
+        assert_eq!(table["rt"][0].as_str(), Some("tokio-real/rt"));
+        assert_eq!(table["default"].as_array().map(Array::len), Some(0));
+        assert_eq!(table.len(), 3);
     }
 }

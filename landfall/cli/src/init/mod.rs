@@ -1,22 +1,29 @@
-//! `init`: puts a workspace under simulation, and takes it out again.
+//! `init`: puts a workspace's whole dependency graph on landfall's tokio, and takes it back.
 //!
-//! *Takes* a cargo workspace as it is. *Gives* a facade of the tokio that it has locked, patched in
-//! for everybody, the feature `sim`, and an example test; every file that it wrote, or would write.
+//! Takes a cargo workspace; gives two generated packages (`tokio-real`, the locked tokio under
+//! another name, and `tokio`, the drop-in that stands in its place), the patch that applies them,
+//! a feature `sim` in each member that uses tokio, and an example test.
 //!
 //! # Invariants, as absences
-//! - Nothing is written before everything is known to be writable: a refusal leaves no trace.
-//! - No file that somebody else has changed since is taken back or overwritten.
-//! - No text of tokio's comes from anywhere but cargo's own download.
+//! - No file is written before everything is known to be possible, and none is left written when
+//!   cargo does not accept the result.
+//! - Nothing is changed that `--undo` does not put back, byte for byte where nobody edited it
+//!   since.
+//! - Nothing of tokio's comes from anywhere but cargo's own download.
 //!
-//! # Modules
-//! `workspace` (what cargo says), `facade` and `real` (the two packages), `manifests` (what is
-//! edited), `files` (changes, and their undoing), `run` (the command).
+//! # Modules, in reading order
+//! `graph` (what cargo knows), `origin` (where landfall is), `manifest` (the user's), `facade`
+//! and `real` (the generated packages), `change` (files to be), `record` (what was done), `run`,
+//! `undo`.
 
+mod change;
 mod facade;
-mod files;
-mod manifests;
+mod graph;
+mod manifest;
+mod origin;
 mod real;
+mod record;
 mod run;
-mod workspace;
+mod undo;
 
 pub(crate) use run::run;

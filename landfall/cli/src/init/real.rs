@@ -1,84 +1,99 @@
-//! The real tokio under another name, from cargo's own download.
+//! `tokio-real`: the locked tokio, from cargo's own download, under another name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
-use super::files::Change;
+use super::change::{Files, read};
 use crate::exit::Error;
 
-/// Where it goes, from the root.
-pub(super) const FOLDER: &str = "landfall/tokio-real";
+/// What of the download is of no use to who depends on it.
+const LEFT_OUT: [&str; 7] = [
+    "tests",
+    "benches",
+    "examples",
+    "Cargo.lock",
+    "Cargo.toml",
+    "Cargo.toml.orig",
+    "target",
+];
 
-/// Folders of the download that a build needs nothing of.
-const LEFT_OUT: [&str; 4] = ["tests", "benches", "examples", "docs"];
+/// Sections of its manifest that go with them.
+const SECTIONS_LEFT_OUT: [&str; 6] = [
+    "dev-dependencies",
+    "test",
+    "bench",
+    "example",
+    "bin",
+    "badges",
+];
 
-/// Every file of the copy.
+/// The package's files, to be in `folder`.
 ///
 /// # Errors
-/// When the download cannot be read.
-pub(super) fn copy(source: &Path) -> Result<Vec<Change>, Error> {
-    let mut changes = Vec::new();
-    let mut open = vec![PathBuf::new()];
-    while let Some(folder) = open.pop() {
-        let here = source.join(&folder);
-        let cannot = |error| Error::usage(format!("{} cannot be read: {error}", here.display()));
-        let mut entries: Vec<_> = fs::read_dir(&here)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(cannot)?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            let text = name.to_string_lossy();
-            let path = folder.join(&name);
-            if entry.path().is_dir() {
-                let is_left_out = folder.as_os_str().is_empty() && LEFT_OUT.contains(&&*text);
-                if !is_left_out {
-                    open.push(path);
-                }
-            } else if !text.starts_with('.') && text != "Cargo.lock" && text != "Cargo.toml.orig" {
-                let content = fs::read(entry.path()).map_err(cannot)?;
-                let content = match path.to_str() {
-                    Some("Cargo.toml") => rename(&content)?,
-                    _ => content,
-                };
-                changes.push(Change {
-                    path: Path::new(FOLDER).join(path),
-                    content,
-                    why: String::new(),
-                });
-            }
-        }
-    }
-    Ok(changes)
+/// Usage when the download cannot be read.
+pub(super) fn files(download: &Path, folder: &Path) -> Result<Files, Error> {
+    let mut files = Files::new();
+    collect(download, Path::new(""), folder, &mut files)?;
+    let text = read(&download.join("Cargo.toml"))?;
+    files.insert(folder.join("Cargo.toml"), manifest(&text)?.into_bytes());
+    Ok(files)
 }
 
-/// The manifest under the new name, of the library alone.
-fn rename(manifest: &[u8]) -> Result<Vec<u8>, Error> {
-    let text = String::from_utf8_lossy(manifest);
-    let mut document: DocumentMut = text
-        .parse()
-        .map_err(|error| Error::usage(format!("tokio's own manifest cannot be read: {error}")))?;
-    document["package"]["name"] = value("tokio-real");
-    document["package"]["publish"] = value(false);
-    document["lib"]["name"] = value("tokio_real");
-    for part in ["dev-dependencies", "test", "bench", "example", "bin"] {
-        document.remove(part);
+fn collect(root: &Path, below: &Path, folder: &Path, files: &mut Files) -> Result<(), Error> {
+    let here = root.join(below);
+    let failed = |error| Error::usage(format!("tokio's download: {}: {error}", here.display()));
+    for entry in fs::read_dir(&here).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let is_top = below.as_os_str().is_empty();
+        let plain = name.to_string_lossy();
+        if is_top && (plain.starts_with('.') || LEFT_OUT.contains(&plain.as_ref())) {
+            continue;
+        }
+        let path: PathBuf = below.join(&name);
+        if root.join(&path).is_dir() {
+            collect(root, &path, folder, files)?;
+        } else {
+            let bytes = fs::read(root.join(&path)).map_err(failed)?;
+            files.insert(folder.join(&path), bytes);
+        }
     }
-    if let Some(targets) = document
+    Ok(())
+}
+
+fn manifest(text: &str) -> Result<String, Error> {
+    let mut doc: DocumentMut = text
+        .parse()
+        .map_err(|error| Error::internal(format!("tokio's manifest is not understood: {error}")))?;
+    doc["package"]["name"] = value("tokio-real");
+    doc["package"]["publish"] = value(false);
+    doc["lib"]["name"] = value("tokio_real");
+    if doc["lib"].get("path").is_none() {
+        doc["lib"]["path"] = value("src/lib.rs");
+    }
+    strip(doc.as_table_mut());
+    if let Some(targets) = doc
         .get_mut("target")
-        .and_then(toml_edit::Item::as_table_mut)
+        .and_then(|item| item.as_table_like_mut())
     {
         for (_, target) in targets.iter_mut() {
-            if let Some(target) = target.as_table_mut() {
-                target.remove("dev-dependencies");
+            if let Some(target) = target.as_table_like_mut() {
+                strip(target);
             }
         }
     }
     // A package of its own, whatever workspace it lies in.
-    document["workspace"] = toml_edit::Item::Table(toml_edit::Table::new());
-    Ok(document.to_string().into_bytes())
+    doc["workspace"] = Item::Table(Table::new());
+    Ok(format!(
+        "# tokio as cargo downloaded it, under another name. Made by `cargo landfall init`.\n{doc}"
+    ))
+}
+
+fn strip(table: &mut dyn TableLike) {
+    for section in SECTIONS_LEFT_OUT {
+        table.remove(section);
+    }
 }
 
 #[cfg(test)]
@@ -86,22 +101,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_copy_has_another_name_and_its_library_alone() {
-        let manifest = "[package]\nname = \"tokio\" # kept\nversion = \"1.2.3\"\n\n[lib]\n\
-             name = \"tokio\"\n\n[dependencies.bytes]\nversion = \"1\"\n\n\
-             [dev-dependencies.rand]\nversion = \"0.9\"\n\n[[test]]\nname = \"t\"\n\n\
-             [target.\"cfg(unix)\".dev-dependencies.nix]\nversion = \"0.30\"\n";
-        let renamed = String::from_utf8(rename(manifest.as_bytes()).unwrap()).unwrap();
-        let document: DocumentMut = renamed.parse().unwrap();
-        assert_eq!(document["package"]["name"].as_str(), Some("tokio-real"));
-        assert_eq!(document["package"]["version"].as_str(), Some("1.2.3"));
-        assert_eq!(document["lib"]["name"].as_str(), Some("tokio_real"));
-        assert_eq!(
-            document["dependencies"]["bytes"]["version"].as_str(),
-            Some("1")
-        );
-        assert!(
-            !renamed.contains("rand") && !renamed.contains("nix") && !renamed.contains("[[test]]")
-        );
+    fn the_manifest_changes_its_name_and_keeps_what_builds() {
+        let text = "[package]\nname = \"tokio\"\nversion = \"1.54.1\"\n\n[features]\n\
+                    rt = []\n\n[lib]\nname = \"tokio\"\n\n[[test]]\nname = \"t\"\n\n\
+                    [dependencies.libc]\nversion = \"0.2\"\n\n[dev-dependencies.loom]\n\
+                    version = \"1\"\n\n[target.'cfg(unix)'.dev-dependencies.nix]\n\
+                    version = \"1\"\n\n[target.'cfg(unix)'.dependencies.mio]\nversion = \"1\"\n";
+        let doc: DocumentMut = manifest(text)
+            .expect("it is one")
+            .parse()
+            .expect("it is TOML");
+        assert_eq!(doc["package"]["name"].as_str(), Some("tokio-real"));
+        assert_eq!(doc["lib"]["name"].as_str(), Some("tokio_real"));
+        assert!(doc.get("dev-dependencies").is_none() && doc.get("test").is_none());
+        assert!(doc["features"].get("rt").is_some() && doc["dependencies"].get("libc").is_some());
+        let unix = &doc["target"]["cfg(unix)"];
+        assert!(unix.get("dependencies").is_some() && unix.get("dev-dependencies").is_none());
     }
 }
