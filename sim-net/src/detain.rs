@@ -70,7 +70,11 @@ impl State {
             self.hurt(world, &flying.packet, &[fault]);
             if let Packet::Datagram(datagram) = &mut flying.packet {
                 let overtaken = found.overtaken;
-                let harm = if overtaken { Harm::Reordered } else { Harm::Delayed };
+                let harm = if overtaken {
+                    Harm::Reordered
+                } else {
+                    Harm::Delayed
+                };
                 mark(world, datagram, &[fault], harm);
             }
         }
@@ -196,10 +200,7 @@ impl State {
                 self.conns[conn].in_flight += 1;
             }
         }
-        let copy = InFlight {
-            packet,
-            ..*flying
-        };
+        let copy = InFlight { packet, ..*flying };
         let mut at = world.now();
         at.0 = at.0.saturating_add(after);
         self.arrives_at(world, at, copy);

@@ -130,13 +130,7 @@ impl State {
     }
 
     /// Books a connection that a fault reset.
-    pub(crate) fn reset_receipt(
-        &self,
-        world: &World,
-        conn: usize,
-        fault: FaultId,
-        sides: &[Side],
-    ) {
+    pub(crate) fn reset_receipt(&self, world: &World, conn: usize, fault: FaultId, sides: &[Side]) {
         let path = self.conns[conn].path(Side::Client);
         world.ledger().inject(fault, "connections-reset", 1, || {
             let at = match sides {

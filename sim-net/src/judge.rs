@@ -120,7 +120,11 @@ pub(crate) fn judge(
                 }
             }
             Effect::Delay(latency) => {
-                let word = if latency.is_constant() { 0 } else { laid.word(world, pair) };
+                let word = if latency.is_constant() {
+                    0
+                } else {
+                    laid.word(world, pair)
+                };
                 found.delayed(fault, latency.of(word), false);
             }
             Effect::Reorder { chance, by } => {
@@ -141,12 +145,13 @@ pub(crate) fn judge(
                     found.corrupted.push((fault, word));
                 }
             }
-            Effect::Bandwidth { bytes_per_second, queue } => {
-                match passes(laid, now, (bytes_per_second.max(1), queue), load) {
-                    Some(wait) => found.delayed(fault, wait, false),
-                    None => found.dropped.push(fault),
-                }
-            }
+            Effect::Bandwidth {
+                bytes_per_second,
+                queue,
+            } => match passes(laid, now, (bytes_per_second.max(1), queue), load) {
+                Some(wait) => found.delayed(fault, wait, false),
+                None => found.dropped.push(fault),
+            },
         }
     }
     found

@@ -236,7 +236,12 @@ mod tests {
     const B: NodeId = NodeId(2);
 
     fn faults(links: &Links, index: usize) -> Vec<FaultId> {
-        links.get(index).laid.iter().map(|laid| laid.fault).collect()
+        links
+            .get(index)
+            .laid
+            .iter()
+            .map(|laid| laid.fault)
+            .collect()
     }
 
     #[test]
@@ -246,7 +251,11 @@ mod tests {
         links.lay((FaultId(2), 1), Effect::Cut, &[A, B], &[A, B]);
         links.lay((FaultId(1), 1), Effect::Jam, &[A], &[B]);
         links.lay((FaultId(2), 1), Effect::Cut, &[B, A], &[A, B]);
-        assert_eq!(faults(&links, before), [FaultId(1), FaultId(2)], "each once");
+        assert_eq!(
+            faults(&links, before),
+            [FaultId(1), FaultId(2)],
+            "each once"
+        );
         assert!(links.is_jammed(before));
         let later = links.between(B, A);
         assert_eq!(faults(&links, later), [FaultId(2)]);

@@ -370,7 +370,9 @@ impl Net {
         into: &mut [u8],
         peek: bool,
     ) -> io::Result<(usize, SocketAddr)> {
-        self.on(fd, |state, world, sock| state.udp_recv(world, sock, into, peek))
+        self.on(fd, |state, world, sock| {
+            state.udp_recv(world, sock, into, peek)
+        })
     }
 
     /// `getsockname(2)`.

@@ -294,7 +294,9 @@ impl State {
     ) -> io::Result<usize> {
         match self.socks[sock].kind {
             Kind::Stream { conn, side, .. } => self.stream_recv(world, (conn, side), into, peek),
-            Kind::Udp(_) => self.udp_recv(world, sock, into, peek).map(|(count, _)| count),
+            Kind::Udp(_) => self
+                .udp_recv(world, sock, into, peek)
+                .map(|(count, _)| count),
             _ => fail(libc::ENOTCONN),
         }
     }

@@ -319,7 +319,8 @@ impl<'a> Init<'a> {
         }
         let left = graph.members().len() - members.len();
         if left > 0 {
-            self.notes.push(format!("{left} of the members reach no tokio: left alone"));
+            self.notes
+                .push(format!("{left} of the members reach no tokio: left alone"));
         }
         self.edited("Cargo.toml", &root_path, &root_text, top);
         Ok(())
