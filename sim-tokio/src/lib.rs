@@ -16,7 +16,8 @@
 //! - No cooperative budget: a simulated task yields where it waits, not after so many polls.
 //!
 //! # What differs inside a simulation
-//! - `spawn_blocking` runs its closure in one poll of a task of its own; nothing else runs then.
+//! - `spawn_blocking` runs its closure on a fiber, on the simulation's own thread: where it blocks,
+//!   others run.
 //! - `net::Unix*`, `process`, `io::stdin` and `AsyncFd` are tokio's and fail there as they do
 //!   outside any runtime.
 //! - `fs::Metadata` and `fs::FileType` are types of this crate, as std's cannot be made;
