@@ -26,8 +26,12 @@ impl State {
     fn arrive(&mut self, world: &World, index: usize) {
         let mut flying = self.packets.remove(index);
         let ends = flying.packet.conn();
+        let link = self.links.get_mut(flying.link);
+        // What the weather takes is not the faults': it would be gone without them.
+        let taken = !flying.judged && link.loses(world, &self.config);
+        let ill = !link.laid.is_empty();
         let behind = ends.is_some_and(|(conn, side)| self.conns[conn].flows[side].detained > 0);
-        if behind || !self.links.get(flying.link).laid.is_empty() {
+        if (ill || behind) && !taken {
             match self.face_faults(world, flying) {
                 Some(passed) => flying = passed,
                 None => return,
@@ -39,7 +43,7 @@ impl State {
             .hosts
             .get(link.to.0 as usize)
             .map_or(link.to != NOWHERE, |host| host.up);
-        let delivered = up && !link.loses(world, &self.config);
+        let delivered = up && !taken;
         if delivered {
             link.stats.delivered += 1;
             link.stats.bytes += flying.packet.len();

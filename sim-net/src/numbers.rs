@@ -19,7 +19,7 @@ fn bytes(value: i32) -> Vec<u8> {
 
 fn size(bytes_: usize) -> Vec<u8> {
     // The kernel counts its own overhead, too: twice what was asked for.
-    bytes(i32::try_from(bytes_).unwrap_or(i32::MAX))
+    bytes(i32::try_from(bytes_.saturating_mul(2)).unwrap_or(i32::MAX))
 }
 
 fn int(value: &[u8]) -> io::Result<i32> {

@@ -119,7 +119,14 @@ pub(super) fn serve_connect(fd: c_int, to: Option<std::net::SocketAddr>) -> Opti
         Err(begun) if blocks && in_progress(&begun) => {
             let end = timeout.map(|limit| world::with(|world| world.clock() + limit));
             match wait(fd, true, end) {
-                true => pending_error(fd),
+                // The socket is told that its caller knows: another connect is EISCONN.
+                true => pending_error(fd).and_then(|()| {
+                    on(fd, |socket| {
+                        let to = to.ok_or_else(|| error(libc::EAFNOSUPPORT))?;
+                        socket.connect(Fd(fd), to)
+                    })
+                    .unwrap_or(Ok(()))
+                }),
                 false => Err(begun),
             }
         }
