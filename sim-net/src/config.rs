@@ -85,6 +85,14 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 pub struct NetConfig {
     /// One-way latency between two nodes.
     pub latency: Latency,
+    /// Chance that two nodes are far from each other for good, drawn when the first packet goes
+    /// between them.
+    pub far_pair: Chance,
+    /// How many times longer packets take between two such nodes.
+    pub far_factor: u32,
+    /// Bytes a second, headers of 40 bytes a packet included, that each direction between two
+    /// nodes lets through; `None` for any number.
+    pub bandwidth: Option<u64>,
     /// One-way latency within a node (127.0.0.1 and its own address).
     pub loopback: Duration,
     /// Chance that a packet between two nodes is lost though no fault is armed. Pure
@@ -127,6 +135,9 @@ impl Default for NetConfig {
                 tail_min: 2,
                 tail_max: 20,
             },
+            far_pair: Chance::NEVER,
+            far_factor: 1,
+            bandwidth: None,
             loopback: Duration::from_micros(10),
             loss: Chance::NEVER,
             send_buffer: 128 * 1024,

@@ -37,7 +37,7 @@
 //! - Without sim-runtime's feature `sim` this crate is empty.
 //!
 //! # Modules, in reading order
-//! `config`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`, `ports`,
+//! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`, `ports`,
 //! `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`, `deliver` and
 //! `detain` (where faults bite), `faults` (the nemesis's calls), `evidence` (receipts), `net` (the
 //! calls), `netstat`; `calls` with `numbers` (sockets of code that opens them by itself).
@@ -70,6 +70,7 @@ sim_runtime::if_sim! {
         mod stream;
         mod transfer;
         mod udp;
+        mod weather;
 
         pub use config::{BACKLOG, Chance, Latency, NetConfig};
         pub use effect::Effect;

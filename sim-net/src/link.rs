@@ -40,6 +40,10 @@ pub(crate) struct Link {
     pub(crate) datagrams_sent: u64,
     /// The last of the datagrams that have arrived, as they were sent.
     pub(crate) newest_datagram: u64,
+    /// See [`Link::distance`]; drawn at first contact.
+    distance: Option<u64>,
+    /// Until when packets sent before keep a narrow link busy.
+    busy_until: SimInstant,
     latency: Option<Stream>,
     loss: Option<Stream>,
     partial: Option<Stream>,
@@ -57,6 +61,8 @@ impl Link {
             stats,
             datagrams_sent: 0,
             newest_datagram: 0,
+            distance: None,
+            busy_until: SimInstant(0),
             latency: None,
             loss: None,
             partial: None,
@@ -69,21 +75,51 @@ impl Link {
         self.from == self.to
     }
 
-    /// Draws when a packet sent now arrives.
+    /// Draws when a packet of so many bytes of payload arrives that is sent now.
     #[inline]
-    pub(crate) fn arrival(&mut self, world: &World, config: &NetConfig) -> SimInstant {
+    pub(crate) fn arrival(&mut self, world: &World, config: &NetConfig, len: u64) -> SimInstant {
         let now = world.now();
         if self.is_loopback() {
             return SimInstant(now.0 + nanos(config.loopback));
         }
-        if config.latency.is_constant() {
-            return SimInstant(now.0 + config.latency.min_ns);
+        let mut latency = config.latency.min_ns;
+        if !config.latency.is_constant() {
+            let pair = (self.from, self.to);
+            let stream = self
+                .latency
+                .get_or_insert_with(|| world.stream("net.latency", pair));
+            latency = config.latency.of(stream.next_u64());
         }
-        let pair = (self.from, self.to);
-        let stream = self
-            .latency
-            .get_or_insert_with(|| world.stream("net.latency", pair));
-        SimInstant(now.0.saturating_add(config.latency.of(stream.next_u64())))
+        if config.far_pair.num > 0 {
+            latency = latency.saturating_mul(self.distance(world, config));
+        }
+        let start = match config.bandwidth {
+            None => now,
+            Some(rate) => self.passed(now, rate, len),
+        };
+        SimInstant(start.0.saturating_add(latency))
+    }
+
+    /// How many times farther than others its ends are apart: the same both ways, for good.
+    fn distance(&mut self, world: &World, config: &NetConfig) -> u64 {
+        let pair = (self.from.min(self.to), self.from.max(self.to));
+        let draw = || {
+            let roll = world.stream("net.far", pair).next_u64();
+            match config.far_pair.hit((roll >> 32) as u32) {
+                true => u64::from(config.far_factor),
+                false => 1,
+            }
+        };
+        *self.distance.get_or_insert_with(draw)
+    }
+
+    /// When a packet that is sent now has left, behind those that were sent before.
+    fn passed(&mut self, now: SimInstant, rate: u64, len: u64) -> SimInstant {
+        const HEADERS: u64 = 40;
+        let start = self.busy_until.max(now);
+        let takes = u128::from(len + HEADERS) * 1_000_000_000 / u128::from(rate.max(1));
+        self.busy_until = SimInstant(start.0.saturating_add(takes as u64));
+        self.busy_until
     }
 
     /// Draws whether the weather loses a packet.

@@ -138,7 +138,8 @@ impl State {
     pub(crate) fn transmit(&mut self, world: &World, conn: usize, side: Side, packet: Packet) {
         let c = &mut self.conns[conn];
         let link = c.links[side];
-        let drawn = self.links.get_mut(link).arrival(world, &self.config);
+        let len = packet.len();
+        let drawn = self.links.get_mut(link).arrival(world, &self.config, len);
         let flow = &mut c.flows[side];
         flow.last_arrival = flow.last_arrival.max(drawn);
         flow.last_sent = world.now();

@@ -64,7 +64,7 @@ impl State {
         let peer = side.other();
         let c = &mut self.conns[conn];
         let link = self.links.get_mut(c.links[side]);
-        let drawn = link.arrival(world, &self.config);
+        let drawn = link.arrival(world, &self.config, 0);
         let inbox = &mut c.ends[side].inbox;
         let flow = &mut c.flows[peer];
         if flow.dead {

@@ -152,7 +152,7 @@ impl State {
         }
         let link = self.links.between(node, peer);
         let wire = self.links.get_mut(link);
-        let at = wire.arrival(world, &self.config);
+        let at = wire.arrival(world, &self.config, bytes.len() as u64);
         wire.datagrams_sent += 1;
         let datagram = Datagram {
             from,
@@ -216,7 +216,7 @@ impl State {
         });
         let Some(udp) = udp else {
             let back = self.links.between(node, self.links.get(link).from);
-            let at = self.links.get_mut(back).arrival(world, &self.config);
+            let at = self.links.get_mut(back).arrival(world, &self.config, 0);
             return self.put(world, at, back, Packet::Unreachable(Box::new((from, to))));
         };
         if udp.queued + len + OVERHEAD > room {

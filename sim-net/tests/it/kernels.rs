@@ -193,7 +193,8 @@ fn both_kernels_say_the_same_and_the_table_says_what() {
     assert!(unequal.is_empty(), "real, then simulated: {unequal:#?}");
     assert!(count >= 60, "{count} cases");
     table.push_str(
-        "\n# Where they differ, and why\n\n| case | real | simulated | because |\n|---|---|---|---|\n",
+        "\n# Where they differ, and why\n\n\
+         | case | real | simulated | because |\n|---|---|---|---|\n",
     );
     for (name, body, why) in differences::CASES {
         let (real, simulated) = both(*body);

@@ -14,3 +14,4 @@ mod receipts;
 mod std_sockets;
 mod storms;
 mod streams;
+mod weather;
