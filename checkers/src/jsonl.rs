@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 
 use crate::history::{History, Operation};
 
-mod events;
+pub(crate) mod events;
 mod lines;
 mod operations;
 

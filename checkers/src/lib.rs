@@ -9,11 +9,12 @@
 //! about something that it did not consume.
 //!
 //! Modules in reading order: [`value`] and [`history`], the data; [`spec`], what can be asked;
-//! [`check`](crate::check()), the door; [`report`], the answer; `linear` (Wing and Gong's search
-//! as Lowe improved it), `lost`, `leader`, `progress`, the checkers; [`jsonl`] and [`codec`], the
-//! formats.
+//! [`check`](crate::check()), the door; [`report`], the answer; [`models`], sequential objects;
+//! `linear` (monitors for unambiguous histories, else Wing and Gong's search as Lowe improved it),
+//! `lost`, `leader`, `progress`, the checkers; [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
+pub mod edn;
 pub mod history;
 pub mod jsonl;
 pub mod report;

@@ -25,35 +25,48 @@ pub(super) fn is_event(number: u64, line: &str) -> Result<bool, ReadError> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum EventType {
+pub(crate) enum EventType {
     Invoke,
     Ok,
     Fail,
     Info,
 }
 
+impl EventType {
+    /// By its name with a colon, as EDN has it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            ":invoke" => EventType::Invoke,
+            ":ok" => EventType::Ok,
+            ":fail" => EventType::Fail,
+            ":info" => EventType::Info,
+            _ => return None,
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Event {
+pub(crate) struct Event {
     #[serde(default)]
-    index: Option<u64>,
-    process: u64,
-    r#type: EventType,
-    f: OpType,
+    pub(crate) index: Option<u64>,
+    pub(crate) process: u64,
+    pub(crate) r#type: EventType,
+    pub(crate) f: OpType,
     #[serde(default)]
-    key: Option<Value>,
+    pub(crate) key: Option<Value>,
     #[serde(default)]
-    value: Value,
+    pub(crate) value: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    result: Option<Value>,
+    pub(crate) result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    node: Option<String>,
+    pub(crate) node: Option<String>,
     /// Other tools' clocks; line order is what counts.
     #[expect(dead_code, reason = "accepted and not used")]
     #[serde(default, skip_serializing)]
-    time: Option<u64>,
+    pub(crate) time: Option<u64>,
 }
 
 /// The last operation of a process.
@@ -66,7 +79,7 @@ struct Last {
 
 /// Pairs completions with invocations.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     history: History,
     processes: BTreeMap<u64, Last>,
     /// Events so far: the time stamp of the next one.
@@ -76,7 +89,17 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn line(&mut self, number: u64, line: &str) -> Result<(), ReadError> {
-        let event: Event = parse(number, line)?;
+        self.event(number, parse(number, line)?)
+    }
+
+    /// The key of the last operation of a process.
+    pub(crate) fn key_of(&self, process: u64) -> Option<&Value> {
+        let last = self.processes.get(&process)?;
+        self.history.ops[last.row].key.as_ref()
+    }
+
+    /// Takes an event, whose line is given for complaints.
+    pub(crate) fn event(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
         if event.index.is_some() && event.index <= self.index {
             let message = format!(
                 "index {} does not follow index {}",
@@ -179,6 +202,11 @@ impl Reader {
                 op.output = match op.op_type {
                     OpType::Cas => Some(event.result.unwrap_or(Value::Bool(true))),
                     OpType::Write | OpType::Append => event.result,
+                    // What is only said again is no response.
+                    OpType::Read | OpType::FinalRead | OpType::Lead => {
+                        event.result.or(Some(event.value))
+                    }
+                    _ if event.value == op.input && op.op_type.name() != "txn" => event.result,
                     _ => event.result.or(Some(event.value)),
                 }
                 .filter(|output| *output != Value::Null);
@@ -191,7 +219,7 @@ impl Reader {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> History {
+    pub(crate) fn finish(self) -> History {
         self.history
     }
 }
@@ -206,6 +234,14 @@ impl Reader {
 /// # Errors
 /// Those of the output.
 pub fn write(history: &History, mut output: impl Write) -> io::Result<()> {
+    each_event(history, |event| write_line(&mut output, event))
+}
+
+/// Gives every event of a history, in order, as [`write`] says.
+pub(crate) fn each_event(
+    history: &History,
+    mut give: impl FnMut(&Event) -> io::Result<()>,
+) -> io::Result<()> {
     let mut free = history
         .ops
         .iter()
@@ -219,7 +255,7 @@ pub fn write(history: &History, mut output: impl Write) -> io::Result<()> {
     let mut emit = |row: usize, process: u64, r#type: EventType| {
         let event = event_of(&history.ops[row], process, index, r#type);
         index += 1;
-        write_line(&mut output, &event)
+        give(&event)
     };
     for (_, completes, row) in moments_of(history) {
         let op = &history.ops[row];
@@ -281,8 +317,10 @@ fn event_of(op: &Operation, process: u64, index: u64, r#type: EventType) -> Even
     }
     if r#type == EventType::Ok {
         match op.op_type {
+            OpType::Read | OpType::FinalRead | OpType::Lead => event.value = op.observed().clone(),
             OpType::Cas | OpType::Write | OpType::Append => event.result.clone_from(&op.output),
-            _ => event.value = op.observed().clone(),
+            _ if op.op_type.name() == "txn" => event.value = op.observed().clone(),
+            _ => event.result.clone_from(&op.output),
         }
     }
     event

@@ -2,6 +2,7 @@
 
 mod codec;
 mod counterexample;
+mod edn;
 mod jsonl;
 mod models;
 mod mutation;

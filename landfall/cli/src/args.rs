@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use checkers::Budget;
 use checkers::spec::{CheckerSpec, ModelKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
@@ -30,8 +31,10 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Run one seed of one scenario again, twice, and compare
     Replay(ReplayArgs),
-    /// Judge a history in JSON Lines
+    /// Judge a history: JSON Lines, EDN, a Jepsen log or landfall's binary form
     Check(CheckArgs),
+    /// Write a history in another format
+    Convert(ConvertArgs),
     /// Put a workspace under simulation: landfall's tokio in place of tokio, for every crate
     Init(InitArgs),
     /// Look what this machine would leak into a run, through real crates
@@ -264,14 +267,73 @@ impl BudgetName {
     }
 }
 
+/// How a history is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Input {
+    /// JSON, one operation or one event a line.
+    Jsonl,
+    /// EDN, as Jepsen, Knossos and Elle write it.
+    Edn,
+    /// The log of a Jepsen test.
+    JepsenLog,
+    /// Landfall's binary form.
+    Bincode,
+}
+
+/// The forms that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Written {
+    /// JSON, one operation a line, with everything that is known.
+    Jsonl,
+    /// JSON, one event a line.
+    Events,
+    /// EDN, one event a line.
+    Edn,
+    /// Landfall's binary form.
+    Bincode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InputArgs {
+    /// The history; `-` is the standard input
+    #[arg(value_name = "HISTORY")]
+    pub(crate) history: PathBuf,
+    /// How it is written [default: by its ending, else by how it begins]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) input: Option<Input>,
+    /// Take a failed cas of EDN or a Jepsen log for one that found another value, rather than for
+    /// one that did not happen
+    #[arg(long)]
+    pub(crate) refused: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// Where to; `-` is the standard output
+    #[arg(value_name = "OUTPUT", default_value = "-")]
+    pub(crate) to: PathBuf,
+    /// What to write [default: by the ending of the output, else jsonl]
+    #[arg(long = "to", value_name = "FORMAT")]
+    pub(crate) format: Option<Written>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The history; `-` is the standard input
-    #[arg(value_name = "HISTORY.jsonl")]
-    pub(crate) history: PathBuf,
-    /// The object it is judged against: register, cas-register, map, log
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The object it is judged against: register, cas-register, map, log, text, counter, set, bag,
+    /// queue, stack, priority-queue, offsets, mutex, owned-mutex, reentrant-mutex,
+    /// read-write-lock, semaphore=N, lease=TTL or lease=TTL:SKEW, membership, multi-register
     #[arg(long, value_name = "MODEL", value_parser = parse_model)]
     pub(crate) model: Option<ModelKind>,
+    /// Steps that a search may take
+    #[arg(long, value_name = "N", default_value_t = Budget::default().steps_max)]
+    pub(crate) steps: u64,
+    /// MiB that a search may remember
+    #[arg(long, value_name = "MIB", default_value_t = Budget::default().memory_bytes_max >> 20)]
+    pub(crate) search_memory_mb: u64,
     /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s
     #[arg(
         long = "checker",
@@ -330,13 +392,25 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
 }
 
 fn parse_model(text: &str) -> Result<ModelKind, String> {
-    match text {
-        "register" => Ok(ModelKind::Register),
-        "cas-register" => Ok(ModelKind::CasRegister),
-        "map" => Ok(ModelKind::Map),
-        "log" => Ok(ModelKind::Log),
-        _ => Err("the models are register, cas-register, map, log".to_owned()),
+    match text.split_once('=') {
+        Some(("semaphore", permits)) => {
+            let permits = permits.parse().map_err(|_| "semaphore=3 has 3 permits")?;
+            return Ok(ModelKind::Semaphore { permits });
+        }
+        Some(("lease", times)) => {
+            let (ttl, skew) = times.split_once(':').unwrap_or((times, "0ns"));
+            return Ok(ModelKind::Lease {
+                ttl_ns: parse_bound(ttl)?,
+                skew_ns: parse_bound(skew)?,
+            });
+        }
+        _ => {}
     }
+    let known = ModelKind::ALL.into_iter().find(|kind| kind.name() == text);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = ModelKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("the models are {}", names.join(", "))
+    })
 }
 
 fn parse_checker(text: &str) -> Result<CheckerSpec, String> {

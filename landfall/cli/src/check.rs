@@ -1,15 +1,11 @@
 //! `check`: a history judged without anything being built.
 
-use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::Path;
-
 use checkers::spec::{CheckerSpec, ModelKind};
-use checkers::{Budget, CheckReport, History, Outcome, jsonl};
+use checkers::{Budget, CheckReport, Outcome};
 
 use crate::args::{CheckArgs, Format};
 use crate::exit::{Error, Exit};
-use crate::output;
+use crate::{formats, output};
 
 /// Judges the history by every checker that was asked for.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
@@ -20,7 +16,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         None => match args.checkers.iter().find(|spec| needs_model(spec)) {
             Some(spec) => {
                 let name = checkers::name_of(spec);
-                let models = "register, cas-register, map, log";
+                let models = ModelKind::ALL.map(ModelKind::name).join(", ");
                 let message = format!("{name} needs --model: one of {models}");
                 return Err(Error::usage(message));
             }
@@ -28,8 +24,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
             None => ModelKind::Register,
         },
     };
-    let history = read(&args.history)?;
-    let budget = Budget::default();
+    let history = formats::read(&args.input)?;
+    let budget = Budget {
+        steps_max: args.steps,
+        memory_bytes_max: args.search_memory_mb.saturating_mul(1 << 20),
+    };
     let reports: Vec<CheckReport> = args
         .checkers
         .iter()
@@ -44,7 +43,16 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         }
         Format::Json => output::print_json(&serde_json::json!({
             "command": "check",
-            "history": args.history.display().to_string(),
+            "history": args.input.history.display().to_string(),
+            "valid": match exit {
+                Exit::Pass => serde_json::json!(true),
+                Exit::ClaimFailed => serde_json::json!(false),
+                _ => serde_json::json!("unknown"),
+            },
+            "checker": joined(reports.iter().map(|report| report.checker.clone())),
+            "engine": joined(reports.iter().map(|report| report.engine.clone())),
+            "consumed": reports.iter().map(|report| report.consumed).sum::<u64>(),
+            "findings": reports.iter().flat_map(|report| &report.findings).collect::<Vec<_>>(),
             "operations": history.ops.len(),
             "reports": reports,
             "exit_code": exit.code(),
@@ -53,23 +61,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-fn read(path: &Path) -> Result<History, Error> {
-    let name = path.display();
-    let read = if path == Path::new("-") {
-        jsonl::read(io::stdin().lock())
-    } else {
-        let file = File::open(path)
-            .map_err(|e| Error::usage(format!("the history {name} cannot be read: {e}")))?;
-        jsonl::read(BufReader::new(file))
-    };
-    read.map_err(|error| {
-        let jsonl::ReadError {
-            line,
-            column,
-            message,
-        } = error;
-        Error::usage(format!("{name}:{line}:{column}: {message}"))
-    })
+fn joined(names: impl Iterator<Item = String>) -> String {
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// A violation wins over what is undecided.

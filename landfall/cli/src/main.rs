@@ -14,7 +14,7 @@
 //! # Modules, in reading order
 //! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
 //! `scenarios` (what there is to run), `sweep`, `replay` and `line` (running it), `progress`,
-//! `output` (saying so), `plan`, `check` and `floor` (what needs no build), `init` (what prepares
+//! `output` (saying so), `plan`, `check` with `formats` and `floor` (what needs no build), `init` (what prepares
 //! one).
 
 mod args;
@@ -23,6 +23,7 @@ mod check;
 mod exit;
 #[cfg(feature = "floor")]
 mod floor;
+mod formats;
 mod init;
 mod line;
 mod output;
@@ -69,6 +70,7 @@ fn run() -> Exit {
         Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
         Command::Replay(args) => (args.output.format, replay::run(args)),
         Command::Check(args) => (args.output.format, check::run(args)),
+        Command::Convert(args) => (Format::Human, formats::run(args)),
         Command::Init(args) => (args.output.format, init::run(args)),
         #[cfg(feature = "floor")]
         Command::Floor(args) => (args.output.format, floor::run(args)),

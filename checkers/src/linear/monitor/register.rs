@@ -256,10 +256,14 @@ impl Values {
     fn witness(&self, chain: &Chain, does: &[Does], spans: &Spans) -> Vec<u32> {
         let mut members = Vec::new();
         self.each(chain.root, does, |value, stage| {
-            for member in stage {
+            let setter = self.setter[value as usize];
+            let pending = setter != NEVER && spans.ret[setter as usize] == NEVER;
+            for (place, member) in stage.iter().enumerate() {
                 let at = *member as usize;
                 let telling = spans.ret[at] == chain.first_ret || spans.call[at] == chain.last_call;
-                if telling || self.setter[value as usize] == *member {
+                // A read of what is pending shows that it took effect.
+                let showing = pending && place == 0;
+                if telling || showing || setter == *member {
                     members.push(*member);
                 }
             }

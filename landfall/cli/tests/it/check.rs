@@ -136,3 +136,59 @@ fn a_checker_that_needs_a_model_asks_for_it() {
         answer.stderr
     );
 }
+
+const EDN: &str = "{:process 0, :type :invoke, :f :enqueue, :value 1}
+{:process 0, :type :ok, :f :enqueue, :value 1}
+{:process 1, :type :invoke, :f :dequeue, :value nil}
+{:process 1, :type :ok, :f :dequeue, :value 1}
+";
+
+#[test]
+fn edn_is_known_by_its_looks() {
+    let answer = check(&["--model", "queue", "--format", "json"], EDN);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let json = answer.json();
+    assert_eq!(json["valid"], true);
+    assert_eq!(json["engine"], "queue-monitor");
+    assert_eq!(json["consumed"], 2);
+    let twice = format!(
+        "{EDN}{}",
+        &EDN[EDN.find("{:process 1").expect("a dequeue")..]
+    );
+    let answer = check(&["--model", "queue", "--format", "json"], &twice);
+    assert_eq!(answer.code, 100, "{}", answer.stderr);
+    assert_eq!(answer.json()["valid"], false);
+    assert_eq!(answer.json()["findings"][0]["anomaly"], "not-linearizable");
+}
+
+#[test]
+fn histories_are_converted_and_stay_what_they_are() {
+    let lines = answer(command(&["convert", "-"]), EDN);
+    assert_eq!(lines.code, 0, "{}", lines.stderr);
+    let back = answer(command(&["convert", "-", "--to", "edn"]), &lines.stdout);
+    let again = answer(command(&["convert", "-"]), &back.stdout);
+    assert_eq!(again.stdout, lines.stdout);
+    let broken = answer(command(&["convert", "-", "--input", "edn"]), "{:process");
+    assert_eq!(broken.code, 2);
+    assert!(
+        broken.stderr.starts_with("error: -:1:10:"),
+        "{}",
+        broken.stderr
+    );
+}
+
+#[test]
+fn a_search_that_may_not_take_its_steps_does_not_know() {
+    let words = [
+        "--model",
+        "cas-register",
+        "--steps",
+        "0",
+        "--format",
+        "json",
+    ];
+    let history = GOOD.replace("\"value\":4", "\"value\":null");
+    let answer = check(&words, &history);
+    assert_eq!(answer.code, 112, "{}", answer.stdout);
+    assert_eq!(answer.json()["valid"], "unknown");
+}

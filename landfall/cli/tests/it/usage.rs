@@ -15,7 +15,7 @@ fn what_makes_no_sense_is_a_usage_error() {
         &["replay", "--scenario", "S1"],
         &["replay", "--seed", "1"],
         &["replay", "--seed", "one", "--scenario", "S1"],
-        &["check", "-", "--model", "stack"],
+        &["check", "-", "--model", "heap"],
         &["check", "-", "--model", "map", "--checker", "progress"],
         &["plan", "check"],
     ] {

@@ -1,0 +1,269 @@
+//! EDN, as Jepsen, Knossos and Elle write histories, and Jepsen's log of a test.
+//!
+//! A history is a sequence of maps, bare or in one vector or list, tagged (`#jepsen.history.Op`)
+//! or not:
+//!
+//! ```edn
+//! {:process 0, :type :invoke, :f :cas, :value [0 3], :time 12, :index 4}
+//! ```
+//!
+//! Order is real-time order. `:key` may be given; without it, a `:value` of `[key value]` is a
+//! value of `key` (Jepsen's independent keys) when a `read` is invoked with `[key nil]`, a `write`
+//! with a pair, or a `cas` with a pair whose second is one. Keywords are read as texts with their
+//! colon; sets are read as lists. Whatever is not done by a numbered process, such as the nemesis,
+//! is skipped. A log has lines like `INFO  jepsen.util - 0 :invoke :read nil`, separated by tabs;
+//! other lines are skipped.
+//!
+//! A `fail` did not happen, unless [`Fails::Refused`] says that a failed `cas` found another
+//! value, which is more than Jepsen promises, and what its client for etcd, for one, means.
+
+use std::io::{self, BufRead};
+
+use crate::history::{History, OpType};
+use crate::jsonl::ReadError;
+use crate::jsonl::events::{Event, EventType, Reader};
+use crate::value::Value;
+
+mod parser;
+mod write;
+
+use parser::{Form, Parser};
+
+pub use write::write;
+
+/// What a failed `cas` is taken for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fails {
+    /// It did not happen, and nothing is known of the value that it found.
+    #[default]
+    DidNotHappen,
+    /// It was refused, since it found another value.
+    Refused,
+}
+
+/// Reads a history in EDN. Holds one map and the history in memory.
+///
+/// # Errors
+/// The first thing that is wrong, with its place: what is not EDN, a map without `:type`, `:f` or
+/// `:process`, a float as a value, a completion without invocation, a second completion.
+pub fn read(input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
+    let mut parser = Parser::new(input);
+    let mut rows = Rows::new(fails);
+    let mut wrapped = false;
+    loop {
+        if parser.at_end()? {
+            break;
+        }
+        let (line, column) = parser.place();
+        if !wrapped && parser.enter()? {
+            wrapped = true;
+            continue;
+        }
+        if wrapped && parser.leave()? {
+            if parser.at_end()? {
+                return Ok(rows.finish());
+            }
+            let (line, column) = parser.place();
+            let message = "something follows the history".to_owned();
+            return Err(ReadError {
+                line,
+                column,
+                message,
+            });
+        }
+        let form = parser.form()?;
+        rows.form(form).map_err(|message| ReadError {
+            line,
+            column,
+            message,
+        })?;
+    }
+    if wrapped {
+        return Err(parser.error("truncated: the history is not closed"));
+    }
+    Ok(rows.finish())
+}
+
+/// Reads the log of a Jepsen test.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_log(mut input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
+    let mut rows = Rows::new(fails);
+    let mut text = Vec::new();
+    let mut number = 0;
+    loop {
+        text.clear();
+        number += 1;
+        let failed = |message: String, column: u64| ReadError {
+            line: number,
+            column,
+            message,
+        };
+        let taken = io::Read::take(&mut input, crate::jsonl::LINE_MAX as u64 + 1)
+            .read_until(b'\n', &mut text)
+            .map_err(|error| failed(format!("the input can not be read: {error}"), 1))?;
+        if taken == 0 {
+            return Ok(rows.finish());
+        }
+        if taken > crate::jsonl::LINE_MAX {
+            return Err(failed("the line is too long".to_owned(), 1));
+        }
+        let line = std::str::from_utf8(&text)
+            .map_err(|error| failed("not UTF-8".to_owned(), error.valid_up_to() as u64 + 1))?;
+        let Some((_, rest)) = line.split_once(" - ") else {
+            continue;
+        };
+        let offset = (line.len() - rest.len()) as u64;
+        let mut parser = Parser::new(rest.as_bytes());
+        let mut forms = Vec::new();
+        let whole = loop {
+            match parser.at_end().and_then(|end| {
+                if end {
+                    Ok(None)
+                } else {
+                    parser.form().map(Some)
+                }
+            }) {
+                Ok(Some(form)) => forms.push(form),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let is_event = matches!(
+            &forms[..],
+            [_, Form::Keyword(what), Form::Keyword(_), ..] if EventType::named(what).is_some()
+        );
+        if !is_event {
+            continue;
+        }
+        whole.map_err(|error| failed(error.message, error.column + offset))?;
+        let names = [":process", ":type", ":f", ":value", ":error"];
+        let names = names.map(|name| Form::Keyword(name.to_owned()));
+        let map = Form::Map(names.into_iter().zip(forms).collect());
+        rows.form(map)
+            .map_err(|message| failed(message, offset + 1))?;
+    }
+}
+
+/// Makes events of maps, and a history of these.
+struct Rows {
+    reader: Reader,
+    fails: Fails,
+    number: u64,
+}
+
+impl Rows {
+    fn new(fails: Fails) -> Self {
+        Self {
+            reader: Reader::default(),
+            fails,
+            number: 0,
+        }
+    }
+
+    fn finish(self) -> History {
+        self.reader.finish()
+    }
+
+    fn form(&mut self, form: Form) -> Result<(), String> {
+        self.number += 1;
+        let Form::Map(pairs) = form else {
+            return Err("a history is made of maps".to_owned());
+        };
+        let mut fields: [Option<Form>; 8] = Default::default();
+        const NAMES: [&str; 8] = [
+            ":process", ":type", ":f", ":value", ":key", ":error", ":node", ":result",
+        ];
+        for (name, value) in pairs {
+            let Form::Keyword(name) = name else {
+                continue;
+            };
+            if let Some(place) = NAMES.iter().position(|known| *known == name) {
+                fields[place] = Some(value);
+            }
+        }
+        let [process, r#type, f, value, key, error, node, result] = fields;
+        let process = match process {
+            Some(Form::Int(process)) => {
+                u64::try_from(process).map_err(|_| "a process is negative".to_owned())?
+            }
+            Some(_) => return Ok(()),
+            None => return Err("the map has no :process".to_owned()),
+        };
+        let r#type = match &r#type {
+            Some(Form::Keyword(name)) => EventType::named(name),
+            _ => None,
+        };
+        let r#type = r#type.ok_or(":type is not :invoke, :ok, :fail or :info")?;
+        let f = match f {
+            Some(Form::Keyword(name)) => name.trim_start_matches(':').to_owned(),
+            Some(Form::Text(name)) => name,
+            _ => return Err("the map has no :f".to_owned()),
+        };
+        let value = match value {
+            // What a completion without a response says is the reason, if anything.
+            Some(Form::Keyword(_)) if matches!(r#type, EventType::Info | EventType::Fail) => {
+                Value::Null
+            }
+            Some(value) => value.into_value()?,
+            None => Value::Null,
+        };
+        let mut event = Event {
+            index: None,
+            process,
+            r#type,
+            f: OpType::try_from(f)?,
+            key: key.map(Form::into_value).transpose()?,
+            value,
+            result: result.map(Form::into_value).transpose()?,
+            error: None,
+            node: node
+                .and_then(|node| node.into_value().ok())
+                .map(|node| match node {
+                    Value::Text(name) => name,
+                    other => other.to_string(),
+                }),
+            time: None,
+        };
+        if matches!(r#type, EventType::Info | EventType::Fail) {
+            event.error = error.map(|error| error.to_string());
+        }
+        if event.key.is_none() {
+            self.independent(&mut event);
+        }
+        if self.fails == Fails::Refused && r#type == EventType::Fail && event.f == OpType::Cas {
+            event.r#type = EventType::Ok;
+            (event.result, event.error) = (Some(Value::Bool(false)), None);
+        }
+        self.reader
+            .event(self.number, event)
+            .map_err(|error| error.message)
+    }
+
+    /// Takes the key out of the value, if it is there.
+    fn independent(&self, event: &mut Event) {
+        let keyed = match event.r#type {
+            EventType::Invoke => {
+                let pair = event.value.as_pair();
+                pair.is_some_and(|(_, value)| match event.f {
+                    OpType::Read => *value == Value::Null,
+                    OpType::Write => true,
+                    OpType::Cas => value.as_pair().is_some(),
+                    _ => false,
+                })
+            }
+            _ => self.reader.key_of(event.process).is_some(),
+        };
+        if !keyed {
+            return;
+        }
+        if let Value::List(pair) = &mut event.value
+            && pair.len() == 2
+        {
+            let value = pair.pop();
+            event.key = pair.pop();
+            event.value = value.unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! EDN as others write it.
+
+use checkers::edn::{Fails, read, read_log, write};
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, History, OpType, Outcome, Value, check};
+
+fn history(text: &str) -> History {
+    read(text.as_bytes(), Fails::DidNotHappen).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn outcome(history: &History, model: ModelKind) -> Outcome {
+    check(
+        history,
+        &CheckerSpec::Linearizability,
+        model,
+        &Budget::default(),
+    )
+    .outcome
+}
+
+#[test]
+fn maps_may_be_bare_tagged_or_in_a_vector() {
+    let bare = "{:process 0, :type :invoke, :f :write, :value 1 :time 1.5}
+{:process 0, :type :ok, :f :write, :value 1}
+{:type :info, :f :start, :process :nemesis, :value {:cut #{\"n1\"}}}
+{:process 1 :type :invoke :f :read :value nil} ; a comment
+{:process 1 :type :ok :f :read :value 1}";
+    let tagged = bare.replace("{:process", "#jepsen.history.Op{:process");
+    let wrapped = format!("[{bare}\n]");
+    let discarding = format!("#_ {{:process #{{1 [2]}}}} {bare}");
+    let expected = history(bare);
+    assert_eq!(expected.ops.len(), 2);
+    assert_eq!(expected.ops[1].output, Some(Value::Int(1)));
+    for text in [tagged, wrapped, discarding] {
+        assert_eq!(history(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn independent_keys_are_found_in_the_values() {
+    let text = "{:process 0 :type :invoke :f :cas :value [3 [1 2]]}
+{:process 0 :type :info :f :cas :value [3 [1 2]] :error :timeout}
+{:process 1 :type :invoke :f :read :value [3 nil]}
+{:process 1 :type :ok :f :read :value [3 7]}
+{:process 2 :type :invoke :f :cas :value [3 4]}";
+    let history = history(text);
+    assert_eq!(history.ops[0].key, Some(Value::Int(3)));
+    assert_eq!(history.ops[0].error.as_deref(), Some("timeout"));
+    assert_eq!(history.ops[1].output, Some(Value::Int(7)));
+    assert_eq!(history.ops[2].key, None);
+}
+
+#[test]
+fn a_failed_cas_is_refused_only_when_told_so() {
+    let text = "{:process 0 :type :invoke :f :write :value 1}
+{:process 0 :type :ok :f :write :value 1}
+{:process 0 :type :invoke :f :cas :value [1 2]}
+{:process 0 :type :fail :f :cas :value [1 2]}
+{:process 0 :type :invoke :f :read}
+{:process 0 :type :ok :f :read :value 1}";
+    assert_eq!(outcome(&history(text), ModelKind::CasRegister), Outcome::Ok);
+    let refused = read(text.as_bytes(), Fails::Refused).expect("a history");
+    assert_eq!(
+        outcome(&refused, ModelKind::CasRegister),
+        Outcome::Violation
+    );
+}
+
+#[test]
+fn a_log_of_a_test_is_read() {
+    let log = "INFO  jepsen.core - Setting up\nINFO  jepsen.util - 0\t:invoke\t:write\t4\n\
+               2026-01-01 INFO  jepsen.util - :nemesis\t:info\t:start\tnil\n\
+               INFO  jepsen.util - 1\t:invoke\t:cas\t[4 5]\n\
+               INFO  jepsen.util - 0\t:ok\t:write\t4\n\
+               INFO  jepsen.util - 1\t:info\t:cas\t:timed-out\n";
+    let history = read_log(log.as_bytes(), Fails::DidNotHappen).expect("a log");
+    assert_eq!(history.ops.len(), 2);
+    assert_eq!(history.ops[1].op_type, OpType::Cas);
+    assert!(history.ops[1].timeout_marker);
+}
+
+#[test]
+fn values_of_every_kind() {
+    let text = r#"{:process 0 :type :invoke :f :enqueue :value "a\n\u0041"}
+{:process 1 :type :invoke :f "get" :key :x :value nil}
+{:process 1 :type :ok :f "get" :key :x :value (#{2 1} {1 \a} 12N -3 true)}"#;
+    let history = history(text);
+    assert_eq!(history.ops[0].input, Value::from("a\nA"));
+    let told = history.ops[1].observed().to_string();
+    assert_eq!(told, r#"[[1,2],[[1,"a"]],12,-3,true]"#);
+}
+
+#[test]
+fn what_is_wrong_has_a_place() {
+    for (text, line, column, what) in [
+        ("{:process 0", 1, 12, "truncated"),
+        ("\n {:process 0 :type :ok :f :read}", 2, 2, "never invoked"),
+        ("{:process 0 :type :odd :f :read}", 1, 1, ":type"),
+        (
+            "{:process 0 :type :invoke :f :write :value 1.5}",
+            1,
+            1,
+            "1.5",
+        ),
+        (
+            "{:process 0 :type :invoke :f :read :value ]}",
+            1,
+            43,
+            "closes nothing",
+        ),
+        ("{:process 0 :type}", 1, 18, "without a value"),
+        ("[{:process 0 :type :invoke :f :read}", 1, 37, "not closed"),
+        ("[] 3", 1, 4, "follows"),
+        ("3", 1, 1, "maps"),
+        ("{:f \"abc", 1, 9, "not closed"),
+    ] {
+        let error = read(text.as_bytes(), Fails::DidNotHappen).expect_err(text);
+        assert!(error.message.contains(what), "{text}: {error}");
+        assert_eq!(
+            (error.line, error.column),
+            (line, column),
+            "{text}: {error}"
+        );
+    }
+    let deep = "[".repeat(100_000);
+    assert!(read(format!("{{:value {deep}").as_bytes(), Fails::DidNotHappen).is_err());
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for row in super::verdicts::rows() {
+        let history = super::verdicts::history(&row.name);
+        let mut text = Vec::new();
+        write(&history, &mut text).expect("a vector takes it");
+        let mut lines = Vec::new();
+        checkers::jsonl::write_events(&history, &mut lines).expect("a vector takes it");
+        let from_lines = checkers::jsonl::read(lines.as_slice()).expect("events");
+        let from_edn = read(text.as_slice(), Fails::DidNotHappen).expect("EDN");
+        assert_eq!(from_edn, from_lines, "{}", String::from_utf8_lossy(&text));
+    }
+}
