@@ -409,6 +409,11 @@ impl Executor {
         tasks.get(slot as usize).map(|record| record.id)
     }
 
+    pub(crate) fn alive(&self, node: NodeId) -> usize {
+        let tasks = self.tasks.borrow();
+        tasks.iter().filter(|(_, task)| task.node == node).count()
+    }
+
     pub(crate) fn describe_task(&self, slot: u32) -> String {
         let tasks = self.tasks.borrow();
         tasks

@@ -47,6 +47,11 @@ pub const fn kept() -> u64 {
     0
 }
 
+/// Whether the caller is on a fiber: never.
+pub const fn is_here() -> bool {
+    false
+}
+
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {

@@ -189,6 +189,16 @@ impl World {
         self.executor.id_of(slot)
     }
 
+    /// How many turns tasks have had, this one included.
+    pub const fn turns(&self) -> u64 {
+        self.executor.polls()
+    }
+
+    /// How many tasks of a node are alive. O(n) in all tasks.
+    pub fn tasks_alive(&self, node: NodeId) -> usize {
+        self.executor.alive(node)
+    }
+
     /// The boot of the running task.
     pub fn current_boot(&self) -> Boot {
         self.current.get().boot

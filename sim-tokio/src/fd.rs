@@ -12,8 +12,12 @@ use std::sync::Arc;
 
 use sim_runtime::Fd;
 
+use tokio_real::io::Interest;
+
 use crate::fs::File;
+use crate::io::unix::{AsyncFd, AsyncFdRegisterError};
 use crate::net::{SimSocket, TcpSocket};
+use crate::process::Command;
 
 /// Closes its descriptor when it is dropped. A plain number, hence `Send` and `Sync`.
 ///
@@ -78,6 +82,102 @@ pub(crate) fn to_owned(socket: SimSocket) -> io::Result<OwnedFd> {
     })?;
     // SAFETY: the number was this socket's own, and is given up. Closing it is the simulation's.
     Ok(unsafe { OwnedFd::from_raw_fd(socket.into_raw()) })
+}
+
+/// Lends a standard stream's descriptor.
+pub(crate) fn borrow_standard(stream: &impl AsRawFd) -> BorrowedFd<'_> {
+    // SAFETY: numbers 0 to 2 are open for as long as the process lives.
+    unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
+}
+
+/// Lends the descriptor of what an `AsyncFd` was made of.
+pub(crate) fn borrow_inner(inner: &impl AsRawFd) -> BorrowedFd<'_> {
+    // SAFETY: whoever registered it has promised that it stays open.
+    unsafe { BorrowedFd::borrow_raw(inner.as_raw_fd()) }
+}
+
+/// A number that is registered with tokio's reactor.
+pub(crate) type Registered = tokio_real::io::unix::AsyncFd<Number>;
+
+/// A descriptor that somebody else owns.
+#[derive(Debug)]
+pub(crate) struct Number(pub(crate) RawFd);
+
+impl AsRawFd for Number {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+/// Registers a descriptor with tokio's reactor.
+///
+/// # Errors
+/// As epoll_ctl(2).
+#[track_caller]
+pub(crate) fn register(number: RawFd, interest: Interest) -> io::Result<Arc<Registered>> {
+    // SAFETY: whoever made the `AsyncFd` has promised that it stays open for as long as that
+    // lives, which drops the registration first.
+    let registered = unsafe { Registered::register_with_interest(Number(number), interest) };
+    Ok(Arc::new(registered?))
+}
+
+/// A registration as an event borrows it, and what the event keeps for as long.
+pub(crate) fn extend(registered: &Arc<Registered>) -> (&'static Registered, Arc<Registered>) {
+    let kept = Arc::clone(registered);
+    // SAFETY: it stays where it is while the clone is kept; both go into one `Event` or one call
+    // of its, which keep the clone longer than the reference and give neither away.
+    let lent = unsafe { &*Arc::as_ptr(&kept) };
+    (lent, kept)
+}
+
+impl<T: AsRawFd> AsyncFd<T> {
+    /// Watches a descriptor for reading and writing.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    ///
+    /// # Panics
+    /// Outside a simulation, when there is no runtime with I/O.
+    ///
+    /// # Safety
+    /// The number stays the descriptor's, and open, for as long as the `AsyncFd` lives.
+    #[track_caller]
+    pub unsafe fn register(inner: T) -> Result<Self, AsyncFdRegisterError<T>> {
+        Self::watch(inner, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Watches a descriptor.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    ///
+    /// # Panics
+    /// Outside a simulation, when there is no runtime with I/O.
+    ///
+    /// # Safety
+    /// As [`AsyncFd::register`].
+    #[track_caller]
+    pub unsafe fn register_with_interest(
+        inner: T,
+        interest: Interest,
+    ) -> Result<Self, AsyncFdRegisterError<T>> {
+        Self::watch(inner, interest)
+    }
+}
+
+impl Command {
+    /// Has `f` called in the new process before it becomes another program.
+    ///
+    /// # Safety
+    /// `f` runs between fork(2) and execve(2), and does only what is allowed there.
+    pub unsafe fn pre_exec<F>(&mut self, f: F) -> &mut Self
+    where
+        F: FnMut() -> io::Result<()> + Send + Sync + 'static,
+    {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.0.pre_exec(f) };
+        self
+    }
 }
 
 impl Drop for SimFd {

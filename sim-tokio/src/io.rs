@@ -1,10 +1,14 @@
 //! Traits and helpers of I/O: tokio's own, which know no runtime; and the standard streams.
 //!
 //! Inside a simulation what is written to [`stdout`] and [`stderr`] goes straight to the
-//! system's: it is for whoever watches, and no part of the world.
+//! system's: it is for whoever watches, and no part of the world. [`stdin`] is at its end, as a
+//! service's is.
+
+pub mod unix;
+mod unix_guards;
 
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -63,6 +67,12 @@ macro_rules! standard_stream {
                 io::$make().as_raw_fd()
             }
         }
+
+        impl AsFd for $name {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                crate::fd::borrow_standard(self)
+            }
+        }
     };
 }
 
@@ -74,4 +84,39 @@ standard_stream! {
 standard_stream! {
     /// The standard error; as `tokio::io::stderr`.
     Stderr stderr
+}
+
+/// The standard input; as `tokio::io::Stdin`. Inside a simulation it is empty.
+#[derive(Debug)]
+pub struct Stdin(Option<tokio_real::io::Stdin>);
+
+/// The standard input. Inside a simulation it is empty.
+#[must_use]
+pub fn stdin() -> Stdin {
+    Stdin((!in_simulation()).then(tokio_real::io::stdin))
+}
+
+impl AsyncRead for Stdin {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            None => Poll::Ready(Ok(())),
+            Some(real) => Pin::new(real).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsRawFd for Stdin {
+    fn as_raw_fd(&self) -> RawFd {
+        io::stdin().as_raw_fd()
+    }
+}
+
+impl AsFd for Stdin {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        crate::fd::borrow_standard(self)
+    }
 }

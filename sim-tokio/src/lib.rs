@@ -13,19 +13,19 @@
 //! - Inside a simulation no thread, no socket and no file of the system is used, and nothing is
 //!   drawn but from keyed streams.
 //! - No text of tokio's is copied; `select!` is written anew.
-//! - No cooperative budget: a simulated task yields where it waits, not after so many polls.
+//! - No cooperative budget is spent but by what is in [`task::coop`]: tokio lets nobody set the
+//!   one that its channels and locks look at.
 //!
 //! # What differs inside a simulation
 //! - `spawn_blocking` runs its closure on a fiber, on the simulation's own thread: where it blocks,
 //!   others run.
-//! - `net::Unix*`, `process`, `io::stdin` and `AsyncFd` are tokio's and fail there as they do
-//!   outside any runtime.
+//! - What is refused there, and what differs, stands in the table of the surface, `SURFACE.md`.
 //! - `fs::Metadata` and `fs::FileType` are types of this crate, as std's cannot be made;
 //!   `task::Id`, `task::JoinError` and `time::error::Elapsed` likewise, with tokio's wording.
 //!
 //! # Modules, in reading order
-//! `fd` and `clock` (what is held, and time carried over), [`task`], [`time`], `macros`,
-//! [`net`], [`fs`], [`signal`], [`runtime`], [`io`].
+//! `fd`, `state` and `clock` (what is held, and time carried over), [`task`], [`time`], `macros`,
+//! [`net`], [`fs`], [`signal`], [`runtime`], [`io`], [`process`].
 
 sim_runtime::if_sim! {
     sim {
@@ -36,8 +36,10 @@ sim_runtime::if_sim! {
         #[doc(hidden)]
         pub mod macros;
         pub mod net;
+        pub mod process;
         pub mod runtime;
         pub mod signal;
+        mod state;
         #[cfg(doc)]
         #[doc = include_str!("SURFACE.md")]
         pub mod surface {}
@@ -51,7 +53,7 @@ sim_runtime::if_sim! {
         #[doc(hidden)]
         pub const TOKIO_IS_NOT_PATCHED__RUN_CARGO_LANDFALL_INIT: () = ();
         #[doc(no_inline)]
-        pub use tokio_real::{join, main, pin, process, stream, sync, task_local, test, try_join};
+        pub use tokio_real::{join, main, pin, stream, sync, task_local, test, try_join};
     }
     real {
         pub use tokio_real::*;

@@ -77,6 +77,11 @@ pub fn kept() -> u64 {
 /// Stacks kept for use again.
 const STACKS_MAX: usize = 64;
 
+/// Whether the caller is on a fiber, where it may block.
+pub fn is_here() -> bool {
+    !CURRENT.get().is_null()
+}
+
 /// The fiber that runs now, if one does.
 #[inline]
 pub(crate) fn current() -> Option<Rc<Fiber>> {

@@ -245,6 +245,15 @@ impl File {
         }
     }
 
+    /// Changes when the file was changed.
+    ///
+    /// # Errors
+    /// As futimens(2); inside a simulation always.
+    #[expect(clippy::disallowed_types, reason = "the interface is tokio's")]
+    pub async fn set_modified(&self, time: std::time::SystemTime) -> io::Result<()> {
+        self.set_times(FileTimes::new().set_modified(time)).await
+    }
+
     /// At most `bytes` are read or written at once.
     pub fn set_max_buf_size(&mut self, bytes: usize) {
         match &mut self.0 {

@@ -1,16 +1,20 @@
 //! Building runtimes.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sim_runtime::in_simulation;
-use tokio_real::runtime::{LocalOptions, LocalRuntime};
+use tokio_real::runtime::LocalOptions;
 
-use super::Runtime;
+use super::{Handle, LocalRuntime, Runtime};
 
-/// Builds runtimes; as `tokio::runtime::Builder`. Inside a simulation nothing it is told matters.
+/// Builds runtimes; as `tokio::runtime::Builder`. Inside a simulation nothing it is told matters
+/// but the name: there are no threads, and no hook of theirs is called.
 #[derive(Debug)]
 pub struct Builder {
+    name: Option<Arc<str>>,
+    is_multi_thread: bool,
     /// `None` inside a simulation: making one draws entropy.
     real: Option<tokio_real::runtime::Builder>,
 }
@@ -45,8 +49,10 @@ macro_rules! hooks {
 }
 
 impl Builder {
-    fn new(real: fn() -> tokio_real::runtime::Builder) -> Self {
+    fn new(is_multi_thread: bool, real: fn() -> tokio_real::runtime::Builder) -> Self {
         Self {
+            name: None,
+            is_multi_thread,
             real: (!in_simulation()).then(real),
         }
     }
@@ -54,13 +60,13 @@ impl Builder {
     /// For a runtime on the thread that blocks on it.
     #[must_use]
     pub fn new_current_thread() -> Self {
-        Self::new(tokio_real::runtime::Builder::new_current_thread)
+        Self::new(false, tokio_real::runtime::Builder::new_current_thread)
     }
 
     /// For a runtime with threads of its own.
     #[must_use]
     pub fn new_multi_thread() -> Self {
-        Self::new(tokio_real::runtime::Builder::new_multi_thread)
+        Self::new(true, tokio_real::runtime::Builder::new_multi_thread)
     }
 
     handed_on! {
@@ -84,6 +90,20 @@ impl Builder {
         event_interval(polls: u32);
         /// How many I/O events a look takes, at most.
         max_io_events_per_tick(events: usize);
+        /// How many I/O events a look takes, at most, while tasks are ready.
+        max_io_events_per_busy_tick(events: usize);
+        /// Whether the clock stands until it is waited for. A simulation's always does.
+        start_paused(start_paused: bool);
+    }
+
+    /// Names the runtime.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        let name = name.into();
+        self.name = Some(name.as_str().into());
+        if let Some(real) = &mut self.real {
+            real.name(name);
+        }
+        self
     }
 
     /// Names the threads.
@@ -122,7 +142,8 @@ impl Builder {
     /// The system gives no threads or descriptors.
     pub fn build(&mut self) -> io::Result<Runtime> {
         if in_simulation() {
-            return Ok(Runtime::of_running_node());
+            let handle = Handle::of_running_node(self.name.clone());
+            return Ok(Runtime::of_node(handle));
         }
         self.real()?.build().map(Runtime::from_real)
     }
@@ -130,9 +151,22 @@ impl Builder {
     /// Builds a runtime whose tasks need not be `Send`.
     ///
     /// # Errors
-    /// Inside a simulation: every task of it may be such a one. The system gives no descriptors.
+    /// The system gives no descriptors.
+    ///
+    /// # Panics
+    /// When it is to have several threads.
     pub fn build_local(&mut self, options: LocalOptions) -> io::Result<LocalRuntime> {
-        self.real()?.build_local(options)
+        if in_simulation() {
+            assert!(
+                !self.is_multi_thread,
+                "multi_thread is not supported for LocalRuntime"
+            );
+            let handle = Handle::of_running_node(self.name.clone());
+            return Ok(LocalRuntime::of_running_node(handle));
+        }
+        self.real()?
+            .build_local(options)
+            .map(LocalRuntime::from_real)
     }
 
     fn real(&mut self) -> io::Result<&mut tokio_real::runtime::Builder> {

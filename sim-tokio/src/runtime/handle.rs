@@ -3,16 +3,13 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, MutexGuard};
 
 use sim_runtime::{NodeId, in_simulation};
-use tokio_real::runtime::{RuntimeFlavor, RuntimeMetrics, TryCurrentError};
+use tokio_real::runtime::{RuntimeFlavor, TryCurrentError};
 
+use super::{Id, RuntimeMetrics, blocking};
 use crate::task::{JoinHandle, spawn_blocking_on_node, spawn_on_node};
-
-/// What `block_on` says where it is not possible: tokio's words.
-pub(crate) const NESTED: &str = "Cannot start a runtime from within a runtime. This happens \
-    because a function (like `block_on`) attempted to block the current thread while the thread \
-    is being used to drive asynchronous tasks.";
 
 /// A reference to a runtime; as `tokio::runtime::Handle`. Inside a simulation it stands for a
 /// node: what is spawned through it belongs to the node's present boot.
@@ -21,7 +18,8 @@ pub struct Handle(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    Sim(NodeId),
+    /// The node, and what the runtime was named.
+    Sim(NodeId, Option<Arc<str>>),
     Real(tokio_real::runtime::Handle),
 }
 
@@ -30,8 +28,9 @@ impl Handle {
         Self(Repr::Real(handle))
     }
 
-    pub(crate) fn of_running_node() -> Self {
-        Self(Repr::Sim(sim_runtime::with(|world| world.current_node())))
+    pub(crate) fn of_running_node(name: Option<Arc<str>>) -> Self {
+        let node = sim_runtime::with(|world| world.current_node());
+        Self(Repr::Sim(node, name))
     }
 
     /// Its node.
@@ -41,7 +40,7 @@ impl Handle {
     #[track_caller]
     pub(crate) fn node(&self) -> NodeId {
         match &self.0 {
-            Repr::Sim(node) => *node,
+            Repr::Sim(node, _) => *node,
             Repr::Real(_) => panic!("a simulation cannot spawn on a real runtime"),
         }
     }
@@ -54,7 +53,7 @@ impl Handle {
     pub(crate) fn real(&self) -> &tokio_real::runtime::Handle {
         match &self.0 {
             Repr::Real(handle) => handle,
-            Repr::Sim(_) => panic!("a real runtime cannot spawn in a simulation"),
+            Repr::Sim(..) => panic!("a real runtime cannot spawn in a simulation"),
         }
     }
 
@@ -66,7 +65,7 @@ impl Handle {
     #[track_caller]
     pub fn current() -> Self {
         if in_simulation() {
-            Self::of_running_node()
+            Self::of_running_node(None)
         } else {
             Self::from_real(tokio_real::runtime::Handle::current())
         }
@@ -78,7 +77,7 @@ impl Handle {
     /// Outside a simulation, when there is no runtime.
     pub fn try_current() -> Result<Self, TryCurrentError> {
         if in_simulation() {
-            return Ok(Self::of_running_node());
+            return Ok(Self::of_running_node(None));
         }
         tokio_real::runtime::Handle::try_current().map(Self::from_real)
     }
@@ -87,7 +86,7 @@ impl Handle {
     /// already, and stays that.
     pub fn enter(&self) -> EnterGuard<'_> {
         let real = match &self.0 {
-            Repr::Sim(_) => None,
+            Repr::Sim(..) => None,
             Repr::Real(handle) => Some(handle.enter()),
         };
         EnterGuard {
@@ -104,7 +103,7 @@ impl Handle {
         F::Output: Send + 'static,
     {
         match &self.0 {
-            Repr::Sim(node) => spawn_on_node(*node, future).into(),
+            Repr::Sim(node, _) => spawn_on_node(*node, future).into(),
             Repr::Real(handle) => handle.spawn(future).into(),
         }
     }
@@ -117,7 +116,7 @@ impl Handle {
         R: Send + 'static,
     {
         match &self.0 {
-            Repr::Sim(node) => spawn_blocking_on_node(*node, f).into(),
+            Repr::Sim(node, _) => spawn_blocking_on_node(*node, f).into(),
             Repr::Real(handle) => handle.spawn_blocking(f).into(),
         }
     }
@@ -125,11 +124,12 @@ impl Handle {
     /// Runs a future to its end on this thread.
     ///
     /// # Panics
-    /// Inside a simulation, and inside a runtime.
+    /// Inside a runtime or a simulation, but for where blocking is allowed: `spawn_blocking`,
+    /// `block_in_place` and threads.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match &self.0 {
-            Repr::Sim(_) => panic!("{NESTED}"),
+            Repr::Sim(..) => blocking::block_on(future),
             Repr::Real(handle) => handle.block_on(future),
         }
     }
@@ -138,21 +138,35 @@ impl Handle {
     #[must_use]
     pub fn runtime_flavor(&self) -> RuntimeFlavor {
         match &self.0 {
-            Repr::Sim(_) => RuntimeFlavor::CurrentThread,
+            Repr::Sim(..) => RuntimeFlavor::CurrentThread,
             Repr::Real(handle) => handle.runtime_flavor(),
         }
     }
 
-    /// Numbers of the runtime.
-    ///
-    /// # Panics
-    /// Inside a simulation: tokio lets nobody else make them.
+    /// The runtime's number.
     #[must_use]
-    #[track_caller]
+    pub fn id(&self) -> Id {
+        match &self.0 {
+            Repr::Sim(node, _) => Id::of_node(*node),
+            Repr::Real(handle) => Id::of_real(handle.id()),
+        }
+    }
+
+    /// The runtime's name, if it was given one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Sim(_, name) => name.as_deref(),
+            Repr::Real(handle) => handle.name(),
+        }
+    }
+
+    /// Numbers of the runtime.
+    #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
         match &self.0 {
-            Repr::Sim(_) => panic!("tokio's runtime metrics are not simulated"),
-            Repr::Real(handle) => handle.metrics(),
+            Repr::Sim(node, _) => RuntimeMetrics::of_node(*node),
+            Repr::Real(handle) => RuntimeMetrics::from_real(handle.metrics()),
         }
     }
 }
@@ -166,5 +180,5 @@ impl RefUnwindSafe for Handle {}
 pub struct EnterGuard<'a> {
     _real: Option<tokio_real::runtime::EnterGuard<'a>>,
     /// A guard belongs to its thread.
-    _not_send: PhantomData<*mut ()>,
+    _not_send: PhantomData<MutexGuard<'static, ()>>,
 }

@@ -5,10 +5,7 @@ use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use tokio_real::runtime::RuntimeMetrics;
-
-use super::handle::NESTED;
-use super::{Builder, EnterGuard, Handle};
+use super::{Builder, EnterGuard, Handle, RuntimeMetrics};
 use crate::task::JoinHandle;
 
 /// A runtime; as `tokio::runtime::Runtime`. One built inside a simulation is another name for
@@ -28,11 +25,8 @@ impl Runtime {
         }
     }
 
-    pub(crate) fn of_running_node() -> Self {
-        Self {
-            handle: Handle::of_running_node(),
-            real: None,
-        }
+    pub(crate) const fn of_node(handle: Handle) -> Self {
+        Self { handle, real: None }
     }
 
     /// A multi-thread runtime with everything enabled.
@@ -72,11 +66,11 @@ impl Runtime {
     /// Runs a future to its end on this thread.
     ///
     /// # Panics
-    /// Inside a simulation, and inside a runtime.
+    /// As [`Handle::block_on`].
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match &self.real {
-            None => panic!("{NESTED}"),
+            None => self.handle.block_on(future),
             Some(real) => real.block_on(future),
         }
     }
@@ -101,11 +95,7 @@ impl Runtime {
     }
 
     /// Numbers of the runtime.
-    ///
-    /// # Panics
-    /// Inside a simulation: tokio lets nobody else make them.
     #[must_use]
-    #[track_caller]
     pub fn metrics(&self) -> RuntimeMetrics {
         self.handle.metrics()
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Mutex;
 
 use super::Id;
@@ -13,6 +14,8 @@ type Payload = Box<dyn Any + Send + 'static>;
 pub struct JoinError {
     id: Id,
     repr: Repr,
+    /// Not unwind-safe, as what a task panicked with may be anything.
+    _payload: PhantomData<Box<dyn Any + Send + Sync>>,
 }
 
 enum Repr {
@@ -36,7 +39,11 @@ impl JoinError {
                 }
             }
         };
-        Self { id, repr }
+        Self {
+            id,
+            repr,
+            _payload: PhantomData,
+        }
     }
 
     pub(crate) fn from_sim(error: sim_runtime::JoinError) -> Self {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use sim_runtime::in_simulation;
 
-use super::{AbortHandle, Id, JoinError, LocalSet};
+use super::{AbortHandle, Id, JoinError, LocalSet, local};
 use crate::runtime::Handle;
 
 /// A set of tasks; as `tokio::task::JoinSet`. Dropping it aborts every task in it.
@@ -204,26 +204,29 @@ impl<T: 'static> JoinSet<T> {
     /// Spawns a task that need not be `Send` into the set.
     ///
     /// # Panics
-    /// Outside a simulation, outside a `LocalSet`.
+    /// Outside a `LocalSet`.
     #[track_caller]
     pub fn spawn_local<F>(&mut self, task: F) -> AbortHandle
     where
         F: Future<Output = T> + 'static,
     {
         match &mut self.0 {
-            Repr::Sim(set) => set.add(sim_runtime::spawn(task)),
+            Repr::Sim(set) => set.add(local::spawn_here(task)),
             Repr::Real(set) => set.spawn_local(task).into(),
         }
     }
 
-    /// Spawns a task into the set, on `local`; on the running node inside a simulation.
+    /// Spawns a task into the set, on `local`.
+    ///
+    /// # Panics
+    /// When one of the two sets is simulated and the other is not.
     #[track_caller]
     pub fn spawn_local_on<F>(&mut self, task: F, local: &LocalSet) -> AbortHandle
     where
         F: Future<Output = T> + 'static,
     {
         match &mut self.0 {
-            Repr::Sim(set) => set.add(sim_runtime::spawn(task)),
+            Repr::Sim(set) => set.add(local.sim().spawn(task)),
             Repr::Real(set) => set.spawn_local_on(task, local.real()).into(),
         }
     }
@@ -239,7 +242,10 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         match &mut self.0 {
-            Repr::Sim(set) => set.add(sim_runtime::spawn(async move { f() })),
+            Repr::Sim(set) => {
+                let node = sim_runtime::with(|world| world.current_node());
+                set.add(super::spawn_blocking_on_node(node, f))
+            }
             Repr::Real(set) => set.spawn_blocking(f).into(),
         }
     }

@@ -1,5 +1,6 @@
 //! Tasks: simulated inside a simulation, tokio's outside.
 
+pub mod coop;
 mod error;
 mod id;
 mod join;
@@ -7,14 +8,14 @@ mod join_set;
 mod local;
 mod run;
 
+#[doc(hidden)]
+pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use error::JoinError;
-pub use id::Id;
+pub use id::{Id, id, try_id};
 pub use join::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
-pub use local::LocalSet;
-pub use run::{block_in_place, spawn, spawn_blocking, spawn_local, yield_now};
+pub use local::{LocalEnterGuard, LocalSet, spawn_local};
+pub use run::{block_in_place, spawn, spawn_blocking, yield_now};
 pub(crate) use run::{spawn_blocking_on_node, spawn_on_node};
 #[doc(no_inline)]
-pub use tokio_real::task::{
-    LocalEnterGuard, LocalKey, Unconstrained, consume_budget, coop, futures, unconstrained,
-};
+pub use tokio_real::task::{LocalKey, futures};

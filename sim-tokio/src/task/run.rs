@@ -6,6 +6,7 @@ use std::task::Poll;
 use sim_runtime::{NodeId, in_simulation};
 
 use super::JoinHandle;
+use crate::runtime::blocking::Mark;
 
 /// Spawns a task: on the running node inside a simulation, on the current runtime outside.
 ///
@@ -24,23 +25,6 @@ where
     }
 }
 
-/// Spawns a task that need not be `Send`. Inside a simulation no `LocalSet` is needed.
-///
-/// # Panics
-/// Outside a simulation, outside a `LocalSet`.
-#[track_caller]
-pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    if in_simulation() {
-        sim_runtime::spawn(future).into()
-    } else {
-        tokio_real::task::spawn_local(future).into()
-    }
-}
-
 /// Runs a blocking closure: on tokio's pool outside a simulation.
 ///
 /// Inside one the closure runs on a fiber: it may sleep, lock, receive and wait for tasks, which
@@ -56,7 +40,7 @@ where
 {
     if in_simulation() {
         let node = sim_runtime::with(|world| world.current_node());
-        sim_runtime::fiber::spawn_blocking(node, f).into()
+        spawn_blocking_on_node(node, f).into()
     } else {
         tokio_real::task::spawn_blocking(f).into()
     }
@@ -72,6 +56,7 @@ where
     F: FnOnce() -> R,
 {
     if in_simulation() {
+        let _may_block = Mark::may_block();
         f()
     } else {
         tokio_real::task::block_in_place(f)
@@ -116,5 +101,8 @@ where
     F: FnOnce() -> R + 'static,
     R: 'static,
 {
-    sim_runtime::fiber::spawn_blocking(node, f)
+    sim_runtime::fiber::spawn_blocking(node, || {
+        let _may_block = Mark::may_block();
+        f()
+    })
 }

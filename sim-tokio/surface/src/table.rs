@@ -73,7 +73,7 @@ fn row(path: &str, theirs: &Entry, ours: Option<&Entry>, note: Option<&Note>) ->
     {
         row.status = "refused";
     }
-    row.is_same = theirs.signature == ours.signature;
+    row.is_same = theirs.signature.is_empty() || theirs.signature == ours.signature;
     if !row.is_same && note.is_none() {
         row.note = format!("`{}` is `{}`", theirs.signature, ours.signature);
     }

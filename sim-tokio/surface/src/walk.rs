@@ -91,6 +91,11 @@ impl<'a> Walk<'a> {
                 let origin = path.split("::").next().unwrap_or_default();
                 self.add(&join(prefix, name), "re-export", origin, path.clone());
             }
+            // rustdoc has stripped it: its module is hidden, though it is not.
+            None if !name.is_empty() && inner["is_glob"] == false => {
+                let origin = item.document.name();
+                self.add(&join(prefix, name), "re-export", origin, String::new());
+            }
             None => {}
         }
     }

@@ -1,8 +1,11 @@
 //! Running a body in a simulation, twice.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Once;
 
 use sim_disk::{Disk, DiskConfig};
 use sim_net::{Net, NetConfig};
@@ -64,6 +67,30 @@ where
         "seed {seed} is not reproducible"
     );
     output
+}
+
+thread_local! {
+    /// Whether panics are expected here.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a panic of `f` says. Nothing is printed: a backtrace takes a lock of the whole process,
+/// for which a fiber would wait as the tests beside it have it.
+pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> String {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                hook(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let caught = catch_unwind(AssertUnwindSafe(f));
+    QUIET.set(false);
+    let payload = caught.err().expect("it panics");
+    sim_runtime::task::message(&*payload)
 }
 
 /// The address of a test's node.
