@@ -37,10 +37,11 @@
 //! - Without sim-runtime's feature `sim` this crate is empty.
 //!
 //! # Modules, in reading order
-//! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`, `ports`,
-//! `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`, `deliver` and
-//! `detain` (where faults bite), `faults` (the nemesis's calls), `evidence` (receipts), `net` (the
-//! calls), `netstat`; `calls` with `numbers` (sockets of code that opens them by itself).
+//! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`,
+//! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`,
+//! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `evidence`
+//! (receipts), `net` (the calls), `netstat`; `calls` with `numbers` (sockets of code that opens
+//! them by itself).
 
 sim_runtime::if_sim! {
     sim {
