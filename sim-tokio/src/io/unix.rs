@@ -36,7 +36,7 @@ pub struct TryIoError(pub(super) ());
 /// Waits and polls of one direction.
 macro_rules! directions {
     ($($(#[$doc:meta])*
-    $readiness:ident $interest:ident: $wait:ident $wait_mut:ident $poll:ident $poll_mut:ident;)*) => {
+    $interest:ident: $wait:ident $wait_mut:ident $poll:ident $poll_mut:ident;)*) => {
         $($(#[$doc])*
         ///
         /// # Errors
@@ -145,9 +145,9 @@ impl<T: AsRawFd> AsyncFd<T> {
 
     directions! {
         /// Waits until it can be read.
-        readable READABLE: readable readable_mut poll_read_ready poll_read_ready_mut;
+        READABLE: readable readable_mut poll_read_ready poll_read_ready_mut;
         /// Waits until it can be written.
-        writable WRITABLE: writable writable_mut poll_write_ready poll_write_ready_mut;
+        WRITABLE: writable writable_mut poll_write_ready poll_write_ready_mut;
     }
 
     async fn event(&self, interest: Interest) -> io::Result<Event> {
