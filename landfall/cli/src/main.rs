@@ -14,8 +14,8 @@
 //! # Modules, in reading order
 //! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
 //! `scenarios` (what there is to run), `sweep`, `replay` and `line` (running it), `progress`,
-//! `output` (saying so), `plan`, `check` with `formats` and `floor` (what needs no build), `init` (what prepares
-//! one).
+//! `output` (saying so), `plan`, `check` with `formats` and `floor` (what needs no build), `init`
+//! (what prepares one).
 
 mod args;
 mod cargo;
