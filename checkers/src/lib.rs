@@ -31,7 +31,7 @@ mod progress;
 
 pub use check::{check, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
-pub use linear::linearize_with;
+pub use linear::{Certificate, certify, linearize_with, verify};
 pub use models::{Builtin, Looks, Model};
 pub use report::{Budget, CheckReport, Finding, Outcome};
 pub use value::Value;

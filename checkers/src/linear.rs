@@ -9,6 +9,7 @@ use crate::report::{Budget, CheckReport, Finding, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
 
+mod certificate;
 mod entries;
 mod interned;
 mod log;
@@ -20,11 +21,12 @@ mod search;
 mod verify;
 mod visited;
 
+pub use certificate::{Certificate, certify, verify};
 use interned::Interned;
 use log::Log;
 use machine::Machine;
 use monitor::Verdict;
-use partition::{Partition, partitions_of};
+use partition::{Member, Partition, partitions_of};
 use register::Register;
 use search::{Ending, search};
 
@@ -149,14 +151,14 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
 }
 
 /// Decides one partition.
-type Decide<'d, 'a> = &'d mut dyn FnMut(&Partition<'a>, &mut Budget) -> Decision;
+type Decide<'d> = &'d mut dyn FnMut(&Partition<'_>, &mut Budget) -> Decision;
 
 fn judge_all<'a>(
     history: &'a History,
     partitions: Result<Vec<Partition<'a>>, String>,
     name: &str,
     budget: &Budget,
-    decide: Decide<'_, 'a>,
+    decide: Decide<'_>,
 ) -> CheckReport {
     let total = history.ops.iter().filter(|op| op.is_client()).count() as u64;
     let weak = |field: String| {
@@ -254,7 +256,7 @@ fn name_of(partition: &Partition<'_>) -> String {
 /// What was known at an earlier time is legal if what was known later is, so that the first
 /// illegal end can be found by halving: as many searches as the logarithm of the operations. If
 /// one of them goes beyond the budget, the counterexample is of a later response than the first.
-fn explain<'a>(partition: &Partition<'a>, decide: Decide<'_, 'a>, left: &mut Budget) -> Finding {
+fn explain<'a>(partition: &Partition<'a>, decide: Decide<'_>, left: &mut Budget) -> Finding {
     let ends = partition.ends();
     let mut prefix: Vec<&Operation> = Vec::new();
     let mut state = decide(&partition.until(&[]), left).state;
@@ -278,7 +280,78 @@ fn explain<'a>(partition: &Partition<'a>, decide: Decide<'_, 'a>, left: &mut Bud
         .iter()
         .map(|at| partition.members[*at as usize].op)
         .collect();
-    finding_of(partition, &prefix, state, &blocked)
+    let mut finding = finding_of(partition, &prefix, state, &blocked);
+    let minimal = minimal(partition, &ends[..illegal], decide, left).into_iter();
+    let minimal = minimal.map(|at| partition.members[at as usize].op);
+    let minimal: Vec<&Operation> = minimal.collect();
+    finding.minimal = minimal.iter().map(|op| op.op_id).collect();
+    let rows = minimal.iter().take(Finding::ROWS_MAX);
+    finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
+    finding
+}
+
+/// Members up to which a finding is minimised, and steps for one of its searches.
+const MINIMAL_MEMBERS: usize = 20_000;
+const MINIMAL_STEPS: u64 = 50_000;
+
+/// The members whose responses can not be explained together, while those of all but any one of
+/// them can, as far as small searches tell. Knowing less can not make a history illegal, so that
+/// what can be forgotten once can be forgotten for good.
+fn minimal(
+    partition: &Partition<'_>,
+    ended: &[u32],
+    decide: Decide<'_>,
+    left: &Budget,
+) -> Vec<u32> {
+    if partition.members.len() > MINIMAL_MEMBERS {
+        return Vec::new();
+    }
+    let forget = |member: &Member<'_>| Operation {
+        timeout_marker: true,
+        output: None,
+        ..member.op.clone()
+    };
+    let forgotten: Vec<Operation> = partition.members.iter().map(forget).collect();
+    let mut illegal = |kept: &[bool]| {
+        let mut steps = Budget {
+            steps_max: MINIMAL_STEPS.min(left.steps_max),
+            ..*left
+        };
+        decide(&partition.knowing(kept, &forgotten), &mut steps).ending == Ending::Illegal
+    };
+    // What ended before the first response that can not be explained is enough, but for what
+    // other responses rule out.
+    let all = 0..partition.members.len() as u32;
+    let all: Vec<u32> = all
+        .filter(|at| partition.members[*at as usize].certain)
+        .collect();
+    let mut kept = vec![false; partition.members.len()];
+    ended.iter().for_each(|at| kept[*at as usize] = true);
+    let mut needed = ended.to_vec();
+    if !illegal(&kept) {
+        all.iter().for_each(|at| kept[*at as usize] = true);
+        needed = all;
+        if !illegal(&kept) {
+            return Vec::new();
+        }
+    }
+    needed.sort_unstable();
+    let mut size = needed.len().div_ceil(2).max(1);
+    loop {
+        let mut rest = Vec::with_capacity(needed.len());
+        for chunk in needed.chunks(size) {
+            chunk.iter().for_each(|at| kept[*at as usize] = false);
+            if !illegal(&kept) {
+                chunk.iter().for_each(|at| kept[*at as usize] = true);
+                rest.extend_from_slice(chunk);
+            }
+        }
+        needed = rest;
+        if size == 1 {
+            return needed;
+        }
+        size = size.div_ceil(2);
+    }
 }
 
 fn finding_of(
@@ -311,5 +384,7 @@ fn finding_of(
             .map(|op| (*op).clone())
             .collect(),
         prefix_tail: prefix[tail..].iter().map(|op| (*op).clone()).collect(),
+        minimal: Vec::new(),
+        minimal_rows: Vec::new(),
     }
 }

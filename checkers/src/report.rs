@@ -79,6 +79,15 @@ pub struct Finding {
     pub rows: Vec<Operation>,
     /// The last rows of `legal_prefix`; at most [`Finding::ROWS_MAX`] of them.
     pub prefix_tail: Vec<Operation>,
+    /// Ids of operations whose responses can not be explained together, while those of all but
+    /// any one of them can: when one is forgotten, that is, when nothing is known of it but that
+    /// it was called, some order explains the rest. Empty when the history is too long for it,
+    /// and for other checkers.
+    #[serde(default)]
+    pub minimal: Vec<u64>,
+    /// The rows of `minimal`; at most [`Finding::ROWS_MAX`] of them.
+    #[serde(default)]
+    pub minimal_rows: Vec<Operation>,
 }
 
 impl Finding {
@@ -105,6 +114,8 @@ impl Finding {
                 .map(|op| (*op).clone())
                 .collect(),
             prefix_tail: Vec::new(),
+            minimal: Vec::new(),
+            minimal_rows: Vec::new(),
         }
     }
 }
@@ -167,6 +178,16 @@ impl fmt::Display for Finding {
             }
             if self.ops.len() > self.rows.len() {
                 write!(f, "\n    and {} more", self.ops.len() - self.rows.len())?;
+            }
+        }
+        if !self.minimal_rows.is_empty() {
+            f.write_str("\n  these alone have no order, and without any one of them they do:")?;
+            for op in &self.minimal_rows {
+                write!(f, "\n    {op}")?;
+            }
+            let hidden = self.minimal.len() - self.minimal_rows.len();
+            if hidden > 0 {
+                write!(f, "\n    and {hidden} more")?;
             }
         }
         Ok(())

@@ -72,6 +72,42 @@ impl<'a> Partition<'a> {
         Partition { members, ..*self }
     }
 
+    /// The partition when of some members nothing is known but that they were called: reads are
+    /// left out, the rest may have taken effect or not, with any response. `forgotten`
+    /// has an ambiguous operation in the place of each member.
+    pub(super) fn knowing<'b>(
+        &'b self,
+        kept: &[bool],
+        forgotten: &'b [Operation],
+    ) -> Partition<'b> {
+        let mut place = vec![None; self.members.len()];
+        let mut members = Vec::with_capacity(self.members.len());
+        for (index, member) in self.members.iter().enumerate() {
+            let certain = member.certain && kept[index];
+            if !certain && member.op.op_type.is_read() {
+                continue;
+            }
+            place[index] = Some(members.len() as u32);
+            let mut before = member.after();
+            while let Some(at) = before
+                && !kept[at as usize]
+            {
+                before = self.members[at as usize].after();
+            }
+            let after = before.and_then(|before| place[before as usize]);
+            members.push(Member {
+                op: if certain {
+                    member.op
+                } else {
+                    &forgotten[index]
+                },
+                certain,
+                after: after.unwrap_or(NONE),
+            });
+        }
+        Partition { members, ..*self }
+    }
+
     /// The partition as it was known at the last of these ends: what began and did not end by
     /// then may have taken effect or not.
     pub(super) fn until(&self, ends: &[u32]) -> Partition<'a> {

@@ -39,7 +39,11 @@ pub(super) fn play(
         let member = &members[*member as usize];
         (member.op, member.certain.then(|| member.op.observed()))
     };
-    let played = replay(kind, order.iter().map(told));
+    let grows = members.iter().all(|member| {
+        let bare = *member.op.observed() == Value::Null;
+        member.op.op_type.is_read() || (bare && member.op.op_type.name() == "add")
+    });
+    let played = replay(kind, grows, order.iter().map(told));
     played.map_err(|id| format!("#{id} can not have returned what it did"))
 }
 
@@ -73,13 +77,15 @@ fn untimely(partition: &Partition<'_>, order: &[u32]) -> Option<u32> {
 /// is wrong. `told` is none when the response is not known.
 fn replay<'a>(
     kind: ModelKind,
+    grows: bool,
     steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
 ) -> Result<Value, u64> {
     match kind {
         ModelKind::Queue => lists(steps, VecDeque::pop_front),
         ModelKind::Stack => lists(steps, VecDeque::pop_back),
         ModelKind::Bag | ModelKind::PriorityQueue => sorted(kind, steps),
-        ModelKind::Set => set(steps),
+        // With anything else than adding and reading it is played like any model.
+        ModelKind::Set if grows => set(steps),
         _ => any(kind, steps),
     }
 }

@@ -69,7 +69,11 @@ pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
     unread.sort_unstable();
     level.extend(unread.iter().map(|_| now + 1));
     order.extend(unread);
-    contradiction(&order, &level, &spans)
+    // Only all the reads together say which comes first.
+    match is_timely(&order, &level, &spans) {
+        true => Verdict::Legal(order),
+        false => Verdict::Illegal((0..members.len() as u32).collect()),
+    }
 }
 
 fn size_of(list: &Value) -> usize {
@@ -78,17 +82,17 @@ fn size_of(list: &Value) -> usize {
 
 /// What is of one level goes by its calls; what returned before something of a lower level was
 /// called contradicts time.
-fn contradiction(order: &[u32], level: &[u32], spans: &Spans) -> Verdict {
+fn is_timely(order: &[u32], level: &[u32], spans: &Spans) -> bool {
     // The latest call of the levels below, and the latest so far.
-    let (mut below, mut latest) = ((0, 0), (0, 0));
+    let (mut below, mut latest) = (0, 0);
     for (at, member) in order.iter().enumerate() {
         if at > 0 && level[at] != level[at - 1] {
             below = latest;
         }
-        if spans.ret[*member as usize] < below.0 {
-            return Verdict::Illegal(vec![below.1, *member]);
+        if spans.ret[*member as usize] < below {
+            return false;
         }
-        latest = latest.max((spans.call[*member as usize], *member));
+        latest = latest.max(spans.call[*member as usize]);
     }
-    Verdict::Legal(order.to_vec())
+    true
 }
