@@ -17,7 +17,7 @@ use crate::pauses::Pauses;
 use crate::policy::{Ready, ReadyQueue, Site};
 use crate::process::black_box;
 use crate::report::{Waiting, Waits};
-use crate::task::{self, TaskId, TaskMeta, UnjoinedPanic};
+use crate::task::{self, Payload, TaskId, TaskMeta, UnjoinedPanic};
 use crate::world::{self, Current, World};
 
 /// A task that can run.
@@ -86,6 +86,8 @@ pub(crate) struct Executor {
     /// Whether the world is being torn down: nothing that is spawned now is ever polled.
     ending: Cell<bool>,
     panics: RefCell<BTreeMap<TaskId, UnjoinedPanic>>,
+    /// What destructors of dropped tasks panicked with, until somebody joins.
+    payloads: RefCell<BTreeMap<TaskId, Payload>>,
     /// Of wakers and devices, between tasks.
     other_panics: RefCell<Vec<UnjoinedPanic>>,
     inbox: Arc<Inbox>,
@@ -128,6 +130,7 @@ impl Executor {
             polls: Cell::new(0),
             ending: Cell::new(false),
             panics: RefCell::new(BTreeMap::new()),
+            payloads: RefCell::new(BTreeMap::new()),
             other_panics: RefCell::new(Vec::new()),
             inbox,
         }
@@ -531,6 +534,27 @@ pub(crate) fn note_panic(meta: &TaskMeta, message: String) {
         };
         world.executor.panics.borrow_mut().insert(meta.id, panic);
     });
+}
+
+/// Keeps what the destructor of a dropped task panicked with.
+#[cold]
+pub(crate) fn keep_payload(meta: &TaskMeta, payload: Payload) {
+    let kept = world::try_with(|world| {
+        let mut payloads = world.executor.payloads.borrow_mut();
+        payloads.insert(meta.id, payload)
+    });
+    // A payload that panics when it is dropped would go on for ever.
+    std::mem::forget(kept);
+}
+
+/// What the destructor of a dropped task panicked with, if it did.
+pub(crate) fn take_payload(meta: &TaskMeta) -> Option<Payload> {
+    world::try_with(|world| {
+        let is_its_own = world.id == meta.world;
+        let mut payloads = world.executor.payloads.borrow_mut();
+        is_its_own.then(|| payloads.remove(&meta.id)).flatten()
+    })
+    .flatten()
 }
 
 pub(crate) fn panic_was_joined(meta: &TaskMeta) {

@@ -103,7 +103,8 @@ impl fmt::Display for TaskId {
     }
 }
 
-type Payload = Box<dyn Any + Send + 'static>;
+/// What a task panicked with.
+pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 
 /// Owned permission to wait for a task; dropping it lets the task go on by itself.
 pub struct JoinHandle<T> {
@@ -224,7 +225,9 @@ impl<F> Drop for TaskFuture<F> {
         // SAFETY: dropped once, here, in place, and not touched afterwards.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
         if let Err(payload) = dropped {
-            executor::note_panic(&self.registration.0, message(&*payload));
+            let meta = &self.registration.0;
+            executor::note_panic(meta, message(&*payload));
+            executor::keep_payload(meta, payload);
         }
     }
 }
@@ -342,7 +345,14 @@ impl<T> Future for JoinHandle<T> {
                     panic: Some(payload),
                 })
             }
-            None => Err(JoinError { id, panic: None }),
+            // A destructor may have panicked as the task was dropped.
+            None => {
+                let panic = executor::take_payload(&self.meta);
+                if panic.is_some() {
+                    executor::panic_was_joined(&self.meta);
+                }
+                Err(JoinError { id, panic })
+            }
         })
     }
 }

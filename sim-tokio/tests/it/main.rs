@@ -12,6 +12,7 @@ mod joins;
 mod nodes;
 mod runtimes;
 mod selecting;
+mod semantics;
 mod support;
 mod surface;
 mod times;
