@@ -17,7 +17,9 @@ fn sources() -> Vec<(String, String)> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
+            // What `cargo landfall init` makes in a workspace is not ours, and not committed.
+            let is_made = path.join("init.json").exists();
+            if path.is_dir() && name != "target" && !name.starts_with('.') && !is_made {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 found.push(path);
