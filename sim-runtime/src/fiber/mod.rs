@@ -50,6 +50,6 @@ mod waiting;
 
 pub use blocking::spawn_blocking;
 pub(crate) use futex::Waited;
-pub use run::{is_here, kept};
 pub(crate) use run::{Fibers, crossing, current, sleep, yield_now};
+pub use run::{is_here, kept};
 pub(crate) use waiting::wait_for;
