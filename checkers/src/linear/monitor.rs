@@ -65,7 +65,8 @@ impl Spans {
             let rets = returns[returned..].iter().take_while(|at| end(at) == now);
             let rets = returned..returned + rets.count();
             (called, returned) = (calls.end, rets.end);
-            let follows = |at: &usize| rets.len() == 1 && members[*at].after().is_some();
+            let only = returns[rets.clone()].first().filter(|_| rets.len() == 1);
+            let follows = |at: &usize| only.is_some() && members[*at].after() == only.copied();
             for at in calls.clone().filter(|at| !follows(at)) {
                 spans.last += 1;
                 spans.call[at] = spans.last;
