@@ -258,15 +258,7 @@ impl Nemesis {
             let all = self.run.servers.iter().chain(clients);
             all.copied().filter(|node| !inside.contains(node)).collect()
         };
-        let (out, back) = match direction {
-            Direction::Both => (true, true),
-            Direction::Outbound => (true, false),
-            Direction::Inbound => (false, true),
-            Direction::OneWay => {
-                let out = armed.draw.chance(1, 2);
-                (out, !out)
-            }
-        };
+        let (out, back) = network::ways(direction, &mut armed.draw);
         if out {
             self.run.net.cut(armed.id, &inside, &outside);
         }

@@ -24,11 +24,11 @@ pub(crate) fn skew(id: FaultId, kind: FaultKind, targets: &[NodeId], draw: &mut 
 
 /// Negative: behind. Draws only what the plan leaves open.
 fn drawn(way: Way, by: Span, draw: &mut Stream) -> i64 {
-    let more = match by.max - by.min {
-        0 => 0,
-        range => draw.below(range + 1),
+    let by = match by.min == by.max {
+        true => by.min,
+        false => draw.range(by.min, by.max),
     };
-    let by = i64::try_from(by.min + more).unwrap_or(i64::MAX);
+    let by = i64::try_from(by).unwrap_or(i64::MAX);
     match way {
         Way::Ahead => by,
         Way::Behind => -by,

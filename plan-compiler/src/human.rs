@@ -66,6 +66,11 @@ impl fmt::Display for Direction {
     }
 }
 
+/// What is said where clients are hit as well.
+const fn clients(too: bool) -> &'static str {
+    if too { ", clients included" } else { "" }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,24 +78,14 @@ impl fmt::Display for FaultKind {
                 direction,
                 clients_too,
             } => {
-                let clients = if *clients_too {
-                    ", clients included"
-                } else {
-                    ""
-                };
-                write!(f, "partition ({direction}{clients})")
+                write!(f, "partition ({direction}{})", clients(*clients_too))
             }
             FaultKind::Network {
                 effect,
                 direction,
                 clients_too,
             } => {
-                let clients = if *clients_too {
-                    ", clients included"
-                } else {
-                    ""
-                };
-                write!(f, "{effect} ({direction}{clients})")
+                write!(f, "{effect} ({direction}{})", clients(*clients_too))
             }
             FaultKind::Split { shape, one_way } => {
                 let one_way = if *one_way { ", one way a link" } else { "" };

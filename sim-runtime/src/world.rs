@@ -21,7 +21,7 @@ use crate::probe::Probes;
 use crate::report::Waits;
 use crate::simulation::{Budget, Config};
 use crate::sockets::Sockets;
-use crate::stream::{Entity, Stream};
+use crate::stream::{self, Entity, Stream};
 use crate::table::Table;
 use crate::task;
 use crate::timers::{Due, TimerKey, Timers};
@@ -457,9 +457,7 @@ impl World {
     #[inline]
     pub(crate) fn spend_poll(&self) {
         let now = self.now.get();
-        let mixed = (now ^ self.seed.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        let cost = POLL_COST_MIN_NS + (mixed >> 56) * POLL_COST_STEP_NS;
+        let cost = POLL_COST_MIN_NS + (stream::spread(now ^ self.seed.0) >> 56) * POLL_COST_STEP_NS;
         self.now.set(now.saturating_add(cost));
     }
 

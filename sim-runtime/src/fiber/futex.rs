@@ -12,7 +12,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
-use super::run::{Fiber, current, suspend};
+use super::run::{Fiber, current};
+use super::waiting::wait_for;
 use super::{host, nested};
 use crate::digest::EventKind;
 use crate::ids::SimInstant;
@@ -177,31 +178,21 @@ pub(crate) fn wait((word, value): (usize, u32), bits: u32, deadline: Option<SimI
 }
 
 fn wait_on_fiber(fiber: &Fiber, waiter: &Rc<Waiter>, deadline: Option<SimInstant>) -> Waited {
-    let mut timer = None;
     world::with(|world| world.fibers.futexes.add(waiter));
     fiber.word.set(waiter.word.get());
-    let is_over = || deadline.is_some_and(|at| world::with(|world| world.clock() >= at));
-    while !waiter.woken.get() && !is_over() {
-        world::with(|world| {
-            // A clock that was slowed leaves the timer early: it is armed again.
-            let is_armed = timer.is_some_and(|timer| world.timer_is_armed(timer));
-            if let (Some(at), false) = (deadline, is_armed) {
-                timer = Some(world.wake_at(at, fiber.waker()));
-            }
-            world.waiting(Waits::Other("a lock, channel or parked thread", 0));
-        });
-        suspend(fiber);
-    }
-    fiber.word.set(0);
-    world::with(|world| {
-        if let Some(timer) = timer {
-            world.cancel_timer(timer);
+    let waited = wait_for(deadline, |_| {
+        let woken = waiter.woken.get();
+        if !woken {
+            let waits = Waits::Other("a lock, channel or parked thread", 0);
+            world::with(|world| world.waiting(waits));
         }
-        if !waiter.woken.get() {
-            world.fibers.futexes.remove(waiter);
-        }
+        woken
     });
-    ended(waiter)
+    fiber.word.set(0);
+    if waited != Waited::Woken {
+        world::with(|world| world.fibers.futexes.remove(waiter));
+    }
+    waited
 }
 
 fn ended(waiter: &Waiter) -> Waited {

@@ -9,17 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use libc::{pthread_attr_t, pthread_t};
 
 use super::tls;
-use crate::interpose::hooks::real::{self, Real};
-
-pub(super) type Start = extern "C" fn(*mut c_void) -> *mut c_void;
-type Create =
-    unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
-type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
-
-// SAFETY: the type is that of the function's manual page.
-pub(super) static PTHREAD_CREATE: Real<Create> = unsafe { Real::new(c"pthread_create") };
-// SAFETY: as above.
-pub(super) static PTHREAD_JOIN: Real<Join> = unsafe { Real::new(c"pthread_join") };
+use crate::interpose::hooks::real::{self, PTHREAD_CREATE, PTHREAD_JOIN};
 
 /// The stack that a host sleeps on; the C library's thread-locals are on it, too.
 const STACK_BYTES: usize = 128 << 10;

@@ -15,11 +15,14 @@ use std::task::{Context, Poll, Waker};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use super::host::{self, Host, Start};
+use super::host::{self, Host};
+use super::waiting::wait_for;
 use super::{futex, keys, nested, tls};
 use crate::ids::SimInstant;
 use crate::interpose;
+use crate::interpose::hooks::real::ThreadStart;
 use crate::report::Waits;
+use crate::stream;
 use crate::world::{self, World};
 
 /// What a fiber and those who wait for it share.
@@ -175,26 +178,17 @@ impl Fiber {
     }
 }
 
-/// Sleeps `nanos` of virtual time if a fiber runs; false if none does.
+/// Sleeps `nanos` of its node's time if a fiber runs; false if none does.
 pub(crate) fn sleep(nanos: u64) -> bool {
-    let Some(fiber) = current() else {
+    if CURRENT.get().is_null() {
         return false;
-    };
-    let end = world::with(|world| SimInstant(world.clock().as_nanos().saturating_add(nanos)));
-    wait_until(&fiber, end);
-    true
-}
-
-fn wait_until(fiber: &Fiber, end: SimInstant) {
-    while world::with(|world| world.clock() < end) {
-        let waker = fiber.waker();
-        let timer = world::with(|world| {
-            world.waiting(Waits::Until(end));
-            world.wake_at(end, waker)
-        });
-        suspend(fiber);
-        world::with(|world| world.cancel_timer(timer));
     }
+    let end = world::with(|world| SimInstant(world.clock().as_nanos().saturating_add(nanos)));
+    wait_for(Some(end), |_| {
+        world::with(|world| world.waiting(Waits::Until(end)));
+        false
+    });
+    true
 }
 
 /// Lets others run: a fiber goes to the end of the queue, a task stays where it is while one of the
@@ -217,9 +211,7 @@ pub(crate) fn crossing() {
     let count = fiber.crossings.get();
     fiber.crossings.set(count + 1);
     let seed = world::with(|world| world.seed().0);
-    let mixed = (seed ^ (fiber.number << 32) ^ count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    if mixed >> 62 == 0 {
+    if stream::spread(seed ^ (fiber.number << 32) ^ count) >> 62 == 0 {
         yield_now();
     }
 }
@@ -234,7 +226,7 @@ pub(super) struct FiberFuture {
 
 /// Pointers that only the fiber they are for uses.
 struct Body {
-    start: Start,
+    start: ThreadStart,
     argument: *mut c_void,
 }
 
@@ -245,7 +237,7 @@ impl FiberFuture {
         world: &Rc<World>,
         host: Rc<Host>,
         stack_bytes: usize,
-        (start, argument): (Start, *mut c_void),
+        (start, argument): (ThreadStart, *mut c_void),
         done: Done,
     ) -> std::io::Result<Self> {
         use corosensei::stack::Stack as _;

@@ -11,9 +11,10 @@ use std::task::Waker;
 
 use libc::pthread_t;
 
-use super::host::{Host, Start};
+use super::host::Host;
 use super::nested;
 use super::run::{FiberFuture, current, suspend, yield_now};
+use crate::interpose::hooks::real::ThreadStart;
 use crate::report::Waits;
 use crate::task::spawn_in;
 use crate::world::{self, World};
@@ -45,7 +46,7 @@ pub(crate) fn create(
     world: &Rc<World>,
     stack_bytes: usize,
     detached: bool,
-    entry: (Start, *mut c_void),
+    entry: (ThreadStart, *mut c_void),
 ) -> io::Result<pthread_t> {
     if world.fibers.threads.threads.borrow().len() >= THREADS_MAX {
         return Err(io::Error::from_raw_os_error(libc::EAGAIN));

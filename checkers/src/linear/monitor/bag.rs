@@ -31,11 +31,7 @@ impl Discipline for Bag {
     }
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
-        let stays = items
-            .items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.stays());
+        let stays = items.staying();
         stays
             .filter_map(|(place, item)| Some((items.empty_deadline(item)?, place)))
             .collect()

@@ -215,6 +215,12 @@ impl Items<'_> {
         members
     }
 
+    /// What was put in and is never taken out, by place.
+    pub(super) fn staying(&self) -> impl Iterator<Item = (usize, &Item<'_>)> {
+        let each = self.items.iter().enumerate();
+        each.filter(|(_, item)| item.stays())
+    }
+
     /// The deadlines that takes that found nothing set for what stays.
     pub(super) fn empty_deadline(&self, item: &Item<'_>) -> Option<u32> {
         let after = self.empties.iter().filter(|empty| item.put_ret < empty.1);

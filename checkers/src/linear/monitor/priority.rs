@@ -106,12 +106,7 @@ impl Discipline for Priority {
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
         let mut deadlines = Vec::new();
-        for (place, item) in items
-            .items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.stays())
-        {
+        for (place, item) in items.staying() {
             let worse = items.items.iter().filter(|other| {
                 !other.stays() && other.value > item.value && other.take_call > item.put_ret
             });

@@ -54,12 +54,7 @@ impl Discipline for Queue {
             *ret = first;
         }
         let mut deadlines = Vec::new();
-        for (place, item) in items
-            .items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.stays())
-        {
+        for (place, item) in items.staying() {
             let next = later.partition_point(|(call, _)| *call < item.put_ret);
             let by = later.get(next).map(|(_, ret)| *ret);
             let by = by.into_iter().chain(items.empty_deadline(item)).min();

@@ -36,12 +36,7 @@ impl Discipline for Stack {
         let mut below: Vec<&Item<'_>> = items.items.iter().filter(|item| !item.stays()).collect();
         below.sort_unstable_by_key(|item| item.put_ret);
         let mut deadlines = Vec::new();
-        for (place, item) in items
-            .items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.stays())
-        {
+        for (place, item) in items.staying() {
             let under = below
                 .iter()
                 .take_while(|other| other.put_ret < item.put_call)

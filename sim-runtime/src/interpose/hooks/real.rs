@@ -10,7 +10,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{clockid_t, size_t, ssize_t, time_t, timespec, timeval};
+use libc::{clockid_t, pthread_attr_t, pthread_t, size_t, ssize_t, time_t, timespec, timeval};
 
 /// A shadowed function of type `F`, a function pointer.
 pub(crate) struct Real<F> {
@@ -136,6 +136,11 @@ pub(crate) type StartMain = unsafe extern "C" fn(
     *mut c_void,
     *mut c_void,
 ) -> c_int;
+/// What a thread of C runs.
+pub(crate) type ThreadStart = extern "C" fn(*mut c_void) -> *mut c_void;
+type ThreadCreate =
+    unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, ThreadStart, *mut c_void) -> c_int;
+type ThreadJoin = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
 type ClockNanosleep =
     unsafe extern "C" fn(clockid_t, c_int, *const timespec, *mut timespec) -> c_int;
 
@@ -166,6 +171,8 @@ shadowed! {
     SLEEP = c"sleep": unsafe extern "C" fn(c_uint) -> c_uint;
     SYSCALL = c"syscall": Syscall;
     LIBC_START_MAIN = c"__libc_start_main": StartMain;
+    PTHREAD_CREATE = c"pthread_create": ThreadCreate;
+    PTHREAD_JOIN = c"pthread_join": ThreadJoin;
 }
 
 /// Nanoseconds of the real `CLOCK_MONOTONIC`, inside a simulation too.

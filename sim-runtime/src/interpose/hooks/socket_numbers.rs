@@ -44,7 +44,7 @@ pub(super) unsafe fn serve(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> Op
                     (e as *mut _, f as *mut _),
                 )
             }
-            libc::SYS_sendmsg => serve_sendmsg(int(a), b as *const _, int(c)),
+            libc::SYS_sendmsg => serve_sendmsg(int(a), b as *mut _, int(c)),
             libc::SYS_recvmsg => serve_recvmsg(int(a), b as *mut _, int(c)),
             libc::SYS_shutdown => serve_shutdown(int(a), int(b)),
             libc::SYS_getsockname => serve_name(int(a), b as *mut _, c as *mut _, false),

@@ -13,7 +13,7 @@ use super::real::Real;
 use super::sockets::{
     piece, recv_one, sendto_one, serve_accept, serve_bind, serve_connect, serve_getsockopt,
     serve_ioctl, serve_listen, serve_many, serve_name, serve_recvmsg, serve_send, serve_sendmsg,
-    serve_sendmsg_of, serve_setsockopt, serve_shutdown, serve_socket, serve_write,
+    serve_setsockopt, serve_shutdown, serve_socket, serve_write,
 };
 
 /// What the simulation answers; most of it reads what the caller points to.
@@ -102,7 +102,7 @@ hooks! {
         recv_one((fd, flags), piece(out, length), from, from_length)
     }
     sendmsg = SENDMSG: (fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
-        serve_sendmsg(fd, message, flags)
+        serve_sendmsg(fd, message.cast_mut(), flags)
     }
     recvmsg = RECVMSG: (fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
         serve_recvmsg(fd, message, flags)
@@ -110,7 +110,7 @@ hooks! {
     sendmmsg = SENDMMSG: (
         fd: c_int, messages: *mut libc::mmsghdr, count: libc::c_uint, flags: c_int
     ) -> c_int {
-        serve_many(fd, (messages, count), flags, serve_sendmsg_of)
+        serve_many(fd, (messages, count), flags, serve_sendmsg)
     }
     recvmmsg = RECVMMSG: (
         fd: c_int, messages: *mut libc::mmsghdr, count: libc::c_uint, flags: c_int,

@@ -79,6 +79,14 @@ fn wait(fd: c_int, writing: bool, deadline: Option<SimInstant>) -> bool {
     matches!(waited, fiber::Waited::Woken)
 }
 
+/// Sets `O_NONBLOCK` on a socket that was just opened.
+fn make_nonblocking(fd: c_int) {
+    on(fd, |socket| {
+        socket.set_nonblocking(true);
+        Ok(())
+    });
+}
+
 /// `socket(2)`; `None` where the kernel must answer.
 pub(super) fn serve_socket(domain: c_int, kind: c_int, protocol: c_int) -> Option<c_long> {
     if hatch::is_suspended() || !crate::in_simulation() {
@@ -93,10 +101,7 @@ pub(super) fn serve_socket(domain: c_int, kind: c_int, protocol: c_int) -> Optio
         sockets.open(domain, kind & !flags, protocol)
     });
     if let (Ok(Fd(fd)), true) = (&opened, kind & libc::SOCK_NONBLOCK != 0) {
-        on(*fd, |socket| {
-            socket.set_nonblocking(true);
-            Ok(())
-        });
+        make_nonblocking(*fd);
     }
     Some(answer(opened.map(|Fd(number)| number as usize)))
 }
@@ -302,10 +307,7 @@ pub(super) unsafe fn serve_accept(
         // SAFETY: by the contract.
         unsafe { addresses::write(peer, out, length) };
         if flags & libc::SOCK_NONBLOCK != 0 {
-            on(accepted, |socket| {
-                socket.set_nonblocking(true);
-                Ok(())
-            });
+            make_nonblocking(accepted);
         }
         accepted as usize
     });
@@ -372,7 +374,7 @@ pub(super) unsafe fn serve_setsockopt(
 /// `message` is valid, with all that it points to.
 pub(super) unsafe fn serve_sendmsg(
     fd: c_int,
-    message: *const msghdr,
+    message: *mut msghdr,
     flags: c_int,
 ) -> Option<c_long> {
     if !Fd::is_simulated(fd) {
@@ -448,18 +450,6 @@ pub(super) unsafe fn serve_many(
         done += 1;
     }
     Some(done as c_long)
-}
-
-/// # Safety
-///
-/// As for [`serve_sendmsg`].
-pub(super) unsafe fn serve_sendmsg_of(
-    fd: c_int,
-    message: *mut msghdr,
-    flags: c_int,
-) -> Option<c_long> {
-    // SAFETY: the caller's promise.
-    unsafe { serve_sendmsg(fd, message, flags) }
 }
 
 /// `ioctl(2)` on a simulated socket: `FIONBIO`, `FIONREAD`.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{pthread_attr_t, pthread_t, timespec};
 
-use super::real::{self, Real};
+use super::real::{self, PTHREAD_CREATE, PTHREAD_JOIN, Real, ThreadStart};
 use crate::clock::GuestClock;
 use crate::fiber::{self, futex, threads};
 use crate::guest;
@@ -17,18 +17,10 @@ use crate::ids::SimInstant;
 use crate::interpose::hatch;
 use crate::world;
 
-type Start = extern "C" fn(*mut c_void) -> *mut c_void;
-type Create =
-    unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
-type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
 type Destructor = unsafe extern "C" fn(*mut c_void);
 type AtExit = unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int;
 
 // SAFETY: the type is that of the function's manual page.
-static PTHREAD_CREATE: Real<Create> = unsafe { Real::new(c"pthread_create") };
-// SAFETY: as above.
-static PTHREAD_JOIN: Real<Join> = unsafe { Real::new(c"pthread_join") };
-// SAFETY: as above.
 static PTHREAD_DETACH: Real<unsafe extern "C" fn(pthread_t) -> c_int> =
     unsafe { Real::new(c"pthread_detach") };
 // SAFETY: as above.
@@ -72,7 +64,7 @@ unsafe fn asked(attributes: *const pthread_attr_t) -> (usize, bool) {
 pub(crate) unsafe extern "C" fn pthread_create(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
-    start: Start,
+    start: ThreadStart,
     argument: *mut c_void,
 ) -> c_int {
     if hatch::is_suspended() || !crate::in_simulation() {

@@ -11,16 +11,9 @@ use std::ffi::{c_int, c_void};
 
 use libc::{pthread_attr_t, pthread_t};
 
-use super::real::Real;
+use super::real::{PTHREAD_CREATE, ThreadStart};
 use crate::interpose::{self, hatch};
 use crate::world;
-
-type Start = extern "C" fn(*mut c_void) -> *mut c_void;
-type Create =
-    unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
-
-// SAFETY: the type is that of the function's manual page.
-static PTHREAD_CREATE: Real<Create> = unsafe { Real::new(c"pthread_create") };
 
 /// `pthread_create(3)`: `EAGAIN` inside a simulation, and a message that names node, task and call.
 ///
@@ -32,7 +25,7 @@ static PTHREAD_CREATE: Real<Create> = unsafe { Real::new(c"pthread_create") };
 pub(crate) unsafe extern "C" fn pthread_create(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
-    start: Start,
+    start: ThreadStart,
     argument: *mut c_void,
 ) -> c_int {
     if !hatch::is_suspended() && crate::in_simulation() {
