@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+mod names;
+
 /// The sequential object a history is judged against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

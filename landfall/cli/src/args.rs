@@ -326,21 +326,22 @@ pub(crate) struct CheckArgs {
     /// The object it is judged against: register, cas-register, map, log, text, counter, set, bag,
     /// queue, stack, priority-queue, offsets, mutex, owned-mutex, reentrant-mutex,
     /// read-write-lock, semaphore=N, lease=TTL or lease=TTL:SKEW, membership, multi-register
-    #[arg(long, value_name = "MODEL", value_parser = parse_model)]
-    pub(crate) model: Option<ModelKind>,
+    /// A checker's name stands for that checker
+    #[arg(long, value_name = "MODEL", value_parser = parse_judge)]
+    pub(crate) model: Option<Judge>,
     /// Steps that a search may take
     #[arg(long, value_name = "N", default_value_t = Budget::default().steps_max)]
     pub(crate) steps: u64,
     /// MiB that a search may remember
     #[arg(long, value_name = "MIB", default_value_t = Budget::default().memory_bytes_max >> 20)]
     pub(crate) search_memory_mb: u64,
-    /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s
+    /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s [default:
+    /// linearizability, unless --model names another]
     #[arg(
         long = "checker",
         value_name = "CHECKER",
         value_delimiter = ',',
-        value_parser = parse_checker,
-        default_value = "linearizability"
+        value_parser = CheckerSpec::parse,
     )]
     pub(crate) checkers: Vec<CheckerSpec>,
     #[command(flatten)]
@@ -391,63 +392,29 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
     }
 }
 
-fn parse_model(text: &str) -> Result<ModelKind, String> {
-    match text.split_once('=') {
-        Some(("semaphore", permits)) => {
-            let permits = permits.parse().map_err(|_| "semaphore=3 has 3 permits")?;
-            return Ok(ModelKind::Semaphore { permits });
-        }
-        Some(("lease", times)) => {
-            let (ttl, skew) = times.split_once(':').unwrap_or((times, "0ns"));
-            return Ok(ModelKind::Lease {
-                ttl_ns: parse_bound(ttl)?,
-                skew_ns: parse_bound(skew)?,
-            });
-        }
-        _ => {}
-    }
-    let known = ModelKind::ALL.into_iter().find(|kind| kind.name() == text);
-    known.ok_or_else(|| {
-        let names: Vec<&str> = ModelKind::ALL.iter().map(|kind| kind.name()).collect();
-        format!("the models are {}", names.join(", "))
-    })
+/// What `--model` names: an object, or a checker that needs none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judge {
+    /// Judged by the checkers of `--checker`, which is linearizability if it is not given.
+    Model(ModelKind),
+    /// Judged by this one too.
+    Checker(CheckerSpec),
 }
 
-fn parse_checker(text: &str) -> Result<CheckerSpec, String> {
-    match text.split_once('=') {
-        None => match text {
-            "linearizability" => Ok(CheckerSpec::Linearizability),
-            "no-lost-ack" => Ok(CheckerSpec::NoLostAck),
-            "single-leader" => Ok(CheckerSpec::SingleLeader),
-            "progress" => Err("progress needs its bound: progress=5s".to_owned()),
-            _ => {
-                let names = "linearizability, no-lost-ack, single-leader, progress=5s";
-                Err(format!("the checkers are {names}"))
-            }
-        },
-        Some(("progress", bound)) => Ok(CheckerSpec::Progress {
-            within_ns: parse_bound(bound)?,
-        }),
-        Some((name, _)) => Err(format!("{name} takes no value")),
-    }
-}
-
-fn parse_bound(text: &str) -> Result<u64, String> {
-    let wanted = "the bound is a whole number with a unit: 500ms, 5s, 1min";
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wanted)?;
-    let unit_ns = match unit {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "min" => 60_000_000_000,
-        _ => return Err(wanted.to_owned()),
+fn parse_judge(text: &str) -> Result<Judge, String> {
+    let model = match ModelKind::parse(text) {
+        Ok(model) => return Ok(Judge::Model(model)),
+        Err(why) => why,
     };
-    number
-        .checked_mul(unit_ns)
-        .ok_or_else(|| "the bound is too long".to_owned())
+    let known = CheckerSpec::parse(text).map(Judge::Checker);
+    let named = |name: &str| name.split('=').next() == text.split('=').next();
+    known.map_err(|checker| {
+        match (CheckerSpec::names().into_iter().any(named), text.contains('=')) {
+            (true, _) => checker,
+            (false, true) => model,
+            (false, false) => format!("{model}; {checker}"),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -485,25 +452,18 @@ mod tests {
     }
 
     #[test]
-    fn checkers_are_named_with_their_bounds() {
-        let progress = CheckerSpec::Progress {
-            within_ns: 5_000_000_000,
-        };
-        assert_eq!(parse_checker("progress=5s"), Ok(progress));
-        assert_eq!(
-            parse_checker("single-leader"),
-            Ok(CheckerSpec::SingleLeader)
-        );
-        for bad in [
-            "progress",
-            "progress=5",
-            "progress=s",
-            "no-lost-ack=1",
-            "wgl",
-            "",
+    fn a_judge_is_a_model_or_a_checker() {
+        assert_eq!(parse_judge("queue"), Ok(Judge::Model(ModelKind::Queue)));
+        let leader = Judge::Checker(CheckerSpec::SingleLeader);
+        assert_eq!(parse_judge("single-leader"), Ok(leader));
+        for (bad, expected) in [
+            ("progress", "progress needs its value"),
+            ("semaphore=x", "semaphore=3 has 3 permits"),
+            ("wgl", "the checkers are linearizability"),
+            ("wgl", "the models are register"),
         ] {
-            assert!(parse_checker(bad).is_err(), "{bad} is taken");
+            let told = parse_judge(bad).expect_err("it is not known");
+            assert!(told.contains(expected), "{bad}: {told}");
         }
-        assert!(parse_checker("progress=99999999999999min").is_err());
     }
 }

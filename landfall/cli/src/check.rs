@@ -3,34 +3,19 @@
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{Budget, CheckReport, Outcome};
 
-use crate::args::{CheckArgs, Format};
+use crate::args::{CheckArgs, Format, Judge};
 use crate::exit::{Error, Exit};
 use crate::{formats, output};
 
 /// Judges the history by every checker that was asked for.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
-    let needs_model =
-        |spec: &CheckerSpec| matches!(spec, CheckerSpec::Linearizability | CheckerSpec::NoLostAck);
-    let model = match args.model {
-        Some(model) => model,
-        None => match args.checkers.iter().find(|spec| needs_model(spec)) {
-            Some(spec) => {
-                let name = checkers::name_of(spec);
-                let models = ModelKind::ALL.map(ModelKind::name).join(", ");
-                let message = format!("{name} needs --model: one of {models}");
-                return Err(Error::usage(message));
-            }
-            // The other checkers do not look at it.
-            None => ModelKind::Register,
-        },
-    };
+    let (model, specs) = asked(args)?;
     let history = formats::read(&args.input)?;
     let budget = Budget {
         steps_max: args.steps,
         memory_bytes_max: args.search_memory_mb.saturating_mul(1 << 20),
     };
-    let reports: Vec<CheckReport> = args
-        .checkers
+    let reports: Vec<CheckReport> = specs
         .iter()
         .map(|spec| checkers::check(&history, spec, model, &budget))
         .collect();
@@ -59,6 +44,32 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         })),
     }
     Ok(exit)
+}
+
+/// The model and the checkers that were asked for.
+fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
+    let mut specs = args.checkers.clone();
+    let model = match args.model {
+        Some(Judge::Model(model)) => Some(model),
+        Some(Judge::Checker(spec)) => {
+            specs.push(spec);
+            None
+        }
+        None => None,
+    };
+    if specs.is_empty() {
+        specs.push(CheckerSpec::Linearizability);
+    }
+    let needs_model =
+        |spec: &&CheckerSpec| matches!(spec, CheckerSpec::Linearizability | CheckerSpec::NoLostAck);
+    if let (None, Some(spec)) = (model, specs.iter().find(needs_model)) {
+        let name = checkers::name_of(spec);
+        let models = ModelKind::ALL.map(ModelKind::name).join(", ");
+        let message = format!("{name} needs --model: one of {models}");
+        return Err(Error::usage(message));
+    }
+    // The other checkers do not look at it.
+    Ok((model.unwrap_or(ModelKind::Register), specs))
 }
 
 fn joined(names: impl Iterator<Item = String>) -> String {
