@@ -79,7 +79,7 @@ impl State {
                 from,
                 segment,
             } => {
-                self.data_arrives(world, conn, from, segment);
+                self.data_arrives(world, (conn, from), segment, flying.word);
             }
             Packet::Gap { conn, from } => self.gap_arrives(world, conn, from.other()),
             Packet::Reset { conn, from, fault } => {

@@ -75,21 +75,32 @@ impl Link {
         self.from == self.to
     }
 
-    /// Draws when a packet of so many bytes of payload arrives that is sent now.
+    /// The word that a packet's latency is made of: drawn, unless nothing depends on it.
     #[inline]
-    pub(crate) fn arrival(&mut self, world: &World, config: &NetConfig, len: u64) -> SimInstant {
+    pub(crate) fn word(&mut self, world: &World, config: &NetConfig) -> u64 {
+        if self.is_loopback() || config.latency.is_constant() {
+            return 0;
+        }
+        let pair = (self.from, self.to);
+        let stream = self
+            .latency
+            .get_or_insert_with(|| world.stream("net.latency", pair));
+        stream.next_u64()
+    }
+
+    /// When a packet of so many bytes of payload arrives that is sent now, by its word.
+    #[inline]
+    pub(crate) fn arrival(
+        &mut self,
+        world: &World,
+        config: &NetConfig,
+        (len, word): (u64, u64),
+    ) -> SimInstant {
         let now = world.now();
         if self.is_loopback() {
             return SimInstant(now.0 + nanos(config.loopback));
         }
-        let mut latency = config.latency.min_ns;
-        if !config.latency.is_constant() {
-            let pair = (self.from, self.to);
-            let stream = self
-                .latency
-                .get_or_insert_with(|| world.stream("net.latency", pair));
-            latency = config.latency.of(stream.next_u64());
-        }
+        let mut latency = config.latency.of(word);
         if config.far_pair.num > 0 {
             latency = latency.saturating_mul(self.distance(world, config));
         }
@@ -98,6 +109,17 @@ impl Link {
             Some(rate) => self.passed(now, rate, len),
         };
         SimInstant(start.0.saturating_add(latency))
+    }
+
+    /// [`Link::arrival`] by a word that is drawn now.
+    pub(crate) fn draw_arrival(
+        &mut self,
+        world: &World,
+        config: &NetConfig,
+        len: u64,
+    ) -> SimInstant {
+        let word = self.word(world, config);
+        self.arrival(world, config, (len, word))
     }
 
     /// How many times farther than others its ends are apart: the same both ways, for good.

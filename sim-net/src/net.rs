@@ -84,18 +84,13 @@ fn poll_on<R>(
         let Some((net, sock)) = world.read_description(fd, find)? else {
             return Poll::Ready(fail(libc::ENOTSOCK));
         };
-        net.run_in(world, |state, world| {
-            if !state.socks.contains(sock) {
-                return Poll::Ready(fail(libc::EBADF));
+        net.run_in(world, |state, world| match f(state, world, sock) {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                state.socket_waits(world, sock, interest, context.waker());
+                world.waiting(interest.waits(fd));
+                Poll::Pending
             }
-            match f(state, world, sock) {
-                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
-                    state.socket_waits(world, sock, interest, context.waker());
-                    world.waiting(interest.waits(fd));
-                    Poll::Pending
-                }
-                result => Poll::Ready(result),
-            }
+            result => Poll::Ready(result),
         })
     });
     outcome.unwrap_or_else(|| Poll::Ready(fail(libc::ENETDOWN)))

@@ -115,11 +115,21 @@ pub(crate) struct InFlight {
     pub(crate) sent: SimInstant,
     /// Numbers all packets as they were sent.
     pub(crate) order: u64,
+    /// What its latency was made of; an acknowledgement of it takes as long as the word's
+    /// [`echo`] says, and draws nothing.
+    pub(crate) word: u64,
     pub(crate) packet: Packet,
     /// Faults have judged it already.
     pub(crate) judged: bool,
     /// It came, and has to wait or to take more time: its direction keeps its order.
     pub(crate) detained: bool,
+}
+
+/// Another word, made of a drawn one: for what answers a packet.
+#[inline]
+pub(crate) const fn echo(word: u64) -> u64 {
+    let word = (word ^ (word >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word ^ (word >> 32)
 }
 
 /// What an event of the queue is about; fits in the 64 bits the queue carries.

@@ -139,22 +139,32 @@ impl State {
         let c = &mut self.conns[conn];
         let link = c.links[side];
         let len = packet.len();
-        let drawn = self.links.get_mut(link).arrival(world, &self.config, len);
+        let wire = self.links.get_mut(link);
+        let word = wire.word(world, &self.config);
+        let drawn = wire.arrival(world, &self.config, (len, word));
         let flow = &mut c.flows[side];
         flow.last_arrival = flow.last_arrival.max(drawn);
         flow.last_sent = world.now();
         c.in_flight += 1;
         let at = flow.last_arrival;
-        self.put(world, at, link, packet);
+        self.put(world, at, (link, word), packet);
     }
 
     /// Puts a packet on the wire.
-    pub(crate) fn put(&mut self, world: &World, at: SimInstant, link: usize, packet: Packet) {
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        world: &World,
+        at: SimInstant,
+        (link, word): (usize, u64),
+        packet: Packet,
+    ) {
         self.order += 1;
         let flying = InFlight {
             link,
             sent: world.now(),
             order: self.order,
+            word,
             packet,
             judged: false,
             detained: false,
@@ -268,7 +278,10 @@ impl State {
         sock: usize,
         pieces: &[IoSlice<'_>],
     ) -> io::Result<usize> {
-        match self.socks[sock].kind {
+        let Some(socket) = self.socks.get(sock) else {
+            return fail(libc::EBADF);
+        };
+        match socket.kind {
             Kind::Stream { conn, side, .. } => self.stream_send(world, (conn, side), pieces),
             Kind::Udp(_) => match pieces {
                 [one] => self.udp_send(world, sock, one, None),
@@ -293,7 +306,10 @@ impl State {
         into: &mut [u8],
         peek: bool,
     ) -> io::Result<usize> {
-        match self.socks[sock].kind {
+        let Some(socket) = self.socks.get(sock) else {
+            return fail(libc::EBADF);
+        };
+        match socket.kind {
             Kind::Stream { conn, side, .. } => self.stream_recv(world, (conn, side), into, peek),
             Kind::Udp(_) => self
                 .udp_recv(world, sock, into, peek)

@@ -77,7 +77,7 @@ impl State {
             self.read_late(world, conn, side);
         }
         if update && self.conns[conn].ends[side].phase == Phase::Open {
-            self.acknowledge(world, conn, side);
+            self.update_window(world, conn, side);
         }
         Ok(count)
     }

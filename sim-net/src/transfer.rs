@@ -10,7 +10,7 @@ use sim_runtime::{SimInstant, World};
 use crate::config::back_off;
 use crate::conn::{Holder, Phase, Side};
 use crate::flow::{Ack, Segment};
-use crate::packet::{Packet, Token};
+use crate::packet::{Packet, Token, echo};
 use crate::state::State;
 
 impl State {
@@ -26,18 +26,22 @@ impl State {
     }
 
     fn send_segments(&mut self, world: &World, conn: usize, side: Side) {
-        while let Some(segment) = self.conns[conn].flows[side].next_segment(self.config.segment_max)
-        {
-            self.transmit(
-                world,
+        loop {
+            let flow = &mut self.conns[conn].flows[side];
+            let Some(segment) = flow.next_segment(self.config.segment_max) else {
+                break;
+            };
+            let is_last = flow.next == flow.end();
+            let from = side;
+            let packet = Packet::Data {
                 conn,
-                side,
-                Packet::Data {
-                    conn,
-                    from: side,
-                    segment,
-                },
-            );
+                from,
+                segment,
+            };
+            self.transmit(world, conn, side, packet);
+            if is_last {
+                return;
+            }
         }
         if self.conns[conn].flows[side].is_blocked() {
             self.alarm(world, conn, side);
@@ -59,17 +63,26 @@ impl State {
         }
     }
 
-    /// `side` tells its peer what has arrived and how much more it can take.
-    pub(crate) fn acknowledge(&mut self, world: &World, conn: usize, side: Side) {
+    /// `side` tells its peer, without having heard anything, how much more it can take.
+    pub(crate) fn update_window(&mut self, world: &World, conn: usize, side: Side) {
+        let link = self.links.get_mut(self.conns[conn].links[side]);
+        let word = link.word(world, &self.config);
+        self.acknowledge(world, (conn, side), word);
+    }
+
+    /// `side` tells its peer what has arrived and how much more it can take. The word is what the
+    /// acknowledgement's latency is made of.
+    #[inline]
+    pub(crate) fn acknowledge(&mut self, world: &World, (conn, side): (usize, Side), word: u64) {
         let peer = side.other();
         let c = &mut self.conns[conn];
-        let link = self.links.get_mut(c.links[side]);
-        let drawn = link.arrival(world, &self.config, 0);
-        let inbox = &mut c.ends[side].inbox;
         let flow = &mut c.flows[peer];
         if flow.dead {
             return;
         }
+        let link = self.links.get_mut(c.links[side]);
+        let drawn = link.arrival(world, &self.config, (0, word));
+        let inbox = &mut c.ends[side].inbox;
         // One that was judged may be late; those behind it wait for it, but are due before.
         let last = flow.acks.back().filter(|ack| !ack.judged);
         let at = last.map_or(drawn, |ack| ack.at.max(drawn));
@@ -130,11 +143,23 @@ impl State {
 
     fn settle_until(&mut self, world: &World, now: SimInstant, (conn, side): (usize, Side)) {
         let mut moved = false;
+        let c = &mut self.conns[conn];
+        if self.links.get(c.links[side.other()]).laid.is_empty() {
+            // Each says all that those before it have said.
+            let acks = &mut c.flows[side].acks;
+            let mut last = None;
+            while let Some(ack) = acks.front().filter(|ack| ack.at <= now) {
+                last = Some(*ack);
+                acks.pop_front();
+            }
+            if let Some(ack) = last {
+                moved = self.apply(world, conn, side, ack);
+            }
+        }
         while let Some(&ack) = self.conns[conn].flows[side].acks.front()
             && ack.at <= now
         {
-            let back = self.conns[conn].links[side.other()];
-            if !self.links.get(back).laid.is_empty() && !self.ack_passes(world, conn, side, ack) {
+            if !self.ack_passes(world, conn, side, ack) {
                 continue;
             }
             self.conns[conn].flows[side].acks.pop_front();
@@ -227,9 +252,9 @@ impl State {
     pub(crate) fn data_arrives(
         &mut self,
         world: &World,
-        conn: usize,
-        from: Side,
+        (conn, from): (usize, Side),
         segment: Segment,
+        word: u64,
     ) {
         let to = from.other();
         self.doom(world, conn, to);
@@ -240,7 +265,7 @@ impl State {
                     return self.segment_lost(world, conn, from, segment.end());
                 }
             }
-            Phase::TimeWait => return self.acknowledge(world, conn, to),
+            Phase::TimeWait => return self.acknowledge(world, (conn, to), echo(word)),
             _ => return self.reset_peer(world, conn, to),
         }
         let c = &mut self.conns[conn];
@@ -253,7 +278,7 @@ impl State {
         let arrival = c.ends[to].inbox.accept(segment, &c.flows[from]);
         self.note(world, 6, conn, segment.end() << 1 | from as u64);
         match arrival {
-            crate::inbox::Arrival::Old => self.acknowledge(world, conn, to),
+            crate::inbox::Arrival::Old => self.acknowledge(world, (conn, to), echo(word)),
             crate::inbox::Arrival::Gap => {
                 self.transmit(world, conn, to, Packet::Gap { conn, from: to });
             }
@@ -261,7 +286,7 @@ impl State {
                 if !self.conns[conn].flows[from].hurt.is_empty() {
                     self.data_late(world, conn, from);
                 }
-                self.acknowledge(world, conn, to);
+                self.acknowledge(world, (conn, to), echo(word));
                 self.wake_reader(conn, to);
                 self.finish_if_closed(world, conn, to);
             }

@@ -152,7 +152,7 @@ impl State {
         }
         let link = self.links.between(node, peer);
         let wire = self.links.get_mut(link);
-        let at = wire.arrival(world, &self.config, bytes.len() as u64);
+        let at = wire.draw_arrival(world, &self.config, bytes.len() as u64);
         wire.datagrams_sent += 1;
         let datagram = Datagram {
             from,
@@ -161,7 +161,7 @@ impl State {
             ordinal: wire.datagrams_sent,
             marks: Vec::new(),
         };
-        self.put(world, at, link, Packet::Datagram(Box::new(datagram)));
+        self.put(world, at, (link, 0), Packet::Datagram(Box::new(datagram)));
         Ok(bytes.len())
     }
 
@@ -216,8 +216,16 @@ impl State {
         });
         let Some(udp) = udp else {
             let back = self.links.between(node, self.links.get(link).from);
-            let at = self.links.get_mut(back).arrival(world, &self.config, 0);
-            return self.put(world, at, back, Packet::Unreachable(Box::new((from, to))));
+            let at = self
+                .links
+                .get_mut(back)
+                .draw_arrival(world, &self.config, 0);
+            return self.put(
+                world,
+                at,
+                (back, 0),
+                Packet::Unreachable(Box::new((from, to))),
+            );
         };
         if udp.queued + len + OVERHEAD > room {
             return; // As a kernel does: the reader is too slow.
