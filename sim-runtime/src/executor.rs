@@ -14,7 +14,7 @@ use slab::Slab;
 use crate::digest::EventKind;
 use crate::ids::{Boot, NodeId, SimInstant};
 use crate::pauses::Pauses;
-use crate::policy::{Ready, ReadyQueue, Site};
+use crate::policy::{Deviation, Ready, ReadyQueue, Site};
 use crate::process::black_box;
 use crate::report::{Waiting, Waits};
 use crate::task::{self, Payload, TaskId, TaskMeta, UnjoinedPanic};
@@ -433,6 +433,11 @@ impl Executor {
 
     pub(crate) const fn polls(&self) -> u64 {
         self.polls.get()
+    }
+
+    /// The picks so far that `fifo` would not have made, where they are recorded.
+    pub(crate) fn take_deviations(&self) -> Vec<Deviation> {
+        self.ready.borrow_mut().take_deviations()
     }
 
     pub(crate) fn unjoined_panics(&self) -> Vec<UnjoinedPanic> {

@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use crate::clock::GuestClock;
 use crate::digest::EventKind;
-use crate::ids::{Seed, SimInstant};
+use crate::ids::SimInstant;
 use crate::interpose::constructors;
-use crate::stream::Stream;
+use crate::stream::{Root, Stream};
 use crate::world;
 
 /// What the monotonic clock shows at the start, so that going back from it does not underflow.
@@ -21,19 +21,19 @@ const CLOCK_READ_MIN_NS: u64 = 20;
 
 /// The guests' entropy and the small costs of reading clocks.
 pub(crate) struct GuestState {
-    seed: Seed,
+    root: Root,
     epoch_ns: u64,
     entropy: RefCell<Vec<Option<Stream>>>,
     auxiliary: Box<[u8; 16]>,
 }
 
 impl GuestState {
-    pub(crate) fn new(seed: Seed, epoch_ns: u64) -> Self {
+    pub(crate) fn new(root: &Root, epoch_ns: u64) -> Self {
         let mut auxiliary = Box::new([0; 16]);
-        Stream::of(seed, "guest.auxiliary", 0).fill(&mut *auxiliary);
+        root.stream("guest.auxiliary", 0).fill(&mut *auxiliary);
         Self {
             auxiliary,
-            seed,
+            root: root.clone(),
             epoch_ns,
             entropy: RefCell::new(Vec::new()),
         }
@@ -52,7 +52,7 @@ impl GuestState {
             streams.resize_with(index + 1, || None);
         }
         let stream = streams[index]
-            .get_or_insert_with(|| Stream::of(self.seed, "guest.entropy", u64::from(node)));
+            .get_or_insert_with(|| self.root.stream("guest.entropy", u64::from(node)));
         stream.fill(buf);
         true
     }
@@ -63,7 +63,7 @@ pub(crate) fn clock_read(clock: GuestClock) -> Option<u64> {
     world::try_with(|world| {
         // The step depends on seed and time: no stream that an extra read would shift.
         let now = world.now().as_nanos();
-        let mixed = (now ^ world.guest.seed.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (now ^ world.guest.root.key()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let step = CLOCK_READ_MIN_NS + (mixed >> 58);
         let ahead = match world.clocks.are_right() {
             true => 0,

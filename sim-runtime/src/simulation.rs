@@ -15,7 +15,7 @@ use crate::digest::{Checkpoint, Digest, TraceEvent};
 use crate::ids::{NodeId, Seed, SimInstant};
 use crate::interpose::{self, dispatch};
 use crate::ledger::LedgerRow;
-use crate::policy::Policy;
+use crate::policy::{Deviation, Policy, Schedule};
 use crate::probe::{Seen, Violation};
 use crate::process::black_box;
 use crate::report::{Leaks, Stop};
@@ -40,6 +40,19 @@ pub struct Config {
     pub trace: Range<u64>,
     /// Whether [`buggify!`](crate::buggify) fires and [`knob!`](crate::knob) draws.
     pub buggify: bool,
+    /// Where the order of tasks comes from, if not from the policy alone.
+    pub schedule: Schedule,
+    /// From when on every draw comes from another root: the events before are those of the seed.
+    pub reseed: Option<Reseed>,
+}
+
+/// A change of the root of all draws in the middle of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reseed {
+    /// The first jump of the clock to this moment or beyond brings it.
+    pub at: SimInstant,
+    /// The root from then on, together with the old one.
+    pub seed: Seed,
 }
 
 impl Config {
@@ -53,6 +66,8 @@ impl Config {
             epoch_unix_ns: EPOCH_NS,
             trace: 0..0,
             buggify: true,
+            schedule: Schedule::default(),
+            reseed: None,
         }
     }
 }
@@ -90,6 +105,8 @@ pub struct Summary {
     pub events: u64,
     /// How the tasks were picked.
     pub policy: Policy,
+    /// The picks that `fifo` would not have made, where [`Config::schedule`] asked for them.
+    pub deviations: Vec<Deviation>,
     /// How many polls.
     pub polls: u64,
     /// How much virtual time passed.
@@ -286,12 +303,14 @@ impl Simulation {
         };
         let elapsed = world.now();
         let ledger = world.ledger().rows();
+        let deviations = world.executor.take_deviations();
         self.leave();
         let (checkpoints, trace) = self.world.recorder().take();
         Summary {
             digest,
             events,
             policy: self.policy,
+            deviations,
             polls: self.world.executor.polls(),
             elapsed,
             checkpoints,

@@ -4,6 +4,8 @@
 //! hash of (purpose, entity). Two streams never share a draw, so removing a fault, an operation
 //! or a node leaves every other draw as it was.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -77,6 +79,46 @@ pub(crate) const fn spread(word: u64) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Stream {
     rng: ChaCha8Rng,
+    /// What the world's streams are mixed with from some moment on, and what this one was last.
+    salt: Option<(Arc<AtomicU64>, u64)>,
+}
+
+/// The root of a world's streams. Its salt is 0 until the world is reseeded; from then on every
+/// stream goes on as if its root were another, and those not yet made begin so.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    seed: Seed,
+    salt: Arc<AtomicU64>,
+}
+
+impl Root {
+    pub(crate) fn new(seed: Seed) -> Self {
+        let salt = Arc::new(AtomicU64::new(0));
+        Self { seed, salt }
+    }
+
+    pub(crate) const fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The seed as it is by now: for draws that are too small for a stream.
+    #[inline]
+    pub(crate) fn key(&self) -> u64 {
+        self.seed.0 ^ self.salt.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stream(&self, purpose: &str, entity: impl Into<Entity>) -> Stream {
+        let mut stream = Stream::of(self.seed, purpose, entity);
+        stream.salt = Some((Arc::clone(&self.salt), 0));
+        stream
+    }
+
+    /// From now on every draw is another: those of this root under `seed`.
+    pub(crate) fn reseed(&self, seed: Seed) {
+        // An odd number is not 0, and 0 is no salt.
+        self.salt
+            .store(mix(seed.0 ^ 0x7265_7365_6564) | 1, Ordering::Relaxed);
+    }
 }
 
 impl Stream {
@@ -90,18 +132,40 @@ impl Stream {
     /// ```
     #[must_use]
     pub fn of(root: Seed, purpose: &str, entity: impl Into<Entity>) -> Self {
-        let mut key = *b"landfall keyed stream v1........";
-        key[24..].copy_from_slice(&root.0.to_le_bytes());
-        let mut rng = ChaCha8Rng::from_seed(key);
         let entity = entity.into().0;
-        rng.set_stream(mix(hash(purpose.as_bytes()) ^ mix(entity.wrapping_add(1))));
-        Self { rng }
+        let stream = mix(hash(purpose.as_bytes()) ^ mix(entity.wrapping_add(1)));
+        Self {
+            rng: keyed(root.0, stream),
+            salt: None,
+        }
     }
 
     /// 64 bits.
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
+        self.settle();
         self.rng.next_u64()
+    }
+
+    #[inline]
+    fn settle(&mut self) {
+        if let Some((salt, seen)) = &self.salt
+            && salt.load(Ordering::Relaxed) != *seen
+        {
+            self.take_salt();
+        }
+    }
+
+    /// Goes on under the world's present salt.
+    #[cold]
+    #[inline(never)]
+    fn take_salt(&mut self) {
+        if let Some((salt, seen)) = &mut self.salt {
+            *seen = salt.load(Ordering::Relaxed);
+            // The old place is mixed in, so that streams of one name and two worlds stay apart.
+            let root = self.rng.next_u64() ^ *seen;
+            self.rng = keyed(root, self.rng.get_stream());
+        }
     }
 
     /// Uniform in `0..n`, without bias (Lemire's multiply and reject).
@@ -140,6 +204,7 @@ impl Stream {
 
     /// Fills `buf` with random bytes.
     pub fn fill(&mut self, buf: &mut [u8]) {
+        self.settle();
         self.rng.fill_bytes(buf);
     }
 
@@ -169,6 +234,15 @@ impl Stream {
     pub fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).expect("an index is smaller than a length")
     }
+}
+
+/// ChaCha8 under a key of the house and `root`.
+fn keyed(root: u64, stream: u64) -> ChaCha8Rng {
+    let mut key = *b"landfall keyed stream v1........";
+    key[24..].copy_from_slice(&root.to_le_bytes());
+    let mut rng = ChaCha8Rng::from_seed(key);
+    rng.set_stream(stream);
+    rng
 }
 
 #[expect(

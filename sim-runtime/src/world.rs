@@ -19,9 +19,9 @@ use crate::nodes::Nodes;
 use crate::policy::ReadyQueue;
 use crate::probe::Probes;
 use crate::report::Waits;
-use crate::simulation::{Budget, Config};
+use crate::simulation::{Budget, Config, Reseed};
 use crate::sockets::Sockets;
-use crate::stream::{self, Entity, Stream};
+use crate::stream::{self, Entity, Root, Stream};
 use crate::table::Table;
 use crate::task;
 use crate::timers::{Due, TimerKey, Timers};
@@ -46,7 +46,9 @@ impl Current {
 /// One simulation's world. Reached through [`with`]; never leaves its thread.
 pub struct World {
     pub(crate) id: u64,
-    seed: Seed,
+    root: Root,
+    /// When the root is to change, until it has.
+    reseed: Cell<Option<Reseed>>,
     now: Cell<u64>,
     next_due: Cell<u64>,
     /// How many polls there had been when a timer last fired.
@@ -143,10 +145,13 @@ impl World {
             trace: traced,
             buggify,
             budget,
+            schedule,
+            reseed,
         } = config;
+        let root = Root::new(seed);
         Self {
             id,
-            seed,
+            reseed: Cell::new(reseed),
             now: Cell::new(0),
             next_due: Cell::new(u64::MAX),
             polls_at_last_timer: Cell::new(0),
@@ -156,20 +161,21 @@ impl World {
             timers: RefCell::new(Timers::default()),
             devices: RefCell::new(Vec::new()),
             ledger: Ledger::new(),
-            executor: Executor::new(id, ReadyQueue::new(policy, seed)),
+            executor: Executor::new(id, ReadyQueue::new(policy, &root, &schedule)),
             nodes: RefCell::new(Nodes::new()),
             table: RefCell::new(Table::default()),
-            guest: GuestState::new(seed, epoch),
+            guest: GuestState::new(&root, epoch),
             clocks: Clocks::default(),
             sockets: RefCell::new(None),
             fibers: Fibers::default(),
-            probes: Probes::new(seed, buggify),
+            probes: Probes::new(&root, buggify),
+            root,
         }
     }
 
     /// The root seed.
     pub const fn seed(&self) -> Seed {
-        self.seed
+        self.root.seed()
     }
 
     /// Virtual time. Reading it this way costs none.
@@ -206,7 +212,7 @@ impl World {
 
     /// The keyed stream of (`purpose`, `entity`), from its beginning.
     pub fn stream(&self, purpose: &str, entity: impl Into<Entity>) -> Stream {
-        Stream::of(self.seed, purpose, entity)
+        self.root.stream(purpose, entity)
     }
 
     /// Enters an event into the digest. 10 to 15 instructions.
@@ -433,8 +439,20 @@ impl World {
             return false;
         };
         self.now.set(self.now.get().max(at));
+        self.reseed_if_due();
         self.fire_all_due(next);
         true
+    }
+
+    /// Draws what follows from another root, once the moment for that has come.
+    #[inline]
+    fn reseed_if_due(&self) {
+        if let Some(Reseed { at, seed }) = self.reseed.get()
+            && self.now.get() >= at.0
+        {
+            self.reseed.set(None);
+            self.root.reseed(seed);
+        }
     }
 
     /// Nothing can run: wakes fibers whose words were changed from outside, or else jumps to the
@@ -457,7 +475,8 @@ impl World {
     #[inline]
     pub(crate) fn spend_poll(&self) {
         let now = self.now.get();
-        let cost = POLL_COST_MIN_NS + (stream::spread(now ^ self.seed.0) >> 56) * POLL_COST_STEP_NS;
+        let cost =
+            POLL_COST_MIN_NS + (stream::spread(now ^ self.root.key()) >> 56) * POLL_COST_STEP_NS;
         self.now.set(now.saturating_add(cost));
     }
 

@@ -9,13 +9,14 @@
 //! so a policy that draws runs the woken tasks in any order, and `fifo` in the order of arming.
 //!
 //! - `choice`: [`Policy`], the value that a configuration holds; `queue`: what a policy is to the
-//!   executor; `fifo`, `random`, `pct`, `urw`: the policies.
+//!   executor; `fifo`, `random`, `pct`, `urw`: the policies; `script`: a schedule as data.
 
 mod choice;
 mod fifo;
 mod pct;
 mod queue;
 mod random;
+mod script;
 mod urw;
 
 #[cfg(test)]
@@ -23,3 +24,4 @@ mod tests;
 
 pub use choice::{BadPolicy, Policy};
 pub(crate) use queue::{Ready, ReadyQueue, Site};
+pub use script::{Deviation, Schedule};

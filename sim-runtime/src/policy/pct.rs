@@ -14,8 +14,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::queue::{Ready, Scheduler, Site};
-use crate::ids::{NodeId, Seed};
-use crate::stream::Stream;
+use crate::ids::NodeId;
+use crate::stream::{Root, Stream};
 
 /// How often a task may run between two moments at which nobody was ready.
 const TURNS_MAX: u32 = 1_000;
@@ -69,15 +69,15 @@ impl<T> Ord for Entry<T> {
 }
 
 impl<T> PctQueue<T> {
-    pub(super) fn new(seed: Seed, depth: u32, steps: u64) -> Self {
-        let mut stream = Stream::of(seed, "sched.pct.changes", 0);
+    pub(super) fn new(root: &Root, depth: u32, steps: u64) -> Self {
+        let mut stream = root.stream("sched.pct.changes", 0);
         let points = 1..i64::from(depth);
         let mut changes: Vec<_> = points
             .map(|value| (stream.range(1, steps.max(1)), value))
             .collect();
         changes.sort_unstable_by_key(|change| Reverse(*change));
         Self {
-            stream: Stream::of(seed, "sched.pct", 0),
+            stream: root.stream("sched.pct", 0),
             changes,
             steps: 0,
             tasks: Vec::new(),

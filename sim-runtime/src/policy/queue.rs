@@ -7,8 +7,10 @@ use super::choice::Policy;
 use super::fifo::FifoQueue;
 use super::pct::PctQueue;
 use super::random::RandomQueue;
+use super::script::{Deviation, RecordedQueue, Schedule, ScriptedQueue};
 use super::urw::UrwQueue;
-use crate::ids::{NodeId, Seed};
+use crate::ids::NodeId;
+use crate::stream::Root;
 
 /// A task that can run, as much as a policy may know of it.
 pub(crate) trait Ready {
@@ -40,6 +42,11 @@ pub(crate) trait Scheduler<T> {
 
     /// A task is over, and its place free. It is not in the queue.
     fn finished(&mut self, _slot: u32) {}
+
+    /// The picks so far that `fifo` would not have made, where they are recorded.
+    fn take_deviations(&mut self) -> Vec<Deviation> {
+        Vec::new()
+    }
 }
 
 /// Tasks that can run. `random` is called directly, the others through a pointer.
@@ -49,14 +56,26 @@ pub(crate) enum ReadyQueue<T> {
 }
 
 impl<T: Ready + 'static> ReadyQueue<T> {
-    pub(crate) fn new(policy: Policy, seed: Seed) -> Self {
+    /// The queue of a policy; a schedule that is recorded or scripted costs a look at every task
+    /// that is ready.
+    pub(crate) fn new(policy: Policy, root: &Root, schedule: &Schedule) -> Self {
+        match schedule {
+            Schedule::Drawn => {}
+            Schedule::Recorded => {
+                let inner = Self::new(policy, root, &Schedule::Drawn);
+                return Self::Other(Box::new(RecordedQueue::new(inner)));
+            }
+            Schedule::Scripted(deviations) => {
+                return Self::Other(Box::new(ScriptedQueue::new(deviations)));
+            }
+        }
         match policy {
-            Policy::Random => Self::Random(RandomQueue::new(seed)),
+            Policy::Random => Self::Random(RandomQueue::new(root)),
             Policy::Fifo => Self::Other(Box::new(FifoQueue::default())),
             Policy::Pct { depth, steps } => {
-                Self::Other(Box::new(PctQueue::new(seed, depth, steps)))
+                Self::Other(Box::new(PctQueue::new(root, depth, steps)))
             }
-            Policy::Urw => Self::Other(Box::new(UrwQueue::new(seed))),
+            Policy::Urw => Self::Other(Box::new(UrwQueue::new(root))),
         }
     }
 
@@ -87,6 +106,14 @@ impl<T: Ready + 'static> ReadyQueue<T> {
         match self {
             Self::Random(queue) => queue.take_node(node),
             Self::Other(queue) => queue.take_node(node),
+        }
+    }
+
+    /// The picks so far that `fifo` would not have made; none unless they were to be recorded.
+    pub(crate) fn take_deviations(&mut self) -> Vec<Deviation> {
+        match self {
+            Self::Random(_) => Vec::new(),
+            Self::Other(queue) => queue.take_deviations(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! `random`: any node that has a ready task, then any of its tasks.
 
 use super::queue::Ready;
-use crate::ids::{NodeId, Seed};
-use crate::stream::Stream;
+use crate::ids::NodeId;
+use crate::stream::{Root, Stream};
 
 /// Push and pop cost O(1).
 pub(crate) struct RandomQueue<T> {
-    seed: Seed,
+    root: Root,
     pick_node: Box<Picks>,
     nodes: Vec<NodeQueue<T>>,
     /// Nodes with at least one ready task.
@@ -78,10 +78,10 @@ impl Picks {
 }
 
 impl<T: Ready> RandomQueue<T> {
-    pub(super) fn new(seed: Seed) -> Self {
+    pub(super) fn new(root: &Root) -> Self {
         Self {
-            seed,
-            pick_node: Box::new(Picks::new(Stream::of(seed, "sched.node", 0))),
+            root: root.clone(),
+            pick_node: Box::new(Picks::new(root.stream("sched.node", 0))),
             nodes: Vec::new(),
             ready: Vec::new(),
         }
@@ -108,7 +108,7 @@ impl<T: Ready> RandomQueue<T> {
             let id = u64::try_from(self.nodes.len()).expect("fewer than 2^64 nodes");
             self.nodes.push(NodeQueue {
                 tasks: Vec::new(),
-                pick_task: Picks::new(Stream::of(self.seed, "sched", id)),
+                pick_task: Picks::new(self.root.stream("sched", id)),
             });
         }
     }
@@ -141,6 +141,7 @@ impl<T: Ready> RandomQueue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Seed;
 
     #[test]
     fn two_picks_make_a_draw_of_the_stream() {

@@ -5,8 +5,9 @@ use std::panic::Location;
 
 use proptest::prelude::*;
 
-use super::{Policy, Ready, ReadyQueue, Site};
+use super::{Deviation, Policy, Ready, ReadyQueue, Schedule, Site};
 use crate::ids::{NodeId, Seed};
+use crate::stream::Root;
 
 const POLICIES: [Policy; 4] = [
     Policy::Random,
@@ -59,7 +60,17 @@ fn site() -> Site {
 
 /// Runs the steps against a set of what is in the queue.
 fn agrees(policy: Policy, seed: u64, steps: &[Step]) {
-    let mut queue = ReadyQueue::new(policy, Seed(seed));
+    let root = Root::new(Seed(seed));
+    let scripted = Schedule::Scripted(vec![
+        Deviation { pick: 0, over: 1 },
+        Deviation { pick: 3, over: 9 },
+    ]);
+    for schedule in [Schedule::Drawn, Schedule::Recorded, scripted] {
+        agrees_under(ReadyQueue::new(policy, &root, &schedule), steps);
+    }
+}
+
+fn agrees_under(mut queue: ReadyQueue<Fake>, steps: &[Step]) {
     let mut spawned = BTreeSet::new();
     let mut ready = BTreeSet::new();
     for step in steps {

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::queue::{Ready, Scheduler, Site};
-use crate::ids::{NodeId, Seed};
-use crate::stream::Stream;
+use crate::ids::NodeId;
+use crate::stream::{Root, Stream};
 
 /// Push and pop cost O(log n).
 pub(super) struct UrwQueue<T> {
@@ -104,9 +104,9 @@ impl Weights {
 }
 
 impl<T> UrwQueue<T> {
-    pub(super) fn new(seed: Seed) -> Self {
+    pub(super) fn new(root: &Root) -> Self {
         Self {
-            stream: Stream::of(seed, "sched.urw", 0),
+            stream: root.stream("sched.urw", 0),
             places: Vec::new(),
             weights: Weights::default(),
             sites: BTreeMap::new(),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::site::{SITES, Site, SiteKind};
 use crate::digest::EventKind;
-use crate::ids::{Seed, SimInstant};
-use crate::stream::{Stream, hash};
+use crate::ids::SimInstant;
+use crate::stream::{Root, Stream, hash};
 use crate::world::{self, World};
 
 /// How often a site was reached, and what came of it.
@@ -55,7 +55,7 @@ struct Count {
 
 /// The sites of a world.
 pub(crate) struct Probes {
-    seed: Seed,
+    root: Root,
     /// Whether buggify sites may fire.
     buggify: bool,
     /// By place among [`SITES`].
@@ -76,9 +76,9 @@ const ARMED_ONE_IN: u64 = 4;
 const VIOLATIONS_MAX: usize = 32;
 
 impl Probes {
-    pub(crate) fn new(seed: Seed, buggify: bool) -> Self {
+    pub(crate) fn new(root: &Root, buggify: bool) -> Self {
         Self {
-            seed,
+            root: root.clone(),
             buggify,
             counts: RefCell::new(vec![Count::default(); SITES.len()]),
             violations: RefCell::default(),
@@ -127,7 +127,7 @@ impl Probes {
             streams.resize_with(SITES.len(), || None);
         }
         let state = streams[site.index()].get_or_insert_with(|| {
-            let mut stream = Stream::of(self.seed, "buggify", site.name);
+            let mut stream = self.root.stream("buggify", site.name);
             Buggify {
                 armed: stream.chance(1, ARMED_ONE_IN),
                 stream,

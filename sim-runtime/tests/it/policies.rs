@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sim_runtime::{Config, Policy, Seed, spawn, time};
+use sim_runtime::{
+    Config, Deviation, Policy, Reseed, Schedule, Seed, SimInstant, spawn, time, with,
+};
 
 use crate::support::{run_with, yield_now};
 
@@ -211,4 +213,89 @@ fn one_seed_and_one_policy_are_one_run() {
         let digest = || run_with(config(9, policy), || woken_together(20)).1.digest;
         assert_eq!(digest(), digest(), "{policy}");
     }
+}
+
+/// Four tasks, woken together three times.
+async fn thrice() -> Vec<Vec<u32>> {
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        orders.push(woken_together(4).await);
+    }
+    orders
+}
+
+#[test]
+fn a_recorded_schedule_changes_nothing_and_plays_back_without_its_policy() {
+    for policy in [Policy::Random, PCT3, Policy::Urw, Policy::Fifo] {
+        for seed in 0..20 {
+            let drawn = run_with(config(seed, policy), thrice);
+            let recorded = Config {
+                schedule: Schedule::Recorded,
+                ..config(seed, policy)
+            };
+            let recorded = run_with(recorded, thrice);
+            assert_eq!(recorded.1.digest, drawn.1.digest, "{policy} {seed}");
+            let deviations = recorded.1.deviations;
+            assert_eq!(deviations.is_empty(), policy == Policy::Fifo, "{policy}");
+            let scripted = Config {
+                schedule: Schedule::Scripted(deviations),
+                ..config(seed, Policy::Fifo)
+            };
+            let scripted = run_with(scripted, thrice);
+            assert_eq!(scripted.0, drawn.0, "{policy} {seed}");
+            assert_eq!(scripted.1.digest, drawn.1.digest, "{policy} {seed}");
+        }
+    }
+}
+
+#[test]
+fn deviations_that_cannot_be_made_are_not() {
+    let scripted = |over: u32| {
+        // Two of one pick: the second is one that cannot be made, and hides none after it.
+        let all = (0..9).flat_map(|pick| [over, 1_000].map(|over| Deviation { pick, over }));
+        Config {
+            schedule: Schedule::Scripted(all.collect()),
+            ..config(1, Policy::Fifo)
+        }
+    };
+    let fifo = run_with(config(1, Policy::Fifo), thrice).0;
+    assert_eq!(run_with(scripted(1_000), thrice).0, fifo);
+    assert_ne!(run_with(scripted(1), thrice).0, fifo);
+}
+
+/// Draws each millisecond, from one stream made at the start and one made right then.
+async fn draws() -> Vec<(u64, u64)> {
+    let mut old = with(|world| world.stream("test.old", 0));
+    let mut all = Vec::new();
+    for step in 0..10 {
+        let mut new = with(|world| world.stream("test.new", step));
+        all.push((old.next_u64(), new.next_u64()));
+        time::sleep(Duration::from_millis(1)).await;
+    }
+    all
+}
+
+#[test]
+fn reseeding_leaves_what_was_and_changes_every_draw_after() {
+    let reseeded = |at_ms: u64, seed| Config {
+        reseed: Some(Reseed {
+            at: SimInstant(at_ms * 1_000_000),
+            seed: Seed(seed),
+        }),
+        ..config(7, Policy::Random)
+    };
+    let (plain, _) = run_with(config(7, Policy::Random), draws);
+    let (one, _) = run_with(reseeded(5, 1), draws);
+    let (two, _) = run_with(reseeded(5, 2), draws);
+    assert_eq!(one[..5], plain[..5]);
+    assert_eq!(two[..5], plain[..5]);
+    for step in 5..10 {
+        let all = [plain[step], one[step], two[step]];
+        for (place, a) in all.iter().enumerate() {
+            for b in &all[..place] {
+                assert!(a.0 != b.0 && a.1 != b.1, "{all:?}");
+            }
+        }
+    }
+    assert_eq!(run_with(reseeded(5, 1), draws).0, one);
 }
