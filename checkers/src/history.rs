@@ -74,10 +74,24 @@ impl OpType {
         }
     }
 
-    /// Whether the operation only observes.
+    /// Whether the operation only observes: a read, or a `get`.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(self, OpType::Read | OpType::FinalRead)
+        match self {
+            OpType::Read | OpType::FinalRead => true,
+            OpType::Other(name) => name == "get",
+            _ => false,
+        }
+    }
+
+    /// Whether the operation sets the object to its input: a write, or a `put`.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        match self {
+            OpType::Write => true,
+            OpType::Other(name) => name == "put",
+            _ => false,
+        }
     }
 }
 
@@ -257,7 +271,7 @@ impl fmt::Display for Operation {
         if let Some(key) = &self.key {
             write!(f, " {key}")?;
         }
-        if self.input != Value::Null || self.op_type == OpType::Write {
+        if self.input != Value::Null || self.op_type.is_write() {
             write!(f, " {}", Brief(&self.input))?;
         }
         match (self.completion(), &self.error) {

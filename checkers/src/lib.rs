@@ -10,8 +10,9 @@
 //!
 //! Modules in reading order: [`value`] and [`history`], the data; [`spec`], what can be asked;
 //! [`check`](crate::check()), the door; [`report`], the answer; [`models`], sequential objects;
-//! `linear` (monitors for unambiguous histories, else Wing and Gong's search as Lowe improved it),
-//! `lost`, `leader`, `progress`, the checkers; [`jsonl`], [`edn`] and [`codec`], the formats.
+//! `initial`, objects that do not begin empty; `linear` (monitors for unambiguous histories, else
+//! Wing and Gong's search as Lowe improved it), `lost`, `leader`, `progress`, the checkers;
+//! [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
 pub mod edn;
@@ -24,6 +25,7 @@ pub mod value;
 pub mod models;
 
 mod check;
+mod initial;
 mod leader;
 mod linear;
 mod lost;
@@ -31,6 +33,7 @@ mod progress;
 
 pub use check::{check, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
+pub use initial::beginning_with;
 pub use linear::{Certificate, certify, linearize_with, verify};
 pub use models::{Builtin, Looks, Model};
 pub use report::{Budget, CheckReport, Finding, Outcome};

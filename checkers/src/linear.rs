@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::history::{History, Operation};
+use crate::history::{History, OpType, Operation};
 use crate::models::{Builtin, Model};
 use crate::report::{Budget, CheckReport, Finding, Outcome};
 use crate::spec::ModelKind;
@@ -55,6 +55,7 @@ pub fn linearize_with<M: Model>(
 
 /// Judges each object by itself (linearizability is local), the smallest first.
 pub(crate) fn check(history: &History, kind: ModelKind, budget: &Budget) -> CheckReport {
+    let kind = settled(history, kind);
     let partitions = partitions_of(history, Some(kind), |op| Builtin(kind).part(op));
     judge_all(
         history,
@@ -65,6 +66,22 @@ pub(crate) fn check(history: &History, kind: ModelKind, budget: &Budget) -> Chec
             by_monitor(part, kind, left).unwrap_or_else(|| by_search_of(part, kind, left))
         },
     )
+}
+
+/// The model that decides what is asked: a map is one of texts or of lists if it is appended to.
+fn settled(history: &History, kind: ModelKind) -> ModelKind {
+    let appends = |op: &Operation| op.op_type == OpType::Append;
+    if kind != ModelKind::Map || !history.ops.iter().any(appends) {
+        return kind;
+    }
+    let mut given = history
+        .ops
+        .iter()
+        .filter(|op| appends(op) || op.op_type.is_write());
+    match given.all(|op| op.input.as_text().is_some()) {
+        true => ModelKind::Text,
+        false => ModelKind::Log,
+    }
 }
 
 /// What deciding one partition came to.
@@ -174,7 +191,12 @@ fn judge_all<'a>(
         Err(field) => return weak(field),
     };
     if !partitions.iter().any(|partition| partition.observes) {
-        return weak("acknowledged reads, or other responses that depend on the state".to_owned());
+        // Legal, but no response could have been wrong.
+        let mut report =
+            weak("acknowledged reads, or other responses that depend on the state".to_owned());
+        report.consumed = total;
+        report.scope = scope_of(&partitions, name);
+        return report;
     }
     partitions.sort_by_key(|partition| partition.members.len());
     let mut report = CheckReport::new("linearizability", Outcome::Ok, 0, total);

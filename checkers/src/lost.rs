@@ -133,10 +133,12 @@ fn objects_of(
                 continue;
             }
             (OpType::Append, ModelKind::Log) => &op.input,
-            (OpType::Write, ModelKind::Register | ModelKind::CasRegister | ModelKind::Map) => {
+            (write, ModelKind::Register | ModelKind::CasRegister | ModelKind::Map)
+                if write.is_write() =>
+            {
                 &op.input
             }
-            (OpType::Cas, ModelKind::CasRegister | ModelKind::Map) => {
+            (OpType::Cas, ModelKind::Register | ModelKind::CasRegister | ModelKind::Map) => {
                 let Some((_, to)) = op.input.as_pair() else {
                     return Err(format!("input ([from, to]) of cas #{}", op.op_id));
                 };
@@ -148,7 +150,8 @@ fn objects_of(
                     _ => to,
                 }
             }
-            (OpType::Read | OpType::Lead, _) => continue,
+            (OpType::Lead, _) => continue,
+            (read, _) if read.is_read() => continue,
             (other, _) => {
                 return Err(format!(
                     "op_type that the model knows, not {}",

@@ -8,11 +8,13 @@ mod names;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
-    /// One value: read, write.
+    /// One value: read, write; and compare-and-set, if there is any.
     Register,
     /// One value: read, write, compare-and-set.
     CasRegister,
-    /// Independent registers by key: read, write, cas.
+    /// Independent registers by key: read, write, cas; `get` and `put` are names for the first
+    /// two. With `append` its values are texts, as for [`ModelKind::Text`], or else lists, as for
+    /// [`ModelKind::Log`].
     Map,
     /// An append-only list by key: append, read of the whole list.
     Log,

@@ -42,8 +42,8 @@ impl Form {
             }
             Form::Text(text) | Form::Odd(text) => Value::Text(text),
             Form::Keyword(name) => {
-                // The names of micro-operations are plain.
-                let plain = matches!(&*name, ":r" | ":w" | ":append");
+                // The names of micro-operations and of the sides of a lock are plain.
+                let plain = matches!(&*name, ":r" | ":w" | ":append" | ":read" | ":write");
                 Value::Text(if plain { name[1..].to_owned() } else { name })
             }
             Form::List(forms) => Value::List(all(forms)?),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::partition::partitions_of;
 use super::search::Ending;
-use super::{by_monitor, by_search_of, name_of, verify as playback};
+use super::{by_monitor, by_search_of, name_of, settled, verify as playback};
 use crate::history::History;
 use crate::models::{Builtin, Model as _};
 use crate::report::Budget;
@@ -26,6 +26,7 @@ pub struct Certificate {
 #[must_use]
 pub fn certify(history: &History, kind: ModelKind, budget: &Budget) -> Option<Vec<Certificate>> {
     history.validate().ok()?;
+    let kind = settled(history, kind);
     let model = Builtin(kind);
     let partitions = partitions_of(history, Some(kind), |op| model.part(op)).ok()?;
     let mut left = *budget;
@@ -61,6 +62,7 @@ pub fn verify(
     certificates: &[Certificate],
 ) -> Result<(), String> {
     history.validate()?;
+    let kind = settled(history, kind);
     let model = Builtin(kind);
     let partitions = partitions_of(history, Some(kind), |op| model.part(op))?;
     if partitions.len() != certificates.len() {

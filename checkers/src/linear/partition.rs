@@ -181,7 +181,7 @@ fn tells(op: &Operation, kind: Option<ModelKind>) -> bool {
         }
         _ => true,
     };
-    op.is_acknowledged() && (op.op_type.is_read() || op.op_type.name() == "get" || told)
+    op.is_acknowledged() && (op.op_type.is_read() || told)
 }
 
 fn partition_of<'a>(

@@ -46,8 +46,8 @@ impl<'a> Register<'a> {
         id_of(&Value::Null);
         let mut steps = Vec::with_capacity(partition.members.len());
         for Member { op, .. } in &partition.members {
-            steps.push(match op.op_type {
-                OpType::Write => Step::Write(id_of(&op.input)),
+            steps.push(match &op.op_type {
+                write if write.is_write() => Step::Write(id_of(&op.input)),
                 OpType::Cas => {
                     let (from, to) = op.input.as_pair().expect("a cas was found to have a pair");
                     let (from, to) = (id_of(from), id_of(to));

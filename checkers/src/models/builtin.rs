@@ -97,7 +97,7 @@ impl Model for Builtin {
             }
             _ => {
                 let name = op.op_type.name();
-                op.op_type.is_read() || refused || matches!(name, "contains" | "poll" | "get")
+                op.op_type.is_read() || refused || matches!(name, "contains" | "poll")
             }
         }
     }
@@ -135,8 +135,8 @@ pub(crate) fn is_taking(op: &Operation) -> bool {
 }
 
 fn register(state: &Value, asked: &Asked<'_>) -> Option<Value> {
-    match asked.op.op_type {
-        OpType::Write => Some(asked.op.input.clone()),
+    match &asked.op.op_type {
+        write if write.is_write() => Some(asked.op.input.clone()),
         OpType::Cas => {
             let (from, to) = asked.op.input.as_pair()?;
             let done = state == from;
@@ -182,10 +182,11 @@ fn counter(state: &Value, asked: &Asked<'_>) -> Option<Value> {
 pub(crate) fn refuse(kind: ModelKind, op: &Operation) -> Option<String> {
     let (id, name) = (op.op_id, op.op_type.name());
     let (known, readable): (&[&str], bool) = match kind {
-        ModelKind::Register => (&["write"], true),
-        ModelKind::CasRegister | ModelKind::Map => (&["write", "cas"], true),
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
+            (&["write", "put", "cas"], true)
+        }
         ModelKind::Log => (&["append"], true),
-        ModelKind::Text => (&["put", "write", "append", "get"], true),
+        ModelKind::Text => (&["put", "write", "append"], true),
         ModelKind::Counter => (&["add", "inc", "dec"], true),
         ModelKind::Set => (&["add", "remove", "contains"], true),
         ModelKind::Bag => (&["add", "remove", "enqueue", "dequeue"], false),
@@ -230,7 +231,8 @@ fn shape(kind: ModelKind, op: &Operation) -> Option<String> {
     let input = |what: &str| Some(format!("input ({what}) of {name} #{id}"));
     let output = |what: &str| Some(format!("output ({what}) of {name} #{id}"));
     match kind {
-        ModelKind::CasRegister | ModelKind::Map if op.op_type == OpType::Cas => {
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map
+            if op.op_type == OpType::Cas => {
             if op.input.as_pair().is_none() {
                 return Some(format!("input [from, to] of cas #{id}"));
             }
@@ -250,7 +252,7 @@ fn shape(kind: ModelKind, op: &Operation) -> Option<String> {
         {
             input("an integer")
         }
-        ModelKind::Text if reads || name == "get" => {
+        ModelKind::Text if reads => {
             let odd = told.is_some_and(|told| told.as_text().is_none());
             odd.then(|| output("a text")).flatten()
         }

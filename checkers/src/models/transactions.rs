@@ -4,10 +4,14 @@ use super::builtin::Asked;
 use crate::history::Operation;
 use crate::value::Value;
 
-/// A micro-operation: its name, its key, its value.
-fn micro(step: &Value) -> Option<(&str, &Value, &Value)> {
+/// A micro-operation: whether it writes, its key, its value.
+fn micro(step: &Value) -> Option<(bool, &Value, &Value)> {
     match step.as_list()? {
-        [name, key, value] => Some((name.as_text()?, key, value)),
+        [name, key, value] => match name.as_text()? {
+            "r" | "read" => Some((false, key, value)),
+            "w" | "write" => Some((true, key, value)),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -16,8 +20,9 @@ fn micro(step: &Value) -> Option<(&str, &Value, &Value)> {
 pub(super) fn shape(op: &Operation) -> Option<String> {
     let steps = |value: &Value| {
         let list = value.as_list()?;
-        let known = |step| micro(step).is_some_and(|(name, ..)| matches!(name, "r" | "w"));
-        list.iter().all(known).then_some(list.len())
+        list.iter()
+            .all(|step| micro(step).is_some())
+            .then_some(list.len())
     };
     let Some(asked) = steps(&op.input) else {
         let what = "a list of [\"r\", key, value] and [\"w\", key, value]";
@@ -44,15 +49,15 @@ pub(super) fn registers(state: &Value, asked: &Asked<'_>) -> Option<Value> {
         &single
     };
     for step in steps {
-        let (name, key, value) = micro(step)?;
+        let (writes, key, value) = micro(step)?;
         let place = now.binary_search_by(|pair| {
             let of = pair.as_pair().map_or(key, |(of, _)| of);
             of.cmp(key)
         });
         let pair = || Value::List(vec![key.clone(), value.clone()]);
-        match (name, place) {
-            ("w", Ok(place)) => now[place] = pair(),
-            ("w", Err(place)) => now.insert(place, pair()),
+        match (writes, place) {
+            (true, Ok(place)) => now[place] = pair(),
+            (true, Err(place)) => now.insert(place, pair()),
             (_, place) => {
                 let read = place.ok().and_then(|place| now[place].as_pair());
                 let read = read.map_or(&Value::Null, |(_, value)| value);

@@ -139,3 +139,64 @@ fn what_is_written_is_read_back() {
         assert_eq!(from_edn, from_lines, "{}", String::from_utf8_lossy(&text));
     }
 }
+
+#[test]
+fn transactions_may_spell_their_names_out() {
+    let text = "{:process 0 :type :invoke :f :txn :value [[:write :x 1] [:read :y nil]]}
+{:process 0 :type :ok :f :txn :value [[:write :x 1] [:read :y 0]]}
+{:process 1 :type :invoke :f :txn :value [[:read :x nil]]}
+{:process 1 :type :ok :f :txn :value [[:read :x 1]]}";
+    let given = history(text);
+    assert_eq!(
+        outcome(&given, ModelKind::MultiRegister),
+        Outcome::Violation
+    );
+    let kind = ModelKind::MultiRegister;
+    let given = checkers::beginning_with(given, kind, &Value::Int(0)).expect("a value");
+    assert_eq!(outcome(&given, kind), Outcome::Ok);
+}
+
+#[test]
+fn a_map_of_texts_is_put_got_and_appended_to() {
+    let told = |read: &str| {
+        let text = format!(
+            "{{:process 0, :type :invoke, :f :append, :key \"0\", :value \"x\"}}
+{{:process 1, :type :invoke, :f :append, :key \"0\", :value \"y\"}}
+{{:process 2, :type :invoke, :f :get, :key \"1\", :value nil}}
+{{:process 0, :type :ok, :f :append, :key \"0\", :value \"x\"}}
+{{:process 2, :type :ok, :f :get, :key \"1\", :value \"\"}}
+{{:process 2, :type :invoke, :f :get, :key \"0\", :value nil}}
+{{:process 2, :type :ok, :f :get, :key \"0\", :value \"{read}\"}}"
+        );
+        outcome(&history(&text), ModelKind::Map)
+    };
+    for read in ["x", "xy", "yx"] {
+        assert_eq!(told(read), Outcome::Ok, "{read}");
+    }
+    for read in ["", "y", "xyx"] {
+        assert_eq!(told(read), Outcome::Violation, "{read}");
+    }
+    let text = "{:process 0 :type :invoke :f :put :key 1 :value 4}
+{:process 0 :type :ok :f :put :key 1 :value 4}
+{:process 0 :type :invoke :f :get :key 1 :value nil}
+{:process 0 :type :ok :f :get :key 1 :value nil}";
+    assert_eq!(outcome(&history(text), ModelKind::Map), Outcome::Violation);
+}
+
+/// The shapes of Knossos' own cases: lists of maps with comments, a register that begins as zero.
+#[test]
+fn registers_that_begin_with_a_value() {
+    let text = "({:type :invoke, :f :read, :value 0, :process 0}
+ {:type :ok, :f :read, :value 0, :process 0}
+ ; a write that is never known to have happened
+ {:type :invoke, :f :write, :value 1, :process 1}
+ {:type :invoke, :f :cas, :value [1 2], :process 2}
+ {:type :ok, :f :cas, :value [1 2], :process 2})";
+    let given = history(text);
+    let kind = ModelKind::CasRegister;
+    assert_eq!(outcome(&given, kind), Outcome::Violation);
+    let given = checkers::beginning_with(given, kind, &Value::Int(0)).expect("a value");
+    assert_eq!(outcome(&given, kind), Outcome::Ok);
+    let given = checkers::beginning_with(given, ModelKind::Counter, &Value::Null);
+    assert!(given.is_err_and(|why| why.contains("integer")));
+}

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use checkers::Budget;
+use checkers::{Budget, Value};
 use checkers::spec::{CheckerSpec, ModelKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
@@ -329,6 +329,9 @@ pub(crate) struct CheckArgs {
     /// A checker's name stands for that checker
     #[arg(long, value_name = "MODEL", value_parser = parse_judge)]
     pub(crate) model: Option<Judge>,
+    /// What each object begins with, as JSON: 0, [1,2], "text" [default: nothing]
+    #[arg(long, value_name = "VALUE", value_parser = parse_value, allow_hyphen_values = true)]
+    pub(crate) initial: Option<Value>,
     /// Steps that a search may take
     #[arg(long, value_name = "N", default_value_t = Budget::default().steps_max)]
     pub(crate) steps: u64,
@@ -399,6 +402,10 @@ pub(crate) enum Judge {
     Model(ModelKind),
     /// Judged by this one too.
     Checker(CheckerSpec),
+}
+
+fn parse_value(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("not a value in JSON: {error}"))
 }
 
 fn parse_judge(text: &str) -> Result<Judge, String> {

@@ -85,8 +85,8 @@ fn number(members: &[Member<'_>]) -> Option<(Vec<Does>, Vec<u32>)> {
                 setter.len() as u32 - 1
             })
         };
-        let (what, sets) = match op.op_type {
-            OpType::Write => {
+        let (what, sets) = match &op.op_type {
+            write if write.is_write() => {
                 let value = id_of(&op.input);
                 (Does::Write(value), Some(value))
             }
