@@ -3,9 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, NetEffect, Shape, Span, Target};
-use sim_net::{Chance, Effect, Latency};
-use sim_runtime::{FaultId, NodeId, SimInstant, Stream, spawn, time, with};
+use plan_compiler::scenario::{
+    Direction, FaultKind, FaultSpec, NetEffect, Shape, Span, Target, Weather,
+};
+use sim_net::{Chance, Effect, Latency, NetConfig};
+use sim_runtime::{FaultId, NodeId, Seed, SimInstant, Stream, spawn, time, with};
 
 use crate::run::RunState;
 
@@ -14,6 +16,17 @@ const OVERTAKEN_NS: (u64, u64) = (1_000_000, 50_000_000);
 
 /// How much may wait before a narrow link: a router's small buffer.
 const QUEUE_BYTES: u64 = 64 * 1_024;
+
+/// The network that a seed runs on where no fault lies. Weather that is not drawn draws nothing.
+pub(crate) fn weather(seed: Seed, weather: Weather) -> NetConfig {
+    let is_usual = || Stream::of(seed, "net.weather.usual", 0).chance(1, 2);
+    match weather {
+        Weather::Calm => NetConfig::calm(),
+        Weather::Usual => NetConfig::default(),
+        Weather::Drawn if is_usual() => NetConfig::default(),
+        Weather::Drawn => NetConfig::drawn(seed),
+    }
+}
 
 /// Lays an effect on the links of the targets.
 pub(crate) fn disturb(
@@ -273,8 +286,6 @@ pub(crate) const fn describe_shape(shape: Shape) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
-    use sim_runtime::Seed;
-
     use super::*;
 
     fn nodes(count: u32) -> Vec<NodeId> {
@@ -304,6 +315,20 @@ mod tests {
                 assert_eq!(different.len(), nodes.len(), "{count}: {views:?}");
             }
         }
+    }
+
+    #[test]
+    fn about_half_of_the_seeds_have_the_usual_network_and_none_where_it_is_not_drawn() {
+        let usual = |of| {
+            let all = (0..200).map(|n| weather(Seed(n), of));
+            all.filter(|config| *config == NetConfig::default()).count()
+        };
+        assert!((70..130).contains(&usual(Weather::Drawn)));
+        assert_eq!(usual(Weather::Usual), 200);
+        let calm = weather(Seed(1), Weather::Calm);
+        assert!((2..50).all(|n| weather(Seed(n), Weather::Calm) == calm));
+        let never = [calm.loss, calm.far_pair, calm.partial_io, calm.latency.tail];
+        assert_eq!(never, [Chance::NEVER; 4]);
     }
 
     #[test]

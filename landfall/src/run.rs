@@ -21,6 +21,7 @@ use crate::entry::{LogWanted, SeedContext};
 use crate::landing::{self, Election, Seen};
 use crate::log::{self, LogLine};
 use crate::nemesis::{Nemesis, Windows};
+use crate::network;
 use crate::recorder::Recorder;
 use crate::report::{OperationCounts, SeedReport};
 use crate::system::{ClientContext, NodeContext, Peer, System};
@@ -328,7 +329,8 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         log::start(context.directives.clone(), context.log != LogWanted::No);
     }
     let simulation = Simulation::new(context.config());
-    let net = Net::install(simulation.world(), NetConfig::default());
+    let weather = network::weather(context.seed, scenario.weather);
+    let net = Net::install(simulation.world(), weather);
     let disk = Disk::install(simulation.world(), disk_config());
     let run = Rc::new(RunState::new(scenario, net, disk));
     RUN.set(Rc::downgrade(&run));

@@ -43,7 +43,7 @@ pub(crate) fn scenario(
         read(field, &mut draft, &mut ambiguity, sink);
     }
     obligations::formal(written, &falsifies, sink);
-    let (topology, workload, model) = defaults::settle(written, &draft, sink);
+    let ((topology, weather), workload, model) = defaults::settle(written, &draft, sink);
     let stage = Stage {
         nodes: topology.nodes,
         workload_ns: workload.duration_ns,
@@ -62,6 +62,7 @@ pub(crate) fn scenario(
         line: written.line,
         falsifies,
         topology,
+        weather,
         workload,
         faults,
         model,

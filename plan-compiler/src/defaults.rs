@@ -7,7 +7,7 @@ use crate::diagnostic::Code;
 use crate::grammar::formal;
 use crate::grammar::workload::{Rate, WorkloadDraft};
 use crate::plan::{Field, FieldKind, PlanScenario};
-use crate::scenario::{OpKind, Skew, Topology, Workload};
+use crate::scenario::{OpKind, Skew, Topology, Weather, Workload};
 use crate::sink::Sink;
 
 const SECOND: u64 = 1_000_000_000;
@@ -17,7 +17,7 @@ pub(crate) fn settle(
     written: &PlanScenario,
     draft: &Draft,
     sink: &mut Sink<'_>,
-) -> (Topology, Workload, ModelKind) {
+) -> ((Topology, Weather), Workload, ModelKind) {
     let said = &draft.workload;
     let appends = said.mix.iter().any(|(op, _)| *op == OpKind::Append);
     let model = draft.model.unwrap_or_else(|| {
@@ -67,6 +67,10 @@ pub(crate) fn settle(
         open("an operation is given up as unknown after 2s");
         2 * SECOND
     });
+    let weather = said.weather.unwrap_or_else(|| {
+        open(&Weather::default().to_string());
+        Weather::default()
+    });
     if said.rate.is_none() {
         open("each client at the runner's own think time");
     }
@@ -80,7 +84,7 @@ pub(crate) fn settle(
         rate_per_client,
         op_timeout_ns,
     };
-    (Topology { nodes, clients }, workload, model)
+    ((Topology { nodes, clients }, weather), workload, model)
 }
 
 /// The operations and their shares; they add up to 100 and the model has them.

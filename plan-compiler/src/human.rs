@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::scenario::{
     Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, NetEffect, OpKind, Shape, Skew,
-    Span, Target, Way, When,
+    Span, Target, Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -42,6 +42,16 @@ impl fmt::Display for Skew {
         f.write_str(match self {
             Skew::Uniform => "uniformly",
             Skew::Zipf => "by Zipf's law",
+        })
+    }
+}
+
+impl fmt::Display for Weather {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Weather::Drawn => "network drawn by seed",
+            Weather::Usual => "usual network",
+            Weather::Calm => "calm network",
         })
     }
 }

@@ -18,6 +18,9 @@ pub struct Scenario {
     pub falsifies: Vec<Claim>,
     /// How many nodes and clients take part.
     pub topology: Topology,
+    /// What networks the seeds run on where no fault lies.
+    #[serde(default)]
+    pub weather: Weather,
     /// What the clients do.
     pub workload: Workload,
     /// What goes wrong, in the order of the plan.
@@ -78,6 +81,21 @@ pub struct Topology {
     pub nodes: u32,
     /// Clients, each a host of its own, `c1..`.
     pub clients: u32,
+}
+
+/// What the network is like where no fault lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weather {
+    /// Half of the seeds as [`Weather::Usual`]; each of the others draws its own, by orders of
+    /// magnitude.
+    #[default]
+    Drawn,
+    /// Latencies of one building, one packet of a hundred far behind; nothing is lost.
+    Usual,
+    /// Every packet takes as long as every other, and every read and write moves all it can:
+    /// nothing is drawn.
+    Calm,
 }
 
 /// What the clients do, for how long.

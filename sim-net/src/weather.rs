@@ -1,10 +1,23 @@
 //! Weather by seed: what a swarm of runs meets on networks that no plan disturbs.
 
+use std::time::Duration;
+
 use sim_runtime::{Seed, Stream};
 
 use crate::config::{Chance, Latency, NetConfig};
 
 impl NetConfig {
+    /// No weather: every packet takes half a millisecond, every read and write moves all it can,
+    /// and nothing is drawn.
+    #[must_use]
+    pub fn calm() -> Self {
+        Self {
+            latency: Latency::constant(Duration::from_micros(500)),
+            partial_io: Chance::NEVER,
+            ..Self::default()
+        }
+    }
+
     /// Weather that the seed draws, each quantity by orders of magnitude: from one rack to another
     /// continent, from no loss to one packet of a hundred, with pairs of nodes that are far from
     /// each other, narrow links, small buffers and short reads. Time-outs stay those of Linux.

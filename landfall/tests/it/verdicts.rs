@@ -6,8 +6,8 @@ use landfall::judge::{Circumstances, Judgement, Verdict, judge};
 use landfall::report::{Cause, Death, SeedOutcome};
 use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
 use plan_compiler::scenario::{
-    Ambiguity, Budget, Budgets, FaultKind, FaultSpec, Scenario, Skew, Span, Target, Topology, When,
-    Workload,
+    Ambiguity, Budget, Budgets, FaultKind, FaultSpec, Scenario, Skew, Span, Target, Topology,
+    Weather, When, Workload,
 };
 
 /// Seeds that the hardening budget asks for.
@@ -79,6 +79,7 @@ fn hardened() -> Case {
             nodes: 3,
             clients: 2,
         },
+        weather: Weather::Usual,
         workload: Workload {
             mix: Vec::new(),
             duration_ns: 10,

@@ -4,7 +4,7 @@ use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{OpKind, Skew};
+use crate::scenario::{OpKind, Skew, Weather};
 use crate::sink::Sink;
 
 /// What a workload (and topology) field says; what it leaves open is `None`.
@@ -18,6 +18,7 @@ pub(crate) struct WorkloadDraft {
     pub(crate) skew: Option<Skew>,
     pub(crate) rate: Option<Rate>,
     pub(crate) op_timeout_ns: Option<u64>,
+    pub(crate) weather: Option<Weather>,
 }
 
 /// Operations a second.
@@ -45,6 +46,15 @@ const UNSERVED: &[&str] = &[
     "inc|increment|increments|add|adds",
     "transfer|transfers|txn|txns|transaction|transactions",
     "delete|deletes|scan|scans|list|lists",
+];
+
+const WEATHERS: &[(&str, Weather)] = &[
+    ("calm network|weather", Weather::Calm),
+    ("network|weather :|=|is? calm", Weather::Calm),
+    ("usual network|weather", Weather::Usual),
+    ("network|weather :|=|is? usual", Weather::Usual),
+    ("drawn|random network|weather", Weather::Drawn),
+    ("network|weather :|=|is? drawn by? seed?", Weather::Drawn),
 ];
 
 const SKEWS: &[(&str, Skew)] = &[
@@ -170,10 +180,12 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
 fn vocabulary() -> Vec<&'static str> {
     let ops = OPERATIONS.iter().map(|(phrase, _)| *phrase);
     let skews = SKEWS.iter().map(|(phrase, _)| *phrase);
+    let weathers = WEATHERS.iter().map(|(phrase, _)| *phrase);
     let more = [
         "clients", "nodes", "cluster", "seconds", "minutes", "ops", "timeout", "rate",
     ];
     ops.chain(skews)
+        .chain(weathers)
         .chain(FILLERS.iter().copied())
         .chain(more)
         .collect()
@@ -211,6 +223,9 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
     }
     if let Some(skew) = cursor.attempt(|c| c.lookup(SKEWS)) {
         return Some((format!("keys drawn {skew}"), put(&mut draft.skew, skew)));
+    }
+    if let Some(weather) = cursor.attempt(|c| c.lookup(WEATHERS)) {
+        return Some((weather.to_string(), put(&mut draft.weather, weather)));
     }
     if let Some(keys) = cursor.attempt(keys) {
         return Some((format!("{keys} keys"), put(&mut draft.keys, keys)));
