@@ -2,6 +2,16 @@
 
 use std::time::Duration;
 
+/// A file system of the simulation. A node's first volume has the number of the node; those
+/// that a test adds have numbers of its own choice from [`VolumeId::ADDED`] on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct VolumeId(pub u64);
+
+impl VolumeId {
+    /// Below are the nodes' first volumes.
+    pub const ADDED: VolumeId = VolumeId(1 << 32);
+}
+
 /// In which order un-synced operations may reach the media.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Profile {

@@ -12,7 +12,7 @@
 //! - A process kill loses nothing that a call returned success for.
 //! - A call without a fault draws nothing (latency, where configured, excepted).
 //! - No wake-up and no waiting: calls are synchronous; who wants latency awaits [`Disk::latency`].
-//! - No symbolic links, no permissions checks, no second volume per node, no media faults: yet.
+//! - No permission checks (the guest is root), no media faults yet.
 //!
 //! # Modules, in reading order
 //! `config` (what a test chooses), `errno`, `state` (pure: pages, inodes, operations, volume,
@@ -28,11 +28,13 @@ sim_runtime::if_sim! {
         mod kernel;
         mod state;
 
-        pub use config::{DiskConfig, Latency, LatencyRange, Profile, TearUnit};
-        pub use kernel::device::{Disk, VolumeId, disk};
+        pub use config::{DiskConfig, Latency, LatencyRange, Profile, TearUnit, VolumeId};
+        pub use kernel::device::{Disk, disk};
         pub use kernel::faults::FailMode;
+        pub use kernel::locks::{LockKind, LockOwner, RangeLock};
+        pub use kernel::metadata::{DirEntry, FileKind, Metadata, SetTime, VolumeStatus};
+        pub use kernel::namespace::At;
         pub use kernel::open_file::OpenFlags;
-        pub use kernel::metadata::{DirEntry, Metadata};
         pub use kernel::report::{CrashReport, DiskStats, PendingSummary};
         pub use kernel::op_kind::OpKind;
         pub use state::select::CrashKind;

@@ -9,16 +9,15 @@ use std::time::Duration;
 use sim_runtime::{Boot, Device, Down, EventKind, FaultId, NodeId, Stream, World, try_with, with};
 
 use super::faults::FailMode;
+use super::locks::Locks;
+use super::namespace::Mounts;
 use super::op_kind::OpKind;
 use super::report::{CrashReport, DiskStats, PendingSummary, enter_losses};
-use crate::config::{DiskConfig, LatencyRange};
+use crate::config::{DiskConfig, LatencyRange, VolumeId};
 use crate::errno::errno;
 use crate::state::pages::PAGE;
+use crate::state::scars::Met;
 use crate::state::volume::{Rules, Volume};
-
-/// A file system of the simulation. A node's first volume has the number of the node.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct VolumeId(pub u64);
 
 /// All disks of a simulation.
 ///
@@ -51,6 +50,9 @@ pub struct Disk {
 
 #[derive(Default)]
 pub(crate) struct State {
+    pub(crate) mounts: Mounts,
+    pub(crate) locks: Locks,
+    descriptions: u64,
     pub(crate) volumes: BTreeMap<VolumeId, Volume>,
     pub(crate) errors: BTreeMap<(FaultId, NodeId), FailMode>,
     pub(crate) blame: BTreeMap<NodeId, FaultId>,
@@ -122,16 +124,17 @@ impl Disk {
     /// What a power loss of `node` could take now. O(pending).
     pub fn pending_summary(&self, node: NodeId) -> PendingSummary {
         let state = self.state.borrow();
-        state
-            .volumes
-            .get(&volume_of(node))
-            .map(PendingSummary::of)
-            .unwrap_or_default()
+        let volumes = state.mounts.below(state.mounts.root_of(node));
+        let volumes = volumes.iter().filter_map(|id| state.volumes.get(id));
+        volumes.fold(PendingSummary::default(), |sum, volume| {
+            sum.plus(PendingSummary::of(volume))
+        })
     }
 
-    /// What the last power loss of `node` did; None if there was none.
+    /// What the last power loss of `node` did to its first volume; None if there was none.
     pub fn last_crash(&self, node: NodeId) -> Option<CrashReport> {
-        self.state.borrow().crashes.get(&volume_of(node)).copied()
+        let state = self.state.borrow();
+        state.crashes.get(&state.mounts.root_of(node)).copied()
     }
 
     fn rules(&self) -> Rules {
@@ -144,8 +147,7 @@ impl Disk {
         }
     }
 
-    /// Calls `f` on a volume, which is made if it is new, then enters into the ledger what the
-    /// guest met of earlier crashes.
+    /// Calls `f` on a volume, then enters into the ledger what the guest met of earlier crashes.
     pub(crate) fn on_volume<T>(
         &self,
         world: &World,
@@ -154,23 +156,30 @@ impl Disk {
     ) -> T {
         let mut state = self.state.borrow_mut();
         let State { volumes, stats, .. } = &mut *state;
-        let volume = volumes
-            .entry(id)
-            .or_insert_with(|| Volume::new(self.rules(), world.wall_clock()));
+        let volume = volumes.get_mut(&id).expect("what is open is somewhere");
         let result = f(volume, stats.entry(world.current_node()).or_default());
         if !volume.scars.is_empty() {
-            let met = volume.scars.take_met();
             drop(state);
-            for met in met {
-                world
-                    .ledger()
-                    .observe(met.fault, "crash-state-read", || met.what);
-            }
+            self.enter_met(world);
         }
         result
     }
 
-    /// The volume of the running process.
+    /// Enters into the ledger what the guest met.
+    pub(crate) fn enter_met(&self, world: &World) {
+        let mut state = self.state.borrow_mut();
+        let scarred = state.volumes.values_mut();
+        let met = scarred.filter(|volume| !volume.scars.is_empty());
+        let met: Vec<Met> = met.flat_map(|volume| volume.scars.take_met()).collect();
+        drop(state);
+        for met in met {
+            world
+                .ledger()
+                .observe(met.fault, "crash-state-read", || met.what);
+        }
+    }
+
+    /// The first volume of the running process, made if it is new.
     ///
     /// # Errors
     /// `ESRCH` when the process is dead: destructors that run after it change no disk.
@@ -179,19 +188,37 @@ impl Disk {
         if !world.is_alive(node, world.current_boot()) {
             return Err(errno(libc::ESRCH));
         }
-        Ok(volume_of(node))
+        Ok(self.root_volume(world, node))
     }
 
-    fn power_loss(&self, world: &Rc<World>, id: VolumeId, node: NodeId, blame: Option<FaultId>) {
+    /// The first volume of a node, made if it is new.
+    pub(crate) fn root_volume(&self, world: &World, node: NodeId) -> VolumeId {
+        let root = self.state.borrow().mounts.root_of(node);
+        self.make_volume(world, root);
+        root
+    }
+
+    pub(crate) fn make_volume(&self, world: &World, id: VolumeId) {
+        let volumes = &mut self.state.borrow_mut().volumes;
+        volumes
+            .entry(id)
+            .or_insert_with(|| Volume::new(self.rules(), world.wall_clock()));
+    }
+
+    pub(crate) fn next_description(&self) -> u64 {
+        let next = &mut self.state.borrow_mut().descriptions;
+        *next += 1;
+        *next
+    }
+
+    fn power_loss(&self, world: &Rc<World>, id: VolumeId, blame: Option<FaultId>) {
         let mut state = self.state.borrow_mut();
         let State {
             volumes,
             crash,
             crashes,
-            stats,
             ..
         } = &mut *state;
-        stats.entry(node).or_default().power_losses += 1;
         let Some(volume) = volumes.get_mut(&id) else {
             return;
         };
@@ -213,11 +240,6 @@ impl Disk {
     }
 }
 
-/// The one volume that a node has.
-pub(crate) fn volume_of(node: NodeId) -> VolumeId {
-    VolumeId(u64::from(node.0))
-}
-
 /// Enters a call into the digest.
 pub(crate) fn event(world: &World, op: OpKind, of: u64, detail: u64) {
     world.event(EventKind::Disk, (op as u64) << 56 | of, detail);
@@ -235,9 +257,19 @@ impl Device for Disk {
     /// A kill or an exit leaves the page cache as it is; a power loss takes what it takes.
     fn node_down(&self, world: &Rc<World>, node: NodeId, _boot: Boot, down: Down) {
         let blame = self.state.borrow_mut().blame.remove(&node);
-        match down {
-            Down::Kill | Down::Exit => {}
-            Down::PowerLoss => self.power_loss(world, volume_of(node), node, blame),
+        if down != Down::PowerLoss {
+            return;
+        }
+        let (volumes, waiting) = {
+            let state = &mut *self.state.borrow_mut();
+            state.stats.entry(node).or_default().power_losses += 1;
+            let volumes = state.mounts.below(state.mounts.root_of(node));
+            let waiting = state.locks.forget(|at| volumes.contains(&at.volume));
+            (volumes, waiting)
+        };
+        drop(waiting);
+        for id in volumes {
+            self.power_loss(world, id, blame);
         }
     }
 

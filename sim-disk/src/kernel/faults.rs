@@ -6,8 +6,10 @@ use std::io;
 
 use sim_runtime::{FaultId, NodeId, World, with};
 
-use super::device::Disk;
+use super::device::{Disk, event};
+use super::namespace::At;
 use super::op_kind::OpKind;
+use super::open_file::OpenFile;
 use crate::errno::errno;
 
 /// How the disk of a node fails.
@@ -79,8 +81,8 @@ impl Disk {
         &self,
         world: &World,
         op: OpKind,
+        path: &[u8],
         needs_space: impl FnOnce() -> bool,
-        what: impl FnOnce() -> String,
     ) -> Option<Injected> {
         if !self.is_failing.get() {
             return None;
@@ -98,7 +100,8 @@ impl Disk {
         };
         let (fault, code) = hit;
         let error = errno(code);
-        let evidence = format!("{op:?} of {} failed: {error}", what());
+        let path = String::from_utf8_lossy(path);
+        let evidence = format!("{op:?} of {path} failed: {error}");
         world
             .ledger()
             .inject(fault, "disk-errors", 1, || evidence.clone());
@@ -108,18 +111,44 @@ impl Disk {
         Some(Injected { fault, error })
     }
 
-    /// As [`injected`](Disk::injected), for calls on paths.
-    pub(crate) fn check_path_fault(
+    /// As [`injected`](Disk::injected), for calls on descriptors.
+    #[inline]
+    pub(crate) fn check(&self, world: &World, op: OpKind, file: &OpenFile) -> io::Result<()> {
+        self.check_space(world, op, file, || false)
+    }
+
+    /// As [`check`](Disk::check), for calls that may need space.
+    #[inline]
+    pub(crate) fn check_space(
         &self,
+        world: &World,
         op: OpKind,
-        path: &[u8],
+        file: &OpenFile,
         needs_space: impl FnOnce() -> bool,
     ) -> io::Result<()> {
         if !self.is_failing.get() {
             return Ok(());
         }
-        let what = || String::from_utf8_lossy(path).into_owned();
-        match with(|world| self.injected(world, op, needs_space, what)) {
+        match self.injected(world, op, &file.path, needs_space) {
+            Some(hit) => {
+                event(world, op, file.inode.0, u64::MAX);
+                Err(hit.error)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// As [`injected`](Disk::injected), for calls on paths.
+    pub(crate) fn check_path_fault(
+        &self,
+        op: OpKind,
+        at: At<'_>,
+        needs_space: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
+        if !self.is_failing.get() {
+            return Ok(());
+        }
+        match with(|world| self.injected(world, op, at.bytes(), needs_space)) {
             Some(injected) => Err(injected.error),
             None => Ok(()),
         }

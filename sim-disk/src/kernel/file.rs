@@ -1,4 +1,4 @@
-//! Calls on descriptors.
+//! Calls on descriptors: opening, reading, writing, the position.
 
 use std::cell::Cell;
 use std::io::{self, SeekFrom};
@@ -9,37 +9,57 @@ use sim_runtime::{Fd, World, with};
 
 use super::device::{Disk, event};
 use super::hash::digest_of;
-use super::metadata::Metadata;
+use super::namespace::At;
 use super::op_kind::OpKind;
-use super::open_file::{OpenFile, OpenFlags};
-use super::path::bytes_of;
+use super::open_file::{OpenFile, OpenFlags, Opening};
 use crate::errno::errno;
+use crate::state::pages::SECTOR;
 use crate::state::volume::SIZE_MAX;
 
 impl Disk {
-    /// open(2). A directory may be opened for reading, to be synced.
+    /// open(2) as std calls it. A directory may be opened for reading, to be synced.
     ///
     /// # Errors
-    /// Those of open(2); `EINVAL` for flags that do not fit together; `EMFILE`.
-    pub fn open(&self, path: &Path, flags: OpenFlags) -> io::Result<Fd> {
-        let request = flags.check()?;
-        let path = bytes_of(path);
-        let makes = request.create || request.create_new;
-        self.check_path_fault(OpKind::Open, path, || makes && self.is_missing(path))?;
-        let (volume, inode) = self.call(OpKind::Open, path, |volume, now| {
-            let (inode, _) = volume.open_path(path, request, now)?;
-            Ok(inode)
+    /// As [`open_with`](Disk::open_with); `EINVAL` for flags that std refuses.
+    pub fn open<'p>(&self, at: impl Into<At<'p>>, flags: OpenFlags) -> io::Result<Fd> {
+        self.open_with(at, flags.to_bits()?, flags.mode)
+    }
+
+    /// openat(2), with the flags of Linux. `O_TMPFILE`, `O_PATH`, `O_DIRECT`, `O_SYNC` and
+    /// `O_DSYNC` mean what they mean there; those without a meaning here are ignored.
+    ///
+    /// # Errors
+    /// Those of open(2); `EMFILE`.
+    pub fn open_with<'p>(&self, at: impl Into<At<'p>>, bits: i32, mode: u32) -> io::Result<Fd> {
+        let at = at.into();
+        let opening = Opening::of(bits, mode)?;
+        let request = opening.request;
+        let makes = request.create || opening.unnamed;
+        let missing = || makes && (opening.unnamed || self.is_missing(at));
+        self.check_path_fault(OpKind::Open, at, missing)?;
+        let follow = opening.follow || (!request.create && at.bytes().ends_with(b"/"));
+        let (volume, inode) = self.call_at(OpKind::Open, at, follow, |volume, walked, now| {
+            if !opening.unnamed {
+                return Ok(volume.open_walked(walked, request, now)?.0);
+            }
+            let dir = walked.inode().ok_or_else(|| errno(libc::ENOENT))?;
+            if !volume.cache(dir).is_dir() {
+                return Err(errno(libc::ENOTDIR));
+            }
+            Ok(volume.make_file(mode, now))
         })?;
-        let file = Rc::new(OpenFile {
-            volume,
-            inode,
-            read: flags.read,
-            write: request.write,
-            append: flags.append,
-            position: Cell::new(0),
-            path: path.into(),
-        });
         with(|world| {
+            let file = Rc::new(OpenFile {
+                id: self.next_description(),
+                process: (world.current_node(), world.current_boot()),
+                volume,
+                inode,
+                access: opening.access,
+                status: Cell::new(opening.status),
+                unnamed: opening.unnamed && bits & libc::O_EXCL == 0,
+                position: Cell::new(0),
+                path: at.bytes().into(),
+            });
             let opened = world.open(Rc::<OpenFile>::clone(&file));
             if opened.is_err() {
                 file.release(world);
@@ -55,11 +75,20 @@ impl Disk {
     pub fn read(&self, fd: Fd, buf: &mut [u8]) -> io::Result<usize> {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
-            let at = file.position.get();
-            let read = self.read_at(world, &file, at, buf)?;
-            file.position.set(at + read as u64);
-            Ok(read)
+            self.read_next(world, &file, buf)
         })
+    }
+
+    pub(crate) fn read_next(
+        &self,
+        world: &World,
+        file: &OpenFile,
+        buf: &mut [u8],
+    ) -> io::Result<usize> {
+        let at = file.position.get();
+        let read = self.read_at(world, file, at, buf)?;
+        file.position.set(at + read as u64);
+        Ok(read)
     }
 
     /// pread(2): as [`read`](Disk::read), from `offset`; the position stays.
@@ -82,10 +111,10 @@ impl Disk {
         buf: &mut [u8],
     ) -> io::Result<usize> {
         file.check_readable()?;
-        if let Some(hit) = self.injected(world, OpKind::Read, || false, || file.name()) {
-            event(world, OpKind::Read, file.inode.0, u64::MAX);
-            return Err(hit.error);
+        if file.has(libc::O_DIRECT) {
+            check_aligned(offset, buf.len())?;
         }
+        self.check(world, OpKind::Read, file)?;
         let read = self.on_volume(world, file.volume, |volume, stats| {
             if volume.cache(file.inode).is_dir() {
                 return Err(errno(libc::EISDIR));
@@ -104,7 +133,8 @@ impl Disk {
         Ok(read)
     }
 
-    /// write(2): at the position, which moves; at the end with `append`. Short when space ends.
+    /// write(2): at the position, which moves; at the end with `O_APPEND`. Short when space
+    /// ends. With `O_SYNC` or `O_DSYNC`, durable on return.
     ///
     /// # Errors
     /// `EBADF` when closed or not open for writing, `ENOSPC`, `EFBIG`, injected errors.
@@ -117,7 +147,7 @@ impl Disk {
         })
     }
 
-    /// pwrite(2): as [`write`](Disk::write), at `offset`; the position stays. With `append` it
+    /// pwrite(2): as [`write`](Disk::write), at `offset`; the position stays. With `O_APPEND` it
     /// appends all the same, as Linux does (pwrite(2), *Bugs*).
     ///
     /// # Errors
@@ -139,18 +169,19 @@ impl Disk {
         buf: &[u8],
     ) -> io::Result<(u64, usize)> {
         file.check_writable()?;
+        if file.has(libc::O_DIRECT) {
+            check_aligned(offset, buf.len())?;
+        }
         let now = world.wall_clock();
-        let place = |size: u64| if file.append { size } else { offset };
+        let append = file.has(libc::O_APPEND);
+        let place = |size: u64| if append { size } else { offset };
         let needs_space = || {
             self.on_volume(world, file.volume, |volume, _| {
                 let at = place(volume.cache(file.inode).size());
                 volume.would_allocate(file.inode, at, buf.len())
             })
         };
-        if let Some(hit) = self.injected(world, OpKind::Write, needs_space, || file.name()) {
-            event(world, OpKind::Write, file.inode.0, u64::MAX);
-            return Err(hit.error);
-        }
+        self.check_space(world, OpKind::Write, file, needs_space)?;
         let (at, written) = self.on_volume(world, file.volume, |volume, stats| {
             let at = place(volume.cache(file.inode).size());
             let written = volume.write(file.inode, at, buf, now)?;
@@ -160,6 +191,9 @@ impl Disk {
         })?;
         let detail = digest_of([at, written as u64], &buf[..written]);
         event(world, OpKind::Write, file.inode.0, detail);
+        if file.status.get() & libc::O_DSYNC != 0 && written > 0 {
+            self.sync_file(world, file, !file.has(libc::O_SYNC))?;
+        }
         Ok((at, written))
     }
 
@@ -168,129 +202,106 @@ impl Disk {
     /// # Errors
     /// `EBADF`; `EINVAL` for a place before the start or that no file can have.
     pub fn seek(&self, fd: Fd, to: SeekFrom) -> io::Result<u64> {
-        with(|world| {
-            let file = world.description_as::<OpenFile>(fd)?;
-            let from = |start: u64, by: i64| start.checked_add_signed(by);
-            let to = match to {
-                SeekFrom::Start(at) => Some(at),
-                SeekFrom::Current(by) => from(file.position.get(), by),
-                SeekFrom::End(by) => {
-                    let size = self.on_volume(world, file.volume, |volume, _| {
+        let file = with(|world| world.description_as::<OpenFile>(fd))?;
+        self.seek_file(&file, to)
+    }
+
+    pub(crate) fn seek_file(&self, file: &OpenFile, to: SeekFrom) -> io::Result<u64> {
+        file.check_content()?;
+        let from = |start: u64, by: i64| start.checked_add_signed(by);
+        let to = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => from(file.position.get(), by),
+            SeekFrom::End(by) => {
+                let size = with(|world| {
+                    self.on_volume(world, file.volume, |volume, _| {
                         let size = volume.cache(file.inode).size();
                         volume.scars.meet_size(file.inode, size);
                         size
-                    });
-                    from(size, by)
-                }
-            };
-            let to = to
-                .filter(|&to| to <= SIZE_MAX)
-                .ok_or_else(|| errno(libc::EINVAL))?;
+                    })
+                });
+                from(size, by)
+            }
+        };
+        let to = to.filter(|&to| to <= SIZE_MAX);
+        let to = to.ok_or_else(|| errno(libc::EINVAL))?;
+        file.position.set(to);
+        Ok(to)
+    }
+
+    /// lseek(2) with `SEEK_DATA` (`data`) or `SEEK_HOLE`.
+    ///
+    /// # Errors
+    /// `EBADF`; `ENXIO` at the end and beyond, or when there is no data any more.
+    pub fn seek_space(&self, fd: Fd, offset: u64, data: bool) -> io::Result<u64> {
+        with(|world| {
+            let file = world.description_as::<OpenFile>(fd)?;
+            file.check_content()?;
+            let to = self.on_volume(world, file.volume, |volume, _| {
+                volume.seek_space(file.inode, offset, data)
+            })?;
             file.position.set(to);
             Ok(to)
         })
     }
 
-    /// fsync(2): of a file, its data, size and attributes are durable on return; of a directory,
-    /// its entries. Whether a new file's name is, too, is up to the profile.
+    /// fcntl(2) with `F_GETFL`.
     ///
     /// # Errors
-    /// `EBADF`; injected `EIO`, after which the dirty pages of a file are clean and lost to the
-    /// media.
-    pub fn fsync(&self, fd: Fd) -> io::Result<()> {
-        self.sync(fd, false)
+    /// `EBADF`.
+    pub fn flags(&self, fd: Fd) -> io::Result<i32> {
+        with(|world| Ok(world.description_as::<OpenFile>(fd)?.bits()))
     }
 
-    /// fdatasync(2): as [`fsync`](Disk::fsync), without attributes.
+    /// fcntl(2) with `F_SETFL`: `O_APPEND`, `O_DIRECT`, `O_NONBLOCK`, `O_NOATIME`; others are
+    /// ignored, as Linux does.
     ///
     /// # Errors
-    /// As [`fsync`](Disk::fsync).
-    pub fn fdatasync(&self, fd: Fd) -> io::Result<()> {
-        self.sync(fd, true)
-    }
-
-    fn sync(&self, fd: Fd, only_data: bool) -> io::Result<()> {
+    /// `EBADF`.
+    pub fn set_flags(&self, fd: Fd, bits: i32) -> io::Result<()> {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
-            if let Some(hit) = self.injected(world, OpKind::Sync, || false, || file.name()) {
-                let given_up = self.on_volume(world, file.volume, |volume, _| {
-                    volume.sync_failed(file.inode, hit.fault)
-                });
-                event(world, OpKind::Sync, file.inode.0, !(given_up as u64));
-                return Err(hit.error);
-            }
-            let durable = self.on_volume(world, file.volume, |volume, stats| {
-                stats.syncs += 1;
-                if only_data {
-                    volume.sync_data(file.inode)
-                } else {
-                    volume.sync(file.inode)
-                }
-            });
-            event(world, OpKind::Sync, file.inode.0, durable as u64);
+            file.check_content()?;
+            file.set_bits(bits);
             Ok(())
         })
     }
 
-    /// ftruncate(2): makes the file `len` bytes long; what is new reads as zero.
-    ///
-    /// # Errors
-    /// `EBADF`, `EINVAL` when not open for writing, `EFBIG`, injected `EIO`.
-    pub fn set_len(&self, fd: Fd, len: u64) -> io::Result<()> {
-        with(|world| {
-            let file = world.description_as::<OpenFile>(fd)?;
-            if !file.write || len > SIZE_MAX {
-                return Err(errno(libc::EINVAL));
-            }
-            if let Some(hit) = self.injected(world, OpKind::SetLen, || false, || file.name()) {
-                return Err(hit.error);
-            }
-            let now = world.wall_clock();
-            event(world, OpKind::SetLen, file.inode.0, len);
-            self.on_volume(world, file.volume, |volume, _| {
-                volume.resize(file.inode, len, now)
-            })
-        })
-    }
-
-    /// fstat(2).
+    /// The path that a descriptor was opened with; for messages and `/proc/self/fd`.
     ///
     /// # Errors
     /// `EBADF`.
-    pub fn metadata(&self, fd: Fd) -> io::Result<Metadata> {
+    pub fn opened_as(&self, fd: Fd) -> io::Result<std::path::PathBuf> {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
-            Ok(self.on_volume(world, file.volume, |volume, _| {
-                volume
-                    .scars
-                    .meet_size(file.inode, volume.cache(file.inode).size());
-                Metadata::of(file.inode, volume.cache(file.inode))
-            }))
+            Ok(Path::new(&file.name()).to_owned())
         })
     }
 
-    /// fchmod(2): remembers the permission bits.
+    /// close(2). The world's table does it; here for callers that hold a disk.
     ///
     /// # Errors
     /// `EBADF`.
-    pub fn set_mode(&self, fd: Fd, mode: u32) -> io::Result<()> {
-        with(|world| {
-            let file = world.description_as::<OpenFile>(fd)?;
-            let now = world.wall_clock();
-            event(world, OpKind::SetMode, file.inode.0, u64::from(mode));
-            self.on_volume(world, file.volume, |volume, _| {
-                volume.set_mode(file.inode, mode, now);
-            });
-            Ok(())
-        })
+    pub fn close(&self, fd: Fd) -> io::Result<()> {
+        self.closing(fd);
+        with(|world| world.close(fd))
     }
 }
 
 /// `pread64` and `pwrite64` take a signed offset.
-fn check_offset(offset: u64) -> io::Result<()> {
+pub(crate) fn check_offset(offset: u64) -> io::Result<()> {
     if offset > SIZE_MAX {
         Err(errno(libc::EINVAL))
     } else {
         Ok(())
+    }
+}
+
+/// `O_DIRECT` moves whole sectors. Where the buffer is in memory, callers must look.
+fn check_aligned(offset: u64, len: usize) -> io::Result<()> {
+    if offset.is_multiple_of(SECTOR) && (len as u64).is_multiple_of(SECTOR) {
+        Ok(())
+    } else {
+        Err(errno(libc::EINVAL))
     }
 }

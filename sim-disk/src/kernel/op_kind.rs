@@ -9,15 +9,15 @@ pub enum OpKind {
     Read,
     /// write(2), pwrite(2).
     Write,
-    /// fsync(2), fdatasync(2).
+    /// fsync(2), fdatasync(2), syncfs(2).
     Sync,
-    /// ftruncate(2).
+    /// truncate(2), ftruncate(2), fallocate(2).
     SetLen,
     /// stat(2), fstat(2) and what asks without changing.
     Stat,
     /// Listing a directory.
     ReadDir,
-    /// chmod(2).
+    /// chmod(2), utimensat(2).
     SetMode,
     /// mkdir(2).
     CreateDir,
@@ -27,8 +27,10 @@ pub enum OpKind {
     Rename,
     /// unlink(2).
     Unlink,
-    /// link(2).
+    /// link(2), symlink(2).
     Link,
+    /// sync_file_range(2).
+    SyncRange,
     /// The power went: what is left of the volume.
     PowerLoss,
 }

@@ -27,7 +27,7 @@ pub struct DiskStats {
     pub power_losses: u64,
 }
 
-/// What is visible on a node's volume and not yet durable.
+/// What is visible on a node's volumes and not yet durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PendingSummary {
     /// Operations in all.
@@ -41,6 +41,15 @@ pub struct PendingSummary {
 }
 
 impl PendingSummary {
+    pub(crate) fn plus(self, other: PendingSummary) -> PendingSummary {
+        PendingSummary {
+            operations: self.operations + other.operations,
+            writes: self.writes + other.writes,
+            names: self.names + other.names,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+
     pub(crate) fn of(volume: &Volume) -> PendingSummary {
         let count =
             |is: fn(&Change) -> bool| volume.ops.values().filter(|op| is(&op.change)).count();

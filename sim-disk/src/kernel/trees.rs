@@ -2,11 +2,12 @@
 //! between them.
 
 use std::io::{self, ErrorKind};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use sim_runtime::{Fd, with};
+use sim_runtime::Fd;
 
 use super::device::Disk;
+use super::metadata::FileKind;
 use super::open_file::OpenFlags;
 
 /// What a copy moves at once.
@@ -37,15 +38,23 @@ impl Disk {
         }
     }
 
-    /// `std::fs::remove_dir_all`: depth first; stops at the first error.
+    /// `std::fs::remove_dir_all`: depth first; stops at the first error. Of a symbolic link, the
+    /// link itself.
     ///
     /// # Errors
     /// `ENOTDIR` for a file, and those of the calls that it makes.
     pub fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        if self.symlink_metadata(path)?.kind == FileKind::Symlink {
+            return self.remove_file(path);
+        }
+        self.remove_dir_below(path)
+    }
+
+    fn remove_dir_below(&self, path: &Path) -> io::Result<()> {
         for entry in self.read_dir(path)? {
             let child = path.join(&entry.name);
-            if entry.is_dir {
-                self.remove_dir_all(&child)?;
+            if entry.is_dir() {
+                self.remove_dir_below(&child)?;
             } else {
                 self.remove_file(&child)?;
             }
@@ -66,7 +75,7 @@ impl Disk {
 
     fn copy_opened(&self, reader: Fd, to: &Path) -> io::Result<u64> {
         let metadata = self.metadata(reader)?;
-        if metadata.is_dir {
+        if metadata.is_dir() {
             let message = "the source path is neither a regular file nor a symlink to one";
             return Err(io::Error::new(ErrorKind::InvalidInput, message));
         }
@@ -112,33 +121,6 @@ impl Disk {
     }
 
     fn is_dir(&self, path: &Path) -> bool {
-        self.stat(path).is_ok_and(|metadata| metadata.is_dir)
-    }
-
-    /// realpath(3): absolute, without `.`, `..` and doubled slashes.
-    ///
-    /// # Errors
-    /// Those of [`stat`](Disk::stat).
-    pub fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        self.stat(path)?;
-        let mut real = PathBuf::from("/");
-        for component in path.components() {
-            match component {
-                Component::ParentDir => {
-                    real.pop();
-                }
-                Component::Normal(name) => real.push(name),
-                Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
-            }
-        }
-        Ok(real)
-    }
-
-    /// close(2). The world's table does it; here for callers that hold a disk.
-    ///
-    /// # Errors
-    /// `EBADF`.
-    pub fn close(&self, fd: Fd) -> io::Result<()> {
-        with(|world| world.close(fd))
+        self.stat(path).is_ok_and(|metadata| metadata.is_dir())
     }
 }

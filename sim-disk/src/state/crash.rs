@@ -267,6 +267,7 @@ impl Volume {
     fn recount_media_links(&mut self) {
         let mut links: BTreeMap<InodeId, u32> = BTreeMap::new();
         let mut dirs: BTreeMap<InodeId, u32> = BTreeMap::new();
+        let mut parents: BTreeMap<InodeId, InodeId> = BTreeMap::new();
         for (&id, inode) in &self.inodes {
             for child in inode
                 .media
@@ -276,13 +277,18 @@ impl Volume {
                 .map(|(_, child)| *child)
             {
                 *links.entry(child).or_default() += 1;
+                parents.insert(child, id);
                 *dirs.entry(id).or_default() += u32::from(self.inodes[&child].media.is_dir());
             }
         }
         for (id, inode) in &mut self.inodes {
             inode.media.links = links.get(id).copied().unwrap_or_default();
-            if let Kind::Dir { subdirs, .. } = &mut inode.media.kind {
+            if let Kind::Dir {
+                subdirs, parent, ..
+            } = &mut inode.media.kind
+            {
                 *subdirs = dirs.get(id).copied().unwrap_or_default();
+                *parent = parents.get(id).copied().unwrap_or(InodeId::ROOT);
             }
         }
     }

@@ -27,8 +27,36 @@ pub(crate) struct Body {
     pub(crate) mode: u32,
     /// Directory entries that refer to it.
     pub(crate) links: u32,
-    /// Virtual time of the last change, in ns.
+    pub(crate) times: Times,
+}
+
+/// What the node's wall clock showed, in ns since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Times {
+    pub(crate) created_ns: u64,
+    /// Set by utimensat(2) alone, as under `noatime`.
+    pub(crate) accessed_ns: u64,
+    /// The last change of content.
     pub(crate) modified_ns: u64,
+    /// The last change of anything.
+    pub(crate) changed_ns: u64,
+}
+
+impl Times {
+    pub(crate) fn at(now_ns: u64) -> Times {
+        Times {
+            created_ns: now_ns,
+            accessed_ns: now_ns,
+            modified_ns: now_ns,
+            changed_ns: now_ns,
+        }
+    }
+
+    /// The content changes.
+    pub(crate) fn modify(&mut self, now_ns: u64) {
+        self.modified_ns = now_ns;
+        self.changed_ns = now_ns;
+    }
 }
 
 /// What an inode is, with its content.
@@ -41,6 +69,12 @@ pub(crate) enum Kind {
     Dir {
         entries: BTreeMap<Name, InodeId>,
         subdirs: u32,
+        /// The directory that it was last put into; the root's is the root.
+        parent: InodeId,
+    },
+    /// A symbolic link: where it leads, never changed.
+    Symlink {
+        target: Name,
     },
 }
 
@@ -51,12 +85,7 @@ impl Body {
             size: 0,
             pages: Pages::default(),
         };
-        Body {
-            kind,
-            mode,
-            links: 0,
-            modified_ns: now_ns,
-        }
+        Body::of(kind, mode, now_ns)
     }
 
     /// An empty directory.
@@ -64,12 +93,23 @@ impl Body {
         let kind = Kind::Dir {
             entries: BTreeMap::new(),
             subdirs: 0,
+            parent: InodeId::ROOT,
         };
+        Body::of(kind, mode, now_ns)
+    }
+
+    /// A symbolic link.
+    pub(crate) fn symlink(target: &[u8], now_ns: u64) -> Body {
+        let target = Name::from(target);
+        Body::of(Kind::Symlink { target }, 0o777, now_ns)
+    }
+
+    fn of(kind: Kind, mode: u32, now_ns: u64) -> Body {
         Body {
             kind,
             mode,
             links: 0,
-            modified_ns: now_ns,
+            times: Times::at(now_ns),
         }
     }
 
@@ -77,19 +117,39 @@ impl Body {
         matches!(self.kind, Kind::Dir { .. })
     }
 
-    /// Size in bytes; 0 for a directory.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::File { .. })
+    }
+
+    /// Size in bytes; 0 for what is no file.
     pub(crate) fn size(&self) -> u64 {
         match &self.kind {
             Kind::File { size, .. } => *size,
-            Kind::Dir { .. } => 0,
+            Kind::Dir { .. } | Kind::Symlink { .. } => 0,
         }
     }
 
-    /// The entries of a directory, None for a file.
+    /// The pages of a file, None for anything else.
+    pub(crate) fn pages(&self) -> Option<&Pages> {
+        match &self.kind {
+            Kind::File { pages, .. } => Some(pages),
+            Kind::Dir { .. } | Kind::Symlink { .. } => None,
+        }
+    }
+
+    /// The entries of a directory, None for anything else.
     pub(crate) fn entries(&self) -> Option<&BTreeMap<Name, InodeId>> {
         match &self.kind {
             Kind::Dir { entries, .. } => Some(entries),
-            Kind::File { .. } => None,
+            Kind::File { .. } | Kind::Symlink { .. } => None,
+        }
+    }
+
+    /// Where a symbolic link leads, None for anything else.
+    pub(crate) fn link_target(&self) -> Option<&Name> {
+        match &self.kind {
+            Kind::Symlink { target } => Some(target),
+            Kind::File { .. } | Kind::Dir { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The pure state of a volume: no clock, no runtime, no randomness of its own.
 //!
-//! Reading order: `pages`, `inode`, `op`, `volume`, `sync`, `walk`, `names`, `order`, `select`,
-//! `crash`, `scars`.
+//! Reading order: `pages`, `inode`, `op`, `volume`, `space`, `sync`, `walk`, `names`, `order`,
+//! `select`, `crash`, `scars`.
 
 pub(crate) mod crash;
 pub(crate) mod inode;
@@ -11,9 +11,12 @@ pub(crate) mod order;
 pub(crate) mod pages;
 pub(crate) mod scars;
 pub(crate) mod select;
+pub(crate) mod space;
 pub(crate) mod sync;
 pub(crate) mod volume;
 pub(crate) mod walk;
 
+#[cfg(test)]
+mod alone;
 #[cfg(test)]
 mod tests;

@@ -34,10 +34,18 @@ pub(crate) enum Change {
         from: u64,
         size: u64,
     },
-    /// Permission bits.
-    Attributes { inode: InodeId, mode: u32 },
+    /// Permission bits and times.
+    Attributes { inode: InodeId, set: Attributes },
     /// Directory entries, all or none of them.
     Names(Names),
+}
+
+/// Attributes that change; None leaves one as it is.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Attributes {
+    pub(crate) mode: Option<u32>,
+    pub(crate) accessed_ns: Option<u64>,
+    pub(crate) modified_ns: Option<u64>,
 }
 
 /// Directory entries that change together.
@@ -134,7 +142,7 @@ pub(crate) fn apply(
             let Some(body) = body_mut(inodes, side, *inode) else {
                 return;
             };
-            body.modified_ns = op.time_ns;
+            body.times.modify(op.time_ns);
             let Kind::File { pages, .. } = &mut body.kind else {
                 return;
             };
@@ -155,7 +163,7 @@ pub(crate) fn apply(
             let Some(body) = body_mut(inodes, side, *inode) else {
                 return;
             };
-            body.modified_ns = op.time_ns;
+            body.times.modify(op.time_ns);
             let Kind::File { size, pages } = &mut body.kind else {
                 return;
             };
@@ -164,9 +172,9 @@ pub(crate) fn apply(
             }
             *size = *new;
         }
-        Change::Attributes { inode, mode } => {
+        Change::Attributes { inode, set } => {
             if let Some(body) = body_mut(inodes, side, *inode) {
-                body.mode = *mode;
+                set.apply(body, op.time_ns);
             }
         }
         Change::Names(names) => {
@@ -174,6 +182,16 @@ pub(crate) fn apply(
                 apply_slot(inodes, side, slot, op.time_ns, unlinked);
             }
         }
+    }
+}
+
+impl Attributes {
+    fn apply(&self, body: &mut Body, now_ns: u64) {
+        body.mode = self.mode.unwrap_or(body.mode);
+        let times = &mut body.times;
+        times.accessed_ns = self.accessed_ns.unwrap_or(times.accessed_ns);
+        times.modified_ns = self.modified_ns.unwrap_or(times.modified_ns);
+        times.changed_ns = now_ns;
     }
 }
 
@@ -190,7 +208,7 @@ fn apply_slot(
     let Kind::Dir { entries, .. } = &mut dir.kind else {
         return;
     };
-    dir.modified_ns = time_ns;
+    dir.times.modify(time_ns);
     let old = match slot.target {
         Some(target) => entries.insert(slot.name.clone(), target),
         None => entries.remove(&slot.name),
@@ -198,6 +216,7 @@ fn apply_slot(
     let mut subdirs_change = 0i64;
     if let Some(body) = old.and_then(|old| body_mut(inodes, side, old)) {
         body.links -= 1;
+        body.times.changed_ns = time_ns;
         subdirs_change -= i64::from(body.is_dir());
         unlinked.extend(old);
     }
@@ -206,7 +225,11 @@ fn apply_slot(
         .and_then(|target| body_mut(inodes, side, target))
     {
         body.links += 1;
+        body.times.changed_ns = time_ns;
         subdirs_change += i64::from(body.is_dir());
+        if let Kind::Dir { parent, .. } = &mut body.kind {
+            *parent = slot.dir;
+        }
     }
     let dir = body_mut(inodes, side, slot.dir).expect("looked up above");
     if let Kind::Dir { subdirs, .. } = &mut dir.kind {

@@ -2,7 +2,7 @@
 //! of them writes.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::rc::Rc;
 
 /// Bytes in a page.
@@ -18,7 +18,11 @@ type Page = [u8; PAGE as usize];
 pub(crate) enum Payload {
     Part(Box<[u8]>),
     Whole(Rc<Page>),
+    /// A whole page that is given back: it reads as zero and takes no space.
+    Hole,
 }
+
+static ZEROES: Page = [0; PAGE as usize];
 
 impl Payload {
     pub(crate) fn new(bytes: &[u8]) -> Payload {
@@ -40,6 +44,7 @@ impl Deref for Payload {
         match self {
             Payload::Part(bytes) => bytes,
             Payload::Whole(page) => &page[..],
+            Payload::Hole => &ZEROES,
         }
     }
 }
@@ -48,6 +53,8 @@ impl Deref for Payload {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Pages {
     pages: BTreeMap<u64, Rc<Page>>,
+    /// Pages set aside by fallocate(2) and not written yet.
+    reserved: PageRanges,
 }
 
 /// Splits `[offset, offset + len)` at page boundaries: (page, offset in it, offset in the
@@ -68,14 +75,64 @@ pub(crate) fn split(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize
 }
 
 impl Pages {
-    /// How many pages hold data.
+    /// How many pages hold data or are set aside for it.
     pub(crate) fn count(&self) -> u64 {
-        self.pages.len() as u64
+        self.pages.len() as u64 + self.reserved.count
     }
 
     /// Is this page allocated?
     pub(crate) fn has(&self, page: u64) -> bool {
+        self.pages.contains_key(&page) || self.reserved.has(page)
+    }
+
+    /// Has this page been written?
+    pub(crate) fn is_written(&self, page: u64) -> bool {
         self.pages.contains_key(&page)
+    }
+
+    /// The numbers of the pages in a range that hold data.
+    pub(crate) fn written(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
+        self.pages.range(range).map(|(&page, _)| page)
+    }
+
+    /// Sets pages aside; returns how many that allocated.
+    pub(crate) fn reserve(&mut self, range: Range<u64>) -> u64 {
+        let before = self.count();
+        let mut from = range.start;
+        let written: Vec<u64> = self.written(range.clone()).collect();
+        for page in written {
+            self.reserved.insert(from..page);
+            from = page + 1;
+        }
+        self.reserved.insert(from..range.end);
+        self.count() - before
+    }
+
+    /// How many pages [`reserve`](Self::reserve) would allocate.
+    pub(crate) fn missing(&self, range: Range<u64>) -> u64 {
+        let written = self.pages.range(range.clone()).count() as u64;
+        (range.end - range.start) - written - self.reserved.covered(range)
+    }
+
+    /// Where data starts at or after `offset`.
+    pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
+        let (&page, _) = self.pages.range(offset / PAGE..).next()?;
+        Some(offset.max(page * PAGE))
+    }
+
+    /// Where a hole starts at or after `offset`.
+    pub(crate) fn next_hole(&self, offset: u64) -> u64 {
+        let mut page = offset / PAGE;
+        if !self.is_written(page) {
+            return offset;
+        }
+        for (&at, _) in self.pages.range(page..) {
+            if at != page {
+                break;
+            }
+            page += 1;
+        }
+        page * PAGE
     }
 
     /// Fills `buf` from `offset`; holes are zero.
@@ -93,31 +150,45 @@ impl Pages {
     pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) -> u64 {
         let before = self.count();
         for (page, within, done, take) in split(offset, bytes.len()) {
-            let slot = self
-                .pages
-                .entry(page)
-                .or_insert_with(|| Rc::new([0; PAGE as usize]));
+            let slot = self.pages.entry(page).or_insert_with(|| {
+                self.reserved.remove(page..page + 1);
+                Rc::new([0; PAGE as usize])
+            });
             let data = Rc::make_mut(slot);
             data[within..within + take].copy_from_slice(&bytes[done..done + take]);
         }
         self.count() - before
     }
 
-    /// Stores the payload of a write at `offset`; returns how many pages that allocated.
-    pub(crate) fn store(&mut self, offset: u64, payload: &Payload) -> u64 {
+    /// Stores the payload of a write at `offset`; returns how many pages more are taken.
+    pub(crate) fn store(&mut self, offset: u64, payload: &Payload) -> i64 {
         match payload {
-            Payload::Part(bytes) => self.write(offset, bytes),
+            Payload::Part(bytes) => self.write(offset, bytes) as i64,
             Payload::Whole(page) => {
                 let old = self.pages.insert(offset / PAGE, Rc::clone(page));
-                u64::from(old.is_none())
+                i64::from(
+                    old.is_none() && self.reserved.remove(offset / PAGE..offset / PAGE + 1) == 0,
+                )
             }
+            Payload::Hole => -(self.free(offset / PAGE..offset / PAGE + 1) as i64),
         }
+    }
+
+    /// Gives whole pages back; returns how many that freed.
+    pub(crate) fn free(&mut self, range: Range<u64>) -> u64 {
+        let before = self.count();
+        self.reserved.remove(range.clone());
+        for page in self.written(range).collect::<Vec<_>>() {
+            self.pages.remove(&page);
+        }
+        before - self.count()
     }
 
     /// Forgets all from `size` on; returns how many pages that freed.
     pub(crate) fn truncate(&mut self, size: u64) -> u64 {
         let before = self.count();
         drop(self.pages.split_off(&size.div_ceil(PAGE)));
+        self.reserved.remove(size.div_ceil(PAGE)..u64::MAX);
         let within = (size % PAGE) as usize;
         if within != 0
             && let Some(page) = self.pages.get_mut(&(size / PAGE))
@@ -129,9 +200,99 @@ impl Pages {
     }
 }
 
+/// Sets of pages as ranges that do not touch.
+#[derive(Clone, Default, Debug)]
+struct PageRanges {
+    /// End by start.
+    ranges: BTreeMap<u64, u64>,
+    count: u64,
+}
+
+impl PageRanges {
+    fn has(&self, page: u64) -> bool {
+        let at = self.ranges.range(..=page).next_back();
+        at.is_some_and(|(_, &end)| page < end)
+    }
+
+    /// The ranges that overlap this one.
+    fn overlapping(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        if self.ranges.is_empty() || range.is_empty() {
+            return Vec::new();
+        }
+        let first = self.ranges.range(..=range.start).next_back();
+        let from = first.map_or(range.start, |(&start, _)| start);
+        let all = self.ranges.range(from..range.end);
+        all.filter(|(_, end)| **end > range.start)
+            .map(|(&start, &end)| start..end)
+            .collect()
+    }
+
+    fn covered(&self, range: Range<u64>) -> u64 {
+        let within = |old: Range<u64>| old.end.min(range.end) - old.start.max(range.start);
+        self.overlapping(&range).into_iter().map(within).sum()
+    }
+
+    fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        self.remove(range.clone());
+        self.count += range.end - range.start;
+        self.ranges.insert(range.start, range.end);
+    }
+
+    /// How many pages that took out.
+    fn remove(&mut self, range: Range<u64>) -> u64 {
+        let removed = self.covered(range.clone());
+        for old in self.overlapping(&range) {
+            self.ranges.remove(&old.start);
+            if old.start < range.start {
+                self.ranges.insert(old.start, range.start);
+            }
+            if range.end < old.end {
+                self.ranges.insert(range.end, old.end);
+            }
+        }
+        self.count -= removed;
+        removed
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{PAGE, Pages};
+    use super::{PAGE, Pages, Payload};
+
+    #[test]
+    fn reserved_pages_count_until_they_are_written_or_freed() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.write(2 * PAGE, b"x"), 1);
+        assert_eq!(pages.missing(0..5), 4);
+        assert_eq!(pages.reserve(0..5), 4);
+        assert_eq!((pages.count(), pages.missing(0..5)), (5, 0));
+        assert_eq!(pages.write(0, b"y"), 0, "it was set aside");
+        assert_eq!(pages.store(PAGE, &Payload::new(&[1; PAGE as usize])), 0);
+        assert_eq!(pages.store(3 * PAGE, &Payload::Hole), -1);
+        assert_eq!(
+            (pages.count(), pages.has(3), pages.has(4)),
+            (4, false, true)
+        );
+        assert_eq!(pages.truncate(PAGE), 3);
+        assert_eq!(pages.count(), 1);
+    }
+
+    #[test]
+    fn data_and_holes_are_found() {
+        let mut pages = Pages::default();
+        pages.write(2 * PAGE, &[1; 2 * PAGE as usize]);
+        pages.reserve(4..6);
+        assert_eq!(pages.next_data(5), Some(2 * PAGE));
+        assert_eq!(pages.next_data(2 * PAGE + 7), Some(2 * PAGE + 7));
+        assert_eq!(pages.next_data(4 * PAGE), None);
+        assert_eq!(
+            (pages.next_hole(5), pages.next_hole(2 * PAGE)),
+            (5, 4 * PAGE)
+        );
+    }
 
     #[test]
     fn holes_read_as_zero_and_cost_nothing() {

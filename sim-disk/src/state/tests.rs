@@ -15,6 +15,8 @@ const CREATE: OpenRequest = OpenRequest {
     truncate: false,
     create: true,
     create_new: false,
+    only_dir: false,
+    only_path: false,
     mode: 0o644,
 };
 const REWRITE: OpenRequest = OpenRequest {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::inode::{Body, Inode, InodeId, Kind};
-use super::op::{Change, Inodes, Op, OpId, Side, apply};
+use super::inode::{Body, Inode, InodeId, Kind, Name};
+use super::op::{Attributes, Change, Inodes, Names, Op, OpId, Side, Slot, apply};
 use super::pages::{PAGE, Pages, Payload, split};
 use super::scars::Scars;
 use crate::config::{Profile, TearUnit};
@@ -58,8 +58,18 @@ impl Volume {
         let root = volume.allocate(Body::dir(0o755, now_ns));
         assert_eq!(root, InodeId::ROOT);
         volume.open(root);
-        let made = volume.make_dir(b"/tmp", 0o1777, now_ns);
-        made.expect("an empty volume has room for /tmp");
+        let tmp = volume.allocate(Body::dir(0o1777, now_ns));
+        let names = Names {
+            slots: vec![Slot {
+                dir: root,
+                name: Name::from(&b"tmp"[..]),
+                target: Some(tmp),
+            }],
+            removed_dir: None,
+            moved_dir: None,
+            needs: Vec::new(),
+        };
+        volume.perform(now_ns, Change::Names(names));
         volume.sync_all();
         volume
     }
@@ -79,6 +89,26 @@ impl Volume {
             .get(&id)
             .expect("an inode with a name or a descriptor exists")
             .cache
+    }
+
+    /// The directory that a directory is in.
+    pub(crate) fn parent(&self, id: InodeId) -> Option<InodeId> {
+        match &self.cache(id).kind {
+            Kind::Dir { parent, .. } => Some(*parent),
+            Kind::File { .. } | Kind::Symlink { .. } => None,
+        }
+    }
+
+    /// The name by which a directory has an inode.
+    pub(crate) fn name_of(&self, dir: InodeId, id: InodeId) -> Option<Name> {
+        let entries = self.cache(dir).entries()?;
+        let name = entries.iter().find(|(_, target)| **target == id)?.0;
+        Some(Name::clone(name))
+    }
+
+    /// Where a symbolic link leads; None for anything else.
+    pub(crate) fn link_target(&self, id: InodeId) -> Option<Name> {
+        self.cache(id).link_target().cloned()
     }
 
     /// Is there such an inode?
@@ -195,30 +225,19 @@ impl Volume {
         piece: &[u8],
         now_ns: u64,
     ) -> bool {
-        let (capacity, used) = (self.rules.capacity_pages, self.pages_used);
-        let body = &mut self.inode_mut(id).cache;
-        let Kind::File { size, pages } = &mut body.kind else {
-            panic!("a directory can't be opened for writing")
+        let full = self.rules.capacity_pages;
+        let full = full.is_some_and(|capacity| self.pages_used >= capacity);
+        let Kind::File { size, pages } = &mut self.inode_mut(id).cache.kind else {
+            panic!("only files can be opened for writing")
         };
-        if capacity.is_some_and(|capacity| used >= capacity && !pages.has(page)) {
+        if full && !pages.has(page) {
             return false;
         }
-        let offset = page * PAGE + within as u64;
-        let payload = Payload::new(piece);
-        let allocated = pages.store(offset, &payload);
         let from = *size;
+        let offset = page * PAGE + within as u64;
         let end = offset + piece.len() as u64;
         *size = from.max(end);
-        body.modified_ns = now_ns;
-        self.pages_used += allocated;
-        self.record(
-            now_ns,
-            Change::Write {
-                inode: id,
-                offset,
-                bytes: payload,
-            },
-        );
+        self.store(id, offset, Payload::new(piece), now_ns);
         if end > from {
             self.record(
                 now_ns,
@@ -232,14 +251,6 @@ impl Volume {
         true
     }
 
-    /// Would a write here need pages that the file does not have?
-    pub(crate) fn would_allocate(&self, id: InodeId, offset: u64, len: usize) -> bool {
-        let Kind::File { pages, .. } = &self.cache(id).kind else {
-            return false;
-        };
-        split(offset, len).any(|(page, ..)| !pages.has(page))
-    }
-
     /// Makes a file `size` bytes long.
     ///
     /// # Errors
@@ -250,7 +261,6 @@ impl Volume {
         }
         self.scars.resized(id, size);
         let body = &mut self.inode_mut(id).cache;
-        body.modified_ns = now_ns;
         let Kind::File {
             size: current,
             pages,
@@ -258,6 +268,7 @@ impl Volume {
         else {
             return Err(errno(libc::EINVAL));
         };
+        body.times.modify(now_ns);
         let from = std::mem::replace(current, size);
         let freed = if size < from { pages.truncate(size) } else { 0 };
         self.pages_used -= freed;
@@ -275,16 +286,19 @@ impl Volume {
         Ok(())
     }
 
-    /// Sets the permission bits.
-    pub(crate) fn set_mode(&mut self, id: InodeId, mode: u32, now_ns: u64) {
-        let kept = mode & 0o7777;
-        self.perform(
-            now_ns,
-            Change::Attributes {
-                inode: id,
-                mode: kept,
-            },
-        );
+    /// Sets permission bits and times.
+    pub(crate) fn set_attributes(&mut self, id: InodeId, set: Attributes, now_ns: u64) {
+        let mode = set.mode.map(|mode| mode & 0o7777);
+        let set = Attributes { mode, ..set };
+        self.perform(now_ns, Change::Attributes { inode: id, set });
+    }
+
+    /// The cache holds so many pages more.
+    pub(crate) fn take_pages(&mut self, pages: i64) {
+        self.pages_used = self
+            .pages_used
+            .checked_add_signed(pages)
+            .expect("pages are counted both ways");
     }
 
     /// Frees what nothing reaches any more; the media side goes when no crash can bring it back.

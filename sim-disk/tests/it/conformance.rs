@@ -59,6 +59,7 @@ fn flags(text: &str) -> OpenFlags {
         create: text.contains('c'),
         create_new: text.contains('n'),
         mode: 0o644,
+        custom: 0,
     }
 }
 

@@ -168,10 +168,10 @@ fn the_volume_is_usable_after_a_power_loss_with_files_open() {
         }
         bench.on_node(|disk| {
             for entry in disk.read_dir(Path::new("/")).unwrap() {
-                let path = Path::new("/").join(entry.name);
+                let path = Path::new("/").join(&entry.name);
                 let metadata = disk.stat(&path).unwrap();
                 assert_eq!(metadata.inode, entry.inode);
-                if entry.is_dir {
+                if entry.is_dir() {
                     disk.remove_dir_all(&path).unwrap();
                 } else {
                     disk.remove_file(&path).unwrap();

@@ -206,7 +206,7 @@ impl<'a> Ours<'a> {
 }
 
 fn our_facts(metadata: &sim_disk::Metadata) -> (bool, u64, u64) {
-    if metadata.is_dir {
+    if metadata.is_dir() {
         (true, 0, 0)
     } else {
         (false, metadata.len, u64::from(metadata.links))

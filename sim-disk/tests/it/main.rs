@@ -7,3 +7,4 @@ mod errors;
 mod evidence;
 mod fs;
 mod harness;
+mod kernel;

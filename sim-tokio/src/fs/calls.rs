@@ -125,7 +125,7 @@ pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
     if !in_simulation() {
         return real::remove_file(path).await;
     }
-    perform_at(OpKind::Unlink, path, Disk::remove_file).await
+    perform_at(OpKind::Unlink, path, |disk, path| disk.remove_file(path)).await
 }
 
 /// Removes an empty directory.
@@ -136,7 +136,7 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
     if !in_simulation() {
         return real::remove_dir(path).await;
     }
-    perform_at(OpKind::RemoveDir, path, Disk::remove_dir).await
+    perform_at(OpKind::RemoveDir, path, |disk, path| disk.remove_dir(path)).await
 }
 
 /// Removes a directory and all that is in it.
@@ -169,7 +169,10 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<
     if !in_simulation() {
         return real::rename(from, to).await;
     }
-    perform_at_both(OpKind::Rename, from, to, Disk::rename).await
+    perform_at_both(OpKind::Rename, from, to, |disk, from, to| {
+        disk.rename(from, to)
+    })
+    .await
 }
 
 /// Copies a file's content and permission bits.
@@ -191,33 +194,35 @@ pub async fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Resu
     if !in_simulation() {
         return real::hard_link(from, to).await;
     }
-    perform_at_both(OpKind::Link, from, to, Disk::hard_link).await
+    perform_at_both(OpKind::Link, from, to, |disk, from, to| {
+        disk.hard_link(from, to)
+    })
+    .await
 }
 
 /// Makes a symbolic link.
 ///
 /// # Errors
-/// As symlink(2); inside a simulation always.
+/// As symlink(2).
 pub async fn symlink(to: impl AsRef<Path>, path: impl AsRef<Path>) -> io::Result<()> {
     if !in_simulation() {
         return real::symlink(to, path).await;
     }
-    perform_at_both(OpKind::Link, to, path, Disk::symlink).await
+    perform_at_both(OpKind::Link, to, path, |disk, to, path| {
+        disk.symlink(to, path)
+    })
+    .await
 }
 
 /// Where a symbolic link leads.
 ///
 /// # Errors
-/// As readlink(2); inside a simulation always, as no file is one there.
+/// As readlink(2).
 pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     if !in_simulation() {
         return real::read_link(path).await;
     }
-    perform_at(OpKind::Stat, path, |disk, path| {
-        disk.stat(path)?;
-        Err(io::Error::from_raw_os_error(libc::EINVAL))
-    })
-    .await
+    perform_at(OpKind::Stat, path, |disk, path| disk.read_link(path)).await
 }
 
 /// What is known of a file.
@@ -228,7 +233,7 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     if !in_simulation() {
         return real::metadata(path).await.map(Metadata::from);
     }
-    perform_at(OpKind::Stat, path, Disk::stat)
+    perform_at(OpKind::Stat, path, |disk, path| disk.stat(path))
         .await
         .map(Metadata::from)
 }
@@ -241,7 +246,9 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     if !in_simulation() {
         return real::symlink_metadata(path).await.map(Metadata::from);
     }
-    metadata(path).await
+    perform_at(OpKind::Stat, path, |disk, path| disk.symlink_metadata(path))
+        .await
+        .map(Metadata::from)
 }
 
 /// Changes permission bits.
@@ -267,7 +274,7 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     if !in_simulation() {
         return real::try_exists(path).await;
     }
-    perform_at(OpKind::Stat, path, Disk::exists).await
+    perform_at(OpKind::Stat, path, |disk, path| disk.exists(path)).await
 }
 
 /// The one absolute path without dots.
@@ -278,5 +285,5 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     if !in_simulation() {
         return real::canonicalize(path).await;
     }
-    perform_at(OpKind::Stat, path, Disk::canonicalize).await
+    perform_at(OpKind::Stat, path, |disk, path| disk.canonicalize(path)).await
 }

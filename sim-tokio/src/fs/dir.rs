@@ -121,7 +121,7 @@ impl DirEntry {
     /// As lstat(2), on file systems that do not keep it with the name.
     pub async fn file_type(&self) -> io::Result<FileType> {
         match &self.0 {
-            EntryRepr::Sim { entry, .. } => Ok(FileType::simulated(entry.is_dir)),
+            EntryRepr::Sim { entry, .. } => Ok(FileType::simulated(entry.kind)),
             EntryRepr::Real(entry) => entry.file_type().await.map(FileType::from),
         }
     }

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sim_disk::{Disk, OpKind};
+use sim_disk::{Disk, OpKind, SetTime};
 use sim_runtime::Fd;
 use tokio_real::fs::FileTimes;
 use tokio_real::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
@@ -234,7 +234,7 @@ impl File {
     /// Changes when the file was read and changed.
     ///
     /// # Errors
-    /// As futimens(2); inside a simulation always.
+    /// As futimens(2); inside a simulation always: std lets nobody read `FileTimes`.
     pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
         match &self.0 {
             Repr::Sim(_) => {
@@ -248,10 +248,20 @@ impl File {
     /// Changes when the file was changed.
     ///
     /// # Errors
-    /// As futimens(2); inside a simulation always.
+    /// As futimens(2); inside a simulation `EINVAL` for a time before 1970.
     #[expect(clippy::disallowed_types, reason = "the interface is tokio's")]
     pub async fn set_modified(&self, time: std::time::SystemTime) -> io::Result<()> {
-        self.set_times(FileTimes::new().set_modified(time)).await
+        let file = match &self.0 {
+            Repr::Sim(file) => file,
+            Repr::Real(file) => return file.set_modified(time).await,
+        };
+        let since = time.duration_since(std::time::UNIX_EPOCH);
+        let since = since.map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let at = SetTime::At(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        file.call(OpKind::SetMode, move |disk, fd| {
+            disk.set_times(fd, SetTime::Keep, at)
+        })
+        .await
     }
 
     /// At most `bytes` are read or written at once.

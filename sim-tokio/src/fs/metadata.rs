@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sim_disk::FileKind;
+
 /// What stat(2) tells; the methods of `std::fs::Metadata`.
 #[derive(Clone, Debug)]
 pub struct Metadata(Repr);
@@ -35,7 +37,7 @@ impl Metadata {
     #[must_use]
     pub fn file_type(&self) -> FileType {
         match &self.0 {
-            Repr::Sim(metadata) => FileType::simulated(metadata.is_dir),
+            Repr::Sim(metadata) => FileType::simulated(metadata.kind),
             Repr::Real(metadata) => metadata.file_type().into(),
         }
     }
@@ -87,14 +89,13 @@ impl Metadata {
         }
     }
 
-    /// When it was last read; when it was last changed, inside a simulation (as under
-    /// `noatime`).
+    /// When it was last read; inside a simulation no read changes it (as under `noatime`).
     ///
     /// # Errors
     /// As `std::fs::Metadata::accessed`.
     pub fn accessed(&self) -> io::Result<SystemTime> {
         match &self.0 {
-            Repr::Sim(_) => self.modified(),
+            Repr::Sim(metadata) => Ok(UNIX_EPOCH + Duration::from_nanos(metadata.accessed_unix_ns)),
             Repr::Real(metadata) => metadata.accessed(),
         }
     }
@@ -102,13 +103,10 @@ impl Metadata {
     /// When it was made.
     ///
     /// # Errors
-    /// `Unsupported` inside a simulation, as on file systems that do not keep it.
+    /// As `std::fs::Metadata::created`.
     pub fn created(&self) -> io::Result<SystemTime> {
         match &self.0 {
-            Repr::Sim(_) => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "creation time is not available for the filesystem",
-            )),
+            Repr::Sim(metadata) => Ok(UNIX_EPOCH + Duration::from_nanos(metadata.created_unix_ns)),
             Repr::Real(metadata) => metadata.created(),
         }
     }
@@ -117,8 +115,7 @@ impl Metadata {
     #[must_use]
     pub fn mode(&self) -> u32 {
         match &self.0 {
-            Repr::Sim(metadata) if metadata.is_dir => libc::S_IFDIR | metadata.mode,
-            Repr::Sim(metadata) => libc::S_IFREG | metadata.mode,
+            Repr::Sim(metadata) => metadata.kind.mode_bits() | metadata.mode,
             Repr::Real(metadata) => metadata.mode(),
         }
     }
@@ -174,8 +171,12 @@ enum Kind {
 }
 
 impl FileType {
-    pub(crate) const fn simulated(is_dir: bool) -> Self {
-        Self(if is_dir { Kind::Dir } else { Kind::File })
+    pub(crate) const fn simulated(kind: FileKind) -> Self {
+        Self(match kind {
+            FileKind::File => Kind::File,
+            FileKind::Dir => Kind::Dir,
+            FileKind::Symlink => Kind::Symlink,
+        })
     }
 
     /// Whether it is a directory.

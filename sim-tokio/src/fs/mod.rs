@@ -3,7 +3,7 @@
 //! Inside a simulation every call runs as a task of its own, as tokio runs it on its blocking
 //! pool: it takes the disk's latency, goes on when whoever awaits it is dropped, and dies with
 //! its process. What `std` does not let anybody make has a type here: [`Metadata`] and
-//! [`FileType`]. Symbolic links are refused inside a simulation; nothing follows them there.
+//! [`FileType`].
 
 mod calls;
 mod dir;

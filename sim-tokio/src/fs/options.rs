@@ -71,9 +71,12 @@ impl OpenOptions {
         self
     }
 
-    /// Flags of open(2) that have no method; ignored inside a simulation.
-    pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
-        self.real.custom_flags(flags);
+    /// Flags of open(2) that have no method.
+    pub fn custom_flags(&mut self, custom: i32) -> &mut Self {
+        self.real.custom_flags(custom);
+        if let Some(flags) = &mut self.flags {
+            flags.custom = custom;
+        }
         self
     }
 
