@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use crate::history::{History, OpType, Operation};
 use crate::models::{Builtin, Model};
-use crate::report::{Budget, CheckReport, Finding, Outcome};
+use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
 
 mod certificate;
 mod entries;
+mod explain;
 mod interned;
 mod log;
 mod machine;
@@ -22,11 +23,12 @@ mod verify;
 mod visited;
 
 pub use certificate::{Certificate, certify, verify};
+use explain::explain;
 use interned::Interned;
 use log::Log;
 use machine::Machine;
 use monitor::Verdict;
-use partition::{Member, Partition, partitions_of};
+use partition::{Partition, partitions_of};
 use register::Register;
 use search::{Ending, search};
 
@@ -92,6 +94,10 @@ struct Decision {
     order: Vec<u32>,
     /// The state after the linearization.
     state: Value,
+    /// Members that have no order whatever the others are, if the engine names them.
+    witness: Vec<u32>,
+    /// What the search took.
+    steps: u64,
 }
 
 fn by_search<M: Machine>(
@@ -106,6 +112,8 @@ fn by_search<M: Machine>(
         engine: "search",
         order: found.order,
         state: machine.value(found.state),
+        witness: Vec::new(),
+        steps: found.steps,
     }
 }
 
@@ -137,6 +145,8 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
                 engine,
                 order,
                 state,
+                witness: Vec::new(),
+                steps: 0,
             })
         }
         Verdict::Illegal(mut witness) => {
@@ -161,6 +171,8 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
                 engine,
                 order: Vec::new(),
                 state: Value::Null,
+                witness,
+                steps: again.steps,
             })
         }
         Verdict::Unsure => None,
@@ -212,7 +224,8 @@ fn judge_all<'a>(
             }
             Ending::Illegal => {
                 report.consumed += partition.total;
-                report.findings.push(explain(partition, decide, &mut left));
+                let finding = explain(partition, &decision.witness, decide, &mut left);
+                report.findings.push(finding);
                 continue;
             }
             Ending::OutOfSteps => format!("{} steps", budget.steps_max),
@@ -270,143 +283,4 @@ fn scope_of(partitions: &[Partition<'_>], model: &str) -> String {
 fn name_of(partition: &Partition<'_>) -> String {
     let named = |key| format!("key {key}");
     partition.key.map_or_else(|| "the object".to_owned(), named)
-}
-
-/// Finds the first response that makes the history illegal, and a linearization of what ended
-/// before it.
-///
-/// What was known at an earlier time is legal if what was known later is, so that the first
-/// illegal end can be found by halving: as many searches as the logarithm of the operations. If
-/// one of them goes beyond the budget, the counterexample is of a later response than the first.
-fn explain<'a>(partition: &Partition<'a>, decide: Decide<'_>, left: &mut Budget) -> Finding {
-    let ends = partition.ends();
-    let mut prefix: Vec<&Operation> = Vec::new();
-    let mut state = decide(&partition.until(&[]), left).state;
-    let (mut legal, mut illegal) = (0, ends.len());
-    while illegal - legal > 1 {
-        let middle = legal + (illegal - legal) / 2;
-        let known = partition.until(&ends[..middle]);
-        let found = decide(&known, left);
-        match found.ending {
-            Ending::Illegal => illegal = middle,
-            Ending::Legal => {
-                legal = middle;
-                let placed = found.order.iter();
-                prefix = placed.map(|at| known.members[*at as usize].op).collect();
-                state = found.state;
-            }
-            Ending::OutOfSteps | Ending::OutOfMemory => break,
-        }
-    }
-    let blocked: Vec<&Operation> = ends[legal..illegal]
-        .iter()
-        .map(|at| partition.members[*at as usize].op)
-        .collect();
-    let mut finding = finding_of(partition, &prefix, state, &blocked);
-    let minimal = minimal(partition, &ends[..illegal], decide, left).into_iter();
-    let minimal = minimal.map(|at| partition.members[at as usize].op);
-    let minimal: Vec<&Operation> = minimal.collect();
-    finding.minimal = minimal.iter().map(|op| op.op_id).collect();
-    let rows = minimal.iter().take(Finding::ROWS_MAX);
-    finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
-    finding
-}
-
-/// Members up to which a finding is minimised, and steps for one of its searches.
-const MINIMAL_MEMBERS: usize = 20_000;
-const MINIMAL_STEPS: u64 = 50_000;
-
-/// The members whose responses can not be explained together, while those of all but any one of
-/// them can, as far as small searches tell. Knowing less can not make a history illegal, so that
-/// what can be forgotten once can be forgotten for good.
-fn minimal(
-    partition: &Partition<'_>,
-    ended: &[u32],
-    decide: Decide<'_>,
-    left: &Budget,
-) -> Vec<u32> {
-    if partition.members.len() > MINIMAL_MEMBERS {
-        return Vec::new();
-    }
-    let forget = |member: &Member<'_>| Operation {
-        timeout_marker: true,
-        output: None,
-        ..member.op.clone()
-    };
-    let forgotten: Vec<Operation> = partition.members.iter().map(forget).collect();
-    let mut illegal = |kept: &[bool]| {
-        let mut steps = Budget {
-            steps_max: MINIMAL_STEPS.min(left.steps_max),
-            ..*left
-        };
-        decide(&partition.knowing(kept, &forgotten), &mut steps).ending == Ending::Illegal
-    };
-    // What ended before the first response that can not be explained is enough, but for what
-    // other responses rule out.
-    let all = 0..partition.members.len() as u32;
-    let all: Vec<u32> = all
-        .filter(|at| partition.members[*at as usize].certain)
-        .collect();
-    let mut kept = vec![false; partition.members.len()];
-    ended.iter().for_each(|at| kept[*at as usize] = true);
-    let mut needed = ended.to_vec();
-    if !illegal(&kept) {
-        all.iter().for_each(|at| kept[*at as usize] = true);
-        needed = all;
-        if !illegal(&kept) {
-            return Vec::new();
-        }
-    }
-    needed.sort_unstable();
-    let mut size = needed.len().div_ceil(2).max(1);
-    loop {
-        let mut rest = Vec::with_capacity(needed.len());
-        for chunk in needed.chunks(size) {
-            chunk.iter().for_each(|at| kept[*at as usize] = false);
-            if !illegal(&kept) {
-                chunk.iter().for_each(|at| kept[*at as usize] = true);
-                rest.extend_from_slice(chunk);
-            }
-        }
-        needed = rest;
-        if size == 1 {
-            return needed;
-        }
-        size = size.div_ceil(2);
-    }
-}
-
-fn finding_of(
-    partition: &Partition<'_>,
-    prefix: &[&Operation],
-    state: Value,
-    blocked: &[&Operation],
-) -> Finding {
-    let what = match blocked {
-        [op] => format!("no order explains the response of #{}", op.op_id),
-        _ => format!(
-            "no order explains the responses of {} operations",
-            blocked.len()
-        ),
-    };
-    let (name, placed, all) = (name_of(partition), prefix.len(), partition.members.len());
-    let message = format!("{name}: {what} ({placed} of {all} placed)");
-    let rows_max = Finding::ROWS_MAX;
-    let tail = prefix.len().saturating_sub(rows_max);
-    Finding {
-        anomaly: "not-linearizable".to_owned(),
-        message,
-        ops: blocked.iter().map(|op| op.op_id).collect(),
-        legal_prefix: prefix.iter().map(|op| op.op_id).collect(),
-        key: partition.key.cloned(),
-        state: Some(state),
-        rows: blocked
-            .iter()
-            .take(rows_max)
-            .map(|op| (*op).clone())
-            .collect(),
-        prefix_tail: prefix[tail..].iter().map(|op| (*op).clone()).collect(),
-        minimal: Vec::new(),
-        minimal_rows: Vec::new(),
-    }
 }

@@ -76,6 +76,23 @@ pub(crate) fn all() -> Vec<Family> {
         all.push(family(ModelKind::Mutex, 1_000, clients, 0, 0));
         all.push(family(ModelKind::Log, 1_000, clients, 5, 0));
     }
+    // Values that do not say which operation they come from.
+    for model in [
+        ModelKind::Register,
+        ModelKind::Queue,
+        ModelKind::Stack,
+        ModelKind::PriorityQueue,
+        ModelKind::Bag,
+        ModelKind::Set,
+        ModelKind::Log,
+        ModelKind::Text,
+        ModelKind::OwnedMutex,
+        ModelKind::Semaphore { permits: 3 },
+    ] {
+        for (clients, unknown) in [(5, 0), (5, 10), (30, 0), (30, 10)] {
+            all.push(family(model, 1_000, clients, unknown, 5));
+        }
+    }
     let more: Vec<Family> = all
         .iter()
         .map(|one| Family {
@@ -159,7 +176,7 @@ pub(crate) fn generate(family: &Family) -> Vec<Operation> {
     for (_, row) in effects {
         let op = &mut ops[row as usize];
         let object = objects.entry(op.key.clone()).or_default();
-        let output = apply(object, op);
+        let output = apply(family.model, object, op);
         if !op.timeout_marker {
             op.output = output;
         }
@@ -191,8 +208,16 @@ fn asked(family: &Family, row: i64, random: &mut Random) -> (OpType, Value) {
         ModelKind::Counter if half => (OpType::Increment, Value::Null),
         ModelKind::Set if half => (OpType::Add, value),
         ModelKind::Log if half => (OpType::Append, value),
-        ModelKind::Mutex if half => (OpType::Acquire, Value::Null),
-        ModelKind::Mutex => (OpType::Release, Value::Null),
+        ModelKind::Text if half => {
+            let text = Value::Text(format!("{};", row % 7));
+            (OpType::Append, text)
+        }
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::Semaphore { .. } if half => {
+            (OpType::Acquire, Value::Null)
+        }
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::Semaphore { .. } => {
+            (OpType::Release, Value::Null)
+        }
         ModelKind::CasRegister if random.below(3) == 0 => {
             let from = match family.domain {
                 0 => Value::Int((row - random.below(4) as i64).max(1)),
@@ -206,7 +231,7 @@ fn asked(family: &Family, row: i64, random: &mut Random) -> (OpType, Value) {
 }
 
 /// Takes an operation's effect and gives its response.
-fn apply(list: &mut VecDeque<Value>, op: &Operation) -> Option<Value> {
+fn apply(model: ModelKind, list: &mut VecDeque<Value>, op: &Operation) -> Option<Value> {
     match op.op_type.name() {
         "write" => {
             list.clear();
@@ -220,6 +245,12 @@ fn apply(list: &mut VecDeque<Value>, op: &Operation) -> Option<Value> {
                 list[0] = to.clone();
             }
             Some(Value::Bool(done))
+        }
+        "add" if model == ModelKind::Set => {
+            if !list.contains(&op.input) {
+                list.push_back(op.input.clone());
+            }
+            None
         }
         "enqueue" | "push" | "add" | "append" => {
             list.push_back(op.input.clone());
@@ -241,12 +272,32 @@ fn apply(list: &mut VecDeque<Value>, op: &Operation) -> Option<Value> {
         "dequeue" | "delete-min" | "remove" => list.pop_front(),
         "pop" => list.pop_back(),
         "acquire" => {
-            let free = list.is_empty();
-            list.resize(1, Value::Null);
+            let permits = match model {
+                ModelKind::Semaphore { permits } => permits as usize,
+                _ => 1,
+            };
+            let free = list.len() < permits;
+            if free {
+                list.push_back(Value::Int(op.process_id as i64));
+            }
             Some(Value::Bool(free))
         }
-        "release" => Some(Value::Bool(list.pop_front().is_some())),
-        _ if matches!(op.op_type, OpType::Read) && op.key.is_none() && list.len() > 1 => {
+        "release" => {
+            let own = Value::Int(op.process_id as i64);
+            let held = match model {
+                ModelKind::OwnedMutex => list.front() == Some(&own),
+                _ => !list.is_empty(),
+            };
+            if held {
+                list.pop_front();
+            }
+            Some(Value::Bool(held))
+        }
+        _ if model == ModelKind::Text => {
+            let texts = list.iter().filter_map(Value::as_text);
+            Some(Value::Text(texts.collect()))
+        }
+        _ if matches!(model, ModelKind::Log | ModelKind::Set) => {
             Some(Value::List(list.iter().cloned().collect()))
         }
         _ => list.front().cloned(),

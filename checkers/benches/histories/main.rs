@@ -34,8 +34,15 @@ fn main() {
 /// Every row, each by a process of its own.
 fn all() {
     let me = std::env::current_exe().expect("the path of this process");
-    println!("{:<52} {:>9} {:>9}  answer", "family", "ms", "peak MiB");
-    for index in 0..families::all().len() {
+    println!(
+        "{:<52} {:>9} {:>9} {:>9}  answer",
+        "family", "ms", "cpu ms", "peak MiB"
+    );
+    // `rows FROM` begins there.
+    let words: Vec<String> = std::env::args().collect();
+    let from = words.iter().position(|word| word == "rows");
+    let from = from.and_then(|place| words.get(place + 1)?.parse().ok());
+    for index in from.unwrap_or(0)..families::all().len() {
         let mut command = Command::new(&me);
         let status = command.args(["row", &index.to_string()]).status();
         if !status.is_ok_and(|status| status.success()) {
@@ -53,20 +60,31 @@ fn row(index: usize) {
         ops,
         windows: Vec::new(),
     };
-    let before = Instant::now();
+    let (before, busy) = (Instant::now(), cpu_ms());
     let spec = CheckerSpec::Linearizability;
     let report = check(&history, &spec, family.model, &Budget::default());
     let ms = before.elapsed().as_micros() as f64 / 1000.0;
+    let cpu = cpu_ms() - busy;
     let answer = match &report.outcome {
         Outcome::Unknown { .. } => "unknown".to_owned(),
         other => other.to_string(),
     };
     println!(
-        "{:<52} {ms:>9.1} {:>9}  {answer} ({})",
+        "{:<52} {ms:>9.1} {cpu:>9.1} {:>9}  {answer} ({})",
         family.name(),
         peak_mib(),
         report.engine
     );
+}
+
+/// How long this process' threads have been on a processor, milliseconds.
+fn cpu_ms() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let stats = tasks.filter_map(|task| {
+        let stat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        stat.split(' ').next()?.parse::<u64>().ok()
+    });
+    stats.sum::<u64>() as f64 / 1e6
 }
 
 /// The most memory that this process has had, MiB.

@@ -1,5 +1,6 @@
 //! The history cut into the parts that can be judged apart: one object each.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -28,6 +29,27 @@ impl Member<'_> {
     }
 }
 
+/// Members of which nothing is known but that they were called, as operations.
+pub(super) struct Forgotten(Vec<OnceCell<Operation>>);
+
+impl Forgotten {
+    /// Of so many.
+    pub(super) fn of(count: usize) -> Self {
+        Self(vec![OnceCell::new(); count])
+    }
+
+    fn get<'b>(&'b self, index: usize, op: &'b Operation) -> &'b Operation {
+        if op.completion() == Completion::Ambiguous && op.output.is_none() {
+            return op;
+        }
+        self.0[index].get_or_init(|| Operation {
+            timeout_marker: true,
+            output: None,
+            ..op.clone()
+        })
+    }
+}
+
 /// The operations on one object that the search has to place, by invocation.
 pub(super) struct Partition<'a> {
     pub(super) key: Option<&'a Value>,
@@ -39,6 +61,8 @@ pub(super) struct Partition<'a> {
     pub(super) ambiguous: u64,
     /// Whether some response could contradict the model.
     pub(super) observes: bool,
+    /// The model, if it is one of this crate.
+    pub(super) kind: Option<ModelKind>,
 }
 
 impl<'a> Partition<'a> {
@@ -73,18 +97,21 @@ impl<'a> Partition<'a> {
     }
 
     /// The partition when of some members nothing is known but that they were called: reads are
-    /// left out, the rest may have taken effect or not, with any response. `forgotten`
-    /// has an ambiguous operation in the place of each member.
+    /// left out, the rest may have taken effect or not, with any response.
     pub(super) fn knowing<'b>(
         &'b self,
         kept: &[bool],
-        forgotten: &'b [Operation],
+        forgotten: &'b Forgotten,
     ) -> Partition<'b> {
+        let certain = |at: usize| self.members[at].certain && kept[at];
+        let known = self.members.iter().enumerate();
+        let seen = known.map(|(at, member)| (member.op, certain(at)));
+        let seen = seen_values(seen, self.kind);
         let mut place = vec![None; self.members.len()];
-        let mut members = Vec::with_capacity(self.members.len());
+        let mut members = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
-            let certain = member.certain && kept[index];
-            if !certain && member.op.op_type.is_read() {
+            let certain = certain(index);
+            if !certain && is_vain(member.op, self.kind, seen.as_ref()) {
                 continue;
             }
             place[index] = Some(members.len() as u32);
@@ -96,10 +123,9 @@ impl<'a> Partition<'a> {
             }
             let after = before.and_then(|before| place[before as usize]);
             members.push(Member {
-                op: if certain {
-                    member.op
-                } else {
-                    &forgotten[index]
+                op: match certain {
+                    true => member.op,
+                    false => forgotten.get(index, member.op),
                 },
                 certain,
                 after: after.unwrap_or(NONE),
@@ -197,18 +223,18 @@ fn partition_of<'a>(
     let (failed, ambiguous) = (count(Completion::Failed), count(Completion::Ambiguous));
     let total = ops.len() as u64;
     let observes = ops.iter().any(|op| tells(op, kind));
-    let seen = (ambiguous > 0).then(|| seen_values(&ops, kind)).flatten();
+    let seen = (ambiguous > 0).then(|| {
+        let ended = ops
+            .iter()
+            .filter(|op| op.completion() != Completion::Failed);
+        seen_values(ended.map(|op| (*op, op.is_acknowledged())), kind)
+    });
+    let seen = seen.flatten();
     let mut placed: Vec<&Operation> = ops;
     placed.retain(|op| match op.completion() {
         Completion::Acknowledged => true,
         Completion::Failed => false,
-        // An ambiguous read tells nothing. An ambiguous write of a value that nobody can have
-        // seen can be left out of any linearization that has it.
-        Completion::Ambiguous => {
-            let reads = kind.is_some() && op.op_type.is_read();
-            let unseen = |seen: &FxHashSet<&Value>| puts(op, kind) && !seen.contains(effect(op));
-            !reads && !seen.as_ref().is_some_and(unseen)
-        }
+        Completion::Ambiguous => !is_vain(op, kind, seen.as_ref()),
     });
     placed.sort_by_key(|op| op.invoke_ts);
     let mut last: FxHashMap<u64, u32> = FxHashMap::default();
@@ -240,6 +266,7 @@ fn partition_of<'a>(
         failed,
         ambiguous,
         observes,
+        kind,
     }
 }
 
@@ -261,42 +288,73 @@ fn puts(op: &Operation, kind: Option<ModelKind>) -> bool {
     }
 }
 
+/// Whether an operation that may never have taken effect need not be looked at: a read tells
+/// nothing, and what puts a value there that nobody can have seen can be left out of any
+/// linearization that has it.
+fn is_vain(op: &Operation, kind: Option<ModelKind>, seen: Option<&FxHashSet<&Value>>) -> bool {
+    let reads = kind.is_some() && op.op_type.is_read();
+    let unseen = |seen: &FxHashSet<&Value>| puts(op, kind) && !seen.contains(effect(op));
+    reads || seen.is_some_and(unseen)
+}
+
 /// Every value that an operation may have observed; none when a response could be explained by
-/// the mere presence of a value that nobody saw: a refused cas, or the index of an append.
-fn seen_values<'a>(ops: &[&'a Operation], kind: Option<ModelKind>) -> Option<FxHashSet<&'a Value>> {
+/// the mere presence of a value that nobody saw: a refused cas, or the index of an append. Given
+/// are operations, and whether each is known to have ended as it did.
+fn seen_values<'a>(
+    ops: impl Iterator<Item = (&'a Operation, bool)>,
+    kind: Option<ModelKind>,
+) -> Option<FxHashSet<&'a Value>> {
     let mut seen = FxHashSet::default();
-    match kind? {
-        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map | ModelKind::Log => {}
-        ModelKind::Queue | ModelKind::Stack | ModelKind::PriorityQueue | ModelKind::Bag => {
-            // An element that nobody is known to have taken can stay away, with its taking.
-            let taken = ops.iter().filter(|op| op.is_acknowledged());
-            seen.extend(
-                taken
-                    .filter(|op| models::is_taking(op))
-                    .map(|op| op.observed()),
-            );
-            return Some(seen);
-        }
-        _ => return None,
-    }
-    for op in ops {
-        let acknowledged = op.is_acknowledged();
-        match op.op_type {
-            OpType::Cas => {
-                if acknowledged && op.observed().as_bool() == Some(false) {
-                    return None;
-                }
-                seen.extend(op.input.as_pair().map(|(from, _)| from));
+    let kind = kind?;
+    for (op, certain) in ops {
+        match kind {
+            ModelKind::Register | ModelKind::CasRegister | ModelKind::Map | ModelKind::Log => {
+                see(op, certain, kind, &mut seen)?;
             }
-            OpType::Append if acknowledged && op.observed().as_int().is_some() => return None,
-            OpType::Read | OpType::FinalRead if acknowledged => match kind {
-                Some(ModelKind::Log) => seen.extend(op.observed().as_list().unwrap_or(&[])),
-                _ => {
-                    seen.insert(op.observed());
+            // An element that nobody is known to have taken can stay away, with its taking.
+            ModelKind::Queue | ModelKind::Stack | ModelKind::PriorityQueue | ModelKind::Bag => {
+                let takes = certain && models::is_taking(op);
+                seen.extend(takes.then(|| op.observed()));
+            }
+            ModelKind::Set => {
+                let bare = !certain || *op.observed() == Value::Null;
+                match op.op_type {
+                    OpType::Add if bare => {}
+                    _ if !op.op_type.is_read() => {
+                        seen.insert(&op.input);
+                    }
+                    _ if certain => seen.extend(op.observed().as_list().unwrap_or(&[])),
+                    _ => {}
                 }
-            },
-            _ => {}
+            }
+            _ => return None,
         }
     }
     Some(seen)
+}
+
+/// Takes note of what an operation on a register or a log observed; none as for [`seen_values`].
+fn see<'a>(
+    op: &'a Operation,
+    certain: bool,
+    kind: ModelKind,
+    seen: &mut FxHashSet<&'a Value>,
+) -> Option<()> {
+    match &op.op_type {
+        OpType::Cas => {
+            if certain && op.observed().as_bool() == Some(false) {
+                return None;
+            }
+            seen.extend(op.input.as_pair().map(|(from, _)| from));
+        }
+        OpType::Append if certain && op.observed().as_int().is_some() => return None,
+        read if certain && read.is_read() => match kind {
+            ModelKind::Log => seen.extend(op.observed().as_list().unwrap_or(&[])),
+            _ => {
+                seen.insert(op.observed());
+            }
+        },
+        _ => {}
+    }
+    Some(())
 }

@@ -69,10 +69,21 @@ pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
     unread.sort_unstable();
     level.extend(unread.iter().map(|_| now + 1));
     order.extend(unread);
-    // Only all the reads together say which comes first.
-    match is_timely(&order, &level, &spans) {
-        true => Verdict::Legal(order),
-        false => Verdict::Illegal((0..members.len() as u32).collect()),
+    match untimely(&order, &level, &spans) {
+        None => Verdict::Legal(order),
+        Some((late, early)) => {
+            let adds = |at: u32| members[at as usize].op.op_type == OpType::Add;
+            let has = |read: &u32| {
+                let list = members[*read as usize].op.observed().as_list();
+                list.is_some_and(|list| list.contains(&members[late as usize].op.input))
+            };
+            let mut witness = vec![late, early];
+            // That the one was there without the other is what a read says.
+            if adds(late) && adds(early) {
+                witness.extend(reads.iter().map(|(_, read)| *read).find(has));
+            }
+            Verdict::Illegal(witness)
+        }
     }
 }
 
@@ -81,18 +92,18 @@ fn size_of(list: &Value) -> usize {
 }
 
 /// What is of one level goes by its calls; what returned before something of a lower level was
-/// called contradicts time.
-fn is_timely(order: &[u32], level: &[u32], spans: &Spans) -> bool {
-    // The latest call of the levels below, and the latest so far.
-    let (mut below, mut latest) = (0, 0);
+/// called contradicts time: that something, and what returned before it.
+fn untimely(order: &[u32], level: &[u32], spans: &Spans) -> Option<(u32, u32)> {
+    // The latest call of the levels below, and the latest so far, with what was called.
+    let (mut below, mut latest) = ((0, 0), (0, 0));
     for (at, member) in order.iter().enumerate() {
         if at > 0 && level[at] != level[at - 1] {
             below = latest;
         }
-        if spans.ret[*member as usize] < below {
-            return false;
+        if spans.ret[*member as usize] < below.0 {
+            return Some((below.1, *member));
         }
-        latest = latest.max(spans.call[*member as usize]);
+        latest = latest.max((spans.call[*member as usize], *member));
     }
-    true
+    None
 }

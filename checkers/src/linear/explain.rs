@@ -1,0 +1,201 @@
+//! Why there is no linearization: the first response that fits no order, and the fewest
+//! operations that can not be explained together.
+
+use super::partition::{Forgotten, Partition};
+use super::search::Ending;
+use super::{Decide, name_of};
+use crate::history::Operation;
+use crate::report::{Budget, Finding};
+use crate::value::Value;
+
+/// Finds the first response that makes the history illegal, and a linearization of what ended
+/// before it.
+///
+/// What was known at an earlier time is legal if what was known later is, so that the first
+/// illegal end can be found by halving: as many searches as the logarithm of the operations. If
+/// one of them goes beyond the budget, the counterexample is of a later response than the first.
+/// `witness` are members that have no order whatever the others are, if any are known.
+pub(super) fn explain<'a>(
+    partition: &Partition<'a>,
+    witness: &[u32],
+    decide: Decide<'_>,
+    left: &mut Budget,
+) -> Finding {
+    let ends = partition.ends();
+    let mut prefix: Vec<&Operation> = Vec::new();
+    let mut state = decide(&partition.until(&[]), left).state;
+    let (mut legal, mut illegal) = (0, ends.len());
+    if let Some(last) = ends.iter().rposition(|end| witness.contains(end)) {
+        illegal = last + 1;
+    }
+    while illegal - legal > 1 {
+        let middle = legal + (illegal - legal) / 2;
+        let known = partition.until(&ends[..middle]);
+        let found = decide(&known, left);
+        match found.ending {
+            Ending::Illegal => illegal = middle,
+            Ending::Legal => {
+                legal = middle;
+                let placed = found.order.iter();
+                prefix = placed.map(|at| known.members[*at as usize].op).collect();
+                state = found.state;
+            }
+            Ending::OutOfSteps | Ending::OutOfMemory => break,
+        }
+    }
+    let blocked: Vec<&Operation> = ends[legal..illegal]
+        .iter()
+        .map(|at| partition.members[*at as usize].op)
+        .collect();
+    let mut finding = finding_of(partition, &prefix, state, &blocked);
+    let certain = |at: &u32| partition.members[*at as usize].certain;
+    let witness = witness.iter().copied().filter(certain).collect();
+    let minimal = Minimal::new(partition, decide, left).find(&ends[..illegal], witness);
+    let minimal = minimal.unwrap_or_default().into_iter();
+    let minimal = minimal.map(|at| partition.members[at as usize].op);
+    let minimal: Vec<&Operation> = minimal.collect();
+    finding.minimal = minimal.iter().map(|op| op.op_id).collect();
+    let rows = minimal.iter().take(Finding::ROWS_MAX);
+    finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
+    finding
+}
+
+/// Steps for one of the searches that make a finding minimal, and what all of them may take: a
+/// step, or the look at some members.
+const STEPS_EACH: u64 = 50_000;
+const WORK_MAX: u64 = 1_000_000;
+const MEMBERS_A_STEP: u64 = 2;
+
+/// Finds members whose responses can not be explained together, while those of all but any one
+/// of them can, as far as small searches tell. Knowing less can not make a history illegal, so
+/// that what can be forgotten once can be forgotten for good.
+struct Minimal<'p, 'a, 'd> {
+    partition: &'p Partition<'a>,
+    decide: Decide<'d>,
+    budget: Budget,
+    kept: Vec<bool>,
+    forgotten: Forgotten,
+    work: u64,
+}
+
+impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
+    fn new(partition: &'p Partition<'a>, decide: Decide<'d>, left: &Budget) -> Self {
+        let budget = Budget {
+            steps_max: STEPS_EACH.min(left.steps_max),
+            ..*left
+        };
+        let count = partition.members.len();
+        Self {
+            partition,
+            decide,
+            budget,
+            kept: vec![false; count],
+            forgotten: Forgotten::of(count),
+            work: 0,
+        }
+    }
+
+    /// Whether what is kept has no order; none when that would be too much work.
+    fn illegal(&mut self) -> Option<bool> {
+        if self.work > WORK_MAX {
+            return None;
+        }
+        let known = self.partition.knowing(&self.kept, &self.forgotten);
+        let found = (self.decide)(&known, &mut self.budget.clone());
+        self.work += found.steps + self.partition.members.len() as u64 / MEMBERS_A_STEP + 1;
+        Some(found.ending == Ending::Illegal)
+    }
+
+    fn keep(&mut self, members: &[u32], kept: bool) {
+        members.iter().for_each(|at| self.kept[*at as usize] = kept);
+    }
+
+    /// Whether these alone have no order.
+    fn alone(&mut self, members: &[u32]) -> Option<bool> {
+        self.kept.fill(false);
+        self.keep(members, true);
+        self.illegal()
+    }
+
+    fn find(mut self, ended: &[u32], witness: Vec<u32>) -> Option<Vec<u32>> {
+        if !witness.is_empty() && self.alone(&witness)? {
+            return self.shrink(witness);
+        }
+        // What is wrong is most often wrong soon: the last that ended are enough, or a few more.
+        let mut size = 8;
+        while size < ended.len() {
+            let last = &ended[ended.len() - size..];
+            if self.alone(last)? {
+                return self.shrink(last.to_vec());
+            }
+            size *= 2;
+        }
+        if self.alone(ended)? {
+            return self.shrink(ended.to_vec());
+        }
+        // But for what other responses rule out.
+        let all = 0..self.partition.members.len() as u32;
+        let all = all.filter(|at| self.partition.members[*at as usize].certain);
+        let all: Vec<u32> = all.collect();
+        match self.alone(&all)? {
+            true => self.shrink(all),
+            false => None,
+        }
+    }
+
+    /// Leaves members out, many at once and then one by one.
+    fn shrink(mut self, mut needed: Vec<u32>) -> Option<Vec<u32>> {
+        needed.sort_unstable();
+        let mut size = needed.len().div_ceil(2).max(1);
+        loop {
+            let mut rest = Vec::with_capacity(needed.len());
+            for chunk in needed.chunks(size) {
+                self.keep(chunk, false);
+                if !self.illegal()? {
+                    self.keep(chunk, true);
+                    rest.extend_from_slice(chunk);
+                }
+            }
+            needed = rest;
+            if size == 1 {
+                return Some(needed);
+            }
+            size = size.div_ceil(2);
+        }
+    }
+}
+
+fn finding_of(
+    partition: &Partition<'_>,
+    prefix: &[&Operation],
+    state: Value,
+    blocked: &[&Operation],
+) -> Finding {
+    let what = match blocked {
+        [op] => format!("no order explains the response of #{}", op.op_id),
+        _ => format!(
+            "no order explains the responses of {} operations",
+            blocked.len()
+        ),
+    };
+    let (name, placed, all) = (name_of(partition), prefix.len(), partition.members.len());
+    let message = format!("{name}: {what} ({placed} of {all} placed)");
+    let rows_max = Finding::ROWS_MAX;
+    let tail = prefix.len().saturating_sub(rows_max);
+    Finding {
+        anomaly: "not-linearizable".to_owned(),
+        message,
+        ops: blocked.iter().map(|op| op.op_id).collect(),
+        legal_prefix: prefix.iter().map(|op| op.op_id).collect(),
+        key: partition.key.cloned(),
+        state: Some(state),
+        rows: blocked
+            .iter()
+            .take(rows_max)
+            .map(|op| (*op).clone())
+            .collect(),
+        prefix_tail: prefix[tail..].iter().map(|op| (*op).clone()).collect(),
+        minimal: Vec::new(),
+        minimal_rows: Vec::new(),
+    }
+}
