@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::mem;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use sim_runtime::Fd;
@@ -161,4 +161,30 @@ fn real_files_are_told_by_the_kernel_inside_too() {
         (told.len(), told.ino(), probe, refused)
     };
     assert_eq!(simulated(1, tell), tell());
+}
+
+/// What the kernel says to who wants to watch files, by the C library and by number.
+fn watchers() -> [Result<(), Option<c_int>>; 3] {
+    let asked = |fd: c_int| {
+        if fd < 0 {
+            return Err(io::Error::last_os_error().raw_os_error());
+        }
+        // SAFETY: it was just made, and nobody else knows it.
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        Ok(())
+    };
+    // SAFETY: takes nothing.
+    let plain = asked(unsafe { libc::inotify_init() });
+    // SAFETY: takes any flags.
+    let flagged = asked(unsafe { libc::inotify_init1(libc::IN_CLOEXEC) });
+    // SAFETY: as above.
+    let number = unsafe { libc::syscall(libc::SYS_inotify_init1, libc::IN_CLOEXEC) };
+    [plain, flagged, asked(number as c_int)]
+}
+
+#[test]
+fn a_guest_is_refused_a_watcher_of_files() {
+    let refused = Err(Some(libc::ENOSYS));
+    assert_eq!(simulated(1, watchers), [refused; 3]);
+    assert_eq!(watchers(), [Ok(()); 3]);
 }

@@ -27,6 +27,7 @@ pub(crate) mod thread_ends;
 pub(crate) mod threads;
 #[cfg(not(floor_traps))]
 mod threads_refused;
+mod watches;
 
 pub(crate) use real::unavailable;
 pub(crate) use state::state;

@@ -10,7 +10,9 @@ use libc::clockid_t;
 
 #[cfg(floor_traps)]
 use super::threads;
-use super::{clock, entropy, files, identity, more_clocks, polls, real, sleep, socket_numbers};
+use super::{
+    clock, entropy, files, identity, more_clocks, polls, real, sleep, socket_numbers, watches,
+};
 #[cfg(floor_traps)]
 use crate::interpose::dispatch::{masks, signals};
 use crate::interpose::hatch;
@@ -79,6 +81,10 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
             // SAFETY: the caller's promise.
             unsafe { polls::serve(a as *mut _, b as libc::nfds_t, limit) }
         }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_inotify_init => watches::serve("inotify_init"),
+        libc::SYS_inotify_init1 => watches::serve("inotify_init1"),
+        libc::SYS_fanotify_init => watches::serve("fanotify_init"),
         libc::SYS_getpid | libc::SYS_gettid => identity::pid(),
         libc::SYS_getppid => identity::parent(),
         libc::SYS_sched_getaffinity => {
