@@ -88,6 +88,22 @@ impl SimSocket {
         poll_fn(|cx| self.poll_ready(interest, cx)).await
     }
 
+    /// Repeats `f` until it does not answer `WouldBlock`.
+    pub(crate) async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            match f() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready(interest).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.call(|net, fd| net.local_addr(fd))
     }

@@ -286,19 +286,11 @@ impl TcpStream {
     pub async fn async_io<R>(
         &self,
         interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
+        f: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        let socket = match &self.0 {
-            Repr::Sim(socket) => socket,
-            Repr::Real(stream) => return stream.async_io(interest, f).await,
-        };
-        loop {
-            match f() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.ready(interest).await?;
-                }
-                result => return result,
-            }
+        match &self.0 {
+            Repr::Sim(socket) => socket.async_io(interest, f).await,
+            Repr::Real(stream) => stream.async_io(interest, f).await,
         }
     }
 

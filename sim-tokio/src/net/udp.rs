@@ -182,6 +182,21 @@ impl UdpSocket {
         }
     }
 
+    /// Repeats an operation of the caller's own until it does not answer `WouldBlock`.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        match &self.0 {
+            Repr::Sim(socket) => socket.async_io(interest, f).await,
+            Repr::Real(socket) => socket.async_io(interest, f).await,
+        }
+    }
+
     /// `SO_BROADCAST`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::fs;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -23,6 +23,7 @@ in_both_worlds! {
     refused_connection
     datagrams
     datagrams_by_hand
+    calls_of_ones_own_are_repeated
     vectored_and_buffered
     many_connections
     file_round_trip
@@ -122,7 +123,7 @@ async fn readiness_by_hand() {
         }
     }
     assert_eq!(buf[..arrived], b"hello"[..sent]);
-    let ready = client.ready(tokio::io::Interest::WRITABLE).await.unwrap();
+    let ready = client.ready(Interest::WRITABLE).await.unwrap();
     assert!(ready.is_writable() && !ready.is_readable());
     client.set_nodelay(true).unwrap();
     assert!(client.nodelay().unwrap());
@@ -191,6 +192,34 @@ async fn datagrams_by_hand() {
     assert!(two.broadcast().unwrap());
     two.set_ttl(7).unwrap();
     assert_eq!(two.ttl().unwrap(), 7);
+}
+
+async fn calls_of_ones_own_are_repeated() {
+    let one = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let two = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let to = one.local_addr().unwrap();
+    let mut calls = 0;
+    let receive = one.async_io(Interest::READABLE, || {
+        calls += 1;
+        let mut bytes = [0; 8];
+        let (length, from) = one.try_recv_from(&mut bytes)?;
+        Ok((bytes[..length].to_vec(), from))
+    });
+    let send = two.async_io(Interest::WRITABLE, || two.try_send_to(b"late", to));
+    let (received, sent) = tokio::join!(receive, async {
+        sleep(Duration::from_millis(10)).await;
+        send.await
+    });
+    assert_eq!(sent.unwrap(), 4);
+    assert_eq!(
+        received.unwrap(),
+        (b"late".to_vec(), two.local_addr().unwrap())
+    );
+    assert!(calls > 0);
+    let refused = two.async_io(Interest::WRITABLE, || {
+        Err::<(), _>(io::ErrorKind::Other.into())
+    });
+    assert_eq!(refused.await.unwrap_err().kind(), io::ErrorKind::Other);
 }
 
 async fn vectored_and_buffered() {

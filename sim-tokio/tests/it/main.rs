@@ -13,6 +13,7 @@ mod nodes;
 mod runtimes;
 mod selecting;
 mod semantics;
+mod side_by_side;
 mod support;
 mod surface;
 mod times;
