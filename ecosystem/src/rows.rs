@@ -12,6 +12,9 @@ pub(crate) struct Row {
     pub(crate) not_covered: &'static str,
 }
 
+/// What `cargo landfall init` writes to begin with: no crate's test.
+pub(crate) const EXAMPLE: &str = "a_client_gets_an_answer_although_the_server_is_killed_once";
+
 /// Every row, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -54,7 +57,13 @@ pub(crate) const ROWS: &[Row] = &[
         test: "grpc::tonic_calls_and_streams",
         crates: &["tonic", "h2"],
         ran: "a unary call and a server stream an operation, over one lazy channel",
-        not_covered: "generated code (the codec is written by hand), client streams, TLS",
+        not_covered: "generated code (the codec is written by hand), TLS",
+    },
+    Row {
+        test: "grpc::tonic_streams_from_the_client_and_both_ways",
+        crates: &["tonic", "h2"],
+        ran: "a client stream, and a stream both ways in lockstep",
+        not_covered: "generated code, TLS, compression",
     },
     Row {
         test: "calls::tarpc_calls_get_through",
@@ -79,6 +88,57 @@ pub(crate) const ROWS: &[Row] = &[
         crates: &["deadpool"],
         ran: "a pool of three, each connection recycled before it is lent",
         not_covered: "its own time limits",
+    },
+    Row {
+        test: "databases::tokio_postgres_commits_and_rolls_back",
+        crates: &["tokio-postgres"],
+        ran: "transactions, prepared statements, a rollback, against a small server that speaks \
+              the wire protocol",
+        not_covered: "TLS, copy, notifications, passwords, a real server",
+    },
+    Row {
+        test: "databases::sqlx_commits_and_rolls_back",
+        crates: &["sqlx", "sqlx-postgres"],
+        ran: "the same through sqlx's pool, a transaction dropped half-way",
+        not_covered: "TLS, migrations, macros that look at a database, a real server",
+    },
+    Row {
+        test: "quic::quinn_echoes_over_streams",
+        crates: &["quinn", "quinn-udp", "rustls"],
+        ran: "streams of 20 kB echoed over UDP, TLS 1.3 by ring, `sendmsg` and `recvmsg`",
+        not_covered: "segmentation offload (off), 0-RTT, migration, datagrams",
+    },
+    Row {
+        test: "mqtt::rumqttc_hears_what_it_published",
+        crates: &["rumqttc"],
+        ran: "published at least once and heard by a subscription of its own, against a small \
+              broker",
+        not_covered: "rumqttd, MQTT 5, TLS, exactly once",
+    },
+    Row {
+        test: "messaging::async_nats_asks_and_is_answered",
+        crates: &["async-nats"],
+        ran: "requests and replies between two clients of a small server, on three hosts",
+        not_covered: "JetStream, headers, TLS, a real server",
+    },
+    Row {
+        test: "names::hickory_resolves_by_its_own_socket",
+        crates: &["hickory-resolver"],
+        ran: "addresses, and names that do not exist, over UDP from a small name server",
+        not_covered: "TCP, DNSSEC, DNS over TLS and HTTPS, `/etc/resolv.conf`",
+    },
+    Row {
+        test: "raft::openraft_keeps_what_it_acknowledged",
+        crates: &["openraft"],
+        ran: "one node grows to three by snapshot and membership change, over TCP and files; \
+              what was acknowledged is read back while the leader is cut off and loses power",
+        not_covered: "shrinking; one file a change, as no real store does it",
+    },
+    Row {
+        test: "watchers::notify_is_refused_a_watcher",
+        crates: &["notify"],
+        ran: "refused: `ENOSYS` and a message that names node and task; two hosts, no faults",
+        not_covered: "its `PollWatcher`",
     },
     Row {
         test: "codecs::frames_of_tokio_util_come_back_whole",

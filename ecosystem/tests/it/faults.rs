@@ -33,8 +33,25 @@ where
     F: Future<Output = Result<(), E>> + 'static,
     E: Debug + 'static,
 {
+    through_faults_of((server, &[client]), landfall::kill, client, ask).await;
+}
+
+/// As [`through_faults`], with `server` cut off from all of `others`, and ended by `end`.
+///
+/// # Panics
+/// As it does.
+pub(crate) async fn through_faults_of<F, A, E>(
+    (server, others): (NodeId, &[NodeId]),
+    end: fn(NodeId) -> bool,
+    client: NodeId,
+    ask: A,
+) where
+    A: Fn(u32) -> F + 'static,
+    F: Future<Output = Result<(), E>> + 'static,
+    E: Debug + 'static,
+{
     let work = landfall::on(client, move || work(ask));
-    let storm = landfall::runtime::spawn(storm(server, client));
+    let storm = landfall::runtime::spawn(storm(server, others.to_vec(), end));
     let failed = work.await.expect("the client finishes");
     let faults = storm.await.expect("the storm passes");
     for fault in faults {
@@ -66,25 +83,25 @@ where
     failed
 }
 
-/// A cut of 400 ms, a reset, and a kill with a restart 100 ms later.
-async fn storm(server: NodeId, client: NodeId) -> [FaultId; 1] {
+/// A cut of 400 ms, a reset, and an end with a restart 100 ms later.
+async fn storm(server: NodeId, others: Vec<NodeId>, end: fn(NodeId) -> bool) -> [FaultId; 1] {
     let ledger = || world();
     let net = net().expect("the network is there");
     sleep(Duration::from_millis(200)).await;
     let cut = ledger().ledger().plan("cut", "partition");
-    ledger().ledger().arm(cut, "server and client");
-    net.cut(cut, &[server], &[client]);
-    net.cut(cut, &[client], &[server]);
+    ledger().ledger().arm(cut, "server and others");
+    net.cut(cut, &[server], &others);
+    net.cut(cut, &others, &[server]);
     sleep(Duration::from_millis(400)).await;
     net.heal(cut);
     ledger().ledger().heal(cut);
     sleep(Duration::from_millis(150)).await;
     let reset = ledger().ledger().plan("reset", "reset");
-    ledger().ledger().arm(reset, "server and client");
-    net.reset(reset, &[server], &[client]);
+    ledger().ledger().arm(reset, "server and others");
+    net.reset(reset, &[server], &others);
     ledger().ledger().heal(reset);
     sleep(Duration::from_millis(150)).await;
-    landfall::kill(server);
+    assert!(end(server), "it was running");
     sleep(Duration::from_millis(100)).await;
     landfall::restart(server);
     [cut]

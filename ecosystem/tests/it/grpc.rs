@@ -7,16 +7,20 @@ use std::task::{Context, Poll};
 
 use axum::http;
 use bytes::{Buf as _, BufMut as _};
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use http::uri::PathAndQuery;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::server::{Grpc as ServerGrpc, NamedService, ServerStreamingService, UnaryService};
+use tonic::server::{
+    ClientStreamingService, Grpc as ServerGrpc, NamedService, ServerStreamingService,
+    StreamingService, UnaryService,
+};
 use tonic::transport::{Channel, Endpoint, Server};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::faults::{through_faults, two_hosts};
 
@@ -83,6 +87,29 @@ impl ServerStreamingService<u32> for Arithmetic {
     }
 }
 
+impl ClientStreamingService<u32> for Arithmetic {
+    type Response = u32;
+    type Future = BoxFuture<'static, Result<Response<u32>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<u32>>) -> Self::Future {
+        let sum = request
+            .into_inner()
+            .try_fold(0, |sum, number| async move { Ok(sum + number) });
+        Box::pin(async move { Ok(Response::new(sum.await?)) })
+    }
+}
+
+impl StreamingService<u32> for Arithmetic {
+    type Response = u32;
+    type ResponseStream = BoxStream<'static, Result<u32, Status>>;
+    type Future = BoxFuture<'static, Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<u32>>) -> Self::Future {
+        let squares = request.into_inner().map_ok(|number| number * number);
+        Box::pin(async move { Ok(Response::new(squares.boxed())) })
+    }
+}
+
 impl NamedService for Arithmetic {
     const NAME: &'static str = "test.Arithmetic";
 }
@@ -102,6 +129,8 @@ impl tower::Service<http::Request<Body>> for Arithmetic {
             Ok(match request.uri().path() {
                 "/test.Arithmetic/Double" => grpc.unary(Arithmetic, request).await,
                 "/test.Arithmetic/Count" => grpc.server_streaming(Arithmetic, request).await,
+                "/test.Arithmetic/Sum" => grpc.client_streaming(Arithmetic, request).await,
+                "/test.Arithmetic/Square" => grpc.streaming(Arithmetic, request).await,
                 _ => Status::unimplemented("no such method").into_http(),
             })
         })
@@ -136,6 +165,44 @@ async fn tonic_calls_and_streams() {
             let counted: Result<Vec<u32>, Status> = counted.into_iter().collect();
             assert_eq!(counted?, (0..number).collect::<Vec<_>>());
             Ok::<_, Status>(())
+        }
+    })
+    .await;
+}
+
+/// Numbers that the client sends one after the other, each when the last was answered: a stream
+/// in both directions at once.
+async fn squares(grpc: &mut Grpc<Channel>, numbers: u32) -> Result<(), Status> {
+    let path = PathAndQuery::from_static("/test.Arithmetic/Square");
+    let (send, receive) = tokio::sync::mpsc::channel(1);
+    let sent = Request::new(ReceiverStream::new(receive));
+    let mut squares = grpc.streaming(sent, path, Numbers).await?.into_inner();
+    for number in 0..numbers {
+        let gone = |_| Status::unavailable("the call is over");
+        send.send(number).await.map_err(gone)?;
+        assert_eq!(squares.message().await?, Some(number * number));
+    }
+    drop(send);
+    assert_eq!(squares.message().await?, None);
+    Ok(())
+}
+
+#[landfall::test(seeds = 10)]
+async fn tonic_streams_from_the_client_and_both_ways() {
+    let (server, client) = two_hosts(serve);
+    let channel: Rc<OnceCell<Channel>> = Rc::default();
+    through_faults(server, client, move |number| {
+        let connect = || Endpoint::from_static("http://server:80").connect_lazy();
+        let mut grpc = Grpc::new(channel.get_or_init(connect).clone());
+        async move {
+            let ready = |error: tonic::transport::Error| Status::unavailable(error.to_string());
+            grpc.ready().await.map_err(ready)?;
+            let path = PathAndQuery::from_static("/test.Arithmetic/Sum");
+            let numbers = Request::new(futures::stream::iter(0..number));
+            let sum = grpc.client_streaming(numbers, path, Numbers).await?;
+            assert_eq!(sum.into_inner(), (0..number).sum::<u32>());
+            grpc.ready().await.map_err(ready)?;
+            squares(&mut grpc, number.min(8)).await
         }
     })
     .await;

@@ -5,10 +5,19 @@
 
 mod calls;
 mod codecs;
+mod databases;
 mod faults;
 mod grpc;
 mod http;
+mod messaging;
 mod middleware;
+mod mqtt;
+mod names;
+mod postgres;
+mod quic;
+mod raft;
+mod raft_store;
 mod services;
 mod stores;
+mod watchers;
 mod websockets;
