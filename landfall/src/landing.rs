@@ -4,7 +4,7 @@ use plan_compiler::scenario::{Evidence, Landing};
 use sim_runtime::{LedgerRow, NodeId, SimInstant};
 
 use crate::log::LogLine;
-use crate::nemesis::{Opened, counters};
+use crate::nemesis::{Opened, injected};
 use crate::report::LandingResult;
 
 /// What a run left behind that conditions are judged by.
@@ -38,18 +38,24 @@ pub(crate) fn judge(conditions: &[Landing], seen: &Seen<'_>) -> Vec<LandingResul
         .collect()
 }
 
+/// Whether a condition is about a fault of this name.
+fn is_about(condition: &Landing, fault: &str) -> bool {
+    condition.faults.is_empty() || condition.faults.iter().any(|name| name == fault)
+}
+
 fn hold(condition: &Landing, seen: &Seen<'_>) -> (bool, String) {
     match &condition.what {
-        Evidence::Counter { counter, min } => {
-            let count = counters(seen.ledger).get(counter).copied().unwrap_or(0);
-            (count >= *min, format!("{counter}: {count}"))
-        }
-        Evidence::LeaderReelected => reelected(condition.within_ns, seen),
-        Evidence::GuestLog { contains } => logged(contains, condition.within_ns, seen),
+        Evidence::Counter { counter, min } => counted(condition, counter, *min, seen),
+        Evidence::LeaderReelected => each(condition, seen, |windows| {
+            reelected(condition, windows, seen)
+        }),
+        Evidence::GuestLog { contains } => each(condition, seen, |windows| {
+            logged(contains, condition.within_ns, windows, seen)
+        }),
         Evidence::Observed => {
-            let noticed = seen
-                .ledger
-                .iter()
+            let rows = seen.ledger.iter();
+            let noticed = rows
+                .filter(|row| is_about(condition, &row.name))
                 .find_map(|row| row.observed_evidence.first());
             match noticed {
                 Some(sighting) => (true, format!("{} {}", sighting.at, sighting.what)),
@@ -59,16 +65,53 @@ fn hold(condition: &Landing, seen: &Seen<'_>) -> (bool, String) {
     }
 }
 
-/// Some window that did not spare everybody was followed, soon enough, by an election elsewhere.
-fn reelected(within_ns: Option<u64>, seen: &Seen<'_>) -> (bool, String) {
-    // A window that found nobody to hit deposed nobody.
-    for window in seen
-        .windows
+/// The sum over the faults that the condition is about reaches its minimum, and each of them has
+/// its part in it: what one fault does is no evidence for another.
+fn counted(condition: &Landing, counter: &str, min: u64, seen: &Seen<'_>) -> (bool, String) {
+    let rows = seen
+        .ledger
         .iter()
-        .filter(|window| !window.targets.is_empty())
-    {
+        .filter(|row| is_about(condition, &row.name));
+    let counts: Vec<(&str, u64)> = rows
+        .map(|row| (row.name.as_str(), injected(row, counter)))
+        .collect();
+    let sum: u64 = counts.iter().map(|(_, n)| n).sum();
+    let idle = counts.iter().find(|(_, n)| *n == 0);
+    match idle.filter(|_| !condition.faults.is_empty() && min > 0) {
+        Some((name, _)) => (false, format!("{counter}: {sum}, none of them by {name}")),
+        None => (sum >= min, format!("{counter}: {sum}")),
+    }
+}
+
+/// Judges the windows of each fault that the condition is about by themselves; those of any fault
+/// when it is about none in particular.
+fn each(
+    condition: &Landing,
+    seen: &Seen<'_>,
+    judge: impl Fn(&[&Opened]) -> (bool, String),
+) -> (bool, String) {
+    let mut last = None;
+    for fault in &condition.faults {
+        let windows = seen.windows.iter().filter(|window| window.fault == *fault);
+        let (held, what) = judge(&windows.collect::<Vec<_>>());
+        if !held {
+            return (false, format!("{fault}: {what}"));
+        }
+        last = Some(what);
+    }
+    match last {
+        Some(what) => (true, what),
+        None => judge(&seen.windows.iter().collect::<Vec<_>>()),
+    }
+}
+
+/// Some window that did not spare everybody was followed, soon enough, by an election elsewhere.
+fn reelected(condition: &Landing, windows: &[&Opened], seen: &Seen<'_>) -> (bool, String) {
+    // A window that found nobody to hit deposed nobody.
+    for window in windows.iter().filter(|window| !window.targets.is_empty()) {
         let elected = seen.elections.iter().find(|election| {
-            is_within(election.at, window.at, within_ns) && !window.targets.contains(&election.node)
+            is_within(election.at, window.at, condition.within_ns)
+                && !window.targets.contains(&election.node)
         });
         if let Some(Election { at, term, node }) = elected {
             let after = at.since(window.at);
@@ -81,9 +124,14 @@ fn reelected(within_ns: Option<u64>, seen: &Seen<'_>) -> (bool, String) {
     (false, "no other node became leader in time".to_owned())
 }
 
-fn logged(contains: &str, within_ns: Option<u64>, seen: &Seen<'_>) -> (bool, String) {
+fn logged(
+    contains: &str,
+    within_ns: Option<u64>,
+    windows: &[&Opened],
+    seen: &Seen<'_>,
+) -> (bool, String) {
     let wanted = contains.to_lowercase();
-    for window in seen.windows {
+    for window in windows {
         let line = seen.log.iter().find(|line| {
             is_within(SimInstant(line.at), window.at, within_ns)
                 && line.text.to_lowercase().contains(&wanted)
@@ -117,11 +165,13 @@ mod tests {
         elections: Vec<Election>,
         log: Vec<LogLine>,
         no_window: bool,
+        about: Vec<&'static str>,
     }
 
     impl Left {
         fn holds(&self, what: Evidence, within_ns: Option<u64>) -> (bool, String) {
             let window = Opened {
+                fault: "S1.f1".to_owned(),
                 at: SimInstant(10 * SECOND),
                 targets: vec![NodeId(1)],
             };
@@ -136,6 +186,7 @@ mod tests {
             let condition = Landing {
                 what,
                 within_ns,
+                faults: self.about.iter().map(|name| (*name).to_owned()).collect(),
                 text: text.clone(),
             };
             let mut results = judge(&[condition], &seen);
@@ -221,6 +272,43 @@ mod tests {
             nothing.holds(counter(1), None),
             (false, "packets-dropped: 0".to_owned())
         );
+    }
+
+    #[test]
+    fn what_one_fault_does_is_no_evidence_for_another() {
+        let counter = |min| Evidence::Counter {
+            counter: "packets-dropped".to_owned(),
+            min,
+        };
+        let mut other = row(&[], None);
+        other.name = "S1.f2".to_owned();
+        let mut left = Left {
+            ledger: vec![row(&[("packets-dropped", 9)], None), other],
+            about: vec!["S1.f1", "S1.f2"],
+            ..Left::default()
+        };
+        let (held, seen) = left.holds(counter(1), None);
+        assert_eq!(seen, "packets-dropped: 9, none of them by S1.f2");
+        assert!(!held);
+        left.about = vec!["S1.f1"];
+        assert!(left.holds(counter(9), None).0);
+        assert!(!left.holds(counter(10), None).0);
+        left.ledger[1] = row(&[("packets-dropped", 1)], None);
+        left.ledger[1].name = "S1.f2".to_owned();
+        left.about = vec!["S1.f1", "S1.f2"];
+        assert!(left.holds(counter(10), None).0);
+        assert!(!left.holds(counter(11), None).0);
+    }
+
+    #[test]
+    fn an_election_after_one_fault_is_none_after_another() {
+        let mut left = Left::elected(11 * SECOND, 2);
+        left.about = vec!["S1.f1"];
+        assert!(left.holds(Evidence::LeaderReelected, None).0);
+        left.about = vec!["S1.f1", "S1.f2"];
+        let (held, seen) = left.holds(Evidence::LeaderReelected, None);
+        assert_eq!(seen, "S1.f2: no other node became leader in time");
+        assert!(!held);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The nemesis: opens and closes the windows of the schedule, and turns what a scenario says
 //! into calls of the devices.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,6 +19,8 @@ const STOP_POLL: Duration = Duration::from_millis(10);
 /// A window that was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
+    /// Of which fault, by its name in the scenario.
+    pub(crate) fault: String,
     pub(crate) at: SimInstant,
     pub(crate) targets: Vec<NodeId>,
 }
@@ -115,6 +116,7 @@ impl Nemesis {
         with(|world| world.ledger().arm(armed.id, &names.join(", ")));
         self.run.recorder.open_window(&armed.spec.id);
         self.opened.push(Opened {
+            fault: armed.spec.id.clone(),
             at: time::now(),
             targets: targets.clone(),
         });
@@ -364,14 +366,11 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
 /// What became of every fault, for the landing conditions: the windows in order of opening.
 pub(crate) type Windows = Vec<Opened>;
 
-/// The counters of injections, summed over the scenario's faults.
-pub(crate) fn counters(rows: &[sim_runtime::LedgerRow]) -> BTreeMap<String, u64> {
-    let mut sums = BTreeMap::new();
-    for (counter, n) in rows.iter().flat_map(|row| &row.injected) {
-        *sums.entry(counter.clone()).or_insert(0) += n;
+/// How often a fault moved a counter of injections; of those that plans may name, one is a sum.
+pub(crate) fn injected(row: &sim_runtime::LedgerRow, counter: &str) -> u64 {
+    let one = |name| row.injected.get(name).copied().unwrap_or(0);
+    match counter {
+        "writes-lost-or-torn" => one("writes-lost") + one("writes-torn"),
+        other => one(other),
     }
-    let one = |sums: &BTreeMap<String, u64>, name| sums.get(name).copied().unwrap_or(0);
-    let either = one(&sums, "writes-lost") + one(&sums, "writes-torn");
-    sums.insert("writes-lost-or-torn".to_owned(), either);
-    sums
 }

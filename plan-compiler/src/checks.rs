@@ -32,13 +32,13 @@ pub(crate) fn duplicates(plan: &Plan, sink: &mut Sink<'_>) -> BTreeSet<usize> {
         .chain(hypotheses)
         .filter(|(_, id)| !id.text.is_empty())
     {
-        if !seen.insert((what, id.text.to_lowercase())) {
+        if !seen.insert((what, claims::id_key(&id.text))) {
             duplicate(what, &id.text, &id.span, sink);
         }
     }
     let mut taken = BTreeSet::new();
     for (at, scenario) in plan.scenarios.iter().enumerate() {
-        if !seen.insert(("scenario", scenario.id.to_lowercase())) {
+        if !seen.insert(("scenario", claims::id_key(&scenario.id))) {
             duplicate("scenario", &scenario.id, &scenario.heading, sink);
             taken.insert(at);
         }
@@ -46,7 +46,7 @@ pub(crate) fn duplicates(plan: &Plan, sink: &mut Sink<'_>) -> BTreeSet<usize> {
     taken
 }
 
-fn duplicate(what: &str, id: &str, span: &Range<usize>, sink: &mut Sink<'_>) {
+pub(crate) fn duplicate(what: &str, id: &str, span: &Range<usize>, sink: &mut Sink<'_>) {
     let message = format!("{what} {id} is declared twice");
     let help = Some(format!("give each {what} a name of its own"));
     sink.error(Code::DuplicateId, span, message, "second declaration", help);
@@ -99,7 +99,7 @@ pub(crate) fn coverage(plan: &Plan, sink: &mut Sink<'_>) {
             used.extend(
                 references::claims_named(field, sink)
                     .into_iter()
-                    .map(|id| id.text),
+                    .map(|id| claims::id_key(&id.text)),
             );
         }
     }
@@ -108,7 +108,7 @@ pub(crate) fn coverage(plan: &Plan, sink: &mut Sink<'_>) {
         .iter()
         .filter(|claim| !claim.missing && !claim.id.text.is_empty())
     {
-        if !used.contains(&claim.id.text) {
+        if !used.contains(&claims::id_key(&claim.id.text)) {
             let message = format!("no scenario can falsify claim {}", claim.id.text);
             let help = Some("write a scenario for it, or say in section 8 why not".to_owned());
             let label = "claim without a scenario";
@@ -121,10 +121,11 @@ pub(crate) fn coverage(plan: &Plan, sink: &mut Sink<'_>) {
             );
         }
     }
-    let declared: BTreeSet<&str> = plan.claims.iter().map(|c| c.id.text.as_str()).collect();
+    let keys = plan.claims.iter().map(|c| claims::id_key(&c.id.text));
+    let declared: BTreeSet<String> = keys.collect();
     let named = plan.hypotheses.iter().flat_map(|row| &row.could_falsify);
     let unknown: Vec<&Node> = named
-        .filter(|id| !declared.contains(id.text.as_str()))
+        .filter(|id| !declared.contains(&claims::id_key(&id.text)))
         .collect();
     for id in unknown.into_iter().filter(|id| !id.text.starts_with('H')) {
         let message = format!("claim {} is not declared", id.text);

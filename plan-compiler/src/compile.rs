@@ -7,12 +7,14 @@ use crate::grammar::budgets::{self, ExitDraft};
 use crate::grammar::faults::{self, Stage};
 use crate::grammar::landing::{self, LandingDraft};
 use crate::grammar::workload::{self, WorkloadDraft};
-use crate::grammar::{formal, oracle, references};
+use crate::grammar::{evidence, formal, oracle, references};
 use crate::plan::{Field, FieldKind, Plan, PlanScenario};
+use crate::read::claims::same_id;
 use crate::read::labels;
-use crate::scenario::{Ambiguity, Category, Claim, FaultSpec, Scenario};
+use crate::scenario::{Ambiguity, Arm, Category, Claim, FaultSpec, Scenario};
 use crate::sink::Sink;
 use crate::suggest::nearest;
+use crate::weakness::{self, Made};
 use crate::{defaults, obligations};
 
 /// Everything the fields of one scenario say.
@@ -26,14 +28,16 @@ pub(crate) struct Draft {
     pub(crate) observability: Vec<String>,
 }
 
-/// Compiles one scenario; `None` when an error stands against it.
+/// Compiles one scenario, or one arm of it; `None` when an error stands against it.
 pub(crate) fn scenario(
     plan: &Plan,
     written: &PlanScenario,
+    arm: Option<Arm>,
     sink: &mut Sink<'_>,
 ) -> Option<Scenario> {
     strays(written, sink);
     let falsifies = falsified(plan, written, sink);
+    let closes = closed(plan, written, sink);
     let mut ambiguity = Ambiguity {
         timeouts_may_succeed: true,
         retries_separate: true,
@@ -52,7 +56,18 @@ pub(crate) fn scenario(
     for field in fields(written, FieldKind::Faults) {
         faults::read(field, stage, &mut faults, sink);
     }
+    obligations::surfaces(written, &falsifies, arm.as_ref(), sink);
     obligations::complete(written, &draft, &faults, sink);
+    let mut conditions = std::mem::take(&mut draft.landing.conditions);
+    evidence::tie(&mut conditions, &faults, sink);
+    let made = Made {
+        falsifies: &falsifies,
+        workload: &workload,
+        topology,
+        faults: &faults,
+        draft: &draft,
+    };
+    weakness::check(written, &made, sink);
     if !sink.errors.is_empty() {
         return None;
     }
@@ -60,16 +75,19 @@ pub(crate) fn scenario(
         id: written.id.clone(),
         name: written.name.clone(),
         line: written.line,
+        arm,
         falsifies,
+        closes,
         topology,
         weather,
         workload,
         faults,
         model,
         checkers: draft.checkers,
-        landing: draft.landing.conditions,
+        landing: conditions.into_iter().map(|(landing, _)| landing).collect(),
         ambiguity,
         budgets: draft.exit.budgets,
+        exit: draft.exit.criteria,
         landed_seeds_min: draft
             .exit
             .landed_seeds_min
@@ -130,7 +148,10 @@ fn falsified(plan: &Plan, written: &PlanScenario, sink: &mut Sink<'_>) -> Vec<Cl
     for field in fields(written, FieldKind::Falsifies) {
         for id in references::claims_named(field, sink) {
             said = true;
-            let declared = plan.claims.iter().find(|claim| claim.id.text == id.text);
+            let declared = plan
+                .claims
+                .iter()
+                .find(|claim| same_id(&claim.id.text, &id.text));
             match declared {
                 Some(row) if found.iter().all(|claim| claim.id != row.id.text) => {
                     sink.explain(FieldKind::Falsifies, &id.span, row.text.text.clone());
@@ -148,6 +169,35 @@ fn falsified(plan: &Plan, written: &PlanScenario, sink: &mut Sink<'_>) -> Vec<Cl
     }
     if !said {
         no_claim(written, sink);
+    }
+    found
+}
+
+/// The hypotheses that a scenario tries; each must be one of section 4, where there is one.
+fn closed(plan: &Plan, written: &PlanScenario, sink: &mut Sink<'_>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for field in fields(written, FieldKind::Closes) {
+        for id in references::claims_named(field, sink) {
+            let declared = plan
+                .hypotheses
+                .iter()
+                .find(|row| same_id(&row.id.text, &id.text));
+            match declared {
+                Some(row) => {
+                    sink.explain(FieldKind::Closes, &id.span, row.text.text.clone());
+                    if !found.contains(&row.id.text) {
+                        found.push(row.id.text.clone());
+                    }
+                }
+                None if !id.text.starts_with('H') => {}
+                None => {
+                    let message = format!("hypothesis {} is not declared", id.text);
+                    let help = Some("add it to section 4".to_owned());
+                    let label = "no such hypothesis";
+                    sink.warning(Code::UndeclaredHypothesis, &id.span, message, label, help);
+                }
+            }
+        }
     }
     found
 }
@@ -214,16 +264,11 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
                 "what every reduction does: fault windows first, seed fixed, then classified";
             sink.explain(field.kind, &field.span(), said);
         }
-        FieldKind::Surfaces => {
-            let message = "surfaces and arms (7.M.S) are not served yet";
-            let help = Some("write one scenario for each surface".to_owned());
-            sink.error(
-                Code::NotServed,
-                &field.span(),
-                message,
-                "known, not served yet",
-                help,
-            );
+        FieldKind::Surfaces if !field.parts.is_empty() => {
+            let message = "this part of 7.M.S names no arm";
+            let help = Some("an arm is `S5/api: what clients do there`, or a table row".to_owned());
+            let span = field.span();
+            sink.error(Code::NotUnderstood, &span, message, "not an arm", help);
         }
         FieldKind::Formal if !field.parts.is_empty() => formal_remark(field, sink),
         // Faults are read last, when the topology and the workload's length are known.

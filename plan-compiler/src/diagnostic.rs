@@ -98,6 +98,68 @@ codes! {
     FinalStateOnly = "P0028",
     /// A row of a table lacks what its kind needs.
     IncompleteRow = "P0029",
+    /// A hypothesis is named that section 4 does not have.
+    UndeclaredHypothesis = "P0030",
+    /// A scenario is named that the plan does not have, or takes over what that one lacks.
+    UndeclaredScenario = "P0031",
+    /// The coverage matrix and a scenario's own fields say different things.
+    CoverageDiffers = "P0032",
+    /// A hypothesis that no scenario tries.
+    HypothesisWithoutScenario = "P0033",
+    /// A hypothesis that threatens no claim.
+    HypothesisWithoutClaim = "P0034",
+    /// A section that readers need is not there.
+    MissingSection = "P0035",
+    /// A plan mode that is neither change-scoped nor project-wide.
+    UnknownPlanMode = "P0036",
+    /// A change-scoped plan does not name its change.
+    ChangeNotNamed = "P0037",
+    /// A boundary or fairness claim without surfaces (7.M.S).
+    MissingSurfaces = "P0038",
+    /// References that lead back to where they began.
+    CyclicReference = "P0039",
+    /// 7b does not argue for a claim, or gives no reason.
+    AdequacyUnargued = "P0040",
+    /// Every scenario runs on one size of cluster.
+    OneTopology = "P0041",
+    /// Landing evidence that none of the scenario's faults can produce.
+    LandingCannotHold = "P0042",
+    /// A durability claim, and nothing crashes.
+    DurabilityWithoutCrash = "P0043",
+    /// A liveness claim, and no oracle has a deadline.
+    LivenessWithoutBound = "P0044",
+    /// A safety claim, and no fault is planned.
+    NothingGoesWrong = "P0045",
+    /// Linearizability is asked of a history without concurrency.
+    OneClient = "P0046",
+    /// The oracle judges answers, and no operation asks for any.
+    NothingObserved = "P0047",
+    /// No operation of the workload changes anything.
+    NothingChanges = "P0048",
+    /// The hardening budget is smaller than the smoke budget.
+    HardeningNotLarger = "P0049",
+    /// Faults must land in more seeds than are ever run.
+    LandedSeedsExceedBudget = "P0050",
+    /// More hosts than a simulated network has addresses for.
+    TopologyTooLarge = "P0051",
+    /// A fault needs more nodes than the cluster has.
+    TooFewNodes = "P0052",
+    /// Bytes that are no text.
+    NotUtf8 = "P0053",
+    /// NUL characters, which no editor shows.
+    NulCharacter = "P0054",
+    /// A plan too large to be one.
+    PlanTooLarge = "P0055",
+    /// A failing verdict cannot be allowed.
+    FailureAllowed = "P0056",
+    /// A generated test whose scenario has changed since.
+    TestDrifted = "P0057",
+    /// A generated test that a person has changed.
+    TestEdited = "P0058",
+    /// A scenario whose target test file does not exist, or lacks its test.
+    TestMissing = "P0059",
+    /// A target test file that cannot be one of the package.
+    BadTargetFile = "P0060",
 }
 
 impl fmt::Display for Code {

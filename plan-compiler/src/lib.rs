@@ -17,8 +17,9 @@
 //! - [`plan`]: what a plan's document says
 //! - `outline`: Markdown to blocks; `read`: blocks to the plan
 //! - `tokens`, `cursor`: clauses to phrases; `grammar`: the phrases of each field
-//! - `compile`: fields to a scenario, by `defaults` and under `obligations`; `checks`: what holds
-//!   across the plan
+//! - `arms`: what is compiled for a written scenario; `compile`: fields to a scenario, by
+//!   `defaults` and under `obligations`; `weakness`: what it can't show
+//! - `checks`, `matrix`: what holds across the plan
 //! - [`diagnostic`], `sink`, `suggest`, `render`: what the author is told
 //!
 //! ```
@@ -31,12 +32,14 @@ pub mod diagnostic;
 pub mod plan;
 pub mod scenario;
 
+mod arms;
 mod checks;
 mod compile;
 mod cursor;
 mod defaults;
 mod grammar;
 mod human;
+mod matrix;
 mod obligations;
 mod outline;
 mod read;
@@ -44,6 +47,7 @@ mod render;
 mod sink;
 mod suggest;
 mod tokens;
+mod weakness;
 
 use std::ops::Range;
 
@@ -125,6 +129,25 @@ pub struct NotRunnable {
     pub reasons: Vec<String>,
 }
 
+/// What keeps a scenario from running.
+fn refused(written: plan::PlanScenario, taken: bool, sink: &mut sink::Sink<'_>) -> NotRunnable {
+    let line = sink.lines.line(written.heading.start);
+    let (codes, reasons) = sink.errors.drain(..).unzip();
+    let id = if taken {
+        format!("{}-line-{line}", written.id)
+    } else {
+        written.id
+    };
+    NotRunnable {
+        id,
+        name: written.name,
+        line,
+        span: written.heading,
+        codes,
+        reasons,
+    }
+}
+
 /// Compiles a plan. Total on any text; linear in its length but for near misses.
 #[must_use]
 pub fn compile(text: &str) -> Compiled {
@@ -149,37 +172,32 @@ pub fn compile(text: &str) -> Compiled {
     let taken = checks::duplicates(&plan, &mut sink);
     checks::coverage(&plan, &mut sink);
     checks::honesty(&plan, &mut sink);
+    matrix::check(&plan, &mut sink);
     let (mut scenarios, mut not_runnable) = (Vec::new(), Vec::new());
-    for (at, written) in plan.scenarios.iter().enumerate() {
-        sink.scenario.clone_from(&written.id);
-        sink.heading = written.heading.clone();
-        sink.errors.clear();
-        if taken.contains(&at) {
-            let message = format!("scenario {} is declared twice", written.id);
-            sink.errors.push((Code::DuplicateId, message));
+    for (at, whole) in plan.scenarios.iter().enumerate() {
+        let repeated = arms::duplicates(whole);
+        for arms::Written { mut scenario, arm } in arms::expand(whole) {
+            let name = scenario.heading.clone();
+            let again = arm.is_some() && repeated.iter().any(|node| node.span == name);
+            sink.begin(&scenario);
+            arms::resolve(&plan, &mut scenario, &mut sink);
+            let taken = taken.contains(&at) || again;
+            if again {
+                let id = &scenario.id;
+                checks::duplicate("arm", id, &name, &mut sink);
+            } else if taken {
+                let message = format!("scenario {} is declared twice", scenario.id);
+                sink.errors.push((Code::DuplicateId, message));
+            }
+            match compile::scenario(&plan, &scenario, arm, &mut sink) {
+                Some(compiled) => scenarios.push(compiled),
+                None => not_runnable.push(refused(scenario, taken, &mut sink)),
+            }
         }
-        if let Some(scenario) = compile::scenario(&plan, written, &mut sink) {
-            scenarios.push(scenario);
-            continue;
-        }
-        let (codes, reasons) = sink.errors.drain(..).unzip();
-        let id = &written.id;
-        let id = if taken.contains(&at) {
-            format!("{id}-line-{}", written.line)
-        } else {
-            id.clone()
-        };
-        not_runnable.push(NotRunnable {
-            id,
-            name: written.name.clone(),
-            line: written.line,
-            span: written.heading.clone(),
-            codes,
-            reasons,
-        });
     }
     sink.scenario.clear();
     checks::symmetric_only(&plan, &scenarios, &mut sink);
+    matrix::one_topology(&plan, &scenarios, &mut sink);
     if plan.scenarios.is_empty() {
         let end = text.find('\n').unwrap_or(text.len());
         let message = "the plan has no scenario";
@@ -195,6 +213,8 @@ pub fn compile(text: &str) -> Compiled {
     let (mut diagnostics, mut explain) = (sink.diagnostics, sink.explain);
     explain.sort_by_key(|row| row.span.start);
     diagnostics.sort_by_key(|found| (found.span.start, found.span.end, found.code));
+    // Arms share fields, and what is wrong with them is said once.
+    diagnostics.dedup_by(|a, b| a.code == b.code && a.span == b.span && a.label == b.label);
     Compiled {
         plan,
         scenarios,

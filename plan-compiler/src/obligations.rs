@@ -7,7 +7,7 @@ use crate::diagnostic::Code;
 use crate::human::duration;
 use crate::plan::{FieldKind, PlanScenario};
 use crate::read::claims;
-use crate::scenario::{Category, Claim, FaultSpec};
+use crate::scenario::{Arm, Category, Claim, FaultSpec};
 use crate::sink::Sink;
 
 /// Categories whose claims need a 7.M.
@@ -94,6 +94,42 @@ pub(crate) fn formal(written: &PlanScenario, falsifies: &[Claim], sink: &mut Sin
     }
 }
 
+/// 7.M.S where a claim is about surfaces or groups.
+pub(crate) fn surfaces(
+    written: &PlanScenario,
+    falsifies: &[Claim],
+    arm: Option<&Arm>,
+    sink: &mut Sink<'_>,
+) {
+    if let Some(arm) = arm {
+        let said = format!("arm {}: {}", arm.name, arm.surface);
+        sink.explain(FieldKind::Surfaces, &written.heading, said);
+        return;
+    }
+    let split = [Category::Boundary, Category::Fairness];
+    let claim = falsifies.iter().find(|c| split.contains(&c.category));
+    let said = fields(written, FieldKind::Surfaces).count() > 0;
+    if let Some(claim) = claim
+        && !said
+    {
+        let (id, category) = (&claim.id, category_name(claim.category));
+        let message = format!("{id} is a {category} claim, and the scenario has no 7.M.S");
+        let help = Some(format!(
+            "list the surfaces, an arm each: `7.M.S: {0}/api: ...; {0}/export: ...`; or `none` \
+             when there is one only",
+            written.id
+        ));
+        let span = written.heading.clone();
+        sink.error(
+            Code::MissingSurfaces,
+            &span,
+            message,
+            "which surfaces?",
+            help,
+        );
+    }
+}
+
 fn category_name(category: Category) -> &'static str {
     let found = claims::CATEGORIES
         .iter()
@@ -145,6 +181,7 @@ pub(crate) fn complete(
     for (name, said, budget) in [
         ("smoke", draft.exit.said[0], budgets.smoke),
         ("hardening", draft.exit.said[1], budgets.hardening),
+        ("release", draft.exit.said[2], budgets.release),
     ] {
         if !said {
             let length = budget

@@ -15,12 +15,22 @@ pub struct Plan {
     pub slug: Option<Node>,
     /// Date, Plan mode, SUT and the like, in order.
     pub header: Vec<HeaderField>,
+    /// What `Plan mode` says, when it is one of the two.
+    pub mode: Option<PlanMode>,
     /// The headings under the title, in order.
     pub sections: Vec<Section>,
     /// 1b and 1c: what the product promises.
     pub claims: Vec<ClaimRow>,
     /// Section 4: how it may break.
     pub hypotheses: Vec<Hypothesis>,
+    /// Section 5: which scenario tries which claim against which hypothesis.
+    pub coverage: Vec<CoverageCell>,
+    /// Section 6: how it is tested, and why so.
+    pub techniques: Vec<Technique>,
+    /// Section 6b: what must be there, an item each.
+    pub environment: Vec<Node>,
+    /// Section 7b: why the scenarios are enough.
+    pub adequacy: Vec<Adequacy>,
     /// Section 7.
     pub scenarios: Vec<PlanScenario>,
 }
@@ -43,6 +53,16 @@ pub struct HeaderField {
     pub value: Node,
 }
 
+/// What a plan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanMode {
+    /// One change, and what it may break.
+    ChangeScoped,
+    /// Everything the product claims.
+    ProjectWide,
+}
+
 /// A numbered section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Section {
@@ -56,6 +76,58 @@ pub struct Section {
     pub span: Range<usize>,
     /// Lines of text, rows and code blocks in the body.
     pub blocks: usize,
+    /// What stands in the body, scenarios apart.
+    pub items: Vec<Item>,
+}
+
+/// A piece of a section's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "item")]
+pub enum Item {
+    /// A paragraph or list item.
+    Text(Node),
+    /// A row of a table; cells that its line lacks are not there.
+    Row {
+        /// Whether it is the table's head.
+        header: bool,
+        /// Cell by cell.
+        cells: Vec<Node>,
+    },
+}
+
+/// A cell of the coverage matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CoverageCell {
+    /// The claim.
+    pub claim: Node,
+    /// The hypothesis; none where the matrix has a row a claim and no more.
+    pub hypothesis: Option<Node>,
+    /// The scenarios that the cell names.
+    pub scenarios: Vec<Node>,
+    /// The cell.
+    pub cell: Node,
+}
+
+/// A technique that section 6 chose, or rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Technique {
+    /// Its name.
+    pub name: Node,
+    /// Why.
+    pub why: Option<Node>,
+}
+
+/// A row of the adequacy argument.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Adequacy {
+    /// The claim.
+    pub claim: Node,
+    /// What threatens it: hypotheses by name.
+    pub threats: Vec<Node>,
+    /// The scenarios that try it.
+    pub scenarios: Vec<Node>,
+    /// Why they are enough.
+    pub why: Option<Node>,
 }
 
 /// The sections that plans have.
@@ -143,8 +215,23 @@ pub struct PlanScenario {
     pub prose: Vec<Node>,
     /// Items that look like a field of no known name.
     pub strays: Vec<Node>,
-    /// Rows of a 7.M.S table or the like that are not fields.
+    /// Rows of tables that are not fields.
     pub rows: Vec<Node>,
+    /// 7.M.S: the surfaces that the scenario is run on, each in turn.
+    pub arms: Vec<Arm>,
+    /// The code blocks under `Skeleton`.
+    pub skeletons: Vec<Range<usize>>,
+}
+
+/// An arm of 7.M.S: the scenario on one surface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Arm {
+    /// `api` of `S5/api`.
+    pub name: Node,
+    /// The surface, in words.
+    pub surface: Node,
+    /// What is other than in the scenario's own fields.
+    pub fields: Vec<Field>,
 }
 
 /// A labelled field of a scenario.

@@ -14,8 +14,12 @@ pub struct Scenario {
     pub name: String,
     /// Line of the scenario's heading in the plan, from 1 (0: written in Rust).
     pub line: u32,
+    /// The surface it is run on, when the scenario has arms (7.M.S): each is run by itself.
+    pub arm: Option<Arm>,
     /// The claims a FAIL falsifies.
     pub falsifies: Vec<Claim>,
+    /// The hypotheses that it tries, by id.
+    pub closes: Vec<String>,
     /// How many nodes and clients take part.
     pub topology: Topology,
     /// What networks the seeds run on where no fault lies.
@@ -35,12 +39,36 @@ pub struct Scenario {
     pub ambiguity: Ambiguity,
     /// How much is run in each tier.
     pub budgets: Budgets,
+    /// What must have been done before it may pass.
+    pub exit: ExitCriteria,
     /// Seeds in which every declared fault must have landed before the scenario can pass.
     pub landed_seeds_min: u32,
     /// Verdicts, by name, that the plan accepts although they are not a PASS.
     pub allow: Vec<String>,
     /// The plan's wording of what must be observable, to be reported against.
     pub observability: Vec<String>,
+}
+
+/// A scenario on one of its surfaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arm {
+    /// The scenario that it is an arm of: `S5` of `S5/api`.
+    pub scenario: String,
+    /// `api`; what the system's clients are told.
+    pub name: String,
+    /// The surface, in the plan's words.
+    pub surface: String,
+}
+
+/// What must have been done before a scenario may pass, beside the absence of a violation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitCriteria {
+    /// Acknowledged operations, over all seeds.
+    pub acknowledged_min: Option<u64>,
+    /// Virtual time under load, over all seeds, in nanoseconds.
+    pub virtual_ns_min: Option<u64>,
+    /// The least share of operations that must be acknowledged, in percent.
+    pub acknowledged_percent_min: Option<u32>,
 }
 
 /// A row of the plan's claims table.
@@ -126,6 +154,20 @@ pub enum OpKind {
     Append,
 }
 
+impl OpKind {
+    /// Whether its answer says something of the state.
+    #[must_use]
+    pub const fn observes(self) -> bool {
+        matches!(self, OpKind::Read | OpKind::Cas)
+    }
+
+    /// Whether it may change the state.
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        !matches!(self, OpKind::Read)
+    }
+}
+
 /// How keys are picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -138,7 +180,8 @@ pub enum Skew {
 /// One planned fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultSpec {
-    /// Stable name, unique in the scenario: `S3.f1`. Random draws are addressed by it.
+    /// Stable name, unique in the scenario: `S3.partition-leader`. Random draws are addressed by
+    /// it, so it is made of what the clause says, not of where it stands.
     pub id: String,
     /// What happens.
     pub kind: FaultKind,
@@ -360,6 +403,8 @@ pub struct Landing {
     pub what: Evidence,
     /// How soon after the injection, when the plan says so.
     pub within_ns: Option<u64>,
+    /// The faults it is about, by id: each must have its part in it. Empty: any fault will do.
+    pub faults: Vec<String>,
     /// The plan's own words.
     pub text: String,
 }
@@ -406,6 +451,8 @@ pub struct Budgets {
     pub smoke: Budget,
     /// What PASS-hardening asks for.
     pub hardening: Budget,
+    /// What is run before a release; a passing one is PASS-hardening, too.
+    pub release: Budget,
 }
 
 /// One tier.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::diagnostic::{Code, Diagnostic, LineIndex, Severity};
-use crate::plan::{Field, FieldKind, plain};
+use crate::plan::{Field, FieldKind, PlanScenario, plain};
 use crate::suggest::nearest;
 use crate::tokens::{Kind, Token};
 
@@ -54,6 +54,13 @@ impl<'a> Sink<'a> {
             heading: 0..0,
             errors: Vec::new(),
         }
+    }
+
+    /// Goes on to a scenario.
+    pub(crate) fn begin(&mut self, scenario: &PlanScenario) {
+        self.scenario.clone_from(&scenario.id);
+        self.heading = scenario.heading.clone();
+        self.errors.clear();
     }
 
     pub(crate) fn error(

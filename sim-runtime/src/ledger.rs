@@ -28,7 +28,7 @@ pub struct Sighting {
 pub struct LedgerRow {
     /// Its number in this run.
     pub id: FaultId,
-    /// Its name in the scenario, such as `S3.f1`.
+    /// Its name in the scenario, such as `S3.partition-leader`.
     pub name: String,
     /// What it is, in the plan's words.
     pub kind: String,

@@ -98,11 +98,7 @@ impl<'a> Partition<'a> {
 
     /// The partition when of some members nothing is known but that they were called: reads are
     /// left out, the rest may have taken effect or not, with any response.
-    pub(super) fn knowing<'b>(
-        &'b self,
-        kept: &[bool],
-        forgotten: &'b Forgotten,
-    ) -> Partition<'b> {
+    pub(super) fn knowing<'b>(&'b self, kept: &[bool], forgotten: &'b Forgotten) -> Partition<'b> {
         let certain = |at: usize| self.members[at].certain && kept[at];
         let known = self.members.iter().enumerate();
         let seen = known.map(|(at, member)| (member.op, certain(at)));

@@ -232,7 +232,8 @@ fn shape(kind: ModelKind, op: &Operation) -> Option<String> {
     let output = |what: &str| Some(format!("output ({what}) of {name} #{id}"));
     match kind {
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map
-            if op.op_type == OpType::Cas => {
+            if op.op_type == OpType::Cas =>
+        {
             if op.input.as_pair().is_none() {
                 return Some(format!("input [from, to] of cas #{id}"));
             }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use checkers::{Budget, Value};
 use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, Value};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
 use landfall::variables::{parse_seed, parse_share};
@@ -416,7 +416,10 @@ fn parse_judge(text: &str) -> Result<Judge, String> {
     let known = CheckerSpec::parse(text).map(Judge::Checker);
     let named = |name: &str| name.split('=').next() == text.split('=').next();
     known.map_err(|checker| {
-        match (CheckerSpec::names().into_iter().any(named), text.contains('=')) {
+        match (
+            CheckerSpec::names().into_iter().any(named),
+            text.contains('='),
+        ) {
             (true, _) => checker,
             (false, true) => model,
             (false, false) => format!("{model}; {checker}"),

@@ -70,7 +70,7 @@ fn a_violated_claim_is_told_whole() {
         "FAIL-reproducible: S1 acknowledged_writes_survive\n",
         "claim violated: C2 An acknowledged write survives the loss of power \
          (tests/it/plans/power_loss.md:8)",
-        "fault S1.f1 (power loss of n1): landed",
+        "fault S1.power-loss-n1 (power loss of n1): landed",
         "injected ",
         "observed ",
         "the guests' last words:",

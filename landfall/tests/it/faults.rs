@@ -107,7 +107,7 @@ fn what_landed_over_the_hardening_budget_is_hardened() {
         "PASS-hardening ",
         "claims  C1 A write succeeds within 5 s of every heal",
         "oracle  progress: ",
-        "fault   S1.f1 kill: landed in 5/5; ",
+        "fault   S1.kill-n1 kill: landed in 5/5; ",
         "processes-killed 5",
         "landing \"processes killed >= 1",
     ] {
@@ -190,7 +190,7 @@ fn a_partition_of_idle_links_is_not_proven() {
     assert_eq!(judgement.verdict, Verdict::InconclusiveFaultNotProven);
     let reason = &judgement.reason;
     assert!(
-        reason.contains("S1.f1 (partition) vacuous: armed, never injected"),
+        reason.contains("S1.partition-idle (partition) vacuous: armed, never injected"),
         "{reason}"
     );
     assert_eq!((result.tally.failed, result.tally.landed), (0, 0));

@@ -6,8 +6,8 @@ use landfall::judge::{Circumstances, Judgement, Verdict, judge};
 use landfall::report::{Cause, Death, SeedOutcome};
 use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
 use plan_compiler::scenario::{
-    Ambiguity, Budget, Budgets, FaultKind, FaultSpec, Scenario, Skew, Span, Target, Topology,
-    Weather, When, Workload,
+    Ambiguity, Budget, Budgets, ExitCriteria, FaultKind, FaultSpec, Scenario, Skew, Span, Target,
+    Topology, Weather, When, Workload,
 };
 
 /// Seeds that the hardening budget asks for.
@@ -74,7 +74,9 @@ fn hardened() -> Case {
         id: "S1".to_owned(),
         name: "it_holds".to_owned(),
         line: 1,
+        arm: None,
         falsifies: Vec::new(),
+        closes: Vec::new(),
         topology: Topology {
             nodes: 3,
             clients: 2,
@@ -99,7 +101,9 @@ fn hardened() -> Case {
         budgets: Budgets {
             smoke: budget(3),
             hardening: budget(HARDENING),
+            release: budget(HARDENING),
         },
+        exit: ExitCriteria::default(),
         landed_seeds_min: LANDED,
         allow: Vec::new(),
         observability: Vec::new(),

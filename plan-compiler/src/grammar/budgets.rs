@@ -3,7 +3,7 @@
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{Budget, Budgets};
+use crate::scenario::{Budget, Budgets, ExitCriteria};
 use crate::sink::Sink;
 use crate::tokens::Kind;
 
@@ -40,9 +40,10 @@ const TIERS: &[(&str, Tier)] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ExitDraft {
     pub(crate) budgets: Budgets,
-    pub(crate) said: [bool; 2],
+    pub(crate) said: [bool; 3],
     pub(crate) allow: Vec<String>,
     pub(crate) landed_seeds_min: Option<u32>,
+    pub(crate) criteria: ExitCriteria,
 }
 
 impl Default for ExitDraft {
@@ -57,10 +58,15 @@ impl Default for ExitDraft {
                     seeds: 200,
                     duration_ns: None,
                 },
+                release: Budget {
+                    seeds: 2_000,
+                    duration_ns: None,
+                },
             },
-            said: [false; 2],
+            said: [false; 3],
             allow: Vec::new(),
             landed_seeds_min: None,
+            criteria: ExitCriteria::default(),
         }
     }
 }
@@ -153,11 +159,18 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
             }
             sink.explain(field.kind, &span, format!("{verdict} is accepted"));
             draft.allow.push(verdict.to_owned());
+        } else if cursor.attempt(|c| failing(c, allowing)).is_some() {
+            let span = cursor.span_from(from);
+            let message = "a failed claim can't be allowed";
+            let help = Some("allow PARTIAL-* or INCONCLUSIVE-*; a FAIL is a FAIL".to_owned());
+            sink.error(Code::FailureAllowed, &span, message, "a failure", help);
         } else if cursor.eat_any(&["allow|allows|allowed|accept|accepts|accepted"]) {
             allowing = true;
         } else if let Some(seeds) = cursor.attempt(landed) {
             draft.landed_seeds_min = Some(seeds);
             let said = format!("every fault must land in at least {seeds} seeds");
+            sink.explain(field.kind, &cursor.span_from(from), said);
+        } else if let Some(said) = criterion(&mut cursor, &mut draft.criteria) {
             sink.explain(field.kind, &cursor.span_from(from), said);
         } else if let Some((tier, budget)) = cursor.attempt(tier) {
             let said = set(draft, tier, budget);
@@ -174,6 +187,11 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
             sink.not_understood(&mut cursor, field.kind, &vocabulary, HELP);
         }
     }
+}
+
+fn failing(c: &mut Cursor<'_>, allowing: bool) -> Option<()> {
+    let fails = ["fail reproducible|nondeterministic?", "fail - reproducible"];
+    (allowing && c.eat_any(&fails)).then_some(())
 }
 
 fn filler(field: &Field, cursor: &mut Cursor<'_>) -> bool {
@@ -236,18 +254,74 @@ fn count_of_seeds(c: &mut Cursor<'_>) -> Option<u32> {
 }
 
 fn set(draft: &mut ExitDraft, tier: Tier, said: Draft) -> String {
-    let (name, at) = match tier {
-        Tier::Smoke => ("smoke", 0),
-        Tier::Hardening => ("hardening", 1),
-        Tier::Release => {
-            return "release: kept with the plan; no verdict asks for it yet".to_owned();
-        }
+    let budgets = &mut draft.budgets;
+    let (name, at, slot) = match tier {
+        Tier::Smoke => ("smoke", 0, &mut budgets.smoke),
+        Tier::Hardening => ("hardening", 1, &mut budgets.hardening),
+        Tier::Release => ("release", 2, &mut budgets.release),
     };
-    let slots = [&mut draft.budgets.smoke, &mut draft.budgets.hardening];
-    let [smoke, hardening] = slots;
-    let slot = if at == 0 { smoke } else { hardening };
     slot.seeds = said.seeds.unwrap_or(slot.seeds);
     slot.duration_ns = said.duration_ns.or(slot.duration_ns);
     draft.said[at] |= said.seeds.is_some();
     format!("{name}: {slot}")
+}
+
+/// `at least 1,000 acknowledged operations`, `95% of operations acknowledged`, `10 min of load`.
+fn criterion(c: &mut Cursor<'_>, criteria: &mut ExitCriteria) -> Option<String> {
+    if let Some(percent) = c.attempt(acknowledged_share) {
+        criteria.acknowledged_percent_min = Some(percent);
+        return Some(format!("at least {percent} % of operations acknowledged"));
+    }
+    if let Some(count) = c.attempt(acknowledged) {
+        criteria.acknowledged_min = Some(count);
+        return Some(format!(
+            "at least {count} operations acknowledged, over all seeds"
+        ));
+    }
+    let length = c.attempt(load)?;
+    criteria.virtual_ns_min = Some(length);
+    let length = crate::human::duration(length);
+    Some(format!("at least {length} of virtual time, over all seeds"))
+}
+
+fn least(c: &mut Cursor<'_>) -> bool {
+    c.eat_any(&[">=", "at least", ">", "more than", "minimum|min of?"])
+}
+
+fn acknowledged_share(c: &mut Cursor<'_>) -> Option<u32> {
+    least(c);
+    let percent = c.small().filter(|percent| *percent <= 100)?;
+    c.eat("%|percent").then_some(())?;
+    c.eat("of all? client? operations|ops|requests")
+        .then_some(())?;
+    c.eat_any(&[
+        "are|were? acknowledged|acked|succeed|succeeded",
+        "succeed|succeeds",
+    ])
+    .then_some(percent)
+}
+
+fn acknowledged(c: &mut Cursor<'_>) -> Option<u64> {
+    least(c);
+    let count = c.count()?;
+    let before = c.eat("acknowledged|acked|successful|completed");
+    c.eat("client");
+    c.eat("operations|ops|requests").then_some(())?;
+    let after = c.eat_any(&[
+        "are|were? acknowledged|acked|completed",
+        "succeed|succeeded",
+    ]);
+    (before || after).then_some(count)
+}
+
+fn load(c: &mut Cursor<'_>) -> Option<u64> {
+    least(c);
+    let length = c.duration()?;
+    let said = c.eat_any(&[
+        "of virtual? time|load|traffic in? total?",
+        "of chaos|faults|simulated in? total?",
+        "without a|any? violation|violations|failure|anomaly",
+        "in total",
+    ]);
+    said.then_some(length)
 }

@@ -6,6 +6,7 @@ use super::fault_words::{
     CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS, UNSERVED,
 };
 use super::magnitude::{self, Amount, MagnitudeDraft};
+use super::names;
 use super::schedule::{self, Length, ScheduleDraft};
 use super::sizes::sized;
 use crate::cursor::Cursor;
@@ -63,8 +64,8 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
             sink.error(Code::NotUnderstood, &span, message, "what happens?", help);
             continue;
         };
-        let id = format!("{}.f{}", sink.scenario, faults.len() + 1);
-        let fault = settle(id, kind, &draft, stage, &span, sink);
+        let taken: Vec<&str> = faults.iter().map(|fault| fault.id.as_str()).collect();
+        let fault = settle(kind, &draft, stage, &taken, &span, sink);
         check(&fault, stage, &span, sink);
         faults.push(fault);
     }
@@ -355,10 +356,10 @@ fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
 
 /// Fills in what the clause leaves open and says so.
 fn settle(
-    id: String,
     kind: FaultKind,
     draft: &Draft,
     stage: Stage,
+    taken: &[&str],
     span: &Range<usize>,
     sink: &mut Sink<'_>,
 ) -> FaultSpec {
@@ -428,7 +429,7 @@ fn settle(
     let kind = sized(kind, magnitude, span, &mut defaults, sink);
     let line = sink.lines.line(span.start);
     let fault = FaultSpec {
-        id,
+        id: names::fault(&sink.scenario, kind, target, taken),
         kind,
         target,
         when,

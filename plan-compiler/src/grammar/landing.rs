@@ -1,10 +1,11 @@
 //! `packets dropped in the window > 0 AND leader re-elected within 2s`: how a fault is known to
 //! have landed.
 
+use super::evidence::Said;
 use super::fault_words::{DIRECTIONS, KINDS, TARGETS};
 use crate::cursor::Cursor;
 use crate::plan::{Field, FieldKind, plain};
-use crate::scenario::{Evidence, Landing};
+use crate::scenario::{Evidence, FaultKind, Landing};
 use crate::sink::Sink;
 use crate::tokens::Kind;
 
@@ -194,7 +195,7 @@ const HELP: &str = "evidence is a counter (`packets dropped > 0`, `un-synced wri
 /// What a landing field says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LandingDraft {
-    pub(crate) conditions: Vec<Landing>,
+    pub(crate) conditions: Vec<(Landing, Said)>,
     pub(crate) seeds_min: Option<u32>,
 }
 
@@ -202,6 +203,9 @@ pub(crate) struct LandingDraft {
 pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>) {
     let tokens = sink.tokens(field);
     let mut cursor = Cursor::new(&tokens);
+    // The faults named since the last condition, or before it: what it is evidence of.
+    let mut named: Vec<FaultKind> = Vec::new();
+    let mut used = false;
     while !cursor.done() {
         let from = cursor.at;
         if let Some(seeds) = cursor.attempt(seeds) {
@@ -214,15 +218,23 @@ pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>)
             let landing = Landing {
                 what,
                 within_ns,
+                faults: Vec::new(),
                 text,
             };
             sink.explain(FieldKind::Landing, &span, landing.to_string());
-            if !draft.conditions.contains(&landing) {
-                draft.conditions.push(landing);
+            used = true;
+            if draft.conditions.iter().all(|(known, _)| *known != landing) {
+                let named = named.clone();
+                draft.conditions.push((landing, Said { span, named }));
             }
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
-        } else if !nemesis(&mut cursor) && !cursor.eat_any(FILLERS) {
+        } else if let Some(kind) = nemesis(&mut cursor) {
+            if std::mem::take(&mut used) {
+                named.clear();
+            }
+            named.extend(kind);
+        } else if !cursor.eat_any(FILLERS) {
             sink.not_understood(&mut cursor, FieldKind::Landing, &vocabulary(), HELP);
         }
     }
@@ -237,13 +249,13 @@ fn vocabulary() -> Vec<&'static str> {
         .collect()
 }
 
-/// The fault's name, repeated where its evidence is said.
-fn nemesis(cursor: &mut Cursor<'_>) -> bool {
-    let named = |c: &mut Cursor<'_>| {
-        let kind = c.lookup(KINDS).is_some();
-        (kind || c.lookup(DIRECTIONS).is_some() || c.lookup(TARGETS).is_some()).then_some(())
-    };
-    cursor.attempt(named).is_some()
+/// The fault's name, repeated where its evidence is said; or a word about it.
+fn nemesis(cursor: &mut Cursor<'_>) -> Option<Option<FaultKind>> {
+    if let Some(kind) = cursor.lookup(KINDS) {
+        return Some(Some(kind));
+    }
+    let word = cursor.lookup(DIRECTIONS).is_some() || cursor.lookup(TARGETS).is_some();
+    word.then_some(None)
 }
 
 fn seeds(c: &mut Cursor<'_>) -> Option<u32> {

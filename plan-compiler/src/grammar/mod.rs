@@ -1,11 +1,13 @@
 //! The controlled English of each field.
 
 pub(crate) mod budgets;
+pub(crate) mod evidence;
 pub(crate) mod fault_words;
 pub(crate) mod faults;
 pub(crate) mod formal;
 pub(crate) mod landing;
 mod magnitude;
+mod names;
 mod network_words;
 pub(crate) mod oracle;
 pub(crate) mod references;

@@ -150,6 +150,24 @@ pub(crate) fn is_id(word: &str) -> bool {
         && word[letters.len()..].starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// A name as it is compared: `S1` of `s01`.
+pub(crate) fn id_key(id: &str) -> String {
+    let letters = id.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &id[letters.len()..];
+    let short = digits.trim_start_matches('0');
+    let number = if short.is_empty() && !digits.is_empty() {
+        "0"
+    } else {
+        short
+    };
+    format!("{}{number}", letters.to_uppercase())
+}
+
+/// Whether two names are one.
+pub(crate) fn same_id(a: &str, b: &str) -> bool {
+    id_key(a) == id_key(b)
+}
+
 /// The ids in a text, each with its bytes.
 pub(crate) fn ids(text: &str, span: &Range<usize>) -> Vec<Node> {
     let raw = &text[span.clone()];

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::arms;
 use super::labels::{known, labelled};
 use crate::outline::{Begins, Block, Line, trimmed};
-use crate::plan::{Field, Node, PlanScenario, plain};
+use crate::plan::{Field, FieldKind, Node, PlanScenario, plain};
 
 /// Reads a scenario's blocks into its fields. No text is lost: what is no field is prose or stray.
 pub(crate) fn read(text: &str, blocks: &[Block], scenario: &mut PlanScenario) {
@@ -13,20 +14,27 @@ pub(crate) fn read(text: &str, blocks: &[Block], scenario: &mut PlanScenario) {
         scenario,
         depth: None,
         closed: false,
+        head: Vec::new(),
     };
     for block in blocks {
         match block {
             Block::Heading { text: span, .. } => reader.heading(span),
             Block::Line(line) => reader.line(line),
             Block::Row { header, cells } => reader.row(*header, cells),
-            Block::Code { .. } => {}
+            Block::Code { span, .. } => reader.code(span),
         }
     }
     let fields = std::mem::take(&mut scenario.fields);
-    scenario.fields = fields
+    let mut split: Vec<Field> = fields
         .into_iter()
         .flat_map(|field| split_formal(text, field))
         .collect();
+    for field in &mut split {
+        if field.kind == FieldKind::Surfaces {
+            arms::from_field(text, field, scenario);
+        }
+    }
+    scenario.fields = split;
 }
 
 struct Reader<'a> {
@@ -36,6 +44,8 @@ struct Reader<'a> {
     depth: Option<usize>,
     /// The lines that follow go on with prose or a stray, not with the open field.
     closed: bool,
+    /// The head of the table of arms being read.
+    head: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -50,6 +60,23 @@ impl Reader<'_> {
         self.scenario.fields.push(field);
         self.depth = Some(depth);
         self.closed = false;
+    }
+
+    fn is_open(&self, kind: FieldKind) -> bool {
+        let last = self.scenario.fields.last();
+        self.depth.is_some() && last.is_some_and(|field| field.kind == kind)
+    }
+
+    /// Code under `Skeleton` is the skeleton; elsewhere nobody compiles it.
+    fn code(&mut self, span: &Range<usize>) {
+        if self.is_open(FieldKind::Skeleton) {
+            self.scenario.skeletons.push(span.clone());
+        } else if !self.is_open(FieldKind::Note) {
+            let first = self.text[span.clone()].find('\n');
+            let end = first.map_or(span.end, |at| span.start + at);
+            let node = self.node(&(span.start..end));
+            self.scenario.prose.push(node);
+        }
     }
 
     fn heading(&mut self, span: &Range<usize>) {
@@ -73,8 +100,12 @@ impl Reader<'_> {
 
     fn line(&mut self, line: &Line) {
         let found = labelled(self.text, &line.span);
+        // What stands under an arm is the arm's.
+        let of_arm = self.is_open(FieldKind::Surfaces)
+            && self.depth.is_some_and(|depth| line.depth > depth + 1);
         if let Some(found) = &found
             && let Some(kind) = found.kind
+            && !of_arm
         {
             let value = trimmed(self.text, found.value.clone());
             let parts = if value.is_empty() {
@@ -140,6 +171,10 @@ impl Reader<'_> {
 
     /// A table of fields, one a row, or rows that are nobody's.
     fn row(&mut self, header: bool, cells: &[Range<usize>]) {
+        if self.is_open(FieldKind::Surfaces) {
+            self.arm(header, cells);
+            return;
+        }
         let [first, second, ..] = cells else { return };
         if header && known(&self.text[first.clone()]).is_none() {
             return;
@@ -164,6 +199,25 @@ impl Reader<'_> {
             None => {
                 let node = self.node(&(first.start..cells.last().map_or(first.end, |c| c.end)));
                 self.scenario.rows.push(node);
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn arm(&mut self, header: bool, cells: &[Range<usize>]) {
+        if header {
+            let name = |cell: &Range<usize>| plain(&self.text[cell.clone()]);
+            self.head = cells.iter().map(name).collect();
+            return;
+        }
+        match arms::from_row(self.text, &self.head, cells) {
+            Some(arm) => self.scenario.arms.push(arm),
+            None => {
+                let start = cells.first().map_or(0, |cell| cell.start);
+                let end = cells.last().map_or(start, |cell| cell.end);
+                let node = self.node(&(start..end.max(start)));
+                self.scenario.strays.push(node);
             }
         }
     }
@@ -219,7 +273,7 @@ fn push(fields: &mut [Field], span: Range<usize>, fresh: &mut bool) {
 }
 
 /// The line cut at its semicolons, those in quotation marks left alone.
-fn pieces(text: &str, line: &Range<usize>) -> Vec<Range<usize>> {
+pub(crate) fn pieces(text: &str, line: &Range<usize>) -> Vec<Range<usize>> {
     let mut pieces = Vec::new();
     let mut from = line.start;
     let mut quoted = false;

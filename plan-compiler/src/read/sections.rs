@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::claims;
 use super::fields;
 use super::labels::labelled;
+use super::tables;
 use crate::diagnostic::LineIndex;
-use crate::outline::{Block, Line, outline};
-use crate::plan::{HeaderField, Node, Plan, PlanScenario, Section, SectionKind, plain};
+use crate::outline::{Begins, Block, Line, outline};
+use crate::plan::{HeaderField, Item, Node, Plan, PlanScenario, Section, SectionKind, plain};
 
 /// The section numbers and words by which sections are known.
 const SECTIONS: &[(&str, &[&str], SectionKind)] = &[
@@ -53,6 +54,7 @@ pub(crate) fn read(text: &str, lines: &LineIndex<'_>) -> (Plan, Vec<Range<usize>
     }
     let end = text.len();
     reader.close_sections(end, 1);
+    tables::derive(text, &mut reader.plan);
     let open = blocks.iter().filter_map(|block| match block {
         Block::Code {
             span,
@@ -88,11 +90,39 @@ impl Reader<'_> {
         }
         match &blocks[at] {
             Block::Heading { level, text } => return self.heading(blocks, at, *level, text),
-            Block::Line(line) => self.line(line),
-            Block::Row { header, cells } => self.row(*header, cells),
+            Block::Line(line) => {
+                self.text_item(line);
+                self.line(line);
+            }
+            Block::Row { header, cells } => {
+                self.row_item(*header, cells);
+                self.row(*header, cells);
+            }
             Block::Code { .. } => {}
         }
         at + 1
+    }
+
+    /// Keeps a line in the body of its section; a wrapped one goes on with the one before.
+    fn text_item(&mut self, line: &Line) {
+        let node = self.node(&line.span);
+        let Some(section) = self.plan.sections.last_mut() else {
+            return;
+        };
+        match section.items.last_mut() {
+            Some(Item::Text(last)) if line.begins == Begins::Nothing => {
+                last.text = format!("{} {}", last.text, node.text);
+                last.span.end = node.span.end;
+            }
+            _ => section.items.push(Item::Text(node)),
+        }
+    }
+
+    fn row_item(&mut self, header: bool, cells: &[Range<usize>]) {
+        let cells = cells.iter().map(|cell| self.node(cell)).collect();
+        if let Some(section) = self.plan.sections.last_mut() {
+            section.items.push(Item::Row { header, cells });
+        }
     }
 
     fn heading(&mut self, blocks: &[Block], at: usize, level: u8, span: &Range<usize>) -> usize {
@@ -126,6 +156,7 @@ impl Reader<'_> {
             level,
             span,
             blocks: 0,
+            items: Vec::new(),
         });
         at + 1
     }
@@ -189,6 +220,8 @@ impl Reader<'_> {
             prose: Vec::new(),
             strays: Vec::new(),
             rows: Vec::new(),
+            arms: Vec::new(),
+            skeletons: Vec::new(),
         })
     }
 

@@ -113,11 +113,9 @@ fn sound(text: &str) -> Compiled {
         .iter()
         .for_each(|section| inside(&section.span));
     let judged = compiled.scenarios.len() + compiled.not_runnable.len();
-    assert_eq!(
-        judged,
-        compiled.plan.scenarios.len(),
-        "a scenario is lost in {text:?}"
-    );
+    let written = compiled.plan.scenarios.iter();
+    let arms: usize = written.map(|scenario| scenario.arms.len().max(1)).sum();
+    assert_eq!(judged, arms, "a scenario is lost in {text:?}");
     for scenario in &compiled.not_runnable {
         assert!(
             !scenario.codes.is_empty(),

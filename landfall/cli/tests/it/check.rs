@@ -195,7 +195,11 @@ fn a_search_that_may_not_take_its_steps_does_not_know() {
 
 #[test]
 fn what_is_only_written_is_legal() {
-    let written: String = GOOD.lines().take(2).map(|line| format!("{line}\n")).collect();
+    let written: String = GOOD
+        .lines()
+        .take(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
     let answer = check(&["--model", "map", "--format", "json"], &written);
     assert_eq!(answer.code, 0, "{}", answer.stdout);
     assert_eq!(answer.json()["valid"], true);
@@ -203,8 +207,15 @@ fn what_is_only_written_is_legal() {
 
 #[test]
 fn objects_begin_as_told() {
-    let history = GOOD.replace("\"read\",\"key\":0,\"value\":4", "\"read\",\"key\":0,\"value\":0");
-    let read: String = history.lines().skip(2).map(|line| format!("{line}\n")).collect();
+    let history = GOOD.replace(
+        "\"read\",\"key\":0,\"value\":4",
+        "\"read\",\"key\":0,\"value\":0",
+    );
+    let read: String = history
+        .lines()
+        .skip(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
     let answer = check(&["--model", "map"], &read);
     assert_eq!(answer.code, 100, "{}", answer.stdout);
     let answer = check(&["--model", "map", "--initial", "0"], &read);

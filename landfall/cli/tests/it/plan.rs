@@ -99,7 +99,8 @@ fn a_missing_plan_is_one_clear_message() {
 fn explain_says_what_each_clause_became() {
     let answer = landfall(&["plan", "explain", GOOD]);
     assert_eq!(answer.code, 0, "{}", answer.stderr);
-    let explained = "partition isolating current leader every 4-6s for 2s\n       -> S1.f1: ";
+    let explained =
+        "partition isolating current leader every 4-6s for 2s\n       -> S1.partition-leader: ";
     assert!(answer.stdout.contains(explained), "{}", answer.stdout);
     let broken = crate::answer(command(&["plan", "explain", "-"]), &broken());
     assert_eq!(broken.code, 3);

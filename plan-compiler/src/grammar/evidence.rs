@@ -1,0 +1,147 @@
+//! Which fault a landing condition is about: the one whose effects its counter counts.
+
+use std::ops::Range;
+
+use crate::diagnostic::Code;
+use crate::scenario::{Evidence, FaultKind, FaultSpec, Landing, NetEffect, Target};
+use crate::sink::Sink;
+
+/// A condition as read: where it stands, and the faults named beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) span: Range<usize>,
+    pub(crate) named: Vec<FaultKind>,
+}
+
+/// Whether a fault of this kind can move a counter of the ledger. In doubt it can.
+fn moves(counter: &str, kind: FaultKind) -> bool {
+    let effect = match kind {
+        FaultKind::Network { effect, .. } => Some(effect),
+        _ => None,
+    };
+    let cuts = matches!(
+        kind,
+        FaultKind::Partition { .. }
+            | FaultKind::Split { .. }
+            | FaultKind::Suspend
+            | FaultKind::Freeze
+    );
+    let takes_down = matches!(
+        kind,
+        FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop
+    );
+    let clock = matches!(
+        kind,
+        FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. }
+    );
+    let stands = matches!(
+        kind,
+        FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze
+    );
+    match counter {
+        "packets-dropped" | "bytes-dropped" => {
+            cuts || !clock && !takes_down && !matches!(kind, FaultKind::Pause) && !is_gentle(effect)
+        }
+        "packets-rejected" => effect == Some(NetEffect::Reject),
+        "packets-held" => effect == Some(NetEffect::Jam) || cuts || stands,
+        "packets-duplicated" => matches!(effect, Some(NetEffect::Duplicate { .. })),
+        "packets-reordered" => matches!(effect, Some(NetEffect::Reorder { .. })),
+        "packets-corrupted" => matches!(effect, Some(NetEffect::Corrupt { .. })),
+        "packets-delayed" | "bytes-delayed" => matches!(
+            effect,
+            Some(
+                NetEffect::Latency { .. } | NetEffect::Bandwidth { .. } | NetEffect::Reorder { .. }
+            )
+        ),
+        "connections-reset" => effect == Some(NetEffect::Reset) || takes_down,
+        "processes-killed" => kind == FaultKind::Kill,
+        "power-losses" => kind == FaultKind::PowerLoss,
+        "graceful-stops" => kind == FaultKind::GracefulStop,
+        "restarts" => !(cuts || clock || stands || effect.is_some() || is_disk_error(kind)),
+        "writes-lost" | "writes-torn" | "writes-lost-or-torn" => {
+            let spares = matches!(kind, FaultKind::Kill | FaultKind::GracefulStop);
+            !(cuts || clock || stands || spares || effect.is_some() || is_disk_error(kind))
+        }
+        "disk-errors" => !(cuts || clock || stands || effect.is_some() || takes_down),
+        "clock-reads-skewed" | "timers-shifted" => clock || stands,
+        "clock-steps" => matches!(kind, FaultKind::ClockStep { .. }),
+        "clock-drifts" => matches!(kind, FaultKind::ClockDrift { .. }),
+        "nodes-paused" | "turns-held" => stands,
+        _ => true,
+    }
+}
+
+/// Effects that lose no packet.
+fn is_gentle(effect: Option<NetEffect>) -> bool {
+    matches!(
+        effect,
+        Some(
+            NetEffect::Latency { .. }
+                | NetEffect::Duplicate { .. }
+                | NetEffect::Reorder { .. }
+                | NetEffect::Jam
+                | NetEffect::Reject
+                | NetEffect::Reset
+        )
+    )
+}
+
+fn is_disk_error(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::DiskError | FaultKind::DiskFull)
+}
+
+fn is_same(a: FaultKind, b: FaultKind) -> bool {
+    let is_cut = |kind| matches!(kind, FaultKind::Partition { .. } | FaultKind::Split { .. });
+    std::mem::discriminant(&a) == std::mem::discriminant(&b) || is_cut(a) && is_cut(b)
+}
+
+/// Ties each condition to the faults it is about.
+pub(crate) fn tie(conditions: &mut [(Landing, Said)], faults: &[FaultSpec], sink: &mut Sink<'_>) {
+    if faults.is_empty() {
+        return;
+    }
+    for (landing, said) in conditions {
+        let named = |fault: &&FaultSpec| said.named.iter().any(|kind| is_same(*kind, fault.kind));
+        let ids = |chosen: Vec<&FaultSpec>| -> Vec<String> {
+            chosen.into_iter().map(|fault| fault.id.clone()).collect()
+        };
+        landing.faults = match &landing.what {
+            Evidence::Counter { counter, .. } => {
+                let able: Vec<&FaultSpec> = faults
+                    .iter()
+                    .filter(|fault| moves(counter, fault.kind))
+                    .collect();
+                if able.is_empty() {
+                    cannot_hold(counter, &said.span, sink);
+                }
+                let chosen: Vec<&FaultSpec> = able.iter().copied().filter(named).collect();
+                ids(if chosen.is_empty() { able } else { chosen })
+            }
+            Evidence::LeaderReelected => {
+                let leads = |fault: &&FaultSpec| fault.target == Target::Leader;
+                let both = faults
+                    .iter()
+                    .filter(named)
+                    .filter(leads)
+                    .collect::<Vec<_>>();
+                let leading = faults.iter().filter(leads).collect::<Vec<_>>();
+                ids(if both.is_empty() { leading } else { both })
+            }
+            Evidence::GuestLog { .. } | Evidence::Observed => {
+                ids(faults.iter().filter(named).collect())
+            }
+        };
+    }
+}
+
+fn cannot_hold(counter: &str, span: &Range<usize>, sink: &mut Sink<'_>) {
+    let message = format!("no fault of this scenario ever moves {counter}");
+    let help = Some("name evidence of a fault that is planned, or plan that fault".to_owned());
+    sink.error(
+        Code::LandingCannotHold,
+        span,
+        message,
+        "can never hold",
+        help,
+    );
+}
