@@ -3,7 +3,7 @@
 use crate::history::History;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::{CheckerSpec, ModelKind};
-use crate::{leader, linear, lost, progress};
+use crate::{leader, linear, lost, progress, single};
 
 /// Judges a history by one checker.
 ///
@@ -46,6 +46,7 @@ pub fn check(
         CheckerSpec::NoLostAck => lost::check(history, model),
         CheckerSpec::SingleLeader => leader::check(history),
         CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
+        CheckerSpec::Single(single) => single::check(history, single, model, budget),
     };
     if report.engine.is_empty() {
         report.engine = "pass".to_owned();
@@ -61,5 +62,6 @@ pub fn name_of(spec: &CheckerSpec) -> &'static str {
         CheckerSpec::NoLostAck => "no-lost-ack",
         CheckerSpec::SingleLeader => "single-leader",
         CheckerSpec::Progress { .. } => "progress",
+        CheckerSpec::Single(single) => single.name(),
     }
 }

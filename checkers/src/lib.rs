@@ -12,6 +12,7 @@
 //! [`check`](crate::check()), the door; [`report`], the answer; [`models`], sequential objects;
 //! `initial`, objects that do not begin empty; `linear` (monitors for unambiguous histories, else
 //! Wing and Gong's search as Lowe improved it), `lost`, `leader`, `progress`, the checkers;
+//! [`single`], checkers of one claim each;
 //! [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
@@ -23,6 +24,7 @@ pub mod spec;
 pub mod value;
 
 pub mod models;
+pub mod single;
 
 mod check;
 mod initial;

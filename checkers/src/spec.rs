@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::single::Single;
+
 mod names;
+
+pub(crate) use names::parse_bound;
 
 /// The sequential object a history is judged against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,4 +136,6 @@ pub enum CheckerSpec {
         /// The bound, in virtual nanoseconds after the heal.
         within_ns: u64,
     },
+    /// A single-purpose checker.
+    Single(Single),
 }

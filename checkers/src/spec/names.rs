@@ -1,6 +1,7 @@
 //! The names by which command lines ask for models and checkers: `semaphore=3`, `progress=5s`.
 
 use super::{CheckerSpec, ModelKind};
+use crate::single::Single;
 
 /// Checkers that a name alone stands for. One that takes a value is read in `with_value`.
 const PLAIN: &[CheckerSpec] = &[
@@ -46,6 +47,9 @@ impl CheckerSpec {
     /// # Errors
     /// What is wrong with the text, with the checkers that there are.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(single) = Single::parse(text) {
+            return single.map(CheckerSpec::Single);
+        }
         let plain = |name: &str| PLAIN.iter().find(|spec| crate::name_of(spec) == name);
         let Some((name, value)) = text.split_once('=') else {
             if let Some(spec) = plain(text) {
@@ -69,7 +73,8 @@ impl CheckerSpec {
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         let plain = PLAIN.iter().map(crate::name_of);
-        plain.chain(VALUED.iter().copied()).collect()
+        let single = Single::ALL.iter().map(Single::name);
+        plain.chain(VALUED.iter().copied()).chain(single).collect()
     }
 }
 

@@ -9,4 +9,5 @@ mod mutation;
 mod oracle;
 mod performance;
 mod random;
+mod single;
 mod verdicts;

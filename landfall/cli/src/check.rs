@@ -64,8 +64,11 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
     if specs.is_empty() {
         specs.push(CheckerSpec::Linearizability);
     }
-    let needs_model =
-        |spec: &&CheckerSpec| matches!(spec, CheckerSpec::Linearizability | CheckerSpec::NoLostAck);
+    let needs_model = |spec: &&CheckerSpec| {
+        let refinement = CheckerSpec::Single(checkers::single::Single::Refinement);
+        let plain = matches!(spec, CheckerSpec::Linearizability | CheckerSpec::NoLostAck);
+        plain || **spec == refinement
+    };
     if let (None, Some(spec)) = (model, specs.iter().find(needs_model)) {
         let name = checkers::name_of(spec);
         let models = ModelKind::ALL.map(ModelKind::name).join(", ");

@@ -244,5 +244,6 @@ pub(crate) fn words(checker: CheckerSpec) -> String {
                 duration(within_ns)
             )
         }
+        CheckerSpec::Single(single) => format!("{single}: {}", single.row().claim),
     }
 }
