@@ -221,7 +221,7 @@ impl Rows {
             node: node
                 .and_then(|node| node.into_value().ok())
                 .map(|node| match node {
-                    Value::Text(name) => name,
+                    Value::Text(name) => name.into_string(),
                     other => other.to_string(),
                 }),
             time: None,

@@ -22,8 +22,8 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// A text.
-    Text(String),
+    /// A text; boxed, so that a value is three words.
+    Text(Box<str>),
     /// A sequence of values.
     List(Vec<Value>),
 }
@@ -106,13 +106,13 @@ impl From<i64> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Value::Text(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        Value::Text(text.into_boxed_str())
     }
 }
 
@@ -207,7 +207,7 @@ fn tokens_of(value: &Value) -> Vec<Token> {
             Value::Null => Token::Null,
             Value::Bool(flag) => Token::Bool(*flag),
             Value::Int(number) => Token::Int(*number),
-            Value::Text(text) => Token::Text(text.clone()),
+            Value::Text(text) => Token::Text(text.to_string()),
             Value::List(elements) => {
                 rest.extend(elements.iter().rev());
                 Token::List(u32::try_from(elements.len()).expect("a list of at most 2^32 elements"))
@@ -229,7 +229,7 @@ fn value_of(tokens: Vec<Token>) -> Result<Value, &'static str> {
             Token::Null => Value::Null,
             Token::Bool(flag) => Value::Bool(flag),
             Token::Int(number) => Value::Int(number),
-            Token::Text(text) => Value::Text(text),
+            Token::Text(text) => Value::from(text),
             Token::List(0) => Value::List(Vec::new()),
             Token::List(_) if open.len() == DEPTH_MAX => return Err("a value nests too deep"),
             Token::List(length) => {
@@ -282,11 +282,11 @@ impl<'de> Visitor<'de> for PlainVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+        Ok(Value::Text(text.into()))
     }
 
     fn visit_string<E: de::Error>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Text(text))
+        Ok(Value::from(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
@@ -294,6 +294,7 @@ impl<'de> Visitor<'de> for PlainVisitor {
         while let Some(element) = sequence.next_element()? {
             elements.push(element);
         }
+        elements.shrink_to_fit();
         Ok(Value::List(elements))
     }
 }

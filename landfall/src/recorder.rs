@@ -36,7 +36,7 @@ impl Recorder {
     /// An operation begins.
     pub(crate) fn invoke(&self, process_id: u64, call: &Call, last: bool) -> Invocation {
         let (op_type, key, input) = row_of(call, last);
-        self.push(process_id, op_type, Value::Text(key.to_owned()), input)
+        self.push(process_id, op_type, Value::from(key), input)
     }
 
     fn push(&self, process_id: u64, op_type: OpType, key: Value, input: Value) -> Invocation {
@@ -95,7 +95,7 @@ impl Recorder {
     pub(crate) fn lead(&self, process_id: u64, term: u64, node: &str) {
         let term = i64::try_from(term).expect("terms stay below 2^63");
         let invocation = self.push(process_id, OpType::Lead, Value::Int(term), Value::Null);
-        let reply = Reply::Ok(Value::Text(node.to_owned()));
+        let reply = Reply::Ok(Value::from(node));
         self.complete(invocation, &reply, Some(node.to_owned()));
     }
 

@@ -209,7 +209,7 @@ fn asked(family: &Family, row: i64, random: &mut Random) -> (OpType, Value) {
         ModelKind::Set if half => (OpType::Add, value),
         ModelKind::Log if half => (OpType::Append, value),
         ModelKind::Text if half => {
-            let text = Value::Text(format!("{};", row % 7));
+            let text = Value::from(format!("{};", row % 7));
             (OpType::Append, text)
         }
         ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::Semaphore { .. } if half => {
@@ -295,7 +295,7 @@ fn apply(model: ModelKind, list: &mut VecDeque<Value>, op: &Operation) -> Option
         }
         _ if model == ModelKind::Text => {
             let texts = list.iter().filter_map(Value::as_text);
-            Some(Value::Text(texts.collect()))
+            Some(Value::from(texts.collect::<String>()))
         }
         _ if matches!(model, ModelKind::Log | ModelKind::Set) => {
             Some(Value::List(list.iter().cloned().collect()))

@@ -40,11 +40,11 @@ impl Form {
             {
                 return Err(format!("{text} is no integer of 64 bits"));
             }
-            Form::Text(text) | Form::Odd(text) => Value::Text(text),
+            Form::Text(text) | Form::Odd(text) => Value::from(text),
             Form::Keyword(name) => {
                 // The names of micro-operations and of the sides of a lock are plain.
                 let plain = matches!(&*name, ":r" | ":w" | ":append" | ":read" | ":write");
-                Value::Text(if plain { name[1..].to_owned() } else { name })
+                Value::from(if plain { &name[1..] } else { &*name })
             }
             Form::List(forms) => Value::List(all(forms)?),
             Form::Set(forms) => {

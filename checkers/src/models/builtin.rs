@@ -49,7 +49,7 @@ impl Model for Builtin {
             | ModelKind::OwnedMutex
             | ModelKind::Lease { .. } => Value::Null,
             ModelKind::Counter | ModelKind::Semaphore { .. } => Value::Int(0),
-            ModelKind::Text => Value::Text(String::new()),
+            ModelKind::Text => Value::from(""),
             _ => Value::List(Vec::new()),
         }
     }
@@ -154,8 +154,8 @@ fn text(state: &Value, asked: &Asked<'_>) -> Option<Value> {
     let now = state.as_text().unwrap_or_default();
     let given = asked.op.input.as_text().unwrap_or_default();
     match asked.op.op_type.name() {
-        "put" | "write" => Some(Value::Text(given.to_owned())),
-        "append" => Some(Value::Text(format!("{now}{given}"))),
+        "put" | "write" => Some(Value::from(given)),
+        "append" => Some(Value::from(format!("{now}{given}"))),
         _ => {
             let told = asked.told.map(|told| told.as_text().unwrap_or_default());
             told.is_none_or(|told| told == now).then(|| state.clone())

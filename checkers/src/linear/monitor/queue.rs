@@ -14,8 +14,8 @@ pub(super) struct Queue;
 /// An element, or an instant at which the queue is empty, in half ranks.
 #[derive(Clone, Copy)]
 struct Node {
-    put: (u64, u64),
-    take: (u64, u64),
+    put: (u32, u32),
+    take: (u32, u32),
 }
 
 impl Discipline for Queue {
@@ -27,15 +27,19 @@ impl Discipline for Queue {
             Ok(points) => points,
             Err(verdict) => return verdict,
         };
-        let half = |rank: u32| u64::from(rank) * 2;
+        // Ranks are below 2^30.
+        let half = |rank: u32| if rank == NEVER { NEVER } else { rank * 2 };
         let mut nodes: Vec<Node> = Vec::with_capacity(items.items.len() + points.len());
         nodes.extend(items.items.iter().map(|item| Node {
             put: (half(item.put_call), half(put_by(item))),
             take: (half(take_from(item)), half(item.take_ret)),
         }));
-        nodes.extend(points.iter().map(|point| Node {
-            put: (*point, *point),
-            take: (*point, *point),
+        nodes.extend(points.iter().map(|point| {
+            let point = *point as u32;
+            Node {
+                put: (point, point),
+                take: (point, point),
+            }
         }));
         let Some(sequence) = sequence(&nodes) else {
             return Verdict::Unsure;
@@ -104,7 +108,7 @@ fn swapped(items: &[Item<'_>]) -> Option<Vec<u32>> {
 
 /// The nodes in an order that contradicts no return before a call.
 fn sequence(nodes: &[Node]) -> Option<Vec<u32>> {
-    let sorted = |key: fn(&Node) -> u64| {
+    let sorted = |key: fn(&Node) -> u32| {
         let mut places: Vec<u32> = (0..nodes.len() as u32).collect();
         places.sort_by_key(|place| key(&nodes[*place as usize]));
         places
@@ -145,7 +149,7 @@ fn interleave(items: &Items<'_>, nodes: &[Node], sequence: &[u32]) -> Vec<u32> {
     let count = items.items.len();
     let mut order = Vec::with_capacity(count * 2 + items.empties.len());
     // By what, in half ranks: enqueues, dequeues and empty takes fall due.
-    let mut due: Vec<(u64, u8, u32)> = Vec::with_capacity(count * 2 + items.empties.len());
+    let mut due: Vec<(u32, u8, u32)> = Vec::with_capacity(count * 2 + items.empties.len());
     for (at, place) in sequence.iter().enumerate() {
         let (at, node) = (at as u32, nodes[*place as usize]);
         if *place as usize >= count {
