@@ -4,6 +4,7 @@ use std::any::Any;
 use std::io::{self, SeekFrom};
 use std::rc::Rc;
 
+use crate::files::FileCalls;
 use crate::ids::{Boot, NodeId};
 use crate::nodes::Down;
 use crate::sockets::SocketCalls;
@@ -85,6 +86,11 @@ pub trait Description: Any {
 
     /// The socket that it is, if it is one.
     fn as_socket(&self) -> Option<&dyn SocketCalls> {
+        None
+    }
+
+    /// The file or directory of a disk that it is, if it is one.
+    fn as_file(&self) -> Option<&dyn FileCalls> {
         None
     }
 

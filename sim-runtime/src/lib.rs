@@ -40,6 +40,8 @@ pub mod fiber;
 #[path = "fiber_elsewhere.rs"]
 pub mod fiber;
 #[cfg(feature = "sim")]
+mod files;
+#[cfg(feature = "sim")]
 mod guest;
 #[cfg(feature = "sim")]
 mod guest_files;
@@ -93,6 +95,10 @@ pub use {
     clock::{ClockFault, Pause},
     device::{Description, Device, DeviceId, Status},
     digest::{Checkpoint, Digest, EventKind, TraceEvent},
+    files::{
+        FileCall, FileCalls, FileEntry, FileLock, FileStatus, Files, LockKind, LockOwner, Place,
+        SetTime, Space,
+    },
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},
     nodes::{Down, NodeInfo, NodeMain, NodeState},

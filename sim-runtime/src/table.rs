@@ -98,6 +98,15 @@ impl Table {
         self.entries.get(page.places[index % PAGE] as usize)
     }
 
+    fn replace(&mut self, fd: Fd, description: Rc<dyn Description>) {
+        let index = index(fd.0);
+        let page = self.pages.get(index / PAGE).and_then(Option::as_ref);
+        let entry = page.and_then(|page| self.entries.get_mut(page.places[index % PAGE] as usize));
+        if let Some(entry) = entry {
+            entry.description = description;
+        }
+    }
+
     fn take(&mut self, number: i32) -> Option<Entry> {
         let index = index(number);
         let slot = self.pages.get_mut(index / PAGE)?;
@@ -261,12 +270,36 @@ impl World {
         Ok(duplicate)
     }
 
+    /// `dup2(2)`: another descriptor of the running process becomes one for the same description.
+    ///
+    /// # Errors
+    /// `EBADF`, for both.
+    pub(crate) fn dup_onto(self: &Rc<Self>, from: Fd, onto: Fd) -> io::Result<()> {
+        let description = self.description(from)?;
+        let replaced = self.description(onto)?;
+        if from == onto {
+            return Ok(());
+        }
+        let was_last = {
+            let mut table = self.table.borrow_mut();
+            *table.shared.entry(address(&description)).or_insert(1) += 1;
+            table.replace(onto, description);
+            table.release(&replaced)
+        };
+        self.files.listings.borrow_mut().remove(&onto.0);
+        if was_last {
+            replaced.close(self);
+        }
+        Ok(())
+    }
+
     /// Closes a descriptor; the description's `close` runs when it was the last one.
     ///
     /// # Errors
     /// `EBADF` when it was closed before or its process is gone.
     pub fn close(self: &Rc<Self>, fd: Fd) -> io::Result<()> {
         let entry = self.table.borrow_mut().remove(fd);
+        self.files.listings.borrow_mut().remove(&fd.0);
         let entry = entry.ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
         if self.table.borrow_mut().release(&entry.description) {
             entry.description.close(self);
@@ -277,6 +310,7 @@ impl World {
     /// The process is gone: its descriptors go with it.
     pub(crate) fn abandon_descriptors(self: &Rc<Self>, node: NodeId, boot: Boot, down: Down) {
         let descriptions = self.table.borrow_mut().take_process(node, boot);
+        self.files.forget(node, boot);
         for description in descriptions {
             if self.table.borrow_mut().release(&description) {
                 description.abandoned(self, down);

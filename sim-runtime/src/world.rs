@@ -12,6 +12,7 @@ use crate::device::{Device, DeviceId};
 use crate::digest::{EventKind, Recorder, TraceEvent};
 use crate::executor::Executor;
 use crate::fiber::Fibers;
+use crate::files::WorldFiles;
 use crate::guest::GuestState;
 use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
@@ -66,6 +67,7 @@ pub struct World {
     pub(crate) guest: GuestState,
     pub(crate) clocks: Clocks,
     pub(crate) sockets: RefCell<Option<Rc<dyn Sockets>>>,
+    pub(crate) files: WorldFiles,
     pub(crate) fibers: Fibers,
     pub(crate) probes: Probes,
 }
@@ -167,6 +169,7 @@ impl World {
             guest: GuestState::new(&root, epoch),
             clocks: Clocks::default(),
             sockets: RefCell::new(None),
+            files: WorldFiles::default(),
             fibers: Fibers::default(),
             probes: Probes::new(&root, buggify),
             root,

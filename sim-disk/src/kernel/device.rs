@@ -75,11 +75,13 @@ pub fn disk() -> io::Result<Rc<Disk>> {
 impl Disk {
     /// Gives a world its disks.
     pub fn install(world: &Rc<World>, config: DiskConfig) -> Rc<Disk> {
-        world.install(|_| Disk {
+        let disk = world.install(|_| Disk {
             config,
             state: RefCell::default(),
             is_failing: Cell::new(false),
-        })
+        });
+        world.serve_files(Rc::<Disk>::clone(&disk));
+        disk
     }
 
     /// What it was installed with.

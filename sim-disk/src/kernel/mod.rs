@@ -2,8 +2,9 @@
 //!
 //! Reading order: `op_kind`, `hash`, `metadata`, `device`, `namespace` (mounts, where paths
 //! start), `open_file`, `file` and `content` (calls on descriptors), `path` (calls on names),
-//! `locks`, `trees` (calls made of other calls), `faults`, `report`.
+//! `locks`, `trees` (calls made of other calls), `calls` (of std and C), `faults`, `report`.
 
+mod calls;
 mod content;
 pub(crate) mod device;
 pub(crate) mod faults;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::io::{self, SeekFrom};
 use std::rc::Rc;
 
-use sim_runtime::{Boot, Description, Down, NodeId, Status, World};
+use sim_runtime::{Boot, Description, Down, FileCalls, NodeId, Status, World};
 
 use super::device::{disk, event};
 use super::metadata::FileKind;
@@ -277,6 +277,10 @@ impl Description for OpenFile {
 
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
+    }
+
+    fn as_file(&self) -> Option<&dyn FileCalls> {
+        Some(self)
     }
 
     fn close(&self, world: &Rc<World>) {

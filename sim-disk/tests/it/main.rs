@@ -8,3 +8,4 @@ mod evidence;
 mod fs;
 mod harness;
 mod kernel;
+mod std_files;

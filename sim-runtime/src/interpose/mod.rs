@@ -18,8 +18,8 @@
 //! | `nanosleep`, `clock_nanosleep`, `usleep`, `sleep` | `thread::sleep`, C code |
 //! | `getpid`, `gettid`, `gethostname`, `uname`, `getauxval` | who a node is |
 //! | `sched_getaffinity`, `sysconf`, `get_nprocs` | `available_parallelism`: 4 |
-//! | `open`, `read`, `pread`, `readv`, `close` | `/dev/urandom`, machine and boot ids |
-//! | `fstat`, `statx`, `lseek`, `dup`, `fcntl` | the same files, once open |
+//! | `open`, `read`, `write`, `stat`, `rename`, `readdir`, `flock` and kin | a node's own files |
+//! | the same, of `/dev/urandom`, machine and boot ids | what differs from machine to machine |
 //! | `syscall` | the same by number: getrandom 0.2 |
 //! | `__libc_start_main` | nothing: it makes a worker of the process (see [`crate::process`]) |
 //!
@@ -34,8 +34,8 @@
 //!
 //! # Not covered yet
 //!
-//! CPU clocks, which are the thread's real ones, in `clock`, `times` and `getrusage` too; files and
-//! sockets other than by the drop-in; the names that `mkstemp` draws, within the C library.
+//! CPU clocks, which are the thread's real ones, in `clock`, `times` and `getrusage` too; files
+//! that the C library opens by itself (`fopen`, `scandir`, `mkstemp`); mappings of simulated files.
 //! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
@@ -46,7 +46,8 @@
 //!
 //! - `hooks::real`: the functions that the hooks shadow, found before `main`.
 //! - `hooks::{clock, more_clocks, sleep, entropy, identity}`: the hooks and what each serves;
-//!   `hooks::{files, status}`: on simulated descriptors; `hooks::threads`: fibers;
+//!   `hooks::{places, files, data, attributes, status, paths, directories, file_locks}`: files;
+//!   `hooks::{sockets, polls, names}`: the network; `hooks::threads`: fibers;
 //!   `hooks::syscall`: by number; `hooks::start`: what runs before `main`.
 //! - `dispatch`: layers 2 and 3.
 //! - `constructors`: what runs before `main` in a worker.

@@ -1,16 +1,24 @@
 //! The hooks themselves, and the functions that they shadow.
 
 mod addresses;
+pub(crate) mod attributes;
 #[cfg(floor_traps)]
 pub(crate) mod barriers;
 pub(crate) mod clock;
+pub(crate) mod data;
+mod define;
+pub(crate) mod directories;
 pub(crate) mod entropy;
+pub(crate) mod file_locks;
+mod file_numbers;
 pub(crate) mod files;
 pub(crate) mod identity;
 #[cfg(floor_traps)]
 pub(crate) mod locks;
 pub(crate) mod more_clocks;
 pub(crate) mod names;
+pub(crate) mod paths;
+mod places;
 pub(crate) mod polls;
 pub(crate) mod real;
 pub(crate) mod sleep;

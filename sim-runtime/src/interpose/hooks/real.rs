@@ -113,7 +113,6 @@ pub(crate) fn set_errno(errno: c_int) {
 
 /// This thread's errno.
 #[inline]
-#[cfg(floor_traps)]
 pub(crate) fn errno() -> c_int {
     // SAFETY: as in `set_errno`.
     let place = unsafe { libc::__errno_location() };

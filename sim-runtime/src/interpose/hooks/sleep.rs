@@ -18,7 +18,7 @@ use crate::{fiber, guest};
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// Sleeps `ns` virtual nanoseconds; false where the kernel must.
-fn sleep_ns(ns: u64) -> bool {
+pub(super) fn sleep_ns(ns: u64) -> bool {
     !hatch::is_suspended() && (fiber::sleep(ns) || guest::sleep(ns))
 }
 

@@ -9,7 +9,7 @@ use super::addresses;
 use super::sockets::{
     piece, serve_accept, serve_bind, serve_connect, serve_getsockopt, serve_ioctl, serve_listen,
     serve_name, serve_recv, serve_recvmsg, serve_send, serve_sendmsg, serve_setsockopt,
-    serve_shutdown, serve_socket, serve_write,
+    serve_shutdown, serve_socket,
 };
 
 /// A call by number on a socket; `None` where the kernel must answer.
@@ -55,8 +55,6 @@ pub(super) unsafe fn serve(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> Op
             libc::SYS_setsockopt => {
                 serve_setsockopt((int(a), int(b), int(c)), d as *const _, e as socklen_t)
             }
-            libc::SYS_write => serve_write(int(a), b as *const _, c),
-            libc::SYS_writev => serve_send(int(a), (b as *const _, c), 0, (std::ptr::null(), 0)),
             libc::SYS_ioctl => serve_ioctl(int(a), b as libc::c_ulong, c as *mut _),
             _ => None,
         }

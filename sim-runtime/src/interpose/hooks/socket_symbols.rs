@@ -6,63 +6,15 @@
 
 use std::ffi::{c_int, c_void};
 
-use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::addresses;
-use super::real::Real;
+use super::define::hooks;
 use super::sockets::{
     piece, recv_one, sendto_one, serve_accept, serve_bind, serve_connect, serve_getsockopt,
-    serve_ioctl, serve_listen, serve_many, serve_name, serve_recvmsg, serve_send, serve_sendmsg,
-    serve_setsockopt, serve_shutdown, serve_socket, serve_write,
+    serve_ioctl, serve_listen, serve_many, serve_name, serve_recvmsg, serve_sendmsg,
+    serve_setsockopt, serve_shutdown, serve_socket,
 };
-
-/// What the simulation answers; most of it reads what the caller points to.
-macro_rules! served {
-    (safe $served:expr) => {
-        $served
-    };
-    ($served:expr) => {
-        // SAFETY: the caller's promise.
-        unsafe { $served }
-    };
-}
-
-/// Defines functions of the C library: what the simulation answers, if it does, else the real one.
-macro_rules! hooks {
-    ($($name:ident = $real:ident: ($($argument:ident: $type:ty),*) -> $returned:ty {
-        $($served:tt)*
-    })*) => {
-        $(
-            // SAFETY: the type is that of the function's manual page.
-            static $real: Real<unsafe extern "C" fn($($type),*) -> $returned> =
-                unsafe { Real::new(match std::ffi::CStr::from_bytes_with_nul(
-                    concat!(stringify!($name), "\0").as_bytes(),
-                ) {
-                    Ok(name) => name,
-                    Err(_) => panic!("a name has no NUL"),
-                }) };
-
-            #[doc = concat!("`", stringify!($name), "(2)`.")]
-            ///
-            /// # Safety
-            ///
-            /// As for the C function.
-            // SAFETY: the name and type are the C library's, and so is the behaviour on real
-            // descriptors.
-            #[unsafe(no_mangle)]
-            pub(crate) unsafe extern "C" fn $name($($argument: $type),*) -> $returned {
-                if let Some(answer) = served!($($served)*) {
-                    return answer as $returned;
-                }
-                match $real.get() {
-                    // SAFETY: the caller's promise, passed on.
-                    Some(function) => unsafe { function($($argument),*) },
-                    None => super::unavailable() as $returned,
-                }
-            }
-        )*
-    };
-}
 
 hooks! {
     socket = SOCKET: (domain: c_int, kind: c_int, protocol: c_int) -> c_int {
@@ -138,12 +90,6 @@ hooks! {
         fd: c_int, level: c_int, name: c_int, value: *const c_void, length: socklen_t
     ) -> c_int {
         serve_setsockopt((fd, level, name), value, length)
-    }
-    write = WRITE: (fd: c_int, bytes: *const c_void, length: size_t) -> ssize_t {
-        serve_write(fd, bytes, length)
-    }
-    writev = WRITEV: (fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t {
-        serve_send(fd, (pieces, count.max(0) as usize), 0, (std::ptr::null(), 0))
     }
     ioctl = IOCTL: (fd: c_int, request: libc::c_ulong, argument: *mut c_int) -> c_int {
         serve_ioctl(fd, request, argument)

@@ -452,7 +452,7 @@ pub(super) unsafe fn serve_many(
     Some(done as c_long)
 }
 
-/// `ioctl(2)` on a simulated socket: `FIONBIO`, `FIONREAD`.
+/// `ioctl(2)` on a simulated socket: `FIONBIO`, `FIONREAD`; a file has none.
 ///
 /// # Safety
 ///
@@ -462,6 +462,13 @@ pub(super) unsafe fn serve_ioctl(
     request: libc::c_ulong,
     argument: *mut c_int,
 ) -> Option<c_long> {
+    if Fd::is_simulated(fd) && !is_socket(fd) {
+        let none = match request {
+            libc::FIOCLEX => Ok(0),
+            _ => Err(error(libc::ENOTTY)),
+        };
+        return Some(answer(none));
+    }
     let result = on(fd, |socket| match request {
         libc::FIONBIO => {
             // SAFETY: the request takes a number.
@@ -490,36 +497,6 @@ pub(super) const fn piece(bytes: *const c_void, length: size_t) -> iovec {
         iov_base: bytes.cast_mut(),
         iov_len: length,
     }
-}
-
-/// `write(2)` to a simulated socket.
-///
-/// # Safety
-///
-/// `bytes` is valid for a read of `length` bytes.
-pub(super) unsafe fn serve_write(
-    fd: c_int,
-    bytes: *const c_void,
-    length: size_t,
-) -> Option<c_long> {
-    if Fd::is_simulated(fd) && !is_socket(fd) {
-        return Some(answer(Err(error(libc::EBADF))));
-    }
-    let one = piece(bytes, length);
-    // SAFETY: by the contract.
-    unsafe { serve_send(fd, (&raw const one, 1), 0, (std::ptr::null(), 0)) }
-}
-
-/// `read(2)` from a simulated socket.
-///
-/// # Safety
-///
-/// `out` is valid for a write of `length` bytes.
-pub(super) unsafe fn serve_read(fd: c_int, out: *mut c_void, length: size_t) -> Option<c_long> {
-    let one = piece(out, length);
-    let nobody = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: by the contract.
-    unsafe { serve_recv(fd, (&raw const one, 1), 0, nobody) }
 }
 
 pub(super) fn serve_listen(fd: c_int, backlog: c_int) -> Option<c_long> {

@@ -11,7 +11,8 @@ use libc::clockid_t;
 #[cfg(floor_traps)]
 use super::threads;
 use super::{
-    clock, entropy, files, identity, more_clocks, polls, real, sleep, socket_numbers, watches,
+    clock, entropy, file_numbers, identity, more_clocks, polls, real, sleep, socket_numbers,
+    watches,
 };
 #[cfg(floor_traps)]
 use crate::interpose::dispatch::{masks, signals};
@@ -111,7 +112,7 @@ pub(in crate::interpose) unsafe fn serve(number: c_long, arguments: [usize; 6]) 
         }
         _ => {
             // SAFETY: the caller's promise.
-            unsafe { files::serve(number, arguments) }
+            unsafe { file_numbers::serve(number, arguments) }
                 // SAFETY: the caller's promise.
                 .or_else(|| unsafe { socket_numbers::serve(number, arguments) })
         }
