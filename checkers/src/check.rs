@@ -3,7 +3,7 @@
 use crate::history::History;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::{CheckerSpec, ModelKind};
-use crate::{leader, linear, lost, progress, single};
+use crate::{leader, linear, lost, progress, single, txn};
 
 /// Judges a history by one checker.
 ///
@@ -47,6 +47,9 @@ pub fn check(
         CheckerSpec::SingleLeader => leader::check(history),
         CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
         CheckerSpec::Single(single) => single::check(history, single, model, budget),
+        CheckerSpec::Isolation { workload, level } => {
+            txn::judge(history, workload, level, budget).0
+        }
     };
     if report.engine.is_empty() {
         report.engine = "pass".to_owned();
@@ -63,5 +66,6 @@ pub fn name_of(spec: &CheckerSpec) -> &'static str {
         CheckerSpec::SingleLeader => "single-leader",
         CheckerSpec::Progress { .. } => "progress",
         CheckerSpec::Single(single) => single.name(),
+        CheckerSpec::Isolation { workload, .. } => workload.name(),
     }
 }

@@ -12,7 +12,7 @@
 //! [`check`](crate::check()), the door; [`report`], the answer; [`models`], sequential objects;
 //! `initial`, objects that do not begin empty; `linear` (monitors for unambiguous histories, else
 //! Wing and Gong's search as Lowe improved it), `lost`, `leader`, `progress`, the checkers;
-//! [`single`], checkers of one claim each;
+//! [`single`], checkers of one claim each; [`txn`], isolation levels;
 //! [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
@@ -25,6 +25,7 @@ pub mod value;
 
 pub mod models;
 pub mod single;
+pub mod txn;
 
 mod check;
 mod initial;

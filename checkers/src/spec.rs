@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::single::Single;
+use crate::txn::{Level, Workload};
 
 mod names;
 
@@ -138,4 +139,11 @@ pub enum CheckerSpec {
     },
     /// A single-purpose checker.
     Single(Single),
+    /// Transactions satisfy an isolation level.
+    Isolation {
+        /// What they do.
+        workload: Workload,
+        /// The level.
+        level: Level,
+    },
 }

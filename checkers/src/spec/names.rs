@@ -2,6 +2,7 @@
 
 use super::{CheckerSpec, ModelKind};
 use crate::single::Single;
+use crate::txn::{Base, Level, Workload};
 
 /// Checkers that a name alone stands for. One that takes a value is read in `with_value`.
 const PLAIN: &[CheckerSpec] = &[
@@ -11,7 +12,10 @@ const PLAIN: &[CheckerSpec] = &[
 ];
 
 /// What checkers that take a value look like.
-const VALUED: &[&str] = &["progress=5s"];
+const VALUED: &[&str] = &["progress=5s", "list-append=serializable"];
+
+/// The level of a workload whose name stands alone.
+const LEVEL: Level = Level::STRICT_SERIALIZABLE;
 
 impl ModelKind {
     /// Reads a model: its name, `semaphore=N`, `lease=TTL` or `lease=TTL:SKEW`.
@@ -41,6 +45,16 @@ impl ModelKind {
     }
 }
 
+impl Level {
+    /// Reads a level: `serializable`, `strong-session-causal`, `strict-serializable`, `PL-2+`, ...
+    ///
+    /// # Errors
+    /// The levels that there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        level(text)
+    }
+}
+
 impl CheckerSpec {
     /// Reads a checker: its name, with its value after `=` if it takes one.
     ///
@@ -54,6 +68,10 @@ impl CheckerSpec {
         let Some((name, value)) = text.split_once('=') else {
             if let Some(spec) = plain(text) {
                 return Ok(*spec);
+            }
+            if let Some(workload) = workload(text) {
+                let level = LEVEL;
+                return Ok(CheckerSpec::Isolation { workload, level });
             }
             let shape = VALUED
                 .iter()
@@ -83,11 +101,32 @@ fn with_value(name: &str, value: &str) -> Result<CheckerSpec, String> {
         "progress" => Ok(CheckerSpec::Progress {
             within_ns: parse_bound(value)?,
         }),
-        _ => Err(format!(
-            "the checkers are {}",
-            CheckerSpec::names().join(", ")
-        )),
+        _ => match workload(name) {
+            Some(workload) => {
+                let level = level(value)?;
+                Ok(CheckerSpec::Isolation { workload, level })
+            }
+            None => Err(format!(
+                "the checkers are {}",
+                CheckerSpec::names().join(", ")
+            )),
+        },
     }
+}
+
+fn workload(name: &str) -> Option<Workload> {
+    Workload::ALL.into_iter().find(|known| known.name() == name)
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    Level::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Base::ALL.iter().map(|base| base.name()).collect();
+        format!(
+            "the levels are {}, each also as strong-session-... and strong-..., and \
+             strict-serializable",
+            names.join(", ")
+        )
+    })
 }
 
 /// Reads a length of time, nanoseconds.

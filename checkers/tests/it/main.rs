@@ -10,4 +10,5 @@ mod oracle;
 mod performance;
 mod random;
 mod single;
+mod txn;
 mod verdicts;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::txn::Level;
 use checkers::{Budget, Value};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
@@ -338,8 +339,16 @@ pub(crate) struct CheckArgs {
     /// MiB that a search may remember
     #[arg(long, value_name = "MIB", default_value_t = Budget::default().memory_bytes_max >> 20)]
     pub(crate) search_memory_mb: u64,
-    /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s [default:
-    /// linearizability, unless --model names another]
+    /// The isolation level at which transactions are judged [default: strict-serializable]:
+    /// read-uncommitted, read-committed, cursor-stability, monotonic-atomic-view, monotonic-view,
+    /// monotonic-snapshot-read, read-atomic, update-atomic, causal, parallel-snapshot-isolation,
+    /// prefix, consistent-view, forward-consistent-view, snapshot-isolation, repeatable-read,
+    /// update-serializable, serializable, each also as strong-session-... (each process's order
+    /// counts) and strong-... (real time counts)
+    #[arg(long, value_name = "LEVEL", value_parser = Level::parse)]
+    pub(crate) level: Option<Level>,
+    /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s,
+    /// list-append=LEVEL [default: linearizability, unless --model names another]
     #[arg(
         long = "checker",
         value_name = "CHECKER",

@@ -1,7 +1,9 @@
 //! `check`: a history judged without anything being built.
 
 use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::txn::{self, Analysis};
 use checkers::{Budget, CheckReport, Outcome};
+use serde_json::Value as JsonValue;
 
 use crate::args::{CheckArgs, Format, Judge};
 use crate::exit::{Error, Exit};
@@ -19,10 +21,16 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         steps_max: args.steps,
         memory_bytes_max: args.search_memory_mb.saturating_mul(1 << 20),
     };
-    let reports: Vec<CheckReport> = specs
-        .iter()
-        .map(|spec| checkers::check(&history, spec, model, &budget))
-        .collect();
+    let mut analysis = None;
+    let judged = specs.iter().map(|spec| match *spec {
+        CheckerSpec::Isolation { workload, level } => {
+            let (report, levels) = txn::judge(&history, workload, level, &budget);
+            analysis = analysis.take().or(levels);
+            report
+        }
+        _ => checkers::check(&history, spec, model, &budget),
+    });
+    let reports: Vec<CheckReport> = judged.collect();
     let exit = exit_of(&reports);
     match args.output.format {
         Format::Human => {
@@ -44,6 +52,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
             "findings": reports.iter().flat_map(|report| &report.findings).collect::<Vec<_>>(),
             "operations": history.ops.len(),
             "reports": reports,
+            "anomalies": told(&analysis, |levels| serde_json::json!(levels.anomalies)),
+            "holds": told(&analysis, |levels| serde_json::json!(levels.holds)),
+            "fails": told(&analysis, |levels| serde_json::json!(levels.fails)),
+            "levels": told(&analysis, |levels| serde_json::json!(levels.levels)),
             "exit_code": exit.code(),
         })),
     }
@@ -69,6 +81,19 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
         let plain = matches!(spec, CheckerSpec::Linearizability | CheckerSpec::NoLostAck);
         plain || **spec == refinement
     };
+    if let Some(asked) = args.level {
+        let mut transactional = false;
+        for spec in &mut specs {
+            if let CheckerSpec::Isolation { level, .. } = spec {
+                *level = asked;
+                transactional = true;
+            }
+        }
+        if !transactional {
+            let message = "--level needs a model of transactions: --model list-append";
+            return Err(Error::usage(message.to_owned()));
+        }
+    }
     if let (None, Some(spec)) = (model, specs.iter().find(needs_model)) {
         let name = checkers::name_of(spec);
         let models = ModelKind::ALL.map(ModelKind::name).join(", ");
@@ -77,6 +102,11 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
     }
     // The other checkers do not look at it.
     Ok((model.unwrap_or(ModelKind::Register), specs))
+}
+
+/// What is said of isolation, if anything is.
+fn told(analysis: &Option<Analysis>, what: impl Fn(&Analysis) -> JsonValue) -> JsonValue {
+    analysis.as_ref().map_or(JsonValue::Null, what)
 }
 
 fn joined(names: impl Iterator<Item = String>) -> String {

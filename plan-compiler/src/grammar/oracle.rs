@@ -238,6 +238,9 @@ pub(crate) fn words(checker: CheckerSpec) -> String {
         CheckerSpec::Linearizability => "linearizability of each key's history".to_owned(),
         CheckerSpec::NoLostAck => "no acknowledged write is lost".to_owned(),
         CheckerSpec::SingleLeader => "at most one leader a term".to_owned(),
+        CheckerSpec::Isolation { workload, level } => {
+            format!("{level} of {} transactions", workload.name())
+        }
         CheckerSpec::Progress { within_ns } => {
             format!(
                 "after each heal an operation succeeds within {}",

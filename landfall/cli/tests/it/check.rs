@@ -223,3 +223,39 @@ fn objects_begin_as_told() {
     let answer = check(&["--model", "mutex", "--initial", "0"], &read);
     assert_eq!(answer.code, 2, "{}", answer.stdout);
 }
+
+/// Each reads that the other's list is empty, and adds to its own.
+const SKEW: &str = r#"{:process 0, :type :invoke, :f :txn, :value [[:append :x 1] [:r :y nil]]}
+{:process 1, :type :invoke, :f :txn, :value [[:append :y 1] [:r :x nil]]}
+{:process 0, :type :ok, :f :txn, :value [[:append :x 1] [:r :y []]]}
+{:process 1, :type :ok, :f :txn, :value [[:append :y 1] [:r :x []]]}
+"#;
+
+#[test]
+fn transactions_are_judged_at_a_level() {
+    let holds = check(
+        &["--model", "list-append", "--level", "snapshot-isolation"],
+        SKEW,
+    );
+    assert_eq!(holds.code, 0, "{}{}", holds.stdout, holds.stderr);
+    let fails = check(&["--model", "list-append", "--format", "json"], SKEW);
+    assert_eq!(fails.code, 100, "{}", fails.stderr);
+    let told: serde_json::Value = serde_json::from_str(&fails.stdout).expect("JSON");
+    assert_eq!(told["valid"], false);
+    assert_eq!(
+        told["fails"],
+        serde_json::json!(["repeatable-read", "update-serializable"])
+    );
+    let holds = serde_json::json!(["strong-snapshot-isolation"]);
+    assert_eq!(told["holds"], holds);
+    assert_eq!(told["anomalies"][0]["name"], "G-update");
+    let wrong = check(&["--model", "list-append", "--level", "firm"], SKEW);
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.stderr.contains("the levels are read-uncommitted"),
+        "{}",
+        wrong.stderr
+    );
+    let alone = check(&["--model", "map", "--level", "serializable"], GOOD);
+    assert_eq!(alone.code, 2);
+}

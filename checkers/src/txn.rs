@@ -1,0 +1,35 @@
+//! Transactional isolation: which levels a history of transactions satisfies, and what shows that
+//! it does not satisfy the others.
+//!
+//! A transaction is a row whose argument and response are lists of steps: `["append", key,
+//! element]`, `["w", key, value]`, `["r", key, what was read]`. From them come facts (which
+//! versions there were, who wrote and who read each, which came before which), from these a graph
+//! of dependencies, each with what justifies it, and from that the anomalies and levels.
+//!
+//! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `append`,
+//! which makes them, and `internal`; `edges` and `graph`; [`levels`] and `anomaly`, the
+//! names; `decide` and `visible`, a level by what it forbids; `cycles`, anomalies by class;
+//! `paths`; `search`, orders of versions; `explain`; `analysis` and
+//! `judge`, the doors.
+
+mod analysis;
+mod anomaly;
+mod append;
+mod cycles;
+mod decide;
+mod edges;
+mod explain;
+mod facts;
+mod graph;
+mod internal;
+mod judge;
+pub mod levels;
+mod paths;
+mod search;
+mod transactions;
+mod visible;
+
+pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze};
+pub use anomaly::{Kind, Name};
+pub use judge::judge;
+pub use levels::{Base, Level, Order};

@@ -1,0 +1,420 @@
+//! Lists to which transactions add distinct elements: a read of a list tells all that came before.
+
+use rustc_hash::FxHashMap;
+
+use super::anomaly::{Kind, Plains};
+use super::facts::{Facts, Touch, Touches};
+use super::transactions::{Access, NONE, Status, Transactions};
+use crate::value::{Brief, Value};
+
+/// An append.
+struct Write<'h> {
+    value: &'h Value,
+    txn: u32,
+    step: u32,
+    key: u32,
+    /// No later append of its transaction is of the same object.
+    last: bool,
+    /// More than one transaction may have added the element.
+    untold: bool,
+    /// Its version, once it has one.
+    version: u32,
+}
+
+/// The elements of a list, each with its append, if there is one.
+type Chain<'h> = Vec<(&'h Value, u32)>;
+
+/// What is known while versions are made.
+struct Lists<'h, 't> {
+    all: &'t Transactions<'h>,
+    writes: Vec<Write<'h>>,
+    /// By object and element, the append.
+    found: FxHashMap<(u32, &'h Value), u32>,
+    /// By object, its longest read and who read it.
+    longest: Vec<(&'h [Value], u32)>,
+    /// By object, whether an element is in its longest read twice.
+    twice: Vec<bool>,
+    plain: Plains<'h>,
+}
+
+/// Makes facts of a list-append history. Cost: linear in the steps and in the elements read.
+///
+/// # Errors
+/// The field that a row lacks.
+pub(super) fn facts<'h>(all: &Transactions<'h>) -> Result<Facts<'h>, String> {
+    let keys = all.keys.len();
+    let mut lists = Lists {
+        all,
+        writes: Vec::new(),
+        found: FxHashMap::default(),
+        longest: vec![(&[][..], NONE); keys],
+        twice: vec![false; keys],
+        plain: Plains::default(),
+    };
+    lists.collect()?;
+    let mut facts = lists.versions();
+    let reads = lists.reads(&facts);
+    facts.reads = Touches::new(reads, all.len());
+    super::internal::of_lists(all, &mut lists.plain);
+    facts.plain = lists.plain;
+    Ok(facts)
+}
+
+/// The elements of a list as it was read; none for what is no list.
+pub(super) fn elements(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Null => Some(&[]),
+        Value::List(elements) => Some(elements),
+        _ => None,
+    }
+}
+
+impl<'h> Lists<'h, '_> {
+    fn collect(&mut self) -> Result<(), String> {
+        let mut stamp = vec![NONE; self.all.keys.len()];
+        for txn in 0..self.all.len() {
+            let first = self.writes.len();
+            let committed = self.all.status(txn) == Status::Committed;
+            for (at, step) in self.all.steps(txn).iter().enumerate() {
+                match step.access {
+                    Access::Append => self.write(txn, at as u32, step.key, step.value),
+                    Access::Read if committed => {
+                        let id = self.all.op(txn).op_id;
+                        let list = elements(step.value)
+                            .ok_or_else(|| format!("output (a list that was read) of txn #{id}"))?;
+                        let longest = &mut self.longest[step.key as usize];
+                        if list.len() > longest.0.len() {
+                            *longest = (list, txn);
+                        }
+                    }
+                    Access::Read => {}
+                    Access::Write => {
+                        let id = self.all.op(txn).op_id;
+                        return Err(format!("input (appends to lists, no writes) of txn #{id}"));
+                    }
+                }
+            }
+            for write in self.writes[first..].iter_mut().rev() {
+                let stamp = &mut stamp[write.key as usize];
+                write.last = *stamp != txn;
+                *stamp = txn;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, txn: u32, step: u32, key: u32, value: &'h Value) {
+        let number = self.writes.len() as u32;
+        self.writes.push(Write {
+            value,
+            txn,
+            step,
+            key,
+            last: true,
+            untold: false,
+            version: NONE,
+        });
+        let slot = self.found.entry((key, value)).or_insert(number);
+        if *slot == number || self.all.status(txn) == Status::Aborted {
+            return;
+        }
+        let other = *slot as usize;
+        if self.all.status(self.writes[other].txn) == Status::Aborted {
+            *slot = number;
+        } else {
+            self.writes[other].untold = true;
+            self.writes[number as usize].untold = true;
+        }
+    }
+
+    /// Numbers the versions: of each object the initial one, those of its longest read, and those
+    /// that nobody read.
+    fn versions(&mut self) -> Facts<'h> {
+        let keys = self.all.keys.len() as u32;
+        let (chains, seen) = self.chains();
+        let part = |txn: u32| match self.all.status(txn) {
+            Status::Committed => true,
+            Status::Unknown => seen[txn as usize],
+            Status::Aborted => false,
+        };
+        let takes_part: Vec<bool> = (0..self.all.len()).map(part).collect();
+        let mut in_chain = vec![false; self.writes.len()];
+        for (_, write) in chains.iter().flatten() {
+            if *write != NONE {
+                in_chain[*write as usize] = true;
+            }
+        }
+        let mut loose: Vec<Vec<u32>> = vec![Vec::new(); keys as usize];
+        for (number, write) in self.writes.iter().enumerate() {
+            if takes_part[write.txn as usize] && !write.untold && !in_chain[number] {
+                loose[write.key as usize].push(number as u32);
+            }
+        }
+        let mut facts = Facts::empty(self.all.len(), takes_part);
+        for (key, (chain, loose)) in chains.iter().zip(&loose).enumerate() {
+            facts.open(&Value::Null);
+            for (value, write) in chain {
+                self.version(&mut facts, key as u32, value, *write);
+            }
+            // Of one transaction alone, the order of its steps is that of its versions.
+            let mut writers = loose.iter().map(|write| self.writes[*write as usize].txn);
+            let first = writers.next();
+            let ordered = writers.all(|writer| Some(writer) == first);
+            if !ordered {
+                facts.close_chain();
+            }
+            for write in loose {
+                let value = self.writes[*write as usize].value;
+                self.version(&mut facts, key as u32, value, *write);
+            }
+            if ordered {
+                facts.close_chain();
+            }
+        }
+        facts.first.push(facts.key.len() as u32);
+        facts.untold = self.writes.iter().filter(|write| write.untold).count() as u64;
+        let touches = self.writes.iter().filter(|write| write.version != NONE);
+        let touches = touches.filter(|write| facts.takes_part[write.txn as usize]);
+        let touches: Vec<Touch> = touches
+            .map(|write| Touch {
+                txn: write.txn,
+                version: write.version,
+                step: write.step,
+            })
+            .collect();
+        for touch in &touches {
+            facts.updates[touch.txn as usize] = true;
+        }
+        facts.writes = Touches::new(touches, self.all.len());
+        facts
+    }
+
+    /// By object, the elements of its longest read, each once, and who added each; and which
+    /// transactions added any.
+    fn chains(&mut self) -> (Vec<Chain<'h>>, Vec<bool>) {
+        let mut seen = vec![false; self.all.txns.len()];
+        let mut chains = Vec::with_capacity(self.longest.len());
+        let mut stamp = vec![NONE; self.writes.len()];
+        for (key, (list, reader)) in self.longest.iter().enumerate() {
+            let mut chain = Vec::with_capacity(list.len());
+            let name = self.all.keys[key];
+            let mut aborted = None;
+            for value in *list {
+                let found = self.found.get(&(key as u32, value)).copied();
+                let Some(number) = found else {
+                    chain.push((value, NONE));
+                    continue;
+                };
+                let write = &self.writes[number as usize];
+                if stamp[number as usize] == key as u32 {
+                    self.twice[key] = true;
+                    if !write.untold {
+                        let txns = [*reader, write.txn];
+                        self.plain
+                            .add(Kind::DuplicateElements, Some(name), &txns, || {
+                                format!("{value} is in {name} twice, though it was added once")
+                            });
+                    }
+                    continue;
+                }
+                stamp[number as usize] = key as u32;
+                chain.push((value, number));
+                seen[write.txn as usize] = true;
+                match (self.all.status(write.txn), aborted) {
+                    (Status::Aborted, _) => aborted = Some((value, write.txn)),
+                    (_, Some((before, by))) if !write.untold => {
+                        let txns = [by, write.txn, *reader];
+                        self.plain.add(Kind::DirtyUpdate, Some(name), &txns, || {
+                            format!("{value} was added to {name} after {before}, which aborted")
+                        });
+                        aborted = None;
+                    }
+                    _ => {}
+                }
+            }
+            chains.push(chain);
+        }
+        (chains, seen)
+    }
+
+    /// Adds a version.
+    fn version(&mut self, facts: &mut Facts<'h>, key: u32, value: &'h Value, write: u32) {
+        let mut writer = NONE;
+        if write != NONE {
+            let write = &mut self.writes[write as usize];
+            write.version = facts.key.len() as u32;
+            if facts.takes_part[write.txn as usize] && !write.untold {
+                writer = write.txn;
+            }
+        }
+        facts.push(key, value, writer);
+    }
+
+    /// The reads of committed transactions, but those of what they had added themselves.
+    fn reads(&mut self, facts: &Facts<'h>) -> Vec<Touch> {
+        let all = self.all;
+        let keys = 0..all.keys.len() as u32;
+        // By object, how many elements may be read before one that aborted, or that nobody added.
+        let clean: Vec<(u32, u32)> = keys.map(|key| self.clean(facts, key)).collect();
+        let mut reads = Vec::new();
+        for txn in 0..all.len() {
+            if all.status(txn) != Status::Committed {
+                continue;
+            }
+            for (at, step) in all.steps(txn).iter().enumerate() {
+                if step.access != Access::Read {
+                    continue;
+                }
+                let list = elements(step.value).unwrap_or(&[]);
+                let read = Read {
+                    txn,
+                    step: at as u32,
+                    key: step.key,
+                    list,
+                };
+                reads.extend(self.read(facts, &read, clean[step.key as usize]));
+            }
+        }
+        reads
+    }
+
+    /// How many elements of the longest read come before the first of an aborted transaction,
+    /// and before the first that nobody added.
+    fn clean(&self, facts: &Facts<'h>, key: u32) -> (u32, u32) {
+        let (list, _) = self.longest[key as usize];
+        let (mut told, mut known) = (NONE, NONE);
+        let suspicious = facts
+            .chain(key)
+            .any(|version| facts.writer[version as usize] == NONE);
+        if !suspicious && !self.twice[key as usize] {
+            return (NONE, NONE);
+        }
+        for (at, value) in (0..).zip(list) {
+            match self.found.get(&(key, value)) {
+                None => known = known.min(at),
+                Some(write) => {
+                    let txn = self.writes[*write as usize].txn;
+                    if self.all.status(txn) == Status::Aborted {
+                        told = told.min(at);
+                    }
+                }
+            }
+        }
+        (told, known)
+    }
+
+    fn read(&mut self, facts: &Facts<'h>, read: &Read<'h>, clean: (u32, u32)) -> Option<Touch> {
+        let (longest, reader) = self.longest[read.key as usize];
+        let len = read.list.len();
+        let prefix = longest[..len.min(longest.len())] == *read.list;
+        let mut version = facts.first[read.key as usize] + len as u32;
+        let (mut aborted, mut garbage) = (None, None);
+        if prefix && !self.twice[read.key as usize] {
+            aborted = (clean.0 < len as u32).then_some(clean.0 as usize);
+            garbage = (clean.1 < len as u32).then_some(clean.1 as usize);
+        } else {
+            version = facts.first[read.key as usize];
+            for (at, value) in read.list.iter().enumerate() {
+                match self.found.get(&(read.key, value)) {
+                    None => garbage = garbage.or(Some(at)),
+                    Some(write) => {
+                        let write = &self.writes[*write as usize];
+                        if self.all.status(write.txn) == Status::Aborted {
+                            aborted = aborted.or(Some(at));
+                        }
+                        version = write.version;
+                    }
+                }
+            }
+        }
+        self.complain(read, aborted, garbage);
+        if !prefix {
+            let name = self.all.keys[read.key as usize];
+            let txns = [read.txn, reader];
+            self.plain
+                .add(Kind::IncompatibleOrder, Some(name), &txns, || {
+                    let (ours, theirs) = (list_of(read.list), list_of(longest));
+                    let (ours, theirs) = (Brief(&ours), Brief(&theirs));
+                    format!("{name} was read as {ours} and as {theirs}; neither begins the other")
+                });
+        }
+        if version == NONE || self.own(facts, read, version) {
+            return None;
+        }
+        Some(Touch {
+            txn: read.txn,
+            version,
+            step: read.step,
+        })
+    }
+
+    /// Whether a read ends in what its own transaction had added before; and complaints of what
+    /// it added after, and of what another overwrote.
+    fn own(&mut self, facts: &Facts<'h>, read: &Read<'h>, version: u32) -> bool {
+        let name = self.all.keys[read.key as usize];
+        let touches = facts.writes.of(read.txn);
+        for touch in touches.iter().filter(|touch| touch.step > read.step) {
+            let value = facts.value[touch.version as usize];
+            if facts.key[touch.version as usize] == read.key
+                && touch.version <= version
+                && read.list.contains(value)
+            {
+                self.plain
+                    .add(Kind::FutureRead, Some(name), &[read.txn], || {
+                        format!("{value} was read in {name} before the transaction itself added it")
+                    });
+                return true;
+            }
+        }
+        if facts.writer[version as usize] == read.txn {
+            return true;
+        }
+        let Some(value) = read.list.last() else {
+            return false;
+        };
+        let found = self.found.get(&(read.key, value));
+        let write = found.map(|write| &self.writes[*write as usize]);
+        if let Some(write) = write
+            && !write.last
+            && !write.untold
+            && write.txn != read.txn
+        {
+            let txns = [read.txn, write.txn];
+            self.plain.add(Kind::G1b, Some(name), &txns, || {
+                format!("{name} was read up to {value}, which was not the last that was added")
+            });
+        }
+        false
+    }
+
+    fn complain(&mut self, read: &Read<'h>, aborted: Option<usize>, garbage: Option<usize>) {
+        let name = self.all.keys[read.key as usize];
+        if let Some(at) = aborted {
+            let value = &read.list[at];
+            let by = self.found.get(&(read.key, value));
+            let by = by.map_or(NONE, |write| self.writes[*write as usize].txn);
+            self.plain.add(Kind::G1a, Some(name), &[read.txn, by], || {
+                format!("{value} was read in {name}, though its transaction aborted")
+            });
+        }
+        if let Some(at) = garbage {
+            let value = &read.list[at];
+            let kind = Kind::GarbageRead;
+            self.plain.add(kind, Some(name), &[read.txn], || {
+                format!("{value} was read in {name}, where nobody added it")
+            });
+        }
+    }
+}
+
+/// A read of a list.
+struct Read<'h> {
+    txn: u32,
+    step: u32,
+    key: u32,
+    list: &'h [Value],
+}
+
+fn list_of(elements: &[Value]) -> Value {
+    Value::List(elements.to_vec())
+}

@@ -1,0 +1,268 @@
+//! Cycles of every class in every component, the shortest first, by name.
+
+use std::collections::VecDeque;
+
+use super::anomaly::{Kind, Name};
+use super::decide::kinds_of;
+use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, PRW, REALTIME, WR, WW};
+use super::graph::{PWR, RW};
+use super::levels::Order;
+use super::paths::{Steps, length};
+use super::transactions::NONE;
+
+/// The classes that are searched for, the gravest first.
+const CLASSES: [Kind; 5] = [
+    Kind::G0,
+    Kind::G1c,
+    Kind::GSingle,
+    Kind::GNonadjacent,
+    Kind::G2Item,
+];
+
+/// What a cycle is called: its class, and what else it is.
+pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
+    let any = |kinds: Kinds| cycle.iter().any(|edge| edge.kind & kinds != 0);
+    let order = if any(REALTIME) {
+        Order::Realtime
+    } else if any(PROCESS) {
+        Order::Process
+    } else {
+        Order::None
+    };
+    let misses = |edge: &Edge| edge.kind & MISSES != 0;
+    let count = cycle.iter().filter(|edge| misses(edge)).count();
+    let follows = cycle.iter().zip(cycle.iter().cycle().skip(1));
+    let mut pairs = follows.map(|(edge, next)| misses(edge) && misses(next));
+    let adjacent = pairs.any(|both| both);
+    let kind = match count {
+        0 if any(WR | PWR) => Kind::G1c,
+        0 => Kind::G0,
+        1 => Kind::GSingle,
+        _ if !adjacent => Kind::GNonadjacent,
+        _ if any(PRW) => Kind::G2,
+        _ => Kind::G2Item,
+    };
+    let mut names = vec![Name { order, kind }];
+    let mut also = |kind| {
+        names.push(Name {
+            order: Order::None,
+            kind,
+        })
+    };
+    let first = cycle.iter().position(misses).unwrap_or(0);
+    let at = |place: usize| &cycle[(first + place) % cycle.len()];
+    let shape: Vec<Kinds> = (0..cycle.len()).map(|place| at(place).kind).collect();
+    match shape[..] {
+        [RW, WW] if key_of(at(0).why) == key_of(at(1).why) => also(Kind::GCursor),
+        [RW, WR] => also(Kind::FracturedRead),
+        [RW, RW] if key_of(at(0).why) != key_of(at(1).why) => also(Kind::WriteSkew),
+        [PRW, PRW] | [PRW, RW] | [RW, PRW] => also(Kind::WriteSkew),
+        [RW, WR, RW, WR] => also(Kind::LongFork),
+        _ if kind == Kind::GSingle && order == Order::Realtime => also(Kind::GSIb),
+        [_, REALTIME] | [REALTIME, _] if count == 0 => also(Kind::GSIa),
+        _ => {}
+    }
+    names
+}
+
+/// Searches a component for a cycle of every class, with every order; gives the shortest of each
+/// that the steps reach.
+pub(super) fn search(graph: &Graph, component: &[u32], steps: u64) -> Vec<Vec<Edge>> {
+    let mut found = Vec::new();
+    let mut search = Search {
+        graph,
+        seen: vec![NONE; graph.nodes() as usize * 8],
+        back: vec![(0, NONE); graph.nodes() as usize * 8],
+        met: Vec::new(),
+    };
+    for order in Order::ALL {
+        for kind in CLASSES {
+            let mut left = Steps(steps);
+            found.extend(search.class(component, Name { order, kind }, &mut left));
+        }
+    }
+    found
+}
+
+/// The last edge was an anti-dependency.
+const LAST: usize = 1;
+/// What the class needs beside its first edge was met.
+const MET: usize = 2;
+/// What the order needs was met.
+const ORDERED: usize = 4;
+
+struct Search<'g> {
+    graph: &'g Graph,
+    /// By node and flags, how far it is.
+    seen: Vec<u32>,
+    /// By node and flags, the state before, and which edge led from it.
+    back: Vec<(u32, u32)>,
+    met: Vec<u32>,
+}
+
+impl Search<'_> {
+    fn class(&mut self, component: &[u32], name: Name, steps: &mut Steps) -> Option<Vec<Edge>> {
+        let order = kinds_of(name.order);
+        let own = match name.order {
+            Order::None => 0,
+            Order::Process => PROCESS,
+            Order::Realtime => REALTIME,
+        };
+        let starts = match name.kind {
+            Kind::G0 if own != 0 => own,
+            Kind::G0 => WW,
+            Kind::G1c => WR | PWR,
+            _ => MISSES,
+        };
+        let (mut best, mut longest) = (None, NONE - 1);
+        for node in component.iter().filter(|node| self.graph.is_txn(**node)) {
+            for place in 0..self.graph.out(*node).len() as u32 {
+                if self.graph.out(*node)[place as usize].kind & starts == 0 {
+                    continue;
+                }
+                let start = (*node, place);
+                if let Some(cycle) = self.from(start, name.kind, (order, own), longest, steps) {
+                    longest = length(self.graph, &cycle) - 1;
+                    best = Some(cycle);
+                }
+                if longest < 2 || steps.0 == 0 {
+                    return best;
+                }
+            }
+        }
+        best
+    }
+
+    /// The flags after an edge; none when the class has no such edge there.
+    fn after(kind: Kind, flags: usize, edge: Kinds, (order, own): (Kinds, Kinds)) -> Option<usize> {
+        if edge == PASS {
+            return Some(flags);
+        }
+        let allowed = match kind {
+            Kind::G0 => WW | order,
+            Kind::G1c | Kind::GSingle => DEPENDS | order,
+            _ => DEPENDS | MISSES | order,
+        };
+        if edge & allowed == 0 {
+            return None;
+        }
+        let mut next = flags & !LAST;
+        if edge & own != 0 {
+            next |= ORDERED;
+        }
+        if edge & MISSES != 0 {
+            let adjacent = flags & LAST != 0;
+            match kind {
+                Kind::GNonadjacent if adjacent => return None,
+                Kind::GNonadjacent => next |= MET,
+                _ if adjacent => next |= MET,
+                _ => {}
+            }
+            next |= LAST;
+        }
+        Some(next)
+    }
+
+    fn accepts(kind: Kind, flags: usize, own: Kinds) -> bool {
+        let ordered = own == 0 || flags & ORDERED != 0;
+        let shape = match kind {
+            Kind::GNonadjacent => flags & MET != 0 && flags & LAST == 0,
+            // The last edge, too, may be next to the first.
+            Kind::G2Item => flags & (MET | LAST) != 0,
+            _ => true,
+        };
+        ordered && shape
+    }
+
+    /// The shortest cycle of the class that begins with an edge, if its nodes are distinct.
+    fn from(
+        &mut self,
+        (root, place): (u32, u32),
+        kind: Kind,
+        order: (Kinds, Kinds),
+        longest: u32,
+        steps: &mut Steps,
+    ) -> Option<Vec<Edge>> {
+        for state in self.met.drain(..) {
+            self.seen[state as usize] = NONE;
+        }
+        let graph = self.graph;
+        let arc = graph.out(root)[place as usize];
+        let mut flags = if arc.kind & MISSES != 0 { LAST } else { 0 };
+        if arc.kind & order.1 != 0 {
+            flags |= ORDERED;
+        }
+        let first = arc.to as usize * 8 + flags;
+        let depth = u32::from(graph.is_txn(arc.to));
+        self.reach(first, depth, (NONE, place));
+        let mut queue = VecDeque::from([(first, depth)]);
+        while let Some((state, depth)) = queue.pop_front() {
+            if self.seen[state] < depth {
+                continue;
+            }
+            let (node, flags) = ((state / 8) as u32, state % 8);
+            let arcs = graph.out(node);
+            if !steps.take(arcs.len() as u64) {
+                return None;
+            }
+            for (place, arc) in (0..).zip(arcs) {
+                let Some(flags) = Self::after(kind, flags, arc.kind, order) else {
+                    continue;
+                };
+                let next = arc.to as usize * 8 + flags;
+                let counts = graph.is_txn(arc.to);
+                let far = depth + u32::from(counts);
+                if far > longest || self.seen[next] <= far {
+                    continue;
+                }
+                if arc.to == root {
+                    if Self::accepts(kind, flags, order.1) {
+                        self.reach(next, far, (state as u32, place));
+                        return self.cycle(root, next);
+                    }
+                    continue;
+                }
+                self.reach(next, far, (state as u32, place));
+                if counts {
+                    queue.push_back((next, far));
+                } else {
+                    queue.push_front((next, far));
+                }
+            }
+        }
+        None
+    }
+
+    fn reach(&mut self, state: usize, depth: u32, back: (u32, u32)) {
+        self.seen[state] = depth;
+        self.back[state] = back;
+        self.met.push(state as u32);
+    }
+
+    fn cycle(&self, root: u32, last: usize) -> Option<Vec<Edge>> {
+        let mut cycle = Vec::new();
+        let mut state = last;
+        loop {
+            let (before, place) = self.back[state];
+            let from = if before == NONE { root } else { before / 8 };
+            let arc = self.graph.out(from)[place as usize];
+            cycle.push(Edge {
+                from,
+                to: arc.to,
+                kind: arc.kind,
+                why: arc.why,
+            });
+            if before == NONE {
+                break;
+            }
+            state = before as usize;
+        }
+        cycle.reverse();
+        let txns = cycle.iter().map(|edge| edge.from);
+        let mut txns: Vec<u32> = txns.filter(|node| self.graph.is_txn(*node)).collect();
+        let count = txns.len();
+        txns.sort_unstable();
+        txns.dedup();
+        (txns.len() == count).then_some(cycle)
+    }
+}

@@ -1,0 +1,198 @@
+//! Whether the certain dependencies break a level, with the cycle that shows it.
+
+use std::rc::Rc;
+
+use super::facts::Facts;
+use super::graph::{
+    DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, PWR, Part, REALTIME, RW, WR, WW,
+};
+use super::levels::{Base, Level, Order};
+use super::paths::{Paths, Steps, reached};
+use super::transactions::NONE;
+
+/// A cycle of transactions, each linked to the next, the last to the first.
+pub(super) type Cycle = Vec<Edge>;
+
+/// What the dependencies say of a level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// They do not break it.
+    Holds,
+    /// They break it.
+    Fails(Cycle),
+    /// The steps did not suffice.
+    Unknown,
+}
+
+/// How much the search for the shortest of many witnesses may spend, steps.
+pub(super) const WITNESS_STEPS: u64 = 200_000;
+
+/// What orders transactions beside dependencies.
+pub(super) fn kinds_of(order: Order) -> Kinds {
+    match order {
+        Order::None => 0,
+        Order::Process => PROCESS,
+        Order::Realtime => PROCESS | REALTIME,
+    }
+}
+
+/// Decides levels.
+pub(super) struct Decider<'f, 'h> {
+    pub(super) facts: &'f Facts<'h>,
+    pub(super) part: &'f Part,
+    pub(super) paths: Paths,
+    /// Steps left for what is not linear.
+    pub(super) steps: Steps,
+    /// By order, a topological order of the dependencies with it, once it is known; none when
+    /// there is none.
+    orders: [Option<Option<Rc<[u32]>>>; 3],
+}
+
+impl<'f, 'h> Decider<'f, 'h> {
+    /// For the part of a graph in which all its cycles are.
+    pub(super) fn new(facts: &'f Facts<'h>, part: &'f Part, steps: u64) -> Self {
+        Self {
+            facts,
+            part,
+            paths: Paths::new(part.graph.nodes()),
+            steps: Steps(steps),
+            orders: [None, None, None],
+        }
+    }
+
+    pub(super) fn graph(&self) -> &'f Graph {
+        &self.part.graph
+    }
+
+    /// The transaction of a node.
+    pub(super) fn txn(&self, node: u32) -> u32 {
+        self.part.whole[node as usize]
+    }
+
+    /// The node of a transaction, if it has one.
+    pub(super) fn node(&self, txn: u32) -> Option<u32> {
+        let txns = &self.part.whole[..self.graph().txns as usize];
+        txns.binary_search(&txn).ok().map(|at| at as u32)
+    }
+
+    /// Decides a level, given that none that is weaker fails.
+    pub(super) fn decide(&mut self, level: Level) -> Decision {
+        let order = kinds_of(level.order);
+        let decision = match level.base {
+            Base::ReadUncommitted => self.acyclic(WW | order),
+            Base::ReadCommitted => self.acyclic(DEPENDS | order),
+            Base::RepeatableRead => self.acyclic(DEPENDS | RW | order),
+            Base::Serializable => self.acyclic(DEPENDS | MISSES | order),
+            Base::SnapshotIsolation => self.starts_and_commits(level.order, false),
+            Base::Prefix => self.starts_and_commits(level.order, true),
+            Base::CursorStability => self.cursors(),
+            Base::MonotonicAtomicView => self.atomic(level.order, true),
+            Base::ReadAtomic => self.atomic(level.order, false),
+            Base::UpdateAtomic => self.conflicts(level.order),
+            Base::Causal => self.visible(level.order, WR | PWR | order),
+            Base::MonotonicView | Base::MonotonicSnapshotRead => self.monotonic(level.order),
+            Base::ParallelSnapshotIsolation
+            | Base::ConsistentView
+            | Base::ForwardConsistentView => self.single(level.order),
+            Base::UpdateSerializable => self.updates(level.order),
+        };
+        match decision {
+            Decision::Fails(cycle) => Decision::Fails(self.outside(&cycle)),
+            other => other,
+        }
+    }
+
+    /// A cycle in the numbers of the whole graph, without auxiliary nodes.
+    pub(super) fn outside(&self, cycle: &[Edge]) -> Cycle {
+        let graph = self.graph();
+        let start = cycle.iter().position(|edge| graph.is_txn(edge.from));
+        let (before, after) = cycle.split_at(start.unwrap_or(0));
+        let mut links: Cycle = Vec::new();
+        for edge in after.iter().chain(before) {
+            if graph.is_txn(edge.from) {
+                links.push(Edge {
+                    from: self.txn(edge.from),
+                    to: edge.to,
+                    ..*edge
+                });
+            }
+            if let Some(link) = links.last_mut() {
+                link.to = edge.to;
+                if edge.kind == PASS && edge.why != NONE {
+                    link.why = edge.why;
+                }
+            }
+        }
+        for link in &mut links {
+            link.to = self.txn(link.to);
+        }
+        links
+    }
+
+    pub(super) fn acyclic(&mut self, kinds: Kinds) -> Decision {
+        let graph = self.graph();
+        let components = graph.components(kinds | PASS);
+        let Some(smallest) = components.iter().min_by_key(|nodes| nodes.len()) else {
+            return Decision::Holds;
+        };
+        let cycle = self.paths.cycle(graph, kinds, smallest, WITNESS_STEPS);
+        Decision::Fails(cycle.expect("a component has a cycle"))
+    }
+
+    /// A topological order of dependencies with what else orders; none if there is none.
+    pub(super) fn topological(&mut self, order: Order) -> Option<Rc<[u32]>> {
+        let (graph, part) = (self.graph(), self.part);
+        let known = &mut self.orders[order as usize];
+        let make = || {
+            let rank = |node: u32| u64::from(part.whole[node as usize]);
+            let rank = |node: u32| if graph.is_txn(node) { rank(node) } else { 0 };
+            let kinds = DEPENDS | PASS | kinds_of(order);
+            graph.topological(kinds, rank).map(Rc::from)
+        };
+        known.get_or_insert_with(make).clone()
+    }
+
+    /// The shortest of the cycles that begin with one of the links and lead back by edges of the
+    /// given kinds, if there is one: a link and where its path begins and ends.
+    pub(super) fn back(
+        &mut self,
+        order: Order,
+        kinds: Kinds,
+        links: &[(Edge, Option<Edge>)],
+    ) -> Decision {
+        let ends = |(link, last): &(Edge, Option<Edge>)| {
+            (link.to, last.map_or(link.from, |last| last.from))
+        };
+        let queries: Vec<(u32, u32)> = links.iter().map(ends).collect();
+        let Some(order) = self.topological(order) else {
+            return Decision::Unknown;
+        };
+        let graph = self.graph();
+        let Some(told) = reached(graph, kinds | PASS, &order, &queries, &mut self.steps) else {
+            return Decision::Unknown;
+        };
+        let mut steps = Steps(WITNESS_STEPS);
+        let mut best: Option<Cycle> = None;
+        for ((link, last), _) in links.iter().zip(told).filter(|(_, told)| *told) {
+            let mut all = Steps(u64::MAX);
+            let of = if best.is_none() { &mut all } else { &mut steps };
+            let (from, to) = (link.to, last.map_or(link.from, |last| last.from));
+            let mut cycle = vec![*link];
+            if from != to {
+                let longest = best.as_ref().map_or(NONE - 1, |best| best.len() as u32);
+                match self.paths.shortest(graph, kinds, (from, to), longest, of) {
+                    Some(path) => cycle.extend(path),
+                    None => continue,
+                }
+            }
+            cycle.extend(*last);
+            if best.as_ref().is_none_or(|best| cycle.len() < best.len()) {
+                best = Some(cycle);
+            }
+            if steps.0 == 0 || best.as_ref().is_some_and(|best| best.len() < 3) {
+                break;
+            }
+        }
+        best.map_or(Decision::Holds, Decision::Fails)
+    }
+}

@@ -1,0 +1,174 @@
+//! What a history says for certain: which versions there were, who wrote them, who read them, and
+//! which came before which.
+
+use super::anomaly::Plains;
+use super::transactions::NONE;
+use crate::value::Value;
+
+/// A read, or a write, of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Touch {
+    pub(super) txn: u32,
+    pub(super) version: u32,
+    /// Which step of the transaction.
+    pub(super) step: u32,
+}
+
+/// Touches by transaction, in the order of its steps.
+#[derive(Debug, Default)]
+pub(super) struct Touches {
+    all: Vec<Touch>,
+    first: Vec<u32>,
+}
+
+impl Touches {
+    /// Sorts touches, which are given in the order of transactions.
+    pub(super) fn new(all: Vec<Touch>, txns: u32) -> Self {
+        debug_assert!(all.is_sorted_by_key(|touch| (touch.txn, touch.step)));
+        let mut first = vec![0_u32; txns as usize + 1];
+        for touch in &all {
+            first[touch.txn as usize + 1] += 1;
+        }
+        for at in 1..first.len() {
+            first[at] += first[at - 1];
+        }
+        Self { all, first }
+    }
+
+    /// Those of a transaction.
+    pub(super) fn of(&self, txn: u32) -> &[Touch] {
+        let (from, to) = (self.first[txn as usize], self.first[txn as usize + 1]);
+        &self.all[from as usize..to as usize]
+    }
+
+    pub(super) fn all(&self) -> &[Touch] {
+        &self.all
+    }
+}
+
+/// What is known.
+///
+/// The versions of an object are numbered in a row; the first is the initial one. So many of them,
+/// `ordered`, follow each other as they are numbered; every other comes after all of these, and
+/// after those that `before` says.
+#[derive(Debug)]
+pub(super) struct Facts<'h> {
+    pub(super) txns: u32,
+    /// By object, its first version; and at last how many versions there are.
+    pub(super) first: Vec<u32>,
+    /// By object, how many versions are in order.
+    pub(super) ordered: Vec<u32>,
+    /// By version, its object.
+    pub(super) key: Vec<u32>,
+    /// By version, the transaction that wrote it and took part, or none.
+    pub(super) writer: Vec<u32>,
+    /// By version, the value that was added or set.
+    pub(super) value: Vec<&'h Value>,
+    /// Pairs of versions of an object of which the first comes before the second, sorted; the
+    /// second is not in order.
+    pub(super) before: Vec<(u32, u32)>,
+    /// Reads by transactions that took part, but those of their own writes.
+    pub(super) reads: Touches,
+    /// The writes of transactions that took part.
+    pub(super) writes: Touches,
+    /// Whether a transaction took part: it committed, or was seen to.
+    pub(super) takes_part: Vec<bool>,
+    /// Whether it wrote anything.
+    pub(super) updates: Vec<bool>,
+    /// What is wrong beside cycles.
+    pub(super) plain: Plains<'h>,
+    /// Versions whose writer can not be told, since more than one may have written them.
+    pub(super) untold: u64,
+}
+
+impl<'h> Facts<'h> {
+    /// Nothing yet, but who takes part.
+    pub(super) fn empty(txns: u32, takes_part: Vec<bool>) -> Self {
+        Self {
+            txns,
+            first: Vec::new(),
+            ordered: Vec::new(),
+            key: Vec::new(),
+            writer: Vec::new(),
+            value: Vec::new(),
+            before: Vec::new(),
+            reads: Touches::default(),
+            writes: Touches::default(),
+            takes_part,
+            updates: vec![false; txns as usize],
+            plain: Plains::default(),
+            untold: 0,
+        }
+    }
+
+    /// Begins the next object with its initial version.
+    pub(super) fn open(&mut self, initial: &'h Value) {
+        let key = self.first.len() as u32;
+        self.first.push(self.key.len() as u32);
+        self.push(key, initial, NONE);
+    }
+
+    /// Adds a version to the object that was begun last.
+    pub(super) fn push(&mut self, key: u32, value: &'h Value, writer: u32) {
+        self.key.push(key);
+        self.value.push(value);
+        self.writer.push(writer);
+    }
+
+    /// Says that the versions so far of the object that was begun last are in order.
+    pub(super) fn close_chain(&mut self) {
+        let first = self.first.last().copied().unwrap_or(0);
+        self.ordered.push(self.key.len() as u32 - first);
+    }
+
+    /// The versions of an object that are in order.
+    pub(super) fn chain(&self, key: u32) -> std::ops::Range<u32> {
+        let first = self.first[key as usize];
+        first..first + self.ordered[key as usize]
+    }
+
+    /// Those that are not.
+    pub(super) fn loose(&self, key: u32) -> std::ops::Range<u32> {
+        self.chain(key).end..self.first[key as usize + 1]
+    }
+
+    /// The next version in order that somebody wrote.
+    pub(super) fn next(&self, version: u32) -> Option<u32> {
+        let chain = self.chain(self.key[version as usize]);
+        let mut rest = version + 1..chain.end;
+        rest.find(|next| self.writer[*next as usize] != NONE)
+    }
+
+    /// Whether a version comes before another of its object for certain.
+    pub(super) fn precedes(&self, first: u32, second: u32) -> bool {
+        let key = self.key[first as usize];
+        if key != self.key[second as usize] || first == second {
+            return false;
+        }
+        let chain = self.chain(key);
+        if chain.contains(&first) {
+            return !chain.contains(&second) || first < second;
+        }
+        self.before.binary_search(&(first, second)).is_ok()
+    }
+
+    /// Whether nobody read a version that is not in order, nor is any of them known to come
+    /// before another.
+    pub(super) fn loose_is_unread(&self) -> bool {
+        let in_order = |read: &Touch| {
+            let key = self.key[read.version as usize];
+            self.chain(key).contains(&read.version)
+        };
+        self.before.is_empty() && self.reads.all().iter().all(in_order)
+    }
+
+    /// Whether the order of every two versions is known, but of those of one transaction.
+    pub(super) fn is_total(&self) -> bool {
+        let mut keys = 0..self.ordered.len() as u32;
+        keys.all(|key| {
+            let mut loose = self.loose(key).map(|version| self.writer[version as usize]);
+            let first = loose.next();
+            loose.all(|writer| Some(writer) == first)
+        })
+    }
+}

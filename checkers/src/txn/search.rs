@@ -1,0 +1,290 @@
+//! Orders of versions that nobody's reads put in order: is there one that satisfies a level?
+//!
+//! An order is guessed and judged. Where a level fails, its cycle names the pairs of versions
+//! that were only guessed: every order that satisfies the level has one of them the other way
+//! round, so these are what is tried. It ends, since each pair is turned once on a way; and with
+//! no pair left to turn, no order satisfies the level.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::decide::{Cycle, Decider, Decision};
+use super::edges;
+use super::facts::{Facts, Touch, Touches};
+use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, Part, WW};
+use super::levels::Level;
+use super::transactions::{NONE, Transactions};
+
+/// Of two versions of an object, the first comes before the second.
+type Pair = (u32, u32);
+
+/// What the search says of a level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// An order satisfies it.
+    Holds,
+    /// None does; one of the cycles.
+    Fails(Cycle),
+    /// The steps did not suffice.
+    Unknown,
+}
+
+/// Searches for orders of versions.
+pub(super) struct Search<'s, 'h> {
+    all: &'s Transactions<'h>,
+    facts: &'s Facts<'h>,
+    /// By transaction, where a guess puts it.
+    rank: Vec<u32>,
+    steps: u64,
+}
+
+/// Facts with an order of all versions.
+pub(super) struct Ordered<'h> {
+    pub(super) facts: Facts<'h>,
+    /// By new number of a version, its old one.
+    old: Vec<u32>,
+    pub(super) part: Part,
+}
+
+impl<'s, 'h> Search<'s, 'h> {
+    /// `graph` is that of the certain dependencies.
+    pub(super) fn new(
+        all: &'s Transactions<'h>,
+        facts: &'s Facts<'h>,
+        graph: &Graph,
+        steps: u64,
+    ) -> Self {
+        let time = |node: u32| match graph.is_txn(node) {
+            true => all.op(node).complete_ts.unwrap_or(u64::MAX),
+            false => 0,
+        };
+        let everything = DEPENDS | MISSES | PASS;
+        let order = graph.topological(Kinds::MAX, time);
+        let order = order.or_else(|| graph.topological(everything, time));
+        let order = order.or_else(|| graph.topological(DEPENDS | PASS, time));
+        let order = order.unwrap_or_else(|| {
+            let mut nodes: Vec<u32> = (0..graph.nodes()).collect();
+            nodes.sort_by_key(|node| time(*node));
+            nodes
+        });
+        let mut rank = vec![0; graph.nodes() as usize];
+        for (at, node) in (0..).zip(order) {
+            rank[node as usize] = at;
+        }
+        Self {
+            all,
+            facts,
+            rank,
+            steps,
+        }
+    }
+
+    /// Facts with an order of all versions in which the given pairs stand as they are given; none
+    /// when they contradict each other.
+    pub(super) fn ordered(&mut self, pairs: &[Pair]) -> Option<Ordered<'h>> {
+        let facts = self.facts;
+        let mut after: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (first, second) in facts.before.iter().chain(pairs) {
+            after.entry(*first).or_default().push(*second);
+        }
+        let mut old = Vec::with_capacity(facts.key.len());
+        for key in 0..facts.ordered.len() as u32 {
+            old.extend(facts.chain(key));
+            let loose = facts.loose(key);
+            if !loose.is_empty() {
+                let count = loose.len();
+                let sorted = self.sorted(loose, &after);
+                (sorted.len() == count).then_some(())?;
+                old.extend(sorted);
+            }
+        }
+        let mut new = vec![0_u32; old.len()];
+        for (at, version) in (0..).zip(&old) {
+            new[*version as usize] = at;
+        }
+        let touches = |touches: &Touches| {
+            let renamed = touches.all().iter().map(|touch| Touch {
+                version: new[touch.version as usize],
+                ..*touch
+            });
+            Touches::new(renamed.collect(), facts.txns)
+        };
+        let mut total = Facts::empty(facts.txns, facts.takes_part.clone());
+        total.first.clone_from(&facts.first);
+        total.ordered = facts
+            .first
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .collect();
+        total.key.clone_from(&facts.key);
+        total.writer = old.iter().map(|old| facts.writer[*old as usize]).collect();
+        total.value = old.iter().map(|old| facts.value[*old as usize]).collect();
+        total.reads = touches(&facts.reads);
+        total.writes = touches(&facts.writes);
+        total.updates.clone_from(&facts.updates);
+        let graph = edges::graph(self.all, &total);
+        self.steps = self.steps.saturating_sub(u64::from(graph.nodes()));
+        let components = graph.components(Kinds::MAX);
+        let part = Part::of(&graph, &components);
+        Some(Ordered {
+            facts: total,
+            old,
+            part,
+        })
+    }
+
+    /// The versions of an object that are not in order, in one; fewer if there is none. Those of
+    /// one transaction stay together.
+    fn sorted(&self, loose: std::ops::Range<u32>, after: &BTreeMap<u32, Vec<u32>>) -> Vec<u32> {
+        let facts = self.facts;
+        let mut blocks: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let own = |version: u32| match facts.writer[version as usize] {
+            // Whatever nobody is known to have written stands alone.
+            NONE => NONE - 1 - (version - loose.start),
+            writer => writer,
+        };
+        for version in loose.clone() {
+            blocks.entry(own(version)).or_default().push(version);
+        }
+        let mut missing: BTreeMap<u32, u32> = blocks.keys().map(|block| (*block, 0)).collect();
+        let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for version in loose.clone() {
+            for second in after.get(&version).into_iter().flatten() {
+                let (from, to) = (own(version), own(*second));
+                if from != to {
+                    next.entry(from).or_default().push(to);
+                    *missing.entry(to).or_default() += 1;
+                }
+            }
+        }
+        let rank = |block: u32| self.rank.get(block as usize).copied().unwrap_or(NONE);
+        let free = missing.iter().filter(|(_, count)| **count == 0);
+        let mut ready: BinaryHeap<_> = free.map(|(b, _)| Reverse((rank(*b), *b))).collect();
+        let mut sorted = Vec::new();
+        while let Some(Reverse((_, block))) = ready.pop() {
+            sorted.extend(&blocks[&block]);
+            for to in next.get(&block).into_iter().flatten() {
+                let count = missing.entry(*to).or_default();
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(Reverse((rank(*to), *to)));
+                }
+            }
+        }
+        sorted
+    }
+
+    /// Whether an order satisfies a level.
+    pub(super) fn level(&mut self, level: Level) -> Found {
+        let mut rest: Vec<Vec<Pair>> = vec![Vec::new()];
+        let (mut last, mut unknown) = (None, false);
+        while let Some(pairs) = rest.pop() {
+            if self.steps == 0 {
+                return Found::Unknown;
+            }
+            let Some(ordered) = self.ordered(&pairs) else {
+                continue;
+            };
+            let mut decider = Decider::new(&ordered.facts, &ordered.part, self.steps);
+            let decision = settled(&mut decider, level);
+            self.steps = decider.steps.0.saturating_sub(1);
+            match decision {
+                Decision::Holds => return Found::Holds,
+                Decision::Unknown => unknown = true,
+                Decision::Fails(cycle) => {
+                    let guessed = self.guessed(&ordered, &cycle, &pairs);
+                    for (at, pair) in guessed.iter().enumerate() {
+                        let mut more = pairs.clone();
+                        more.extend(&guessed[..at]);
+                        more.push((pair.1, pair.0));
+                        rest.push(more);
+                    }
+                    last = Some(ordered.named(cycle));
+                }
+            }
+        }
+        match last {
+            Some(cycle) if !unknown => Found::Fails(cycle),
+            _ => Found::Unknown,
+        }
+    }
+
+    /// The pairs on which a cycle rests that are not certain, nor among the given.
+    fn guessed(&self, ordered: &Ordered<'h>, cycle: &Cycle, pairs: &[Pair]) -> Vec<Pair> {
+        let facts = &ordered.facts;
+        let mut guessed = Vec::new();
+        for edge in cycle {
+            if edge.kind & (WW | MISSES) == 0 || edge.why == NONE {
+                continue;
+            }
+            let touches = match edge.kind {
+                WW => facts.writes.of(edge.from),
+                _ => facts.reads.of(edge.from),
+            };
+            let mut touches = touches.iter().rev();
+            let Some(touch) = touches.find(|touch| facts.precedes(touch.version, edge.why)) else {
+                continue;
+            };
+            let old = |version: u32| ordered.old[version as usize];
+            let pair = (old(touch.version), old(edge.why));
+            if !self.is_certain(pair, pairs) && !guessed.contains(&pair) {
+                guessed.push(pair);
+            }
+        }
+        guessed
+    }
+
+    fn is_certain(&self, (first, second): Pair, pairs: &[Pair]) -> bool {
+        let facts = self.facts;
+        if facts.chain(facts.key[first as usize]).contains(&first) {
+            return true;
+        }
+        let same = |a: u32, b: u32| {
+            let writer = facts.writer[a as usize];
+            a == b || writer != NONE && writer == facts.writer[b as usize]
+        };
+        let key = facts.key[first as usize];
+        let (mut seen, mut rest) = (vec![first], vec![first]);
+        while let Some(version) = rest.pop() {
+            if same(version, second) {
+                return true;
+            }
+            let certain = facts.before.iter().chain(pairs);
+            let next = certain
+                .filter(|(from, _)| facts.key[*from as usize] == key && same(*from, version));
+            for (_, to) in next {
+                if !seen.contains(to) {
+                    seen.push(*to);
+                    rest.push(*to);
+                }
+            }
+        }
+        false
+    }
+}
+
+impl Ordered<'_> {
+    /// A cycle with versions by their old numbers.
+    pub(super) fn named(&self, cycle: Cycle) -> Cycle {
+        let named = cycle.into_iter().map(|edge| Edge {
+            why: self.old.get(edge.why as usize).copied().unwrap_or(NONE),
+            ..edge
+        });
+        named.collect()
+    }
+}
+
+/// Decides a level and what it rests on.
+pub(super) fn settled(decider: &mut Decider<'_, '_>, level: Level) -> Decision {
+    use super::levels::Base;
+    for base in [Base::ReadUncommitted, Base::ReadCommitted] {
+        let below = Level { base, ..level };
+        if level.implies(below) {
+            match decider.decide(below) {
+                Decision::Holds => {}
+                other => return other,
+            }
+        }
+    }
+    decider.decide(level)
+}

@@ -1,0 +1,6 @@
+//! Transactional isolation.
+
+mod notation;
+mod reference;
+mod small;
+mod textbook;

@@ -1,0 +1,186 @@
+//! The checker against the reference, on small histories.
+
+use checkers::Budget;
+use checkers::txn::{Level, Verdict, Workload, analyze};
+
+use super::notation::{End, Step, Tx, history};
+use super::reference::Known;
+
+/// A sequence of numbers that is the same every time.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    /// Below a bound.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+/// Transactions on lists, whose reads are any beginnings of the lists that came to be.
+fn lists(numbers: &mut Numbers) -> Vec<Tx> {
+    let count = 2 + numbers.below(4);
+    let keys = ['x', 'y', 'z'];
+    let keys = &keys[..1 + numbers.below(3) as usize];
+    let mut next = 0;
+    let mut clock = 0;
+    let mut txs: Vec<Tx> = Vec::new();
+    for _ in 0..count {
+        let mut steps = Vec::new();
+        for _ in 0..1 + numbers.below(3) {
+            let key = keys[numbers.below(keys.len() as u64) as usize];
+            if numbers.below(2) == 0 {
+                next += 1;
+                steps.push(Step::Append(key, next));
+            } else {
+                steps.push(Step::List(key, Vec::new()));
+            }
+        }
+        let end = match numbers.below(20) {
+            0 => End::Fail,
+            1 | 2 => End::Info,
+            _ => End::Ok,
+        };
+        clock += numbers.below(3);
+        let from = clock;
+        txs.push(Tx {
+            steps,
+            end,
+            process: numbers.below(3),
+            from,
+            to: from + 1 + numbers.below(4),
+        });
+    }
+    sequential(&mut txs);
+    let serial = numbers.below(3) == 0;
+    for key in keys {
+        fill(&mut txs, *key, numbers, serial);
+    }
+    txs
+}
+
+/// A process does one thing after the other.
+pub(crate) fn sequential(txs: &mut [Tx]) {
+    for at in 1..txs.len() {
+        let (before, rest) = txs.split_at_mut(at);
+        let tx = &mut rest[0];
+        let last = before.iter().rfind(|other| other.process == tx.process);
+        if let Some(last) = last {
+            let length = tx.to - tx.from;
+            tx.from = tx.from.max(last.to);
+            tx.to = tx.from + length;
+        }
+    }
+}
+
+/// Gives every read of a list what it returned.
+fn fill(txs: &mut [Tx], key: char, numbers: &mut Numbers, serial: bool) {
+    let mut list: Vec<i64> = Vec::new();
+    let dirty = numbers.below(6) == 0;
+    for tx in txs.iter() {
+        let skips = tx.end == End::Fail && !dirty || tx.end == End::Info && numbers.below(2) == 0;
+        let own: Vec<i64> = tx
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Append(of, value) if *of == key && !skips => Some(*value),
+                _ => None,
+            })
+            .collect();
+        // Where it goes: at the end, as a whole, or each anywhere.
+        match numbers.below(8) {
+            0 if !serial => {
+                let mut from = 0;
+                for value in own {
+                    let room = list.len() - from;
+                    from += numbers.below(room as u64 + 1) as usize;
+                    list.insert(from, value);
+                    from += 1;
+                }
+            }
+            1 if !serial => {
+                let place = numbers.below(list.len() as u64 + 1) as usize;
+                list.splice(place..place, own);
+            }
+            _ => list.extend(own),
+        }
+    }
+    let hidden = numbers.below(3).min(list.len() as u64) as usize;
+    let visible = list.len() - if serial { 0 } else { hidden };
+    for tx in txs.iter_mut() {
+        let mut base: Option<usize> = None;
+        for at in 0..tx.steps.len() {
+            let own: Vec<i64> = tx.steps[..at]
+                .iter()
+                .filter_map(|step| match step {
+                    Step::Append(of, value) if *of == key => Some(*value),
+                    _ => None,
+                })
+                .collect();
+            let Step::List(of, read) = &mut tx.steps[at] else {
+                continue;
+            };
+            if *of != key {
+                continue;
+            }
+            // Mostly what a transaction that knows itself would read.
+            let last = own
+                .last()
+                .and_then(|own| list.iter().position(|value| value == own));
+            let length = match (last, base) {
+                (Some(last), _) if numbers.below(10) > 0 => last + 1,
+                (None, Some(base)) if numbers.below(4) > 0 => base,
+                _ => numbers.below(visible as u64 + 1) as usize,
+            };
+            base = Some(length);
+            *read = list[..length].to_vec();
+        }
+    }
+}
+
+/// Every level is what the reference says; gives how many hold.
+pub(crate) fn agree(txs: &[Tx], workload: Workload) -> usize {
+    let history = history(txs);
+    let analysis = analyze(&history, workload, &Budget::default()).expect("transactions");
+    let known = Known::of(txs);
+    let mut held = 0;
+    for level in Level::all() {
+        let expected = known.satisfies(level);
+        held += usize::from(expected);
+        let told = analysis.verdict(level);
+        let agrees = match told {
+            Verdict::Holds => expected,
+            Verdict::Fails { .. } => !expected,
+            Verdict::Unknown { .. } => false,
+        };
+        assert!(
+            agrees,
+            "{level}: {told:?}, but {expected}\n{}\n{:#?}",
+            show(txs),
+            analysis.anomalies
+        );
+    }
+    held
+}
+
+fn show(txs: &[Tx]) -> String {
+    let lines = txs.iter().map(|tx| format!("{tx:?}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn random_lists_agree() {
+    let mut numbers = Numbers(0x1db7);
+    let mut seen = [0_u32; 52];
+    for _ in 0..1_200 {
+        let txs = lists(&mut numbers);
+        seen[agree(&txs, Workload::ListAppend)] += 1;
+    }
+    assert!(seen[51] > 90, "{seen:?}");
+    assert!(
+        seen[..51].iter().filter(|count| **count > 0).count() > 20,
+        "{seen:?}"
+    );
+}
