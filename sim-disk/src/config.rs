@@ -49,6 +49,24 @@ pub enum TearUnit {
     None,
 }
 
+/// What media do to sectors. Whether a sector is hit follows from where it is and what it holds:
+/// no retry heals it, a write does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum MediaFault {
+    /// Reads fail with `EIO`.
+    LatentError,
+    /// A bit of what is read is wrong.
+    Rot,
+    /// A write is acknowledged, synced even, and not there: the old data stays.
+    LostWrite,
+    /// A write goes to another sector, whose data it replaces; its own keeps the old.
+    MisdirectedWrite,
+    /// Reads serve another sector's data.
+    MisdirectedRead,
+    /// What was never written reads as garbage, not as zero.
+    Uninitialised,
+}
+
 /// The shortest and the longest time that a call takes, drawn evenly in between.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LatencyRange {
@@ -82,6 +100,11 @@ pub struct DiskConfig {
     pub latency: Latency,
     /// Room for data on each volume, in bytes, counted in pages of 4 KiB; None has no limit.
     pub capacity_bytes: Option<u64>,
+    /// Whether guests are watched for habits that lose data ([`Disk::lints`](crate::Disk::lints)).
+    pub lints: bool,
+    /// How long after a change the kernel writes back by itself: a random set of what is pending,
+    /// closed under the profile's order, becomes durable. Zero: never.
+    pub write_back: LatencyRange,
     /// Pending operations of a volume beyond which the older half is written back.
     pub dirty_ops_max: usize,
     /// Pending bytes of a volume beyond which the older half is written back.
@@ -89,14 +112,16 @@ pub struct DiskConfig {
 }
 
 impl Default for DiskConfig {
-    /// `posix-weak`, 512-byte sectors, no latency, no limit; the page cache holds 65,536
-    /// operations or 256 MiB dirty.
+    /// `posix-weak`, 512-byte sectors, no latency, no limit, no write-back but under pressure:
+    /// the page cache holds 65,536 operations or 256 MiB dirty.
     fn default() -> DiskConfig {
         DiskConfig {
             profile: Profile::default(),
             tear: TearUnit::default(),
             latency: Latency::default(),
             capacity_bytes: None,
+            lints: false,
+            write_back: LatencyRange::default(),
             dirty_ops_max: 1 << 16,
             dirty_bytes_max: 1 << 28,
         }

@@ -5,6 +5,7 @@ use std::io;
 use sim_runtime::{Fd, World, with};
 
 use super::device::{Disk, event};
+use super::faults::Asks;
 use super::file::check_offset;
 use super::metadata::{Metadata, SetTime, VolumeStatus};
 use super::op_kind::OpKind;
@@ -54,12 +55,16 @@ impl Disk {
         file: &OpenFile,
         only_data: bool,
     ) -> io::Result<()> {
-        if let Some(hit) = self.injected(world, OpKind::Sync, &file.path, || false) {
+        if let Some(hit) = self.injected(world, OpKind::Sync, &file.path, Asks::default) {
             let given_up = self.on_volume(world, file.volume, |volume, _| {
                 volume.sync_failed(file.inode, hit.fault)
             });
             event(world, OpKind::Sync, file.inode.0, !(given_up as u64));
+            self.lint_sync(world, file, true);
             return Err(hit.error);
+        }
+        if self.is_watching.get() {
+            self.look_at_crashes(world, false);
         }
         let durable = self.on_volume(world, file.volume, |volume, stats| {
             stats.syncs += 1;
@@ -70,6 +75,11 @@ impl Disk {
             }
         });
         event(world, OpKind::Sync, file.inode.0, durable as u64);
+        self.lint_sync(world, file, false);
+        if self.is_watching.get() {
+            self.look_at_crashes(world, true);
+        }
+        self.strikes_after(world);
         Ok(())
     }
 
@@ -102,12 +112,19 @@ impl Disk {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
             file.check_content()?;
-            self.check(world, OpKind::Sync, &file)?;
+            self.check(world, OpKind::Sync, &file, Asks::default)?;
+            if self.is_watching.get() {
+                self.look_at_crashes(world, false);
+            }
             let durable = self.on_volume(world, file.volume, |volume, stats| {
                 stats.syncs += 1;
                 volume.sync_all()
             });
+            if self.is_watching.get() {
+                self.look_at_crashes(world, true);
+            }
             event(world, OpKind::Sync, 0, durable as u64);
+            self.strikes_after(world);
             Ok(())
         })
     }
@@ -137,7 +154,7 @@ impl Disk {
             if !file.access.write || len > SIZE_MAX {
                 return Err(errno(libc::EINVAL));
             }
-            self.check(world, OpKind::SetLen, &file)?;
+            self.check(world, OpKind::SetLen, &file, || Asks::space(false))?;
             let now = world.wall_clock();
             event(world, OpKind::SetLen, file.inode.0, len);
             self.on_volume(world, file.volume, |volume, _| {
@@ -166,8 +183,8 @@ impl Disk {
             };
             file.check_writable()?;
             let range = offset..offset + len;
-            let needs_space = || space != Space::Punch;
-            self.check_space(world, OpKind::SetLen, &file, needs_space)?;
+            let asks = || Asks::space(space != Space::Punch);
+            self.check(world, OpKind::SetLen, &file, asks)?;
             let now = world.wall_clock();
             let keeps_size = mode & KEEP_SIZE != 0;
             event(world, OpKind::SetLen, file.inode.0, !range.end);
@@ -295,7 +312,7 @@ impl Disk {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
             file.check_content()?;
-            self.check(world, OpKind::SetMode, &file)?;
+            self.check(world, OpKind::SetMode, &file, || Asks::space(false))?;
             let now = world.wall_clock();
             let set = set(now);
             let detail = u64::from(set.mode.unwrap_or(u32::MAX));

@@ -1,22 +1,27 @@
 //! The disk as a device of the world: one for all nodes, with a volume for each.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sim_runtime::{Boot, Device, Down, EventKind, FaultId, NodeId, Stream, World, try_with, with};
+use sim_runtime::{
+    Boot, Device, DeviceId, Down, EventKind, FaultId, NodeId, SimInstant, Stream, World, time,
+    try_with, with,
+};
 
-use super::faults::FailMode;
+use super::explore::Exploration;
+use super::faults::Failing;
+use super::lints::Watch;
 use super::locks::Locks;
 use super::namespace::Mounts;
 use super::op_kind::OpKind;
 use super::report::{CrashReport, DiskStats, PendingSummary, enter_losses};
+use super::strikes::Strike;
 use crate::config::{DiskConfig, LatencyRange, VolumeId};
 use crate::errno::errno;
 use crate::state::pages::PAGE;
-use crate::state::scars::Met;
 use crate::state::volume::{Rules, Volume};
 
 /// All disks of a simulation.
@@ -42,10 +47,22 @@ use crate::state::volume::{Rules, Volume};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Disk {
+    id: DeviceId,
     pub(crate) config: DiskConfig,
     pub(crate) state: RefCell<State>,
     /// Is any fault open that makes calls fail? The one check that a call without faults pays.
     pub(crate) is_failing: Cell<bool>,
+    /// Is a crash looked for at each persistence call?
+    pub(crate) is_watching: Cell<bool>,
+}
+
+/// What a timer of the disk is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The power of a node goes.
+    Strike(NodeId),
+    /// The kernel writes back.
+    WriteBack(VolumeId),
 }
 
 #[derive(Default)]
@@ -54,7 +71,17 @@ pub(crate) struct State {
     pub(crate) locks: Locks,
     descriptions: u64,
     pub(crate) volumes: BTreeMap<VolumeId, Volume>,
-    pub(crate) errors: BTreeMap<(FaultId, NodeId), FailMode>,
+    pub(crate) errors: BTreeMap<(FaultId, NodeId), Failing>,
+    pub(crate) strikes: BTreeMap<NodeId, Strike>,
+    /// Nodes that lose power in the middle of a sync.
+    pub(crate) partial: BTreeSet<NodeId>,
+    pub(crate) exploration: Option<Exploration>,
+    pub(crate) watch: Watch,
+    pub(crate) short: BTreeMap<NodeId, Stream>,
+    pub(crate) slow: BTreeMap<NodeId, Stream>,
+    writing_back: BTreeMap<VolumeId, Stream>,
+    timers: BTreeMap<u64, Timer>,
+    next_timer: u64,
     pub(crate) blame: BTreeMap<NodeId, FaultId>,
     pub(crate) stats: BTreeMap<NodeId, DiskStats>,
     latency: BTreeMap<NodeId, Stream>,
@@ -75,10 +102,12 @@ pub fn disk() -> io::Result<Rc<Disk>> {
 impl Disk {
     /// Gives a world its disks.
     pub fn install(world: &Rc<World>, config: DiskConfig) -> Rc<Disk> {
-        let disk = world.install(|_| Disk {
+        let disk = world.install(|id| Disk {
+            id,
             config,
             state: RefCell::default(),
             is_failing: Cell::new(false),
+            is_watching: Cell::new(false),
         });
         world.serve_files(Rc::<Disk>::clone(&disk));
         disk
@@ -89,8 +118,9 @@ impl Disk {
         &self.config
     }
 
-    /// How long a call of this kind takes now, drawn from (`disk.latency`, running node). For
-    /// callers that can wait; the call itself takes no time. A range of zero draws nothing.
+    /// How long a call of this kind takes now, drawn from (`disk.latency`, running node), and
+    /// longer by faults. For callers that can wait, before they make the call, which itself takes
+    /// no time. A range of zero draws nothing. [`Duration::MAX`]: the call is never to be made.
     pub fn latency(&self, op: OpKind) -> Duration {
         let latency = &self.config.latency;
         let LatencyRange { lo, hi } = match op {
@@ -99,17 +129,22 @@ impl Disk {
             OpKind::Sync => latency.sync,
             _ => latency.metadata,
         };
-        if hi.is_zero() {
+        if hi.is_zero() && !self.is_failing.get() {
             return Duration::ZERO;
         }
         with(|world| {
+            self.lint_begin(world, op);
+            let longer = self.delay(world, op);
+            if hi.is_zero() || longer == Duration::MAX {
+                return longer;
+            }
             let node = world.current_node();
             let mut state = self.state.borrow_mut();
             let stream = state
                 .latency
                 .entry(node)
                 .or_insert_with(|| world.stream("disk.latency", node));
-            stream.duration(lo, hi)
+            stream.duration(lo, hi).saturating_add(longer)
         })
     }
 
@@ -139,7 +174,7 @@ impl Disk {
         state.crashes.get(&state.mounts.root_of(node)).copied()
     }
 
-    fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self) -> Rules {
         Rules {
             profile: self.config.profile,
             tear: self.config.tear,
@@ -160,25 +195,95 @@ impl Disk {
         let State { volumes, stats, .. } = &mut *state;
         let volume = volumes.get_mut(&id).expect("what is open is somewhere");
         let result = f(volume, stats.entry(world.current_node()).or_default());
-        if !volume.scars.is_empty() {
+        let has_news = volume.has_news();
+        if !self.config.write_back.hi.is_zero() && !volume.ops.is_empty() {
+            self.will_write_back(&mut state, world, id);
+        }
+        if has_news {
             drop(state);
             self.enter_met(world);
         }
         result
     }
 
-    /// Enters into the ledger what the guest met.
+    /// Enters into the ledger what media did and what the guest met.
     pub(crate) fn enter_met(&self, world: &World) {
         let mut state = self.state.borrow_mut();
-        let scarred = state.volumes.values_mut();
-        let met = scarred.filter(|volume| !volume.scars.is_empty());
-        let met: Vec<Met> = met.flat_map(|volume| volume.scars.take_met()).collect();
-        drop(state);
-        for met in met {
-            world
-                .ledger()
-                .observe(met.fault, "crash-state-read", || met.what);
+        let (mut receipts, mut met) = (Vec::new(), Vec::new());
+        for volume in state
+            .volumes
+            .values_mut()
+            .filter(|volume| volume.has_news())
+        {
+            receipts.extend(volume.media.take_receipts());
+            met.extend(volume.scars.take_met());
         }
+        drop(state);
+        let ledger = world.ledger();
+        for receipt in receipts {
+            ledger.inject(receipt.fault, receipt.counter, 1, || receipt.what);
+        }
+        for met in met {
+            ledger.observe(met.fault, met.counter, || met.what);
+        }
+    }
+
+    /// A call on names is done: arms the write-back of what it left pending, enters what it met.
+    pub(crate) fn settle(&self, world: &World) {
+        if !self.config.write_back.hi.is_zero() {
+            let mut state = self.state.borrow_mut();
+            let pending = state
+                .volumes
+                .iter()
+                .filter(|(_, volume)| !volume.ops.is_empty());
+            for id in pending.map(|(&id, _)| id).collect::<Vec<_>>() {
+                self.will_write_back(&mut state, world, id);
+            }
+        }
+        self.enter_met(world);
+    }
+
+    /// Something is pending: the kernel will write some of it back, by itself.
+    pub(crate) fn will_write_back(&self, state: &mut State, world: &World, id: VolumeId) {
+        if state
+            .timers
+            .values()
+            .any(|timer| *timer == Timer::WriteBack(id))
+        {
+            return;
+        }
+        let range = self.config.write_back;
+        let stream = state.writing_back.entry(id);
+        let stream = stream.or_insert_with(|| world.stream("disk.write-back", id.0));
+        let after = stream.duration(range.lo, range.hi);
+        self.arm_timer(state, world, Timer::WriteBack(id), time::now() + after);
+    }
+
+    fn write_back(&self, world: &World, id: VolumeId) {
+        let mut state = self.state.borrow_mut();
+        let State {
+            volumes,
+            writing_back,
+            ..
+        } = &mut *state;
+        let (Some(volume), Some(stream)) = (volumes.get_mut(&id), writing_back.get_mut(&id)) else {
+            return;
+        };
+        let durable = volume.write_back_some(&mut |n| stream.below(n));
+        let more = !volume.ops.is_empty();
+        event(world, OpKind::SyncRange, id.0, durable as u64);
+        if more {
+            self.will_write_back(&mut state, world, id);
+        }
+        drop(state);
+        self.enter_met(world);
+    }
+
+    pub(crate) fn arm_timer(&self, state: &mut State, world: &World, timer: Timer, at: SimInstant) {
+        let token = state.next_timer;
+        state.next_timer += 1;
+        state.timers.insert(token, timer);
+        world.device_event_at(at, self.id, token);
     }
 
     /// The first volume of the running process, made if it is new.
@@ -213,7 +318,7 @@ impl Disk {
         *next
     }
 
-    fn power_loss(&self, world: &Rc<World>, id: VolumeId, blame: Option<FaultId>) {
+    fn power_loss(&self, world: &World, id: VolumeId, partial: bool, blame: Option<FaultId>) {
         let mut state = self.state.borrow_mut();
         let State {
             volumes,
@@ -227,7 +332,7 @@ impl Disk {
         let stream = crash
             .entry(id)
             .or_insert_with(|| world.stream("disk.crash", id.0));
-        let outcome = volume.power_loss(&mut |n| stream.below(n));
+        let outcome = volume.power_loss(partial, &mut |n| stream.below(n));
         let report = CrashReport::of(&outcome);
         crashes.insert(id, report);
         let kept = (outcome.kept as u64) << 32 | outcome.pending as u64;
@@ -252,13 +357,25 @@ impl Device for Disk {
         "disk"
     }
 
-    fn on_event(&self, _world: &Rc<World>, _token: u64) {
-        panic!("the disk arms no timers")
+    fn on_event(&self, world: &Rc<World>, token: u64) {
+        let timer = self.state.borrow_mut().timers.remove(&token);
+        match timer.expect("each timer fires once") {
+            Timer::Strike(node) => self.strike(node),
+            Timer::WriteBack(volume) => self.write_back(world, volume),
+        }
     }
 
     /// A kill or an exit leaves the page cache as it is; a power loss takes what it takes.
     fn node_down(&self, world: &Rc<World>, node: NodeId, _boot: Boot, down: Down) {
-        let blame = self.state.borrow_mut().blame.remove(&node);
+        let (blame, partial) = {
+            let state = &mut *self.state.borrow_mut();
+            let strike = state.strikes.remove(&node);
+            self.is_failing.set(state.is_troubled());
+            let volumes = state.mounts.below(state.mounts.root_of(node));
+            state.watch.forget(&volumes);
+            drop(strike);
+            (state.blame.remove(&node), state.partial.contains(&node))
+        };
         if down != Down::PowerLoss {
             return;
         }
@@ -271,7 +388,7 @@ impl Device for Disk {
         };
         drop(waiting);
         for id in volumes {
-            self.power_loss(world, id, blame);
+            self.power_loss(world, id, partial, blame);
         }
     }
 

@@ -8,11 +8,12 @@ use std::rc::Rc;
 use sim_runtime::{Fd, World, with};
 
 use super::device::{Disk, event};
-use super::hash::digest_of;
+use super::faults::Asks;
 use super::namespace::At;
 use super::op_kind::OpKind;
 use super::open_file::{OpenFile, OpenFlags, Opening};
 use crate::errno::errno;
+use crate::hash::digest_of;
 use crate::state::pages::SECTOR;
 use crate::state::volume::SIZE_MAX;
 
@@ -35,8 +36,14 @@ impl Disk {
         let opening = Opening::of(bits, mode)?;
         let request = opening.request;
         let makes = request.create || opening.unnamed;
-        let missing = || makes && (opening.unnamed || self.is_missing(at));
-        self.check_path_fault(OpKind::Open, at, missing)?;
+        let asks = || {
+            let space = makes && (opening.unnamed || self.is_missing(at));
+            Asks {
+                space,
+                changes: space || request.write,
+            }
+        };
+        self.check_path(OpKind::Open, at, asks)?;
         let follow = opening.follow || (!request.create && at.bytes().ends_with(b"/"));
         let (volume, inode) = self.call_at(OpKind::Open, at, follow, |volume, walked, now| {
             if !opening.unnamed {
@@ -114,16 +121,19 @@ impl Disk {
         if file.has(libc::O_DIRECT) {
             check_aligned(offset, buf.len())?;
         }
-        self.check(world, OpKind::Read, file)?;
+        self.check(world, OpKind::Read, file, Asks::default)?;
+        let len = self.shorten(world, OpKind::Read, file, buf.len());
+        let buf = &mut buf[..len];
         let read = self.on_volume(world, file.volume, |volume, stats| {
             if volume.cache(file.inode).is_dir() {
                 return Err(errno(libc::EISDIR));
             }
-            let read = volume.read(file.inode, offset, buf);
+            let read = volume.read(file.inode, offset, buf)?;
             stats.reads += 1;
             stats.bytes_read += read as u64;
             Ok(read)
         })?;
+        self.lint_read(world, file, offset..offset + read as u64);
         event(
             world,
             OpKind::Read,
@@ -175,13 +185,14 @@ impl Disk {
         let now = world.wall_clock();
         let append = file.has(libc::O_APPEND);
         let place = |size: u64| if append { size } else { offset };
-        let needs_space = || {
-            self.on_volume(world, file.volume, |volume, _| {
+        let asks = || {
+            Asks::space(self.on_volume(world, file.volume, |volume, _| {
                 let at = place(volume.cache(file.inode).size());
                 volume.would_allocate(file.inode, at, buf.len())
-            })
+            }))
         };
-        self.check_space(world, OpKind::Write, file, needs_space)?;
+        self.check(world, OpKind::Write, file, asks)?;
+        let buf = &buf[..self.shorten(world, OpKind::Write, file, buf.len())];
         let (at, written) = self.on_volume(world, file.volume, |volume, stats| {
             let at = place(volume.cache(file.inode).size());
             let written = volume.write(file.inode, at, buf, now)?;
@@ -191,6 +202,7 @@ impl Disk {
         })?;
         let detail = digest_of([at, written as u64], &buf[..written]);
         event(world, OpKind::Write, file.inode.0, detail);
+        self.lint_write(world, file, at..at + written as u64);
         if file.status.get() & libc::O_DSYNC != 0 && written > 0 {
             self.sync_file(world, file, !file.has(libc::O_SYNC))?;
         }

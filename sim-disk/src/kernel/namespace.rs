@@ -48,6 +48,21 @@ impl Mounts {
         found
     }
 
+    /// The directories of a volume that others are mounted on.
+    pub(crate) fn on(&self, volume: VolumeId) -> Vec<Point> {
+        let on = self.on.keys().filter(|at| at.volume == volume);
+        on.copied().collect()
+    }
+
+    /// The directory of a mount is another inode now.
+    pub(crate) fn move_to(&mut self, at: Point, inode: InodeId) {
+        if let Some(volume) = self.on.remove(&at) {
+            let now = Point { inode, ..at };
+            self.on.insert(now, volume);
+            self.covered.insert(volume, now);
+        }
+    }
+
     /// The mount itself survives every crash: what it is on is kept.
     pub(crate) fn is_covered(&self, at: Point) -> bool {
         self.on.contains_key(&at)

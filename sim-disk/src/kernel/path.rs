@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use sim_runtime::{Fd, World, with};
 
 use super::device::{Disk, event};
-use super::hash::digest_of;
+use super::faults::Asks;
 use super::metadata::{DirEntry, FileKind, Metadata, SetTime, VolumeStatus};
 use super::namespace::At;
 use super::op_kind::OpKind;
 use super::open_file::OpenFile;
 use crate::config::VolumeId;
 use crate::errno::errno;
+use crate::hash::{digest_of, scatter};
 use crate::state::names::Collision;
 use crate::state::op::Attributes;
 use crate::state::volume::Volume;
@@ -61,7 +62,7 @@ impl Disk {
                 Ok((id, f(volume, &walked, now)?))
             };
             let result = call();
-            self.enter_met(world);
+            self.settle(world);
             enter(world, op, at.bytes(), &result);
             result
         })
@@ -86,7 +87,7 @@ impl Disk {
                 Ok((found.volume, f(volume, found, now)?))
             };
             let result = call();
-            self.enter_met(world);
+            self.settle(world);
             enter(world, op, at.bytes(), &result);
             result
         })
@@ -119,7 +120,7 @@ impl Disk {
                 f(volume, &old, &new, now)
             };
             let result = call();
-            self.enter_met(world);
+            self.settle(world);
             let both = [from.bytes(), to.bytes()].join(&0);
             enter(world, op, &both, &result);
             result
@@ -149,7 +150,7 @@ impl Disk {
     /// `EEXIST`, `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`, injected `ENOSPC`.
     pub fn create_dir<'p>(&self, at: impl Into<At<'p>>, mode: u32) -> io::Result<()> {
         let at = at.into();
-        self.check_path_fault(OpKind::CreateDir, at, || self.is_missing(at))?;
+        self.check_path(OpKind::CreateDir, at, || Asks::space(self.is_missing(at)))?;
         self.call_at(OpKind::CreateDir, at, false, |volume, walked, now| {
             volume.make_dir_at(walked, mode, now)
         })?;
@@ -162,7 +163,7 @@ impl Disk {
     /// `ENOTEMPTY`, `ENOENT`, `ENOTDIR`, `EINVAL` for `.`, `EBUSY` for the root.
     pub fn remove_dir<'p>(&self, at: impl Into<At<'p>>) -> io::Result<()> {
         let at = at.into();
-        self.check_path_fault(OpKind::RemoveDir, at, || false)?;
+        self.check_path(OpKind::RemoveDir, at, || Asks::space(false))?;
         self.call_at(OpKind::RemoveDir, at, false, |volume, walked, now| {
             volume.remove_dir_at(walked, now)
         })?;
@@ -175,7 +176,7 @@ impl Disk {
     /// `ENOENT`, `ENOTDIR`, `EISDIR`.
     pub fn remove_file<'p>(&self, at: impl Into<At<'p>>) -> io::Result<()> {
         let at = at.into();
-        self.check_path_fault(OpKind::Unlink, at, || false)?;
+        self.check_path(OpKind::Unlink, at, || Asks::space(false))?;
         self.call_at(OpKind::Unlink, at, false, |volume, walked, now| {
             volume.unlink_at(walked, now)
         })?;
@@ -208,13 +209,17 @@ impl Disk {
             libc::RENAME_EXCHANGE => Collision::Exchange,
             _ => return Err(errno(libc::EINVAL)),
         };
-        self.check_path_fault(OpKind::Rename, to, || false)?;
-        self.call_both(
-            OpKind::Rename,
-            (from, to),
-            false,
-            |volume, old, new, now| volume.rename_at(old, new, collision, now),
-        )
+        self.check_path(OpKind::Rename, to, || Asks::space(false))?;
+        let rename = |volume: &mut Volume, old: &Walked<'_>, new: &Walked<'_>, now| {
+            let dirty = old.inode().is_some_and(|id| volume.has_dirty_data(id));
+            volume.rename_at(old, new, collision, now)?;
+            Ok((new.dir(), dirty))
+        };
+        let (dir, dirty) = self.call_both(OpKind::Rename, (from, to), false, rename)?;
+        if self.config.lints {
+            with(|world| self.lint_rename(world, dir, to.bytes(), dirty));
+        }
+        Ok(())
     }
 
     /// link(2): follows no symbolic link.
@@ -236,7 +241,7 @@ impl Disk {
         follow: bool,
     ) -> io::Result<()> {
         let (from, to) = (from.into(), to.into());
-        self.check_path_fault(OpKind::Link, to, || self.is_missing(to))?;
+        self.check_path(OpKind::Link, to, || Asks::space(self.is_missing(to)))?;
         let follow = follow || from.bytes().ends_with(b"/");
         self.call_both(OpKind::Link, (from, to), follow, |volume, old, new, now| {
             let id = old.inode().expect("looked up before");
@@ -251,7 +256,7 @@ impl Disk {
     pub fn link_file<'p>(&self, fd: Fd, to: impl Into<At<'p>>) -> io::Result<()> {
         let to = to.into();
         let file = with(|world| world.description_as::<OpenFile>(fd))?;
-        self.check_path_fault(OpKind::Link, to, || self.is_missing(to))?;
+        self.check_path(OpKind::Link, to, || Asks::space(self.is_missing(to)))?;
         self.call_at(OpKind::Link, to, false, |volume, walked, now| {
             if walked.dir().volume != file.volume {
                 return Err(errno(libc::EXDEV));
@@ -277,7 +282,7 @@ impl Disk {
         if target.len() >= libc::PATH_MAX as usize {
             return Err(errno(libc::ENAMETOOLONG));
         }
-        self.check_path_fault(OpKind::Link, at, || self.is_missing(at))?;
+        self.check_path(OpKind::Link, at, || Asks::space(self.is_missing(at)))?;
         self.call_at(OpKind::Link, at, false, |volume, walked, now| {
             volume.make_symlink_at(walked, target, now)
         })?;
@@ -358,7 +363,7 @@ impl Disk {
             ..Attributes::default()
         };
         let at = at.into();
-        self.check_path_fault(OpKind::SetMode, at, || false)?;
+        self.check_path(OpKind::SetMode, at, || Asks::space(false))?;
         self.call_found(OpKind::SetMode, at, true, |volume, at, now| {
             volume.set_attributes(at.inode, set, now);
             Ok(())
@@ -398,7 +403,7 @@ impl Disk {
         if len > crate::state::volume::SIZE_MAX {
             return Err(errno(libc::EINVAL));
         }
-        self.check_path_fault(OpKind::SetLen, at, || false)?;
+        self.check_path(OpKind::SetLen, at, || Asks::space(false))?;
         self.call_found(OpKind::SetLen, at, true, |volume, at, now| {
             if volume.cache(at.inode).is_dir() {
                 return Err(errno(libc::EISDIR));
@@ -415,7 +420,7 @@ impl Disk {
     /// `ENOENT`, `ENOTDIR`, injected `EIO`.
     pub fn read_dir<'p>(&self, at: impl Into<At<'p>>) -> io::Result<Vec<DirEntry>> {
         let at = at.into();
-        self.check_path_fault(OpKind::ReadDir, at, || false)?;
+        self.check_path(OpKind::ReadDir, at, Asks::default)?;
         let (id, entries) = self.call_found(OpKind::ReadDir, at, true, |volume, at, _| {
             entries_of(volume, at)
         })?;
@@ -430,7 +435,7 @@ impl Disk {
         let file = with(|world| world.description_as::<OpenFile>(fd))?;
         file.check_content()?;
         let entries = with(|world| {
-            self.check(world, OpKind::ReadDir, &file)?;
+            self.check(world, OpKind::ReadDir, &file, Asks::default)?;
             let entries = self.on_volume(world, file.volume, |volume, _| {
                 entries_of(volume, file.point())
             });
@@ -457,11 +462,4 @@ fn in_order(volume: VolumeId, mut entries: Vec<DirEntry>) -> Vec<DirEntry> {
     let salt = with(|world| digest_of([world.seed().0, volume.0], b"read_dir"));
     entries.sort_by_cached_key(|entry| scatter(salt ^ digest_of([0, 0], entry.name.as_bytes())));
     entries
-}
-
-/// A bijection in which every input bit moves about half of the output's (splitmix64).
-pub(crate) const fn scatter(mut value: u64) -> u64 {
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }

@@ -139,6 +139,7 @@ fn spell_out(list: &[String]) -> String {
 fn leave_scars(volume: &mut Volume, loss: &Loss, fault: FaultId) {
     let met = Met {
         fault,
+        counter: "crash-state-read",
         what: loss.describe(),
     };
     match loss {

@@ -2,12 +2,14 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::inode::{Body, Inode, InodeId, Kind, Name};
 use super::op::{Change, Op, OpId, Side, Slot, apply};
 use super::order::{Dependencies, dependencies};
 use super::select::{Below, CrashKind, Selection, select};
 use super::volume::Volume;
+use crate::hash::scatter;
 use sim_runtime::FaultId;
 
 /// Something that was visible before a power loss and is different after it.
@@ -47,9 +49,10 @@ impl Volume {
     }
 
     /// The power goes: draws what survives and leaves the volume as the next boot finds it.
-    pub(crate) fn power_loss(&mut self, below: Below<'_>) -> Outcome {
+    /// `partial`: in the middle of a sync.
+    pub(crate) fn power_loss(&mut self, partial: bool, below: Below<'_>) -> Outcome {
         let (_, ops, deps) = self.pending();
-        let selection = select(&ops, &deps, self.rules.tear, below);
+        let selection = select(&ops, &deps, self.rules.tear, partial, below);
         self.crash(&selection)
     }
 
@@ -61,8 +64,10 @@ impl Volume {
         let mut lost = Vec::new();
         for (at, op) in pending.values().enumerate() {
             let torn = selection.torn.as_ref().filter(|(torn, _)| *torn == at);
-            if selection.kept[at] {
+            if selection.kept[at] && self.media.is_idle() {
                 apply(&mut self.inodes, Side::Media, op, None, &mut unlinked);
+            } else if selection.kept[at] {
+                self.write_to_media(op);
             } else if let Some((_, ranges)) = torn {
                 apply(
                     &mut self.inodes,
@@ -71,6 +76,9 @@ impl Volume {
                     Some(ranges),
                     &mut unlinked,
                 );
+                if let Some((range, number)) = &selection.garbage {
+                    self.fill_with_garbage(op, range, *number);
+                }
                 lost.push((op, true));
             } else {
                 lost.push((op, false));
@@ -86,6 +94,18 @@ impl Volume {
             pending: pending.len(),
             kept: selection.kept.iter().filter(|&&kept| kept).count(),
             losses,
+        }
+    }
+
+    fn fill_with_garbage(&mut self, op: &Op, range: &Range<usize>, number: u64) {
+        let Change::Write { inode, offset, .. } = &op.change else {
+            return;
+        };
+        let garbage = |at: usize| scatter(number ^ at as u64) as u8;
+        let bytes: Vec<u8> = range.clone().map(garbage).collect();
+        let inode = self.inodes.get_mut(inode);
+        if let Some(Kind::File { pages, .. }) = inode.map(|inode| &mut inode.media.kind) {
+            pages.write(offset + range.start as u64, &bytes);
         }
     }
 
@@ -259,6 +279,7 @@ impl Volume {
         self.open(InodeId::ROOT);
         let inodes = &self.inodes;
         self.scars.retain_inodes(|id| inodes.contains_key(&id));
+        self.media.retain_inodes(|id| inodes.contains_key(&id));
     }
 }
 

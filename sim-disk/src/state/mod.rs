@@ -1,10 +1,13 @@
 //! The pure state of a volume: no clock, no runtime, no randomness of its own.
 //!
 //! Reading order: `pages`, `inode`, `op`, `volume`, `space`, `sync`, `walk`, `names`, `order`,
-//! `select`, `crash`, `scars`.
+//! `select`, `crash`, `scars`, `media`, `compare`, `explore`.
 
+pub(crate) mod compare;
 pub(crate) mod crash;
+pub(crate) mod explore;
 pub(crate) mod inode;
+pub(crate) mod media;
 pub(crate) mod names;
 pub(crate) mod op;
 pub(crate) mod order;

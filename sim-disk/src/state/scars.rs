@@ -9,6 +9,8 @@ use sim_runtime::FaultId;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Met {
     pub(crate) fault: FaultId,
+    /// What the ledger counts it as.
+    pub(crate) counter: &'static str,
     pub(crate) what: String,
 }
 
@@ -44,6 +46,11 @@ impl Scars {
     /// A directory entry differs from what it was.
     pub(crate) fn add_name(&mut self, dir: InodeId, name: Name, met: Met) {
         self.names.insert((dir, name), met);
+    }
+
+    /// The guest meets something that left no scar.
+    pub(crate) fn meet(&mut self, met: Met) {
+        self.met.push(met);
     }
 
     /// The guest reads this range.

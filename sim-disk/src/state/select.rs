@@ -22,6 +22,8 @@ pub enum CrashKind {
     Subset,
     /// A closed set, and part of one more write.
     Torn,
+    /// As torn, and the sector that was being written holds garbage.
+    Garbage,
 }
 
 /// The operations that survive, by position in the pending order.
@@ -31,16 +33,20 @@ pub(crate) struct Selection {
     pub(crate) kept: Vec<bool>,
     /// A write of which only these byte ranges survive.
     pub(crate) torn: Option<(usize, Vec<Range<usize>>)>,
+    /// Bytes of the torn write that are garbage, with the number that they are made of.
+    pub(crate) garbage: Option<(Range<usize>, u64)>,
 }
 
 /// Draws a number below its argument.
 pub(crate) type Below<'a> = &'a mut dyn FnMut(u64) -> u64;
 
-/// Chooses what survives. Draws nothing when nothing is pending.
+/// Chooses what survives. `partial`: the power went in the middle of a sync, so neither all nor
+/// nothing. Draws nothing when nothing is pending.
 pub(crate) fn select(
     ops: &[&Op],
     deps: &Dependencies,
     tear: TearUnit,
+    partial: bool,
     below: Below<'_>,
 ) -> Selection {
     let n = ops.len();
@@ -48,11 +54,13 @@ pub(crate) fn select(
         kind,
         kept,
         torn: None,
+        garbage: None,
     };
     if n == 0 {
         return selection(CrashKind::Clean, Vec::new());
     }
-    match below(20) {
+    let outcome = if partial { 5 + below(15) } else { below(20) };
+    match outcome {
         0..2 => selection(CrashKind::All, vec![true; n]),
         2..5 => selection(CrashKind::Nothing, vec![false; n]),
         5..10 => {
@@ -70,18 +78,41 @@ pub(crate) fn select(
         _ => {
             let kept = random_closed(deps, below);
             let torn = tear_frontier(ops, deps, &kept, tear, below);
-            let kind = if torn.is_some() {
-                CrashKind::Torn
-            } else {
-                CrashKind::Subset
+            let garbage = torn.as_ref().filter(|_| tear == TearUnit::None);
+            let garbage =
+                garbage.and_then(|(at, kept)| garbage_after(&ops[*at].change, kept, below));
+            let kind = match (&torn, &garbage) {
+                (None, _) => CrashKind::Subset,
+                (Some(_), None) => CrashKind::Torn,
+                (Some(_), Some(_)) => CrashKind::Garbage,
             };
-            Selection { kind, kept, torn }
+            Selection {
+                kind,
+                kept,
+                torn,
+                garbage,
+            }
         }
     }
 }
 
+/// Where nothing is atomic, the rest of the sector in which a write was cut may hold anything.
+fn garbage_after(
+    change: &Change,
+    kept: &[Range<usize>],
+    below: Below<'_>,
+) -> Option<(Range<usize>, u64)> {
+    let Change::Write { offset, bytes, .. } = change else {
+        return None;
+    };
+    let cut = kept.last()?.end;
+    let left = SECTOR - (offset + cut as u64) % SECTOR;
+    let end = bytes.len().min(cut + left as usize);
+    (below(2) == 0).then(|| (cut..end, below(u64::MAX)))
+}
+
 /// Each operation whose needs are kept is kept with a probability drawn once.
-fn random_closed(deps: &Dependencies, below: Below<'_>) -> Vec<bool> {
+pub(crate) fn random_closed(deps: &Dependencies, below: Below<'_>) -> Vec<bool> {
     let eighths = [1, 4, 6, 7][below(4) as usize];
     let mut kept = Vec::with_capacity(deps.len());
     for needs in deps {

@@ -124,6 +124,21 @@ impl Volume {
         found.ok_or_else(|| errno(libc::ENXIO))
     }
 
+    /// The first byte of a range that nobody wrote.
+    pub(crate) fn first_hole(&self, id: InodeId, range: Range<u64>) -> Option<u64> {
+        let pages = self.cache(id).pages()?;
+        let touched = range.start / PAGE..range.end.div_ceil(PAGE);
+        let mut missing = touched.filter(|page| !pages.is_written(*page));
+        missing.next().map(|page| range.start.max(page * PAGE))
+    }
+
+    /// Are writes of the file pending?
+    pub(crate) fn has_dirty_data(&self, id: InodeId) -> bool {
+        let pending = self.inodes.get(&id).map(|inode| &inode.pending);
+        let mut ops = pending.into_iter().flatten();
+        ops.any(|op| !self.ops[op].change.is_metadata())
+    }
+
     /// Would a write here need pages that the file does not have?
     pub(crate) fn would_allocate(&self, id: InodeId, offset: u64, len: usize) -> bool {
         let Some(pages) = self.cache(id).pages() else {

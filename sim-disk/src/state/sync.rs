@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::inode::{Doomed, InodeId};
+use super::inode::{Doomed, InodeId, Kind};
 use super::op::{Change, OpId, Side, apply};
 use super::order::closure;
+use super::scars::Met;
+use super::select::{Below, random_closed};
 use super::volume::Volume;
 use crate::config::Profile;
 use sim_runtime::FaultId;
@@ -83,7 +85,11 @@ impl Volume {
                 .remove(id)
                 .expect("only pending operations become durable");
             self.pending_bytes -= op.change.payload();
-            apply(&mut self.inodes, Side::Media, &op, None, &mut unlinked);
+            if self.media.is_idle() || op.change.is_metadata() {
+                apply(&mut self.inodes, Side::Media, &op, None, &mut unlinked);
+            } else {
+                self.write_to_media(&op);
+            }
             touched.extend(op.change.file());
             if let Change::Names(names) = &op.change {
                 touched.extend(names.slots.iter().map(|slot| slot.dir));
@@ -117,10 +123,55 @@ impl Volume {
         self.persist(&oldest);
     }
 
+    /// The kernel writes back by itself: a random set, closed under what the profile orders,
+    /// becomes durable. Returns how many operations that were. O(pending).
+    pub(crate) fn write_back_some(&mut self, below: Below<'_>) -> usize {
+        let (ids, _, deps) = self.pending();
+        if ids.is_empty() {
+            return 0;
+        }
+        let kept = random_closed(&deps, below);
+        let chosen = ids.into_iter().zip(kept);
+        let chosen: Vec<OpId> = chosen.filter_map(|(id, kept)| kept.then_some(id)).collect();
+        self.persist(&chosen);
+        chosen.len()
+    }
+
     /// A failed fsync of a file: its dirty pages are marked clean without having been written.
-    /// They stay visible, no later fsync writes them, a power loss takes them. Sizes and names
-    /// stay pending. Returns how many writes were given up.
+    /// They stay visible, no later fsync writes them, a power loss takes them; under
+    /// `sequential`, as file systems that copy on write do, they read as before at once. Sizes
+    /// and names stay pending. Returns how many writes were given up.
     pub(crate) fn sync_failed(&mut self, id: InodeId, fault: FaultId) -> usize {
+        let given_up = self.give_up_writes(id, fault);
+        if self.rules.profile == Profile::Sequential && given_up > 0 {
+            self.revert_doomed(id);
+        }
+        given_up
+    }
+
+    /// What was given up reads as the media have it.
+    fn revert_doomed(&mut self, id: InodeId) {
+        let path = self.path_to(id);
+        let inode = self.inodes.get_mut(&id).expect("fsync has a descriptor");
+        for doomed in std::mem::take(&mut inode.doomed) {
+            let mut bytes = vec![0; doomed.len as usize];
+            if let Some(pages) = inode.media.pages() {
+                pages.read(doomed.offset, &mut bytes);
+            }
+            if let Kind::File { pages, .. } = &mut inode.cache.kind {
+                pages.write(doomed.offset, &bytes);
+            }
+            let end = doomed.offset + doomed.len;
+            let met = Met {
+                fault: doomed.fault,
+                counter: "damage-read",
+                what: format!("{path} bytes {}..{end} (reverted)", doomed.offset),
+            };
+            self.scars.add_range(id, doomed.offset, doomed.len, met);
+        }
+    }
+
+    fn give_up_writes(&mut self, id: InodeId, fault: FaultId) -> usize {
         let inode = self.inodes.get_mut(&id).expect("fsync has a descriptor");
         let before = inode.pending.len();
         let (ops, doomed) = (&mut self.ops, &mut inode.doomed);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::inode::{Body, Inode, InodeId, Kind, Name};
+use super::media::Media;
 use super::op::{Attributes, Change, Inodes, Names, Op, OpId, Side, Slot, apply};
 use super::pages::{PAGE, Pages, Payload, split};
 use super::scars::Scars;
@@ -38,6 +39,7 @@ pub(crate) struct Volume {
     pub(crate) pages_used: u64,
     /// What crashes took and no guest has met yet.
     pub(crate) scars: Scars,
+    pub(crate) media: Media,
     next_inode: u64,
     next_op: u64,
 }
@@ -52,26 +54,54 @@ impl Volume {
             pending_bytes: 0,
             pages_used: 0,
             scars: Scars::default(),
+            media: Media::default(),
             next_inode: InodeId::ROOT.0,
             next_op: 0,
         };
         let root = volume.allocate(Body::dir(0o755, now_ns));
         assert_eq!(root, InodeId::ROOT);
         volume.open(root);
-        let tmp = volume.allocate(Body::dir(0o1777, now_ns));
-        let names = Names {
-            slots: vec![Slot {
-                dir: root,
-                name: Name::from(&b"tmp"[..]),
-                target: Some(tmp),
-            }],
-            removed_dir: None,
-            moved_dir: None,
-            needs: Vec::new(),
-        };
-        volume.perform(now_ns, Change::Names(names));
+        let tmp = volume.ensure_dir(b"tmp", now_ns);
+        volume.set_attributes(
+            tmp,
+            Attributes {
+                mode: Some(0o1777),
+                ..Attributes::default()
+            },
+            now_ns,
+        );
         volume.sync_all();
         volume
+    }
+
+    /// The directory at a path without dots and links, made durably where it is missing.
+    pub(crate) fn ensure_dir(&mut self, path: &[u8], now_ns: u64) -> InodeId {
+        let mut at = InodeId::ROOT;
+        for part in path
+            .split(|&byte| byte == b'/')
+            .filter(|part| !part.is_empty())
+        {
+            let entries = self.cache(at).entries().expect("a directory, or made here");
+            if let Some(&child) = entries.get(part) {
+                at = child;
+                continue;
+            }
+            let child = self.allocate(Body::dir(0o755, now_ns));
+            let names = Names {
+                slots: vec![Slot {
+                    dir: at,
+                    name: Name::from(part),
+                    target: Some(child),
+                }],
+                removed_dir: None,
+                moved_dir: None,
+                needs: Vec::new(),
+            };
+            self.perform(now_ns, Change::Names(names));
+            self.sync(at);
+            at = child;
+        }
+        at
     }
 
     /// A new inode without a name.
@@ -171,11 +201,45 @@ impl Volume {
     }
 
     /// Reads from a file; notes the scars that the read meets.
-    pub(crate) fn read(&mut self, id: InodeId, offset: u64, buf: &mut [u8]) -> usize {
-        if !self.scars.is_empty() {
-            self.scars.meet_range(id, offset, buf.len() as u64);
+    ///
+    /// # Errors
+    /// `EIO` where the media have a latent error.
+    pub(crate) fn read(&mut self, id: InodeId, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if self.scars.is_empty() && self.media.is_idle() {
+            return Ok(self.cache(id).read(offset, buf));
         }
-        self.cache(id).read(offset, buf)
+        let readable = self.meet_media(id, offset, buf.len() as u64);
+        let readable = readable.ok_or_else(|| errno(libc::EIO))?;
+        let buf = &mut buf[..readable as usize];
+        self.scars.meet_range(id, offset, readable);
+        let read = self.cache(id).read(offset, buf);
+        self.misread(id, offset, &mut buf[..read]);
+        Ok(read)
+    }
+
+    /// Is there anything for the ledger?
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        !self.scars.is_empty() || self.media.has_receipts()
+    }
+
+    /// One of the paths of an inode; `?` when it has none.
+    pub(crate) fn path_to(&self, id: InodeId) -> String {
+        let mut path = String::new();
+        let mut at = id;
+        while at != InodeId::ROOT {
+            let found = self.inodes.iter().find_map(|(&dir, inode)| {
+                let mut entries = inode.cache.entries()?.iter();
+                let name = entries.find(|(_, target)| **target == at)?.0;
+                Some((dir, String::from_utf8_lossy(name).into_owned()))
+            });
+            let Some((dir, name)) = found else {
+                return "?".to_owned();
+            };
+            path = format!("/{name}{path}");
+            at = dir;
+        }
+        path
     }
 
     /// Writes to a file, as far as space lasts.

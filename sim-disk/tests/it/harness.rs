@@ -1,11 +1,14 @@
 //! Nodes with a disk, driven step by step from the test.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use sim_disk::{Disk, DiskConfig, OpenFlags};
-use sim_runtime::{Config, Digest, Down, NodeId, NodeMain, Seed, Simulation, Summary};
+use sim_runtime::{Config, Digest, Down, NodeId, NodeMain, Seed, Simulation, Summary, time};
 
 /// A simulation with one running node and its disk.
 pub(crate) struct Bench {
@@ -40,6 +43,23 @@ impl Bench {
         self.simulation.world().restart_node(self.node);
     }
 
+    /// A second node, or a third, with a disk of its own.
+    pub(crate) fn another(&self) -> NodeId {
+        let world = self.simulation.world();
+        let number = world.nodes().len() as u8;
+        let name = format!("node-{number}");
+        let node = world.create_node(&name, IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)));
+        let main: NodeMain = Rc::new(|| Box::pin(std::future::pending()));
+        world.start_node(node, main);
+        node
+    }
+
+    /// Lets so much virtual time pass.
+    pub(crate) fn run_for(&self, duration: Duration) {
+        let slept = self.simulation.block_on(time::sleep(duration));
+        assert!(slept.is_ok());
+    }
+
     pub(crate) fn finish(self) -> Summary {
         drop(self.disk);
         self.simulation.finish()
@@ -48,6 +68,16 @@ impl Bench {
     pub(crate) fn digest(self) -> Digest {
         self.finish().digest
     }
+}
+
+/// The number of an error.
+pub(crate) fn code<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
+    result.unwrap_err().raw_os_error().unwrap()
+}
+
+/// How often something was counted in a row of the ledger.
+pub(crate) fn count(counters: &BTreeMap<String, u64>, name: &str) -> u64 {
+    counters.get(name).copied().unwrap_or_default()
 }
 
 /// Writes a whole file, with or without syncing it.

@@ -8,4 +8,5 @@ mod evidence;
 mod fs;
 mod harness;
 mod kernel;
+mod rules;
 mod std_files;

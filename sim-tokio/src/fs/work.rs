@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sim_disk::{Disk, OpKind};
 use sim_runtime::{JoinHandle, time};
@@ -15,6 +16,10 @@ pub(crate) fn begin<T: 'static>(
     sim_runtime::spawn(async move {
         let disk = sim_disk::disk()?;
         let latency = disk.latency(op);
+        if latency == Duration::MAX {
+            // The disk hangs, or the power is about to go: this call does not come back.
+            std::future::pending::<()>().await;
+        }
         if !latency.is_zero() {
             time::sleep(latency).await;
         }

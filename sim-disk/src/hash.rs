@@ -36,6 +36,13 @@ pub(crate) fn digest_of(numbers: [u64; 2], bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// A bijection in which every input bit moves about half of the output's (splitmix64).
+pub(crate) const fn scatter(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
 /// Both halves of the product, so that every bit of the factors counts.
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
