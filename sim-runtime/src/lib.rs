@@ -52,6 +52,8 @@ pub mod interpose;
 #[cfg(feature = "sim")]
 mod ledger;
 #[cfg(feature = "sim")]
+mod mappings;
+#[cfg(feature = "sim")]
 mod nodes;
 #[cfg(feature = "sim")]
 mod pauses;

@@ -258,6 +258,9 @@ impl World {
     /// Devices hear of it first, then its descriptors are abandoned, then its tasks are dropped
     /// in its own context, so that nothing the guest's destructors do reaches the outside.
     pub fn kill_node(self: &Rc<Self>, id: NodeId, down: Down) -> bool {
+        if self.is_alive(id, self.boot_of(id)) {
+            self.on_node(id, || self.end_mappings(id, self.boot_of(id)));
+        }
         let boot = {
             let mut nodes = self.nodes.borrow_mut();
             let node = nodes.get_mut(id);

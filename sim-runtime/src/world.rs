@@ -16,6 +16,7 @@ use crate::files::WorldFiles;
 use crate::guest::GuestState;
 use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
+use crate::mappings::Mappings;
 use crate::nodes::Nodes;
 use crate::policy::ReadyQueue;
 use crate::probe::Probes;
@@ -68,6 +69,7 @@ pub struct World {
     pub(crate) clocks: Clocks,
     pub(crate) sockets: RefCell<Option<Rc<dyn Sockets>>>,
     pub(crate) files: WorldFiles,
+    pub(crate) mappings: Mappings,
     pub(crate) fibers: Fibers,
     pub(crate) probes: Probes,
 }
@@ -170,6 +172,7 @@ impl World {
             clocks: Clocks::default(),
             sockets: RefCell::new(None),
             files: WorldFiles::default(),
+            mappings: Mappings::default(),
             fibers: Fibers::default(),
             probes: Probes::new(&root, buggify),
             root,

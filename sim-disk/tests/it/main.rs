@@ -1,5 +1,6 @@
 //! The disk, seen from outside.
 
+mod c_files;
 mod conformance;
 mod crashes;
 mod determinism;

@@ -17,18 +17,18 @@ use sim_runtime::{Down, NodeMain};
 use crate::harness::{Bench, get};
 
 /// What a body saw, and what it is about.
-struct Log {
-    root: PathBuf,
+pub(crate) struct Log {
+    pub(crate) root: PathBuf,
     lines: Vec<String>,
 }
 
 impl Log {
-    fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
     /// Notes a result, by errno where it is an error, with paths from the root on.
-    fn note<T: Debug>(&mut self, what: &str, result: io::Result<T>) {
+    pub(crate) fn note<T: Debug>(&mut self, what: &str, result: io::Result<T>) {
         let said = match result {
             Ok(value) => format!("{value:?}"),
             Err(error) => match error.raw_os_error() {
@@ -53,7 +53,7 @@ fn real_root(name: &str) -> PathBuf {
 }
 
 /// Runs a body on the machine and on a node, and compares what it logged.
-fn same_on_both(name: &str, body: impl Fn(&mut Log)) {
+pub(crate) fn same_on_both(name: &str, body: impl Fn(&mut Log)) {
     let run = |root: PathBuf| {
         let lines = Vec::new();
         let mut log = Log { root, lines };
@@ -63,8 +63,8 @@ fn same_on_both(name: &str, body: impl Fn(&mut Log)) {
     let real = run(real_root(name));
     let bench = Bench::new(1, DiskConfig::default());
     let ours = bench.on_node(|_| {
-        fs::create_dir_all("/work/here").unwrap();
-        run(PathBuf::from("/work/here"))
+        fs::create_dir_all("/volume/here").unwrap();
+        run(PathBuf::from("/volume/here"))
     });
     drop(bench.finish());
     assert!(!real.is_empty());

@@ -35,7 +35,7 @@
 //! # Not covered yet
 //!
 //! CPU clocks, which are the thread's real ones, in `clock`, `times` and `getrusage` too; files
-//! that the C library opens by itself (`fopen`, `scandir`, `mkstemp`); mappings of simulated files.
+//! that the C library opens by itself (`fopen`, `scandir`, `mkstemp`).
 //! [`floor::report`] names what a run could not rely on.
 //!
 //! On targets other than Linux with a shared glibc on x86-64 and aarch64 there are no hooks, and
@@ -46,7 +46,8 @@
 //!
 //! - `hooks::real`: the functions that the hooks shadow, found before `main`.
 //! - `hooks::{clock, more_clocks, sleep, entropy, identity}`: the hooks and what each serves;
-//!   `hooks::{places, files, data, attributes, status, paths, directories, file_locks}`: files;
+//!   `hooks::{places, files, data, attributes, status, paths, directories, file_locks, maps}`:
+//!   files;
 //!   `hooks::{sockets, polls, names}`: the network; `hooks::threads`: fibers;
 //!   `hooks::syscall`: by number; `hooks::start`: what runs before `main`.
 //! - `dispatch`: layers 2 and 3.

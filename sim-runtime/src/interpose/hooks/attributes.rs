@@ -18,6 +18,7 @@ use crate::{Fd, world};
 /// `fsync(2)`, `fdatasync(2)`.
 pub(super) fn serve_sync(fd: c_int, only_data: bool) -> Option<c_long> {
     let synced = on_file(fd, (FileCall::Sync, libc::EINVAL), |file, fd| {
+        world::with(|world| world.before_reading(file, fd))?;
         file.sync(fd, only_data)
     });
     synced.map(done)
@@ -55,7 +56,8 @@ pub(super) fn serve_syncfs(fd: c_int) -> Option<c_long> {
 
 pub(super) fn serve_ftruncate(fd: c_int, length: off64_t) -> Option<c_long> {
     let set = on_file(fd, (FileCall::Write, libc::EINVAL), |file, fd| {
-        file.set_len(fd, offset_of(length)?)
+        let set = || file.set_len(fd, offset_of(length)?);
+        world::with(|world| world.while_writing((file, fd), set))
     });
     set.map(done)
 }
@@ -69,7 +71,8 @@ pub(super) fn serve_fallocate(
         if length == 0 {
             return Err(error(libc::EINVAL));
         }
-        file.allocate(fd, mode, offset_of(offset)?, offset_of(length)?)
+        let set = || file.allocate(fd, mode, offset_of(offset)?, offset_of(length)?);
+        world::with(|world| world.while_writing((file, fd), set))
     });
     set.map(done)
 }

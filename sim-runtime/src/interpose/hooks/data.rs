@@ -10,9 +10,9 @@ use libc::{iovec, off64_t, size_t, ssize_t};
 use super::define::hooks;
 use super::files::{answer, ask, error, on_file, wait_for_disk};
 use super::sockets::{piece, serve_recv, serve_send};
-use crate::Fd;
 use crate::device::Description;
 use crate::files::FileCall;
+use crate::{Fd, world};
 
 /// What a descriptor is to a reader or writer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,11 +113,14 @@ pub(super) unsafe fn read_from(
         Err(error) => return Some(answer(Err(error))),
     };
     let read = ask(fd, |world, description| {
-        match (description.as_file(), at) {
-            (Some(file), None) => file.read(Fd(fd), bytes),
-            (Some(file), Some(at)) => file.pread(Fd(fd), bytes, offset_of(at)?),
+        let Some(file) = description.as_file() else {
             // What has no position is read as by `read`.
-            (None, _) => description.read(world, bytes),
+            return description.read(world, bytes);
+        };
+        world.before_reading(file, Fd(fd))?;
+        match at {
+            None => file.read(Fd(fd), bytes),
+            Some(at) => file.pread(Fd(fd), bytes, offset_of(at)?),
         }
     });
     read.map(answer)
@@ -222,9 +225,12 @@ pub(super) unsafe fn write_pieces(
             &joined
         }
     };
-    let written = on_file(fd, (FileCall::Write, libc::EBADF), |file, fd| match at {
-        None => file.write(fd, bytes),
-        Some(at) => file.pwrite(fd, bytes, offset_of(at)?),
+    let written = on_file(fd, (FileCall::Write, libc::EBADF), |file, fd| {
+        let write = || match at {
+            None => file.write(fd, bytes),
+            Some(at) => file.pwrite(fd, bytes, offset_of(at)?),
+        };
+        world::with(|world| world.while_writing((file, fd), write))
     });
     written.map(answer)
 }

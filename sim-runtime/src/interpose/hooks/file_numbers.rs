@@ -1,7 +1,7 @@
 //! The numbers of the file calls in the kernel.
 #![expect(unsafe_code, reason = "passes on what C callers point to")]
 
-use std::ffi::{c_char, c_int, c_long, c_uint};
+use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 
 use libc::{mode_t, off64_t};
 
@@ -14,6 +14,7 @@ use super::data::{read_from, read_pieces, write_pieces, write_to};
 use super::directories::serve_getdents;
 use super::file_locks::serve_flock;
 use super::files::{close_fd, control, done, error, open_path, serve_dup, serve_dup_onto};
+use super::maps::{Asked, serve_map, serve_msync, unmapping};
 use super::paths::{
     getcwd_by_number, serve_chdir, serve_fchdir, serve_link, serve_mkdir, serve_readlink,
     serve_rename, serve_symlink, serve_truncate, serve_unlink,
@@ -59,6 +60,34 @@ pub(super) unsafe fn serve(number: c_long, arguments: [usize; 6]) -> Option<c_lo
         .or_else(|| unsafe { on_place(number, arguments) })
         // SAFETY: the caller's promise.
         .or_else(|| unsafe { before_places(number, arguments) })
+        // SAFETY: the caller's promise.
+        .or_else(|| unsafe { on_memory(number, arguments) })
+}
+
+/// # Safety
+///
+/// As for [`serve`].
+unsafe fn on_memory(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> Option<c_long> {
+    let at = a as *mut c_void;
+    match number {
+        libc::SYS_mmap => {
+            let asked = Asked {
+                at,
+                length: b,
+                protection: int(c),
+                flags: int(d),
+                offset: offset(f),
+            };
+            // SAFETY: the caller's promise.
+            unsafe { serve_map(int(e), asked) }.map(|mapped| mapped as c_long)
+        }
+        libc::SYS_msync => serve_msync(at, b, int(c)),
+        libc::SYS_munmap => {
+            unmapping(at, b);
+            None
+        }
+        _ => None,
+    }
 }
 
 /// # Safety

@@ -15,6 +15,7 @@ pub(crate) mod files;
 pub(crate) mod identity;
 #[cfg(floor_traps)]
 pub(crate) mod locks;
+pub(crate) mod maps;
 pub(crate) mod more_clocks;
 pub(crate) mod names;
 pub(crate) mod paths;
