@@ -7,7 +7,7 @@
 //! of dependencies, each with what justifies it, and from that the anomalies and levels.
 //!
 //! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `append`,
-//! which makes them, and `internal`; `edges` and `graph`; [`levels`] and `anomaly`, the
+//! `register`, which make them, `internal` and `updates`; `edges` and `graph`; [`levels`] and `anomaly`, the
 //! names; `decide` and `visible`, a level by what it forbids; `cycles`, anomalies by class;
 //! `paths`; `search`, orders of versions; `explain`; `analysis` and
 //! `judge`, the doors.
@@ -25,8 +25,10 @@ mod internal;
 mod judge;
 pub mod levels;
 mod paths;
+mod register;
 mod search;
 mod transactions;
+mod updates;
 mod visible;
 
 pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze};

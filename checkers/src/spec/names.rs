@@ -12,7 +12,11 @@ const PLAIN: &[CheckerSpec] = &[
 ];
 
 /// What checkers that take a value look like.
-const VALUED: &[&str] = &["progress=5s", "list-append=serializable"];
+const VALUED: &[&str] = &[
+    "progress=5s",
+    "list-append=serializable",
+    "rw-register=serializable",
+];
 
 /// The level of a workload whose name stands alone.
 const LEVEL: Level = Level::STRICT_SERIALIZABLE;

@@ -12,7 +12,7 @@ use super::explain::because;
 use super::facts::Facts;
 use super::graph::{Kinds, PROCESS, PRW, PWR, Part, REALTIME, RW, WR, WW};
 use super::levels::{Base, Level, Order, strongest, weakest};
-use super::search::{Found, Search, settled};
+use super::search::{Found, Ordered, Search, settled};
 use super::transactions::Transactions;
 use crate::history::History;
 use crate::report::Budget;
@@ -26,17 +26,20 @@ use crate::value::Value;
 pub enum Workload {
     /// They read lists and add distinct elements to them.
     ListAppend,
+    /// They read registers and set them to distinct values.
+    RwRegister,
 }
 
 impl Workload {
     /// All.
-    pub const ALL: [Workload; 1] = [Workload::ListAppend];
+    pub const ALL: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
 
-    /// The name: `list-append`.
+    /// The name: `list-append`, `rw-register`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Workload::ListAppend => "list-append",
+            Workload::RwRegister => "rw-register",
         }
     }
 }
@@ -130,9 +133,13 @@ impl Analysis {
 /// The field that the history lacks.
 pub fn analyze(history: &History, workload: Workload, budget: &Budget) -> Result<Analysis, String> {
     let all = Transactions::of(history)?;
-    let facts = match workload {
+    let mut facts = match workload {
         Workload::ListAppend => super::append::facts(&all)?,
+        Workload::RwRegister => super::register::facts(&all, &Value::Null)?,
     };
+    let mut plain = std::mem::take(&mut facts.plain);
+    super::updates::lost(&all, &facts, &mut plain);
+    facts.plain = plain;
     let judged = Judged::of(&all, &facts, budget);
     Ok(judged.told(&all, &facts))
 }
@@ -227,30 +234,40 @@ impl Judged {
         let Some(guess) = search.ordered(&[]) else {
             return;
         };
-        let mut decider = Decider::new(&guess.facts, &guess.part, steps);
-        let levels = Order::ALL
-            .into_iter()
-            .rev()
-            .flat_map(|order| SEQUENCE.into_iter().map(move |base| Level { base, order }));
-        let levels: Vec<Level> = levels.collect();
-        for level in &levels {
-            if *self.known(*level) == Known::Open
-                && settled(&mut decider, *level) == Decision::Holds
-            {
-                self.hold(*level);
-            }
-        }
-        for level in levels.into_iter().rev().chain(Level::all()) {
+        self.try_order(&guess, steps);
+        let levels = Order::ALL.into_iter().rev();
+        let levels = levels.flat_map(|order| Base::ALL.map(|base| Level { base, order }));
+        for level in levels {
             if *self.known(level) != Known::Open {
                 continue;
             }
             match search.level(level) {
-                Found::Holds => self.hold(level),
-                Found::Unknown => *self.known(level) = Known::Unknown,
-                Found::Fails(cycle) => {
+                (Found::Holds, order) => {
+                    self.hold(level);
+                    if let Some(order) = order {
+                        self.try_order(&order, steps);
+                    }
+                }
+                (Found::Unknown, _) => *self.known(level) = Known::Unknown,
+                (Found::Fails(cycle), _) => {
                     let place = self.cycle(cycle);
                     self.guessed.insert(place);
                     self.fail(level, &Known::Cycle(place));
+                }
+            }
+        }
+    }
+
+    /// Every level that an order of versions satisfies holds.
+    fn try_order(&mut self, order: &Ordered<'_>, steps: u64) {
+        let mut decider = Decider::new(&order.facts, &order.part, steps);
+        for order in Order::ALL.into_iter().rev() {
+            for base in SEQUENCE {
+                let level = Level { base, order };
+                if *self.known(level) == Known::Open
+                    && settled(&mut decider, level) == Decision::Holds
+                {
+                    self.hold(level);
                 }
             }
         }
@@ -294,8 +311,9 @@ impl Judged {
                     Decision::Holds if total => self.hold(level),
                     Decision::Holds => {}
                     Decision::Unknown => *self.known(level) = Known::Unknown,
-                    Decision::Fails(cycle) => {
-                        let place = self.cycle(cycle);
+                    Decision::Fails(cycles) => {
+                        let first = cycles.into_iter().next();
+                        let place = self.cycle(first.expect("a failure has a cycle"));
                         self.fail(level, &Known::Cycle(place));
                         self.named.extend(special(level).map(|name| (name, place)));
                     }

@@ -18,14 +18,14 @@ pub(super) type Cycle = Vec<Edge>;
 pub(super) enum Decision {
     /// They do not break it.
     Holds,
-    /// They break it.
-    Fails(Cycle),
+    /// They break it, as each of these cycles shows; there is one at least.
+    Fails(Vec<Cycle>),
     /// The steps did not suffice.
     Unknown,
 }
 
 /// How much the search for the shortest of many witnesses may spend, steps.
-pub(super) const WITNESS_STEPS: u64 = 200_000;
+const WITNESS_STEPS: u64 = 200_000;
 
 /// What orders transactions beside dependencies.
 pub(super) fn kinds_of(order: Order) -> Kinds {
@@ -46,6 +46,8 @@ pub(super) struct Decider<'f, 'h> {
     /// By order, a topological order of the dependencies with it, once it is known; none when
     /// there is none.
     orders: [Option<Option<Rc<[u32]>>>; 3],
+    /// How many cycles are asked for.
+    pub(super) cycles_max: usize,
 }
 
 impl<'f, 'h> Decider<'f, 'h> {
@@ -57,6 +59,7 @@ impl<'f, 'h> Decider<'f, 'h> {
             paths: Paths::new(part.graph.nodes()),
             steps: Steps(steps),
             orders: [None, None, None],
+            cycles_max: 1,
         }
     }
 
@@ -97,7 +100,9 @@ impl<'f, 'h> Decider<'f, 'h> {
             Base::UpdateSerializable => self.updates(level.order),
         };
         match decision {
-            Decision::Fails(cycle) => Decision::Fails(self.outside(&cycle)),
+            Decision::Fails(cycles) => {
+                Decision::Fails(cycles.iter().map(|cycle| self.outside(cycle)).collect())
+            }
             other => other,
         }
     }
@@ -132,11 +137,13 @@ impl<'f, 'h> Decider<'f, 'h> {
     pub(super) fn acyclic(&mut self, kinds: Kinds) -> Decision {
         let graph = self.graph();
         let components = graph.components(kinds | PASS);
-        let Some(smallest) = components.iter().min_by_key(|nodes| nodes.len()) else {
-            return Decision::Holds;
-        };
-        let cycle = self.paths.cycle(graph, kinds, smallest, WITNESS_STEPS);
-        Decision::Fails(cycle.expect("a component has a cycle"))
+        some(all_cycles(
+            &mut self.paths,
+            graph,
+            kinds,
+            components,
+            self.cycles_max,
+        ))
     }
 
     /// A topological order of dependencies with what else orders; none if there is none.
@@ -172,27 +179,67 @@ impl<'f, 'h> Decider<'f, 'h> {
             return Decision::Unknown;
         };
         let mut steps = Steps(WITNESS_STEPS);
-        let mut best: Option<Cycle> = None;
+        let mut cycles: Vec<Cycle> = Vec::new();
         for ((link, last), _) in links.iter().zip(told).filter(|(_, told)| *told) {
             let mut all = Steps(u64::MAX);
-            let of = if best.is_none() { &mut all } else { &mut steps };
+            let of = if cycles.is_empty() {
+                &mut all
+            } else {
+                &mut steps
+            };
             let (from, to) = (link.to, last.map_or(link.from, |last| last.from));
+            // One that is asked for is the shortest; of many, each counts.
+            let longest = match self.cycles_max {
+                1 => cycles.first().map_or(NONE - 1, |best| best.len() as u32),
+                _ => NONE - 1,
+            };
             let mut cycle = vec![*link];
             if from != to {
-                let longest = best.as_ref().map_or(NONE - 1, |best| best.len() as u32);
                 match self.paths.shortest(graph, kinds, (from, to), longest, of) {
                     Some(path) => cycle.extend(path),
                     None => continue,
                 }
             }
             cycle.extend(*last);
-            if best.as_ref().is_none_or(|best| cycle.len() < best.len()) {
-                best = Some(cycle);
+            if self.cycles_max > 1 {
+                cycles.push(cycle);
+            } else if cycles.first().is_none_or(|best| cycle.len() < best.len()) {
+                cycles = vec![cycle];
             }
-            if steps.0 == 0 || best.as_ref().is_some_and(|best| best.len() < 3) {
+            let enough = match self.cycles_max {
+                1 => cycles.first().is_some_and(|best| best.len() < 3),
+                most => cycles.len() >= most,
+            };
+            if steps.0 == 0 || enough {
                 break;
             }
         }
-        best.map_or(Decision::Holds, Decision::Fails)
+        some(cycles)
     }
+}
+
+/// What the cycles that were found say.
+pub(super) fn some(cycles: Vec<Cycle>) -> Decision {
+    match cycles.is_empty() {
+        true => Decision::Holds,
+        false => Decision::Fails(cycles),
+    }
+}
+
+/// A cycle of each of so many components, the smallest first.
+pub(super) fn all_cycles(
+    paths: &mut Paths,
+    graph: &Graph,
+    kinds: Kinds,
+    mut components: Vec<Vec<u32>>,
+    most: usize,
+) -> Vec<Cycle> {
+    components.sort_by_key(Vec::len);
+    components.truncate(most);
+    let steps = WITNESS_STEPS / components.len().max(1) as u64;
+    let cycles = components.iter().map(|nodes| {
+        let cycle = paths.cycle(graph, kinds, nodes, steps);
+        cycle.expect("a component has a cycle")
+    });
+    cycles.collect()
 }

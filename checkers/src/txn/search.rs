@@ -29,6 +29,9 @@ pub(super) enum Found {
     Unknown,
 }
 
+/// How many cycles are looked at in one order.
+const CYCLES_MAX: usize = 4_096;
+
 /// Searches for orders of versions.
 pub(super) struct Search<'s, 'h> {
     all: &'s Transactions<'h>,
@@ -174,38 +177,65 @@ impl<'s, 'h> Search<'s, 'h> {
         sorted
     }
 
-    /// Whether an order satisfies a level.
-    pub(super) fn level(&mut self, level: Level) -> Found {
+    /// Whether an order satisfies a level; and the order.
+    pub(super) fn level(&mut self, level: Level) -> (Found, Option<Ordered<'h>>) {
         let mut rest: Vec<Vec<Pair>> = vec![Vec::new()];
         let (mut last, mut unknown) = (None, false);
-        while let Some(pairs) = rest.pop() {
-            if self.steps == 0 {
-                return Found::Unknown;
-            }
-            let Some(ordered) = self.ordered(&pairs) else {
-                continue;
-            };
-            let mut decider = Decider::new(&ordered.facts, &ordered.part, self.steps);
-            let decision = settled(&mut decider, level);
-            self.steps = decider.steps.0.saturating_sub(1);
-            match decision {
-                Decision::Holds => return Found::Holds,
-                Decision::Unknown => unknown = true,
-                Decision::Fails(cycle) => {
-                    let guessed = self.guessed(&ordered, &cycle, &pairs);
-                    for (at, pair) in guessed.iter().enumerate() {
-                        let mut more = pairs.clone();
-                        more.extend(&guessed[..at]);
-                        more.push((pair.1, pair.0));
-                        rest.push(more);
-                    }
-                    last = Some(ordered.named(cycle));
+        while let Some(mut pairs) = rest.pop() {
+            // Pairs that have to stand as they do, given the others, until none is left.
+            while let Some(ordered) = self.ordered(&pairs) {
+                if self.steps == 0 {
+                    return (Found::Unknown, None);
                 }
+                let mut decider = Decider::new(&ordered.facts, &ordered.part, self.steps);
+                decider.cycles_max = CYCLES_MAX;
+                let decision = settled(&mut decider, level);
+                self.steps = decider.steps.0.saturating_sub(1);
+                let cycles = match decision {
+                    Decision::Holds => return (Found::Holds, Some(ordered)),
+                    Decision::Unknown => {
+                        unknown = true;
+                        break;
+                    }
+                    Decision::Fails(cycles) => cycles,
+                };
+                let (mut forced, mut branch) = (Vec::new(), None);
+                let mut dead = false;
+                for cycle in &cycles {
+                    let guessed = self.guessed(&ordered, cycle, &pairs);
+                    match guessed[..] {
+                        [] => dead = true,
+                        [(first, second)] => forced.push((second, first)),
+                        _ => branch = branch.or(Some(guessed)),
+                    }
+                    if dead || last.is_none() {
+                        last = Some(ordered.named(cycle.clone()));
+                    }
+                    if dead {
+                        break;
+                    }
+                }
+                if dead {
+                    break;
+                }
+                if !forced.is_empty() {
+                    forced.sort_unstable();
+                    forced.dedup();
+                    pairs.extend(forced);
+                    continue;
+                }
+                for (at, pair) in (0..).zip(branch.iter().flatten()) {
+                    let mut more = pairs.clone();
+                    more.extend(branch.iter().flatten().take(at));
+                    more.push((pair.1, pair.0));
+                    rest.push(more);
+                }
+                break;
             }
         }
         match last {
-            Some(cycle) if !unknown => Found::Fails(cycle),
-            _ => Found::Unknown,
+            Some(cycle) if !unknown => (Found::Fails(cycle), None),
+            _ => (Found::Unknown, None),
         }
     }
 

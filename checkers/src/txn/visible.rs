@@ -1,6 +1,6 @@
 //! The levels that speak of what a transaction sees of others, and of starts and commits.
 
-use super::decide::{Cycle, Decider, Decision, WITNESS_STEPS, kinds_of};
+use super::decide::{Cycle, Decider, Decision, all_cycles, kinds_of, some};
 use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, REALTIME, WR, WW};
 use super::graph::{PWR, RW};
 use super::levels::Order;
@@ -22,6 +22,7 @@ impl Decider<'_, '_> {
     /// A read-modify-write by a transaction of a version that another had replaced between.
     pub(super) fn cursors(&mut self) -> Decision {
         let facts = self.facts;
+        let mut cycles = Vec::new();
         for node in self.nodes() {
             let txn = self.txn(node);
             for read in facts.reads.of(txn) {
@@ -45,21 +46,25 @@ impl Decider<'_, '_> {
                     if let Some(version) = between
                         && let Some(other) = self.other(version, node)
                     {
-                        return Decision::Fails(vec![
+                        cycles.push(vec![
                             edge(node, other, RW, version),
                             edge(other, node, WW, write.version),
                         ]);
                     }
                 }
             }
+            if cycles.len() >= self.cycles_max {
+                break;
+            }
         }
-        Decision::Holds
+        some(cycles)
     }
 
     /// What a transaction read from is visible to it, wholly: to each of its reads, or to those
     /// that came later alone.
     pub(super) fn atomic(&mut self, order: Order, later: bool) -> Decision {
         let facts = self.facts;
+        let mut cycles = Vec::new();
         for node in self.nodes() {
             let txn = self.txn(node);
             let reads = facts.reads.of(txn);
@@ -72,16 +77,19 @@ impl Decider<'_, '_> {
                     let missed = writes.iter();
                     let mut missed = missed.filter(|w| facts.precedes(read.version, w.version));
                     if let Some(missed) = missed.next() {
-                        return Decision::Fails(vec![
+                        cycles.push(vec![
                             edge(node, source, RW, missed.version),
                             edge(source, node, WR, from.version),
                         ]);
                     }
                 }
             }
+            if cycles.len() >= self.cycles_max {
+                break;
+            }
         }
-        if order == Order::None {
-            return Decision::Holds;
+        if order == Order::None || !cycles.is_empty() {
+            return some(cycles);
         }
         self.visible(order, kinds_of(order))
     }
@@ -202,6 +210,7 @@ impl Decider<'_, '_> {
         for (at, node) in (0..).zip(sorted.iter()) {
             place[*node as usize] = at;
         }
+        let mut cycles = Vec::new();
         for node in self.nodes() {
             let txn = self.txn(node);
             let ours = facts.writes.of(txn);
@@ -229,15 +238,21 @@ impl Decider<'_, '_> {
                     let mut pairs = theirs.iter().flat_map(|a| ours.iter().map(move |b| (a, b)));
                     let first = pairs.find(|(a, b)| facts.precedes(a.version, b.version));
                     if let Some((_, last)) = first {
-                        return Decision::Fails(vec![
+                        cycles.push(vec![
                             edge(node, other, RW, missed),
                             edge(other, node, WW, last.version),
                         ]);
                     }
                 }
             }
+            if cycles.len() >= self.cycles_max {
+                break;
+            }
         }
-        self.atomic(order, false)
+        match cycles.is_empty() {
+            true => self.atomic(order, false),
+            false => some(cycles),
+        }
     }
 
     /// Updates have a serial order, and with each read-only transaction alone they have one, too.
@@ -249,9 +264,14 @@ impl Decider<'_, '_> {
         let edges = edges.filter(|edge| keeps(edge.from) && keeps(edge.to));
         let updates = Graph::new(graph.nodes(), graph.txns, &edges.collect::<Vec<_>>());
         let components = updates.components(kinds | PASS);
-        if let Some(smallest) = components.iter().min_by_key(|nodes| nodes.len()) {
-            let cycle = self.paths.cycle(&updates, kinds, smallest, WITNESS_STEPS);
-            return Decision::Fails(cycle.expect("a component has a cycle"));
+        if !components.is_empty() {
+            return some(all_cycles(
+                &mut self.paths,
+                &updates,
+                kinds,
+                components,
+                self.cycles_max,
+            ));
         }
         let Some(sorted) = updates.topological(kinds | PASS, |_| 0) else {
             return Decision::Unknown;
@@ -276,21 +296,25 @@ impl Decider<'_, '_> {
         let Some(told) = told else {
             return Decision::Unknown;
         };
-        let Some(at) = told.iter().position(|told| *told) else {
+        let found = links.iter().zip(told).filter(|(_, told)| *told);
+        let cycles = found.take(self.cycles_max).map(|((link, last), _)| {
+            let mut cycle = vec![*link];
+            if link.to != last.from {
+                let (ends, mut all) = ((link.to, last.from), super::paths::Steps(u64::MAX));
+                let path = self
+                    .paths
+                    .shortest(&updates, kinds, ends, NONE - 1, &mut all);
+                cycle.extend(path.expect("it was reached"));
+            }
+            cycle.push(*last);
+            cycle
+        });
+        let cycles: Vec<Cycle> = cycles.collect();
+        match cycles.is_empty() {
             // Orders beside dependencies may lead through several that only read.
-            return self.single(order);
-        };
-        let (link, last) = links[at];
-        let mut cycle = vec![link];
-        if link.to != last.from {
-            let (ends, mut all) = ((link.to, last.from), super::paths::Steps(u64::MAX));
-            let path = self
-                .paths
-                .shortest(&updates, kinds, ends, NONE - 1, &mut all);
-            cycle.extend(path.expect("it was reached"));
+            true => self.single(order),
+            false => some(cycles),
         }
-        cycle.push(last);
-        Decision::Fails(cycle)
     }
 
     /// Whether every transaction can have a start and a commit: what it depends on committed
@@ -338,11 +362,8 @@ impl Decider<'_, '_> {
         // All nodes count as transactions, so that every path is short in links.
         let moments = Graph::new(nodes + txns, nodes + txns, &edges);
         let components = moments.components(kinds | PASS);
-        let Some(smallest) = components.iter().min_by_key(|nodes| nodes.len()) else {
-            return Decision::Holds;
-        };
         let mut paths = Paths::new(moments.nodes());
-        let cycle = paths.cycle(&moments, kinds, smallest, WITNESS_STEPS);
+        let cycles = all_cycles(&mut paths, &moments, kinds, components, self.cycles_max);
         let node = |moment: u32| {
             if moment >= nodes {
                 moment - nodes
@@ -350,12 +371,12 @@ impl Decider<'_, '_> {
                 moment
             }
         };
-        let cycle = cycle.expect("a component has a cycle").into_iter();
-        let cycle: Cycle = cycle
-            .map(|link| edge(node(link.from), node(link.to), link.kind, link.why))
-            .filter(|link| link.from != link.to)
-            .collect();
-        Decision::Fails(cycle)
+        let cycles = cycles.into_iter().map(|cycle| {
+            let links = cycle.into_iter();
+            let links = links.map(|link| edge(node(link.from), node(link.to), link.kind, link.why));
+            links.filter(|link| link.from != link.to).collect()
+        });
+        some(cycles.collect())
     }
 }
 

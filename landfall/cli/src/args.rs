@@ -348,7 +348,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "LEVEL", value_parser = Level::parse)]
     pub(crate) level: Option<Level>,
     /// Who judges: linearizability, no-lost-ack, single-leader, progress=5s,
-    /// list-append=LEVEL [default: linearizability, unless --model names another]
+    /// list-append=LEVEL, rw-register=LEVEL
+    /// [default: linearizability, unless --model names another]
     #[arg(
         long = "checker",
         value_name = "CHECKER",

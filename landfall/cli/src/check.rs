@@ -90,7 +90,7 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
             }
         }
         if !transactional {
-            let message = "--level needs a model of transactions: --model list-append";
+            let message = "--level needs --model list-append or rw-register";
             return Err(Error::usage(message.to_owned()));
         }
     }

@@ -429,11 +429,13 @@ impl<'t> Known<'t> {
         list_tells
     }
 
-    /// Whether a transaction writes an object before a step of it.
+    /// Whether a transaction added to a list, or set a register for good, before a step of it.
     fn appends(&self, at: usize, key: char, step: usize) -> bool {
-        self.txs[at].steps[..step]
+        let last = self.writes[&key]
             .iter()
-            .any(|step| matches!(step, Step::Append(of, _) | Step::Write(of, _) if *of == key))
+            .any(|(by, write)| *by == at && *write < step);
+        let mut steps = self.txs[at].steps[..step].iter();
+        last || steps.any(|step| matches!(step, Step::Append(of, _) if *of == key))
     }
 
     fn no_lost_update(&self, orders: &BTreeMap<char, &[usize]>) -> bool {

@@ -184,3 +184,92 @@ fn random_lists_agree() {
         "{seen:?}"
     );
 }
+
+/// Transactions on registers, whose reads return what was written last in some run, or anything.
+fn registers(numbers: &mut Numbers) -> Vec<Tx> {
+    let count = 2 + numbers.below(4);
+    let keys = ['x', 'y', 'z'];
+    let keys = &keys[..1 + numbers.below(3) as usize];
+    let (mut next, mut clock) = (0, 0);
+    let mut txs: Vec<Tx> = Vec::new();
+    for _ in 0..count {
+        let mut steps = Vec::new();
+        for _ in 0..1 + numbers.below(3) {
+            let key = keys[numbers.below(keys.len() as u64) as usize];
+            if numbers.below(2) == 0 {
+                next += 1;
+                steps.push(Step::Write(key, next));
+            } else {
+                steps.push(Step::Read(key, None));
+            }
+        }
+        let end = match numbers.below(20) {
+            0 => End::Fail,
+            1 | 2 => End::Info,
+            _ => End::Ok,
+        };
+        clock += numbers.below(3);
+        let (from, process) = (clock, numbers.below(3));
+        let to = from + 1 + numbers.below(4);
+        txs.push(Tx {
+            steps,
+            end,
+            process,
+            from,
+            to,
+        });
+    }
+    sequential(&mut txs);
+    let wild = numbers.below(3);
+    let mut last: [Option<i64>; 3] = [None; 3];
+    let written = |txs: &[Tx], key: char| -> Vec<i64> {
+        let steps = txs.iter().flat_map(|tx| &tx.steps);
+        let values = steps.filter_map(|step| match step {
+            Step::Write(of, value) if *of == key => Some(*value),
+            _ => None,
+        });
+        values.collect()
+    };
+    let all: Vec<Vec<i64>> = keys.iter().map(|key| written(&txs, *key)).collect();
+    for tx in &mut txs {
+        let before = last;
+        for step in &mut tx.steps {
+            match step {
+                Step::Write(key, value) => {
+                    last[keys.iter().position(|k| k == key).expect("a key")] = Some(*value);
+                }
+                Step::Read(key, value) => {
+                    let at = keys.iter().position(|k| k == key).expect("a key");
+                    *value = match numbers.below(8) {
+                        0 if wild > 0 && !all[at].is_empty() => {
+                            Some(all[at][numbers.below(all[at].len() as u64) as usize])
+                        }
+                        1 if wild > 0 => None,
+                        2 if wild > 1 => before[at],
+                        _ => last[at],
+                    };
+                }
+                _ => {}
+            }
+        }
+        if tx.end != End::Ok && numbers.below(2) == 0 {
+            last = before;
+        }
+    }
+    txs
+}
+
+#[test]
+fn random_registers_agree() {
+    let mut numbers = Numbers(0x51ab);
+    let mut seen = [0_u32; 52];
+    for _ in 0..1_200 {
+        let txs = registers(&mut numbers);
+        seen[agree(&txs, Workload::RwRegister)] += 1;
+    }
+    assert!(seen[51] > 90, "{seen:?}");
+    assert!(
+        seen[..51].iter().filter(|count| **count > 0).count() > 15,
+        "{seen:?}"
+    );
+}
