@@ -3,7 +3,7 @@
 use crate::history::History;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::{CheckerSpec, ModelKind};
-use crate::{leader, linear, lost, progress, single, txn};
+use crate::{leader, linear, lost, progress, single, txn, weak};
 
 /// Judges a history by one checker.
 ///
@@ -50,6 +50,7 @@ pub fn check(
         CheckerSpec::Isolation { workload, level } => {
             txn::judge(history, workload, level, budget).0
         }
+        CheckerSpec::Weak(weak) => weak::check(history, weak, budget),
     };
     if report.engine.is_empty() {
         report.engine = "pass".to_owned();
@@ -67,5 +68,6 @@ pub fn name_of(spec: &CheckerSpec) -> &'static str {
         CheckerSpec::Progress { .. } => "progress",
         CheckerSpec::Single(single) => single.name(),
         CheckerSpec::Isolation { workload, .. } => workload.name(),
+        CheckerSpec::Weak(weak) => weak.name(),
     }
 }

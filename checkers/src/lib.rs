@@ -12,7 +12,8 @@
 //! [`check`](crate::check()), the door; [`report`], the answer; [`models`], sequential objects;
 //! `initial`, objects that do not begin empty; `linear` (monitors for unambiguous histories, else
 //! Wing and Gong's search as Lowe improved it), `lost`, `leader`, `progress`, the checkers;
-//! [`single`], checkers of one claim each; [`txn`], isolation levels;
+//! [`weak`], models weaker than linearizability; [`single`], checkers of one claim each;
+//! [`txn`], isolation levels;
 //! [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
@@ -26,6 +27,7 @@ pub mod value;
 pub mod models;
 pub mod single;
 pub mod txn;
+pub mod weak;
 
 mod check;
 mod initial;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::single::Single;
 use crate::txn::{Level, Workload};
+use crate::weak::Weak;
 
 mod names;
 
@@ -146,4 +147,6 @@ pub enum CheckerSpec {
         /// The level.
         level: Level,
     },
+    /// A model weaker than linearizability.
+    Weak(Weak),
 }

@@ -3,6 +3,7 @@
 use super::{CheckerSpec, ModelKind};
 use crate::single::Single;
 use crate::txn::{Base, Level, Workload};
+use crate::weak::Weak;
 
 /// Checkers that a name alone stands for. One that takes a value is read in `with_value`.
 const PLAIN: &[CheckerSpec] = &[
@@ -68,6 +69,9 @@ impl CheckerSpec {
         if let Some(single) = Single::parse(text) {
             return single.map(CheckerSpec::Single);
         }
+        if let Some(weak) = Weak::parse(text) {
+            return Ok(CheckerSpec::Weak(weak));
+        }
         let plain = |name: &str| PLAIN.iter().find(|spec| crate::name_of(spec) == name);
         let Some((name, value)) = text.split_once('=') else {
             if let Some(spec) = plain(text) {
@@ -96,7 +100,9 @@ impl CheckerSpec {
     pub fn names() -> Vec<&'static str> {
         let plain = PLAIN.iter().map(crate::name_of);
         let single = Single::ALL.iter().map(Single::name);
-        plain.chain(VALUED.iter().copied()).chain(single).collect()
+        let weak = Weak::ALL.into_iter().map(Weak::name);
+        let valued = VALUED.iter().copied();
+        plain.chain(valued).chain(single).chain(weak).collect()
     }
 }
 

@@ -12,3 +12,4 @@ mod random;
 mod single;
 mod txn;
 mod verdicts;
+mod weak;

@@ -39,7 +39,7 @@ fn time(text: &str) -> u64 {
 
 /// `process start end type key input [=> output | => !error] [@node]`; an `end` of `?` or `9?`
 /// is a time-out.
-fn row(line: &str, op_id: u64) -> Operation {
+pub(crate) fn row(line: &str, op_id: u64) -> Operation {
     let (line, node_seen) = match line.rsplit_once(" @") {
         Some((line, node)) => (line, Some(node.to_owned())),
         None => (line, None),

@@ -248,5 +248,6 @@ pub(crate) fn words(checker: CheckerSpec) -> String {
             )
         }
         CheckerSpec::Single(single) => format!("{single}: {}", single.row().claim),
+        CheckerSpec::Weak(weak) => format!("{}: {}", weak.name(), weak.row().claim),
     }
 }
