@@ -82,6 +82,32 @@ pub(crate) fn claim_rows(plan: &Plan, sink: &mut Sink<'_>) {
     }
 }
 
+/// The first byte that is no UTF-8, at `good` of the text that it was read as.
+pub(crate) fn not_utf8(good: usize, byte: Option<u8>, sink: &mut Sink<'_>) {
+    let byte = byte.unwrap_or_default();
+    let message = format!("byte {} of the plan, {byte:#04x}, is no UTF-8", good + 1);
+    let help = Some("save the plan as UTF-8".to_owned());
+    sink.error(
+        Code::NotUtf8,
+        &(good..good + 1),
+        message,
+        "read as U+FFFD",
+        help,
+    );
+}
+
+/// NUL characters: no plan has any on purpose.
+pub(crate) fn nul(sink: &mut Sink<'_>) {
+    let all = sink.text.bytes().filter(|byte| *byte == 0).count();
+    let Some(at) = sink.text.find('\0') else {
+        return;
+    };
+    let message = format!("the plan has NUL characters, {all} in all");
+    let help = Some("take them out; a file saved as UTF-16 is full of them".to_owned());
+    let span = at..at + 1;
+    sink.error(Code::NulCharacter, &span, message, "the first", help);
+}
+
 fn row_span(claim: &ClaimRow) -> Range<usize> {
     let (a, b) = (&claim.id.span, &claim.text.span);
     a.start.min(b.start)..a.end.max(b.end)

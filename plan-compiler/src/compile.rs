@@ -270,9 +270,46 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
             let span = field.span();
             sink.error(Code::NotUnderstood, &span, message, "not an arm", help);
         }
+        FieldKind::TargetFile => target_file(field, sink),
+        FieldKind::Language => language(field, sink),
         FieldKind::Formal if !field.parts.is_empty() => formal_remark(field, sink),
         // Faults are read last, when the topology and the workload's length are known.
         _ => {}
+    }
+}
+
+/// The path of a scenario's test, from its package: the first word of the field.
+pub(crate) fn target_path(text: &str) -> &str {
+    let first = text.split_whitespace().next().unwrap_or("");
+    first
+        .trim_end_matches([',', ';'])
+        .split("::")
+        .next()
+        .unwrap_or("")
+}
+
+fn target_file(field: &Field, sink: &mut Sink<'_>) {
+    let text = field.text(sink.text);
+    let path = target_path(&text);
+    let outside = path.starts_with(['/', '\\', '~']) || path.split('/').any(|part| part == "..");
+    if path.is_empty() || matches!(path.to_lowercase().as_str(), "none" | "n/a" | "tbd" | "-") {
+        return;
+    }
+    if outside || !path.ends_with(".rs") {
+        let message = format!("`{path}` is no Rust file of the package");
+        let help = Some("write a path such as `tests/partition.rs`".to_owned());
+        let span = field.span();
+        sink.warning(Code::BadTargetFile, &span, message, "not generated", help);
+    }
+}
+
+fn language(field: &Field, sink: &mut Sink<'_>) {
+    let text = field.text(sink.text);
+    if !text.is_empty() && !text.to_lowercase().contains("rust") {
+        let message = format!("tests are generated in Rust, not in {text}");
+        let help = Some("write `Skeleton language: Rust`".to_owned());
+        let span = field.span();
+        sink.warning(Code::BadTargetFile, &span, message, "not generated", help);
     }
 }
 

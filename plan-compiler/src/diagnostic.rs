@@ -31,6 +31,14 @@ macro_rules! codes {
                 match self { $(Code::$name => $number,)+ }
             }
 
+            /// What it is about, why it matters and what to write instead, with examples, as
+            /// Markdown.
+            pub fn explanation(self) -> &'static str {
+                match self {
+                    $(Code::$name => include_str!(concat!("../codes/", $number, ".md")),)+
+                }
+            }
+
             /// One line of what the code means in general.
             pub fn meaning(self) -> &'static str {
                 match self { $(Code::$name => concat!($($doc),+).trim_ascii(),)+ }
@@ -160,6 +168,21 @@ codes! {
     TestMissing = "P0059",
     /// A target test file that cannot be one of the package.
     BadTargetFile = "P0060",
+}
+
+impl Code {
+    /// The code of a number such as `P0005`, whatever its case; `5` will do.
+    #[must_use]
+    pub fn from_number(number: &str) -> Option<Code> {
+        let digits = number
+            .trim_start_matches(['P', 'p'])
+            .trim_start_matches('0');
+        let wanted = format!("P{digits:0>4}");
+        Code::ALL
+            .iter()
+            .copied()
+            .find(|code| code.number() == wanted)
+    }
 }
 
 impl fmt::Display for Code {

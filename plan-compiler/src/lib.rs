@@ -20,7 +20,8 @@
 //! - `arms`: what is compiled for a written scenario; `compile`: fields to a scenario, by
 //!   `defaults` and under `obligations`; `weakness`: what it can't show
 //! - `checks`, `matrix`: what holds across the plan
-//! - [`diagnostic`], `sink`, `suggest`, `render`: what the author is told
+//! - [`diagnostic`], `sink`, `suggest`, `render`: what the author is told; `template`: what an
+//!   author begins with
 //!
 //! ```
 //! let compiled = plan_compiler::compile("# Test Plan: empty\n");
@@ -46,6 +47,7 @@ mod read;
 mod render;
 mod sink;
 mod suggest;
+mod template;
 mod tokens;
 mod weakness;
 
@@ -56,9 +58,10 @@ use serde::Serialize;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use human::duration;
 pub use plan::Plan;
-pub use render::render;
+pub use render::{annotation, render};
 pub use scenario::Scenario;
 pub use sink::Explained;
+pub use template::template;
 
 /// A plan compiled: everything that is known about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -148,9 +151,49 @@ fn refused(written: plan::PlanScenario, taken: bool, sink: &mut sink::Sink<'_>) 
     }
 }
 
+/// A plan is not longer than this.
+const PLAN_BYTES_MAX: usize = 16 << 20;
+
+/// Compiles what may be no text: bytes that are not UTF-8 are read as U+FFFD, and are an error.
+///
+/// Gives the text as well, which the spans are about.
+#[must_use]
+pub fn compile_bytes(bytes: &[u8]) -> (String, Compiled) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let mut compiled = compile(&text);
+    if let Err(error) = std::str::from_utf8(bytes) {
+        let good = error.valid_up_to();
+        let mut sink = sink::Sink::new(&text);
+        checks::not_utf8(good, bytes.get(good).copied(), &mut sink);
+        compiled.diagnostics.splice(0..0, sink.diagnostics);
+    }
+    (text, compiled)
+}
+
+/// Of a text that is no plan, nothing is read but its size.
+fn too_large(text: &str) -> Compiled {
+    let mut sink = sink::Sink::new("");
+    let message = format!(
+        "the plan has {} MiB, and at most 16 are read",
+        text.len() >> 20
+    );
+    let help = Some("is this the right file?".to_owned());
+    sink.error(Code::PlanTooLarge, &(0..0), message, "too large", help);
+    Compiled {
+        plan: Plan::default(),
+        scenarios: Vec::new(),
+        not_runnable: Vec::new(),
+        diagnostics: sink.diagnostics,
+        explain: Vec::new(),
+    }
+}
+
 /// Compiles a plan. Total on any text; linear in its length but for near misses.
 #[must_use]
 pub fn compile(text: &str) -> Compiled {
+    if text.len() > PLAN_BYTES_MAX {
+        return too_large(text);
+    }
     let mut sink = sink::Sink::new(text);
     let (plan, open_fences) = read::sections::read(text, &sink.lines);
     for fence in &open_fences {
@@ -168,6 +211,7 @@ pub fn compile(text: &str) -> Compiled {
             help,
         );
     }
+    checks::nul(&mut sink);
     checks::claim_rows(&plan, &mut sink);
     let taken = checks::duplicates(&plan, &mut sink);
     checks::coverage(&plan, &mut sink);

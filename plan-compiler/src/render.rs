@@ -46,6 +46,34 @@ pub fn render(diagnostic: &Diagnostic, file_name: &str, text: &str) -> String {
     out
 }
 
+/// A diagnostic as a workflow command of GitHub Actions, which marks the line in a pull request.
+///
+/// One line without its newline. `file_name` is the path from the repository's root.
+#[must_use]
+pub fn annotation(diagnostic: &Diagnostic, file_name: &str) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let (code, line, column) = (diagnostic.code, diagnostic.line, diagnostic.column);
+    let mut message = diagnostic.message.clone();
+    if let Some(help) = &diagnostic.help {
+        message.push_str("\nhelp: ");
+        message.push_str(help);
+    }
+    let (file, message) = (property(file_name), escaped(&message));
+    format!("::{severity} file={file},line={line},col={column},title={code}::{message}")
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('%', "%25");
+    text.replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    escaped(text).replace(':', "%3A").replace(',', "%2C")
+}
+
 /// The first marked line, where its mark begins, and how long the mark is, in characters.
 fn excerpt(text: &str, start: usize, marked: &str) -> (String, usize, usize) {
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);

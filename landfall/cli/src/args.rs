@@ -84,6 +84,52 @@ pub(crate) enum PlanCommand {
     Check(PlanCheckArgs),
     /// Show what each clause of a plan compiles to
     Explain(PlanExplainArgs),
+    /// Say what a diagnostic's code means, with examples
+    ExplainCode(PlanExplainCodeArgs),
+    /// Write a plan to begin with
+    New(PlanNewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanExplainCodeArgs {
+    /// Codes such as P0005 [default: a list of all of them]
+    #[arg(value_name = "CODE")]
+    pub(crate) codes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanNewArgs {
+    /// What the plan is about, such as `cart`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it covers
+    #[arg(long, value_name = "MODE", default_value = "project-wide")]
+    pub(crate) mode: PlanModeArg,
+    /// Where it is written; an existing file is left alone. `-` is the standard output
+    #[arg(short, long, value_name = "FILE", default_value = "plan.md")]
+    pub(crate) output_file: PathBuf,
+}
+
+/// What a plan covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanModeArg {
+    /// One change, and what it may break.
+    ChangeScoped,
+    /// Everything that the product claims.
+    ProjectWide,
+}
+
+/// How diagnostics of plans are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// Text.
+    Human,
+    /// One JSON object.
+    Json,
+    /// Workflow commands of GitHub Actions, which mark the lines in a pull request.
+    Github,
 }
 
 #[derive(Debug, Args)]
@@ -91,8 +137,9 @@ pub(crate) struct PlanCheckArgs {
     /// Plans; `-` is the standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    /// How diagnostics are written to the standard output; without colour in all
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: PlanFormat,
 }
 
 #[derive(Debug, Args)]

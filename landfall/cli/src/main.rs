@@ -64,8 +64,12 @@ fn run() -> Exit {
         }
     };
     let (format, outcome) = match &cli.command {
-        Command::Plan(PlanCommand::Check(args)) => (args.output.format, plan::check(args)),
+        Command::Plan(PlanCommand::Check(args)) => (plan::format_of(args), plan::check(args)),
         Command::Plan(PlanCommand::Explain(args)) => (args.output.format, plan::explain(args)),
+        Command::Plan(PlanCommand::ExplainCode(args)) => {
+            (args.output.format, plan::explain_code(args))
+        }
+        Command::Plan(PlanCommand::New(args)) => (Format::Human, plan::new(args)),
         Command::Run(args) => (args.output.format, sweep::run(args, sweep::Kind::Run)),
         Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
         Command::Replay(args) => (args.output.format, replay::run(args)),

@@ -1,14 +1,18 @@
-//! `plan check` and `plan explain`: what needs the plan's text alone.
+//! `plan check`, `explain`, `explain-code` and `new`: what needs the plan's text alone.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use plan_compiler::{Compiled, Diagnostic, Explained, Severity};
+use plan_compiler::plan::PlanMode;
+use plan_compiler::{Code, Compiled, Diagnostic, Explained, Severity};
 use serde::Serialize;
 
-use crate::args::{Format, PlanCheckArgs, PlanExplainArgs};
+use crate::args::{
+    Format, PlanCheckArgs, PlanExplainArgs, PlanExplainCodeArgs, PlanFormat, PlanModeArg,
+    PlanNewArgs,
+};
 use crate::exit::{Error, Exit};
 use crate::output;
 
@@ -38,19 +42,27 @@ struct ExplainReport<'a> {
 pub(crate) fn check(args: &PlanCheckArgs) -> Result<Exit, Error> {
     let mut plans = Vec::new();
     for file in &args.files {
-        let text = read(file)?;
-        let compiled = plan_compiler::compile(&text);
+        let (text, compiled) = read(file)?;
         plans.push((file.display().to_string(), text, compiled));
     }
     let broken = plans.iter().any(|(_, _, compiled)| compiled.has_errors());
     let exit = if broken { Exit::PlanError } else { Exit::Pass };
-    match args.output.format {
-        Format::Human => {
+    match args.format {
+        PlanFormat::Human => {
             for (file, text, compiled) in &plans {
                 output::print(&checked(file, text, compiled));
             }
         }
-        Format::Json => {
+        PlanFormat::Github => {
+            for (file, _, compiled) in &plans {
+                let mut out = String::new();
+                for diagnostic in &compiled.diagnostics {
+                    let _ = writeln!(out, "{}", plan_compiler::annotation(diagnostic, file));
+                }
+                output::print(&out);
+            }
+        }
+        PlanFormat::Json => {
             let files: Vec<_> = plans
                 .iter()
                 .map(|(file, _, compiled)| file_report(file, compiled))
@@ -67,8 +79,7 @@ pub(crate) fn check(args: &PlanCheckArgs) -> Result<Exit, Error> {
 
 /// `plan explain FILE`: each clause with what it became, then what is not understood.
 pub(crate) fn explain(args: &PlanExplainArgs) -> Result<Exit, Error> {
-    let text = read(&args.file)?;
-    let compiled = plan_compiler::compile(&text);
+    let (text, compiled) = read(&args.file)?;
     let file = args.file.display().to_string();
     let exit = if compiled.has_errors() {
         Exit::PlanError
@@ -92,7 +103,97 @@ pub(crate) fn explain(args: &PlanExplainArgs) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-fn read(file: &Path) -> Result<String, Error> {
+/// How `plan check` says that it could not be done.
+pub(crate) fn format_of(args: &PlanCheckArgs) -> Format {
+    match args.format {
+        PlanFormat::Json => Format::Json,
+        PlanFormat::Human | PlanFormat::Github => Format::Human,
+    }
+}
+
+/// `plan explain-code CODE...`: what the codes mean; without one, a list of them all.
+pub(crate) fn explain_code(args: &PlanExplainCodeArgs) -> Result<Exit, Error> {
+    let mut codes = Vec::new();
+    for number in &args.codes {
+        let code = Code::from_number(number).ok_or_else(|| {
+            let (first, last) = (Code::ALL.first(), Code::ALL.last());
+            let end = |code: Option<&Code>| code.map_or("", |code| code.number());
+            let (first, last) = (end(first), end(last));
+            Error::usage(format!(
+                "no code `{number}`: they go from {first} to {last}"
+            ))
+        })?;
+        codes.push(code);
+    }
+    let listed = codes.is_empty();
+    if listed {
+        codes.extend(Code::ALL);
+    }
+    match args.output.format {
+        Format::Human if listed => {
+            let lines = codes
+                .iter()
+                .map(|code| format!("{code}  {}\n", code.meaning()));
+            output::print(&lines.collect::<String>());
+        }
+        Format::Human => {
+            let texts: Vec<&str> = codes.iter().map(|code| code.explanation()).collect();
+            output::print(&texts.join("\n"));
+        }
+        Format::Json => {
+            let rows = codes.iter().map(|code| {
+                serde_json::json!({
+                    "code": code.number(),
+                    "meaning": code.meaning(),
+                    "explanation": code.explanation(),
+                })
+            });
+            let rows: Vec<_> = rows.collect();
+            output::print_json(&serde_json::json!({"codes": rows, "exit_code": 0}));
+        }
+    }
+    Ok(Exit::Pass)
+}
+
+/// `plan new NAME`: a plan that compiles, to be filled in.
+pub(crate) fn new(args: &PlanNewArgs) -> Result<Exit, Error> {
+    let mode = match args.mode {
+        PlanModeArg::ChangeScoped => PlanMode::ChangeScoped,
+        PlanModeArg::ProjectWide => PlanMode::ProjectWide,
+    };
+    if args.name.trim().is_empty() {
+        return Err(Error::usage(
+            "a plan needs a name, such as `cart`".to_owned(),
+        ));
+    }
+    let text = plan_compiler::template(&args.name, mode);
+    let file = &args.output_file;
+    if file == Path::new("-") {
+        output::print(&text);
+        return Ok(Exit::Pass);
+    }
+    let name = file.display();
+    let mut options = fs::OpenOptions::new();
+    let written = options
+        .write(true)
+        .create_new(true)
+        .open(file)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    match written {
+        Ok(()) => {
+            output::print(&format!(
+                "wrote {name}; see `cargo landfall plan explain {name}`\n"
+            ));
+            Ok(Exit::Pass)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::usage(format!(
+            "{name} exists and is left alone; name another file with --output-file"
+        ))),
+        Err(error) => Err(Error::usage(format!("{name} cannot be written: {error}"))),
+    }
+}
+
+fn read(file: &Path) -> Result<(String, Compiled), Error> {
     let name = file.display();
     let bytes = if file == Path::new("-") {
         let mut bytes = Vec::new();
@@ -101,13 +202,7 @@ fn read(file: &Path) -> Result<String, Error> {
         fs::read(file)
     };
     let bytes = bytes.map_err(|e| Error::usage(format!("the plan {name} cannot be read: {e}")))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::usage(format!(
-            "the plan {name} is not UTF-8: byte {} is the first bad one",
-            at + 1
-        ))
-    })
+    Ok(plan_compiler::compile_bytes(&bytes))
 }
 
 fn count(compiled: &Compiled, severity: Severity) -> usize {

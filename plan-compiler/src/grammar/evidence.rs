@@ -71,6 +71,27 @@ fn moves(counter: &str, kind: FaultKind) -> bool {
     }
 }
 
+/// Whether a counter is the effect that a fault of this kind is planned for.
+fn is_meant(counter: &str, kind: FaultKind) -> bool {
+    match counter {
+        "packets-dropped" | "bytes-dropped" => matches!(
+            kind,
+            FaultKind::Partition { .. }
+                | FaultKind::Split { .. }
+                | FaultKind::Network {
+                    effect: NetEffect::Loss { .. },
+                    ..
+                }
+        ),
+        "packets-held" | "connections-reset" => matches!(kind, FaultKind::Network { .. }),
+        "clock-reads-skewed" | "timers-shifted" => matches!(
+            kind,
+            FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. }
+        ),
+        _ => true,
+    }
+}
+
 /// Effects that lose no packet.
 fn is_gentle(effect: Option<NetEffect>) -> bool {
     matches!(
@@ -115,7 +136,12 @@ pub(crate) fn tie(conditions: &mut [(Landing, Said)], faults: &[FaultSpec], sink
                     cannot_hold(counter, &said.span, sink);
                 }
                 let chosen: Vec<&FaultSpec> = able.iter().copied().filter(named).collect();
-                ids(if chosen.is_empty() { able } else { chosen })
+                let able = if chosen.is_empty() { able } else { chosen };
+                // What always moves it is what is meant, not what may.
+                let sure = able.iter().copied();
+                let sure: Vec<&FaultSpec> =
+                    sure.filter(|fault| is_meant(counter, fault.kind)).collect();
+                ids(if sure.is_empty() { able } else { sure })
             }
             Evidence::LeaderReelected => {
                 let leads = |fault: &&FaultSpec| fault.target == Target::Leader;

@@ -110,3 +110,59 @@ fn explain_says_what_each_clause_became() {
         broken.stdout
     );
 }
+
+#[test]
+fn github_marks_the_lines_of_the_plan() {
+    let answer = answer(
+        command(&["plan", "check", "-", "--format", "github"]),
+        &broken(),
+    );
+    assert_eq!(answer.code, 3);
+    let first = answer.stdout.lines().next().unwrap_or_default();
+    assert!(first.starts_with("::error file=-,line="), "{first}");
+    assert!(first.contains(",title=P0001::`partitoin`"), "{first}");
+    assert!(first.contains("%0A"), "{first}");
+}
+
+#[test]
+fn a_code_is_explained_and_an_unknown_one_refused() {
+    let answer = landfall(&["plan", "explain-code", "p0005"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(answer.stdout.starts_with("# P0005: "), "{}", answer.stdout);
+    let all = landfall(&["plan", "explain-code"]);
+    assert_eq!(all.stdout.lines().count(), plan_compiler::Code::ALL.len());
+    let bad = landfall(&["plan", "explain-code", "P9999"]);
+    assert_eq!(bad.code, 2);
+    assert!(
+        bad.stderr.contains("no code `P9999`: they go from P0001"),
+        "{}",
+        bad.stderr
+    );
+}
+
+#[test]
+fn a_new_plan_has_nothing_wrong_with_it_and_overwrites_nothing() {
+    for mode in ["change-scoped", "project-wide"] {
+        let new = landfall(&["plan", "new", "cart", "--mode", mode, "-o", "-"]);
+        assert_eq!(new.code, 0, "{}", new.stderr);
+        let checked = answer(command(&["plan", "check", "-"]), &new.stdout);
+        let expected = "-: 0 errors, 0 warnings; 1 of 1 scenario can run\n";
+        assert_eq!(checked.stdout, expected);
+    }
+    let taken = landfall(&["plan", "new", "cart", "-o", GOOD]);
+    assert_eq!(taken.code, 2);
+    assert!(taken.stderr.contains("is left alone"), "{}", taken.stderr);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_diagnostic() {
+    let file = std::env::temp_dir().join(format!("landfall-plan-{}.md", std::process::id()));
+    fs::write(&file, b"# Test Plan: caf\xe9\n\x00\n").expect("it can be written");
+    let path = file.to_str().expect("a path in UTF-8");
+    let answer = landfall(&["plan", "check", path]);
+    fs::remove_file(&file).expect("it was there");
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    for code in ["error[P0053]: byte 17", "error[P0054]", "error[P0019]"] {
+        assert!(answer.stdout.contains(code), "{code}: {}", answer.stdout);
+    }
+}
