@@ -34,12 +34,14 @@ mod initial;
 mod leader;
 mod linear;
 mod lost;
+mod picture;
 mod progress;
 
 pub use check::{check, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
 pub use initial::beginning_with;
 pub use linear::{Certificate, certify, linearize_with, verify};
+pub use picture::picture;
 pub use models::{Builtin, Looks, Model};
 pub use report::{Budget, CheckReport, Finding, Outcome};
 pub use value::Value;

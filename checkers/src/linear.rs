@@ -19,6 +19,7 @@ mod monitor;
 mod partition;
 mod register;
 mod search;
+mod sentences;
 mod verify;
 mod visited;
 

@@ -88,11 +88,17 @@ pub struct Finding {
     /// The rows of `minimal`; at most [`Finding::ROWS_MAX`] of them.
     #[serde(default)]
     pub minimal_rows: Vec<Operation>,
+    /// Why, in sentences, from the times and values of `minimal`. Empty for other checkers.
+    #[serde(default)]
+    pub explanation: Vec<String>,
 }
 
 impl Finding {
     /// How many rows a finding carries for each of its two lists.
     pub const ROWS_MAX: usize = 12;
+
+    /// How wide sentences are written.
+    const COLUMNS: usize = 80;
 
     /// A finding of a checker that searches nothing.
     pub(crate) fn of_rows(
@@ -116,6 +122,7 @@ impl Finding {
             prefix_tail: Vec::new(),
             minimal: Vec::new(),
             minimal_rows: Vec::new(),
+            explanation: Vec::new(),
         }
     }
 }
@@ -188,6 +195,20 @@ impl fmt::Display for Finding {
             let hidden = self.minimal.len() - self.minimal_rows.len();
             if hidden > 0 {
                 write!(f, "\n    and {hidden} more")?;
+            }
+        }
+        for sentence in &self.explanation {
+            let mut column = usize::MAX;
+            for word in sentence.split(' ') {
+                let length = word.chars().count();
+                if column.saturating_add(length) > Self::COLUMNS {
+                    let indent = if column == usize::MAX { "  " } else { "    " };
+                    write!(f, "\n{indent}{word}")?;
+                    column = indent.len() + length;
+                } else {
+                    write!(f, " {word}")?;
+                    column += 1 + length;
+                }
             }
         }
         Ok(())

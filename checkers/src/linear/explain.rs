@@ -3,7 +3,7 @@
 
 use super::partition::{Forgotten, Partition};
 use super::search::Ending;
-use super::{Decide, name_of};
+use super::{Decide, name_of, sentences};
 use crate::history::Operation;
 use crate::report::{Budget, Finding};
 use crate::value::Value;
@@ -55,6 +55,7 @@ pub(super) fn explain<'a>(
     let minimal = minimal.map(|at| partition.members[at as usize].op);
     let minimal: Vec<&Operation> = minimal.collect();
     finding.minimal = minimal.iter().map(|op| op.op_id).collect();
+    finding.explanation = sentences::explain(&minimal, blocked.first().copied());
     let rows = minimal.iter().take(Finding::ROWS_MAX);
     finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
     finding
@@ -197,5 +198,6 @@ fn finding_of(
         prefix_tail: prefix[tail..].iter().map(|op| (*op).clone()).collect(),
         minimal: Vec::new(),
         minimal_rows: Vec::new(),
+        explanation: Vec::new(),
     }
 }

@@ -29,7 +29,14 @@ fn the_longest_legal_prefix_and_what_can_not_follow() {
               these alone have no order, and without any one of them they do:
                 #0 p1 [0 .. 0.000001 ms] write 0 1 -> ok
                 #1 p1 [0.000002 .. 0.000003 ms] write 0 2 -> ok
-                #2 p2 [0.000004 .. 0.000005 ms] read 0 -> 1"#]],
+                #2 p2 [0.000004 .. 0.000005 ms] read 0 -> 1
+              Read #2 of 0 by process 2 returned 1 at 0.000005 ms, but write 2 (#1, process
+                1) had been acknowledged at 0.000003 ms, when write 1 (#0, process 1) was
+                over.
+              Write 1 (#0, process 1) ended at 0.000001 ms, before write 2 (#1, process 1)
+                was invoked at 0.000002 ms.
+              Write 2 (#1, process 1) ended at 0.000003 ms, before read -> 1 (#2, process 2)
+                was invoked at 0.000004 ms."#]],
     );
 }
 
@@ -52,7 +59,14 @@ fn only_the_broken_key_is_shown() {
               these alone have no order, and without any one of them they do:
                 #1 p2 [0.000002 .. 0.000003 ms] write "y" 2 -> ok
                 #2 p2 [0.000004 .. 0.000005 ms] write "y" 3 -> ok
-                #3 p3 [0.000006 .. 0.000007 ms] read "y" -> 2"#]],
+                #3 p3 [0.000006 .. 0.000007 ms] read "y" -> 2
+              Read #3 of "y" by process 3 returned 2 at 0.000007 ms, but write 3 (#2, process
+                2) had been acknowledged at 0.000005 ms, when write 2 (#1, process 2) was
+                over.
+              Write 2 (#1, process 2) ended at 0.000003 ms, before write 3 (#2, process 2)
+                was invoked at 0.000004 ms.
+              Write 3 (#2, process 2) ended at 0.000005 ms, before read -> 2 (#3, process 3)
+                was invoked at 0.000006 ms."#]],
     );
 }
 

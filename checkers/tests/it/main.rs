@@ -8,6 +8,7 @@ mod models;
 mod mutation;
 mod oracle;
 mod performance;
+mod picture;
 mod random;
 mod single;
 mod txn;

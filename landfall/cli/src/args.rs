@@ -380,6 +380,9 @@ pub(crate) struct CheckArgs {
     /// What each object begins with, as JSON: 0, [1,2], "text" [default: nothing]
     #[arg(long, value_name = "VALUE", value_parser = parse_value, allow_hyphen_values = true)]
     pub(crate) initial: Option<Value>,
+    /// Where to draw what is wrong, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
     /// Steps that a search may take
     #[arg(long, value_name = "N", default_value_t = Budget::default().steps_max)]
     pub(crate) steps: u64,

@@ -1,8 +1,11 @@
 //! `check`: a history judged without anything being built.
 
+use std::fs;
+use std::path::Path;
+
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::txn::{self, Analysis};
-use checkers::{Budget, CheckReport, Outcome};
+use checkers::{Budget, CheckReport, History, Outcome};
 use serde_json::Value as JsonValue;
 
 use crate::args::{CheckArgs, Format, Judge};
@@ -31,6 +34,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         _ => checkers::check(&history, spec, model, &budget),
     });
     let reports: Vec<CheckReport> = judged.collect();
+    if let Some(path) = &args.picture {
+        draw(path, &history, &reports)?;
+    }
     let exit = exit_of(&reports);
     match args.output.format {
         Format::Human => {
@@ -107,6 +113,16 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
 /// What is said of isolation, if anything is.
 fn told(analysis: &Option<Analysis>, what: impl Fn(&Analysis) -> JsonValue) -> JsonValue {
     analysis.as_ref().map_or(JsonValue::Null, what)
+}
+
+/// Draws the first report that has something to show.
+fn draw(path: &Path, history: &History, reports: &[CheckReport]) -> Result<(), Error> {
+    let found = |report: &&CheckReport| !report.findings.is_empty();
+    let Some(report) = reports.iter().find(found).or(reports.first()) else {
+        return Ok(());
+    };
+    let written = fs::write(path, checkers::picture(history, report));
+    written.map_err(|e| Error::usage(format!("{} cannot be written: {e}", path.display())))
 }
 
 fn joined(names: impl Iterator<Item = String>) -> String {

@@ -259,3 +259,27 @@ fn transactions_are_judged_at_a_level() {
     let alone = check(&["--model", "map", "--level", "serializable"], GOOD);
     assert_eq!(alone.code, 2);
 }
+
+#[test]
+fn a_violation_is_drawn() {
+    let folder = std::env::temp_dir().join(format!("landfall-picture-{}", std::process::id()));
+    let path = "checkers/testdata/register-stale-read.jsonl";
+    let to = folder.to_str().expect("a path");
+    let words = ["check", path, "--model", "register", "--picture", to];
+    assert_eq!(landfall(&words).code, 100);
+    let svg = std::fs::read_to_string(&folder).expect("a picture");
+    std::fs::remove_file(&folder).expect("it was there");
+    assert!(
+        svg.starts_with("<svg") && svg.contains("returned 1"),
+        "{svg}"
+    );
+    let words = [
+        "check",
+        path,
+        "--model",
+        "register",
+        "--picture",
+        "no/such/file",
+    ];
+    assert_eq!(landfall(&words).code, 2);
+}
