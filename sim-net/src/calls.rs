@@ -3,13 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use sim_runtime::{Fd, Readiness, SocketCalls, Sockets, with};
+use sim_runtime::{Address, Fd, Readiness, SocketCalls, Sockets, with};
 
 use crate::errno::{error, fail};
+use crate::local;
 use crate::net::Net;
 use crate::numbers;
 use crate::ready::Interest;
@@ -20,7 +21,7 @@ use crate::socket::Socket;
 pub(crate) struct Manner {
     /// `AF_INET6`, where it is not `AF_INET`.
     pub(crate) is_v6: Cell<bool>,
-    nonblocking: Cell<bool>,
+    pub(crate) nonblocking: Cell<bool>,
     pub(crate) receive_timeout: Cell<Option<Duration>>,
     pub(crate) send_timeout: Cell<Option<Duration>>,
     /// Options that are remembered for whoever asks, by level and name.
@@ -29,6 +30,9 @@ pub(crate) struct Manner {
 
 impl Sockets for Net {
     fn open(&self, domain: i32, kind: i32, protocol: i32) -> io::Result<Fd> {
+        if domain == libc::AF_UNIX {
+            return self.unix_socket(kind, protocol);
+        }
         let fd = match (kind, protocol) {
             (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) => self.tcp_socket()?,
             (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) => self.udp_socket()?,
@@ -45,30 +49,39 @@ impl Sockets for Net {
         Ok(fd)
     }
 
+    fn pair(&self, kind: i32, protocol: i32) -> io::Result<(Fd, Fd)> {
+        self.unix_pair(kind, protocol)
+    }
+
+    fn pipe(&self) -> io::Result<(Fd, Fd)> {
+        with(|world| local::pipe::pipe(world))
+    }
+
     fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         Net::resolve(self, host)
     }
 }
 
 impl SocketCalls for Socket {
-    fn bind(&self, fd: Fd, addr: SocketAddr) -> io::Result<()> {
-        self.net.bind(fd, addr)
+    fn bind(&self, fd: Fd, addr: Address) -> io::Result<()> {
+        self.net.bind(fd, addr.inet()?)
     }
 
     fn listen(&self, fd: Fd, backlog: u32) -> io::Result<()> {
         self.net.listen(fd, backlog)
     }
 
-    fn accept(&self, fd: Fd) -> io::Result<(Fd, SocketAddr)> {
-        self.net.accept(fd)
+    fn accept(&self, fd: Fd) -> io::Result<(Fd, Address)> {
+        let (fd, peer) = self.net.accept(fd)?;
+        Ok((fd, Address::Inet(peer)))
     }
 
-    fn connect(&self, fd: Fd, addr: SocketAddr) -> io::Result<()> {
-        self.net.connect(fd, addr)
+    fn connect(&self, fd: Fd, addr: Address) -> io::Result<()> {
+        self.net.connect(fd, addr.inet()?)
     }
 
-    fn send(&self, fd: Fd, pieces: &[IoSlice<'_>], to: Option<SocketAddr>) -> io::Result<usize> {
-        match to {
+    fn send(&self, fd: Fd, pieces: &[IoSlice<'_>], to: Option<&Address>) -> io::Result<usize> {
+        match to.map(Address::inet).transpose()? {
             // A stream has its peer already.
             Some(to) if self.net.is_datagram(fd)? => {
                 self.net.send_to(fd, &pieces.concat_bytes(), to)
@@ -77,10 +90,10 @@ impl SocketCalls for Socket {
         }
     }
 
-    fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<(usize, Option<SocketAddr>)> {
+    fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<(usize, Option<Address>)> {
         if self.net.is_datagram(fd)? {
             let (count, from) = self.net.recv_from(fd, into, peek)?;
-            return Ok((count, Some(from)));
+            return Ok((count, Some(Address::Inet(from))));
         }
         Ok((self.net.recv(fd, into, peek)?, None))
     }
@@ -89,12 +102,12 @@ impl SocketCalls for Socket {
         self.net.shutdown(fd, how)
     }
 
-    fn local_addr(&self, fd: Fd) -> io::Result<SocketAddr> {
-        self.net.local_addr(fd)
+    fn local_addr(&self, fd: Fd) -> io::Result<Address> {
+        self.net.local_addr(fd).map(Address::Inet)
     }
 
-    fn peer_addr(&self, fd: Fd) -> io::Result<SocketAddr> {
-        self.net.peer_addr(fd)
+    fn peer_addr(&self, fd: Fd) -> io::Result<Address> {
+        self.net.peer_addr(fd).map(Address::Inet)
     }
 
     fn option(&self, fd: Fd, level: i32, name: i32) -> io::Result<Vec<u8>> {
@@ -148,7 +161,7 @@ impl SocketCalls for Socket {
 }
 
 /// Pieces as one datagram.
-trait ConcatBytes {
+pub(crate) trait ConcatBytes {
     fn concat_bytes(&self) -> Vec<u8>;
 }
 

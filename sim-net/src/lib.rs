@@ -41,7 +41,7 @@
 //! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`,
 //! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `evidence`
 //! (receipts), `net` (the calls), `netstat`; `calls` with `numbers` (sockets of code that opens
-//! them by itself).
+//! them by itself); `local` (Unix sockets and pipes, which are no part of the network).
 
 sim_runtime::if_sim! {
     sim {
@@ -59,6 +59,7 @@ sim_runtime::if_sim! {
         mod inbox;
         mod judge;
         mod link;
+        mod local;
         mod net;
         mod netstat;
         mod numbers;

@@ -12,6 +12,7 @@ use crate::calls::Manner;
 use crate::config::NetConfig;
 use crate::errno::{error, fail, unknown_name};
 use crate::link::LinkStats;
+use crate::local::unix::Names;
 use crate::netstat::SocketInfo;
 use crate::options::SocketOptions;
 use crate::ready::{Interest, Ready};
@@ -26,8 +27,10 @@ use crate::udp::Udp;
 pub struct Net {
     world: Weak<World>,
     /// Itself, for the descriptions it makes.
-    this: RefCell<Weak<Net>>,
+    pub(crate) this: RefCell<Weak<Net>>,
     state: RefCell<State>,
+    /// Whose the names of Unix sockets are.
+    pub(crate) names: Names,
 }
 
 /// The network of the current world.
@@ -104,6 +107,7 @@ impl Net {
             world: weak,
             this: RefCell::new(Weak::new()),
             state: RefCell::new(State::new(device, config)),
+            names: Names::default(),
         });
         *net.this.borrow_mut() = Rc::downgrade(&net);
         world.serve_sockets(Rc::<Self>::clone(&net));

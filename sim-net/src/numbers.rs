@@ -13,7 +13,7 @@ use crate::socket::Socket;
 /// Offloads: a guest that asks for them does without.
 const SOL_UDP: i32 = 17;
 
-fn bytes(value: i32) -> Vec<u8> {
+pub(crate) fn bytes(value: i32) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
 }
 
@@ -22,7 +22,7 @@ fn size(bytes_: usize) -> Vec<u8> {
     bytes(i32::try_from(bytes_.saturating_mul(2)).unwrap_or(i32::MAX))
 }
 
-fn int(value: &[u8]) -> io::Result<i32> {
+pub(crate) fn int(value: &[u8]) -> io::Result<i32> {
     match value.first_chunk() {
         Some(bytes) => Ok(i32::from_ne_bytes(*bytes)),
         None => fail(libc::EINVAL),
@@ -30,7 +30,7 @@ fn int(value: &[u8]) -> io::Result<i32> {
 }
 
 /// A `struct timeval`; zero is no limit.
-fn limit(value: &[u8]) -> io::Result<Option<Duration>> {
+pub(crate) fn limit(value: &[u8]) -> io::Result<Option<Duration>> {
     let (Some(seconds), Some(micros)) = (value.first_chunk::<8>(), value.last_chunk::<8>()) else {
         return fail(libc::EINVAL);
     };
@@ -44,7 +44,7 @@ fn limit(value: &[u8]) -> io::Result<Option<Duration>> {
     Ok((!limit.is_zero()).then_some(limit))
 }
 
-fn of_limit(limit: Option<Duration>) -> Vec<u8> {
+pub(crate) fn of_limit(limit: Option<Duration>) -> Vec<u8> {
     let limit = limit.unwrap_or_default();
     let mut bytes = limit.as_secs().to_ne_bytes().to_vec();
     bytes.extend(u64::from(limit.subsec_micros()).to_ne_bytes());

@@ -26,7 +26,8 @@ impl Interest {
     };
 
     /// What a task that waits for it is said to wait for.
-    pub(crate) const fn waits(self, fd: Fd) -> Waits {
+    #[must_use]
+    pub const fn waits(self, fd: Fd) -> Waits {
         let verb = match (self.readable, self.writable) {
             (true, true) => "be readable or writable",
             (true, false) => "be readable",

@@ -108,7 +108,7 @@ pub use {
     report::{Leaks, Stop, Waits},
     signal::ctrl_c,
     simulation::{Budget, Config, Reseed, Simulation, Summary},
-    sockets::{Readiness, SocketCalls, Sockets},
+    sockets::{Address, Readiness, SocketCalls, Sockets, UnixName},
     stream::{Entity, Stream},
     task::{AbortHandle, JoinError, JoinHandle, UnjoinedPanic, spawn, spawn_on},
     timers::TimerKey,

@@ -24,6 +24,33 @@ pub struct Readiness {
     pub error: bool,
 }
 
+/// The name of a Unix socket, as `sun_path` has it: empty where it has none; from a NUL on it is
+/// abstract; else a path, without a NUL at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixName(pub Vec<u8>);
+
+/// Where a socket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A host and a port.
+    Inet(SocketAddr),
+    /// A name on its own machine.
+    Unix(UnixName),
+}
+
+impl Address {
+    /// The host and port.
+    ///
+    /// # Errors
+    /// `EAFNOSUPPORT` where it is a name.
+    pub fn inet(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Inet(address) => Ok(*address),
+            Self::Unix(_) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
+        }
+    }
+}
+
 /// The network, as `socket(2)` and the resolver see it.
 pub trait Sockets {
     /// `socket(2)`, of the running process. Numbers are those of Linux.
@@ -31,6 +58,18 @@ pub trait Sockets {
     /// # Errors
     /// `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT`, `EMFILE`.
     fn open(&self, domain: i32, kind: i32, protocol: i32) -> io::Result<Fd>;
+
+    /// `socketpair(AF_UNIX)`.
+    ///
+    /// # Errors
+    /// As [`open`](Sockets::open).
+    fn pair(&self, kind: i32, protocol: i32) -> io::Result<(Fd, Fd)>;
+
+    /// `pipe(2)`: the reading end and the writing end.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    fn pipe(&self) -> io::Result<(Fd, Fd)>;
 
     /// The addresses of a host.
     ///
@@ -45,17 +84,17 @@ pub trait Sockets {
 #[expect(missing_docs, reason = "each is the system call of its name")]
 #[expect(clippy::missing_errors_doc, reason = "those of the system call")]
 pub trait SocketCalls {
-    fn bind(&self, fd: Fd, addr: SocketAddr) -> io::Result<()>;
+    fn bind(&self, fd: Fd, addr: Address) -> io::Result<()>;
     fn listen(&self, fd: Fd, backlog: u32) -> io::Result<()>;
-    fn accept(&self, fd: Fd) -> io::Result<(Fd, SocketAddr)>;
+    fn accept(&self, fd: Fd) -> io::Result<(Fd, Address)>;
     /// `EINPROGRESS` where it has begun.
-    fn connect(&self, fd: Fd, addr: SocketAddr) -> io::Result<()>;
-    fn send(&self, fd: Fd, pieces: &[IoSlice<'_>], to: Option<SocketAddr>) -> io::Result<usize>;
-    /// With the sender, of a datagram.
-    fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<(usize, Option<SocketAddr>)>;
+    fn connect(&self, fd: Fd, addr: Address) -> io::Result<()>;
+    fn send(&self, fd: Fd, pieces: &[IoSlice<'_>], to: Option<&Address>) -> io::Result<usize>;
+    /// With the sender, of a datagram; a datagram that does not fit is cut off.
+    fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<(usize, Option<Address>)>;
     fn shutdown(&self, fd: Fd, how: Shutdown) -> io::Result<()>;
-    fn local_addr(&self, fd: Fd) -> io::Result<SocketAddr>;
-    fn peer_addr(&self, fd: Fd) -> io::Result<SocketAddr>;
+    fn local_addr(&self, fd: Fd) -> io::Result<Address>;
+    fn peer_addr(&self, fd: Fd) -> io::Result<Address>;
     /// `getsockopt(2)`, as bytes in the machine's order.
     fn option(&self, fd: Fd, level: i32, name: i32) -> io::Result<Vec<u8>>;
     fn set_option(&self, fd: Fd, level: i32, name: i32, value: &[u8]) -> io::Result<()>;

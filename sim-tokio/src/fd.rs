@@ -16,7 +16,8 @@ use tokio_real::io::Interest;
 
 use crate::fs::File;
 use crate::io::unix::{AsyncFd, AsyncFdRegisterError};
-use crate::net::{SimSocket, TcpSocket};
+use crate::net::unix::Local;
+use crate::net::{SimSocket, TcpSocket, UnixSocket};
 use crate::process::Command;
 
 /// Closes its descriptor when it is dropped. A plain number, hence `Send` and `Sync`.
@@ -198,6 +199,22 @@ impl FromRawFd for TcpSocket {
         }
         // SAFETY: the caller's promise, passed on.
         Self::from_real(unsafe { tokio_real::net::TcpSocket::from_raw_fd(fd) })
+    }
+}
+
+impl FromRawFd for UnixSocket {
+    /// # Safety
+    /// The number is an open Unix socket that nobody else owns.
+    ///
+    /// # Panics
+    /// Where a simulated number is not open.
+    unsafe fn from_raw_fd(fd: RawFd) -> Self {
+        if Fd::is_simulated(fd) {
+            let taken = Self::from_number(Local::new(Fd(fd)));
+            return taken.expect("the caller's promise: it is open");
+        }
+        // SAFETY: the caller's promise, passed on.
+        Self::from_real(unsafe { tokio_real::net::UnixSocket::from_raw_fd(fd) })
     }
 }
 

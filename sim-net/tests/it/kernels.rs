@@ -25,6 +25,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 mod datagrams;
 mod differences;
 mod streams;
+mod unix;
 
 /// Where a body runs, and what it has said so far.
 struct Kernel {
@@ -75,6 +76,11 @@ fn errno(code: i32) -> String {
         (libc::EMSGSIZE, "EMSGSIZE"),
         (libc::EOPNOTSUPP, "EOPNOTSUPP"),
         (libc::ENOTSOCK, "ENOTSOCK"),
+        (libc::ENOENT, "ENOENT"),
+        (libc::EPERM, "EPERM"),
+        (libc::EPROTOTYPE, "EPROTOTYPE"),
+        (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
+        (libc::EBADF, "EBADF"),
         (libc::EPROTONOSUPPORT, "EPROTONOSUPPORT"),
     ];
     let name = NAMES.iter().find(|(number, _)| *number == code);
@@ -132,8 +138,12 @@ fn real(body: fn(&mut Kernel)) -> Vec<String> {
     kernel.said
 }
 
-fn simulated(body: fn(&mut Kernel)) -> Vec<String> {
-    let simulation = Simulation::new(Config::new(Seed(1)));
+fn simulated(name: &str, body: fn(&mut Kernel)) -> Vec<String> {
+    let mut config = Config::new(Seed(1));
+    // A body that waits for ever is to say so soon.
+    config.budget.virtual_ns_max = 300 * 1_000_000_000;
+    config.budget.polls_max = 400_000;
+    let simulation = Simulation::new(config);
     let world = Rc::clone(simulation.world());
     let config = NetConfig {
         partial_io: Chance::NEVER,
@@ -159,14 +169,14 @@ fn simulated(body: fn(&mut Kernel)) -> Vec<String> {
         }
         guest.join().expect("the body does not panic")
     });
-    let said = said.expect("it ends");
+    let said = said.unwrap_or_else(|stop| panic!("{name}: {stop:?}"));
     drop(simulation.finish());
     said
 }
 
 /// What a body says on both kernels, each in a thread of its own.
-fn both(body: fn(&mut Kernel)) -> (Vec<String>, Vec<String>) {
-    let simulated = thread::spawn(move || simulated(body));
+fn both(name: &'static str, body: fn(&mut Kernel)) -> (Vec<String>, Vec<String>) {
+    let simulated = thread::spawn(move || simulated(name, body));
     let simulated = simulated.join().expect("no panic");
     (real(body), simulated)
 }
@@ -178,11 +188,12 @@ fn both_kernels_say_the_same_and_the_table_says_what() {
          Made by `sim-net/tests/it/kernels.rs`; `UPDATE_EXPECT=1` makes it again.\n\n\
          | case | both say |\n|---|---|\n",
     );
-    let cases = streams::CASES.iter().chain(datagrams::CASES);
+    let cases = streams::CASES.iter();
+    let cases = cases.chain(datagrams::CASES).chain(unix::CASES);
     let mut count = 0;
     let mut unequal = Vec::new();
     for (name, body) in cases {
-        let (real, simulated) = both(*body);
+        let (real, simulated) = both(name, *body);
         assert!(!real.is_empty(), "{name} says nothing");
         if real != simulated {
             unequal.push((name, real.clone(), simulated));
@@ -197,7 +208,7 @@ fn both_kernels_say_the_same_and_the_table_says_what() {
          | case | real | simulated | because |\n|---|---|---|---|\n",
     );
     for (name, body, why) in differences::CASES {
-        let (real, simulated) = both(*body);
+        let (real, simulated) = both(name, *body);
         assert_ne!(real, simulated, "{name} differs no more: list it as equal");
         let (real, simulated) = (real.join(", "), simulated.join(", "));
         table.push_str(&format!("| {name} | {real} | {simulated} | {why} |\n"));

@@ -1,7 +1,6 @@
 //! Sockets: simulated inside a simulation, tokio's outside.
 //!
-//! Whether a socket is simulated is decided when it is made. Unix sockets and pipes are tokio's
-//! own and are refused inside a simulation by tokio itself: there is no reactor there.
+//! Whether a socket is simulated is decided when it is made.
 
 mod addr;
 mod listener;
@@ -13,15 +12,17 @@ mod stream_options;
 mod tcp_socket;
 mod udp;
 mod udp_calls;
+pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::TcpListener;
 pub(crate) use socket::SimSocket;
 pub use stream::TcpStream;
 pub use tcp_socket::TcpSocket;
-#[doc(no_inline)]
-pub use tokio_real::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream, unix};
 pub use udp::UdpSocket;
+pub use unix::datagram::UnixDatagram;
+pub use unix::listener::{UnixListener, UnixSocket};
+pub use unix::stream::UnixStream;
 
 /// Halves of TCP streams.
 pub mod tcp {

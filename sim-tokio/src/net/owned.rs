@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use tokio_real::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
-use super::split::{reading_half, writing_half};
+use super::split::{peeking_half, reading_half, writing_half};
 use super::stream::TcpStream;
 
 /// The reading half of [`TcpStream::into_split`].
@@ -96,6 +96,7 @@ impl Drop for OwnedWriteHalf {
 }
 
 reading_half!(OwnedReadHalf);
+peeking_half!(OwnedReadHalf);
 writing_half!(OwnedWriteHalf, |half| half.shut_on_drop = false);
 
 impl AsRef<TcpStream> for OwnedReadHalf {

@@ -125,7 +125,7 @@ impl SimSocket {
     }
 }
 
-fn of_interest(interest: Interest) -> Option<sim_net::Interest> {
+pub(crate) fn of_interest(interest: Interest) -> Option<sim_net::Interest> {
     match (interest.is_readable(), interest.is_writable()) {
         (true, true) => Some(sim_net::Interest::READABLE | sim_net::Interest::WRITABLE),
         (true, false) => Some(sim_net::Interest::READABLE),
@@ -136,7 +136,7 @@ fn of_interest(interest: Interest) -> Option<sim_net::Interest> {
 }
 
 /// The readiness that tokio would report for `interest`.
-fn as_tokio(ready: sim_net::Ready, interest: Interest) -> Ready {
+pub(crate) fn as_tokio(ready: sim_net::Ready, interest: Interest) -> Ready {
     let mut all = Ready::EMPTY;
     for (is, what, asked) in [
         (ready.readable, Ready::READABLE, interest.is_readable()),

@@ -30,8 +30,81 @@ impl<'a> WriteHalf<'a> {
     }
 }
 
-/// The methods and traits of a reading half that is `AsRef<TcpStream>`.
+/// The methods and traits of a reading half that is `AsRef` of its stream.
 macro_rules! reading_half {
+    ($half:ty) => {
+        impl $half {
+            /// Waits until one of `interest` is possible.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+                self.as_ref().ready(interest).await
+            }
+
+            /// Waits until there is something to read.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub async fn readable(&self) -> io::Result<()> {
+                self.as_ref().readable().await
+            }
+
+            /// Reads what is there.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.as_ref().try_read(buf)
+            }
+
+            /// Reads what is there into several buffers.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.as_ref().try_read_vectored(bufs)
+            }
+
+            /// Reads what is there to the end of `buf`.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+                self.as_ref().try_read_buf(buf)
+            }
+
+            /// The other end's address.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+                self.as_ref().peer_addr()
+            }
+
+            /// Its own address.
+            ///
+            /// # Errors
+            /// As of the whole stream.
+            pub fn local_addr(&self) -> io::Result<SocketAddr> {
+                self.as_ref().local_addr()
+            }
+        }
+
+        impl AsyncRead for $half {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                (*self).as_ref().poll_read_shared(cx, buf)
+            }
+        }
+    };
+}
+
+/// What a reading half of a TCP stream can besides.
+macro_rules! peeking_half {
     ($half:ty) => {
         impl $half {
             /// Reads without taking.
@@ -50,77 +123,11 @@ macro_rules! reading_half {
             pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
                 self.as_ref().peek(buf).await
             }
-
-            /// Waits until one of `interest` is possible.
-            ///
-            /// # Errors
-            /// As [`TcpStream::ready`].
-            pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-                self.as_ref().ready(interest).await
-            }
-
-            /// Waits until there is something to read.
-            ///
-            /// # Errors
-            /// As [`TcpStream::ready`].
-            pub async fn readable(&self) -> io::Result<()> {
-                self.as_ref().readable().await
-            }
-
-            /// Reads what is there.
-            ///
-            /// # Errors
-            /// As [`TcpStream::try_read`].
-            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.as_ref().try_read(buf)
-            }
-
-            /// Reads what is there into several buffers.
-            ///
-            /// # Errors
-            /// As [`TcpStream::try_read`].
-            pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.as_ref().try_read_vectored(bufs)
-            }
-
-            /// Reads what is there to the end of `buf`.
-            ///
-            /// # Errors
-            /// As [`TcpStream::try_read`].
-            pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-                self.as_ref().try_read_buf(buf)
-            }
-
-            /// The other end's address.
-            ///
-            /// # Errors
-            /// As [`TcpStream::peer_addr`].
-            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-                self.as_ref().peer_addr()
-            }
-
-            /// Its own address.
-            ///
-            /// # Errors
-            /// As [`TcpStream::local_addr`].
-            pub fn local_addr(&self) -> io::Result<SocketAddr> {
-                self.as_ref().local_addr()
-            }
-        }
-
-        impl AsyncRead for $half {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                (*self).as_ref().poll_read_shared(cx, buf)
-            }
         }
     };
 }
 
-/// The methods and traits of a writing half that is `AsRef<TcpStream>`; `$shut` is called when
+/// The methods and traits of a writing half that is `AsRef` of its stream; `$shut` is called when
 /// the stream was shut down for writing.
 macro_rules! writing_half {
     ($half:ty, $shut:expr) => {
@@ -128,7 +135,7 @@ macro_rules! writing_half {
             /// Waits until one of `interest` is possible.
             ///
             /// # Errors
-            /// As [`TcpStream::ready`].
+            /// As of the whole stream.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.as_ref().ready(interest).await
             }
@@ -136,7 +143,7 @@ macro_rules! writing_half {
             /// Waits until there is room to write.
             ///
             /// # Errors
-            /// As [`TcpStream::ready`].
+            /// As of the whole stream.
             pub async fn writable(&self) -> io::Result<()> {
                 self.as_ref().writable().await
             }
@@ -144,7 +151,7 @@ macro_rules! writing_half {
             /// Writes what there is room for.
             ///
             /// # Errors
-            /// As [`TcpStream::try_write`].
+            /// As of the whole stream.
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 self.as_ref().try_write(buf)
             }
@@ -152,7 +159,7 @@ macro_rules! writing_half {
             /// Writes what there is room for from several buffers.
             ///
             /// # Errors
-            /// As [`TcpStream::try_write`].
+            /// As of the whole stream.
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 self.as_ref().try_write_vectored(bufs)
             }
@@ -160,7 +167,7 @@ macro_rules! writing_half {
             /// The other end's address.
             ///
             /// # Errors
-            /// As [`TcpStream::peer_addr`].
+            /// As of the whole stream.
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
                 self.as_ref().peer_addr()
             }
@@ -168,7 +175,7 @@ macro_rules! writing_half {
             /// Its own address.
             ///
             /// # Errors
-            /// As [`TcpStream::local_addr`].
+            /// As of the whole stream.
             pub fn local_addr(&self) -> io::Result<SocketAddr> {
                 self.as_ref().local_addr()
             }
@@ -213,9 +220,10 @@ macro_rules! writing_half {
     };
 }
 
-pub(crate) use {reading_half, writing_half};
+pub(crate) use {peeking_half, reading_half, writing_half};
 
 reading_half!(ReadHalf<'_>);
+peeking_half!(ReadHalf<'_>);
 writing_half!(WriteHalf<'_>, |_| ());
 
 impl AsRef<TcpStream> for ReadHalf<'_> {

@@ -18,3 +18,4 @@ mod support;
 mod surface;
 mod times;
 mod types;
+mod unix;

@@ -5,15 +5,21 @@ use std::ffi::c_void;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ptr;
+use std::slice;
 
-use libc::{sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_un, socklen_t};
+
+use crate::sockets::{Address, UnixName};
+
+/// Where the name begins in a `struct sockaddr_un`.
+const NAME_AT: usize = mem::offset_of!(sockaddr_un, sun_path);
 
 /// The address that a caller passes; `None` where it is too short or of another family.
 ///
 /// # Safety
 ///
 /// `address` is null or valid for a read of `length` bytes.
-pub(super) unsafe fn read(address: *const sockaddr, length: socklen_t) -> Option<SocketAddr> {
+pub(super) unsafe fn read(address: *const sockaddr, length: socklen_t) -> Option<Address> {
     let length = length as usize;
     if address.is_null() || length < mem::size_of::<libc::sa_family_t>() {
         return None;
@@ -25,19 +31,34 @@ pub(super) unsafe fn read(address: *const sockaddr, length: socklen_t) -> Option
             // SAFETY: long enough, and any bytes are a value of this structure.
             let address = unsafe { address.cast::<sockaddr_in>().read_unaligned() };
             let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-            Some(SocketAddr::from((ip, u16::from_be(address.sin_port))))
+            let port = u16::from_be(address.sin_port);
+            Some(Address::Inet(SocketAddr::from((ip, port))))
         }
         libc::AF_INET6 if length >= mem::size_of::<sockaddr_in6>() => {
             // SAFETY: long enough, and any bytes are a value of this structure.
             let address = unsafe { address.cast::<sockaddr_in6>().read_unaligned() };
             let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
             // An IPv4 host by its mapped address.
-            if let Some(ip) = ip.to_ipv4_mapped() {
-                return Some(SocketAddr::from((ip, u16::from_be(address.sin6_port))));
-            }
             let port = u16::from_be(address.sin6_port);
+            if let Some(ip) = ip.to_ipv4_mapped() {
+                return Some(Address::Inet(SocketAddr::from((ip, port))));
+            }
             let (flow, scope) = (address.sin6_flowinfo, address.sin6_scope_id);
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, port, flow, scope)))
+            let address = SocketAddrV6::new(ip, port, flow, scope);
+            Some(Address::Inet(SocketAddr::V6(address)))
+        }
+        libc::AF_UNIX if length <= mem::size_of::<sockaddr_un>() => {
+            // SAFETY: the caller's promise: so many bytes follow.
+            let name = unsafe { address.cast::<u8>().add(NAME_AT) };
+            // SAFETY: as above.
+            let name = unsafe { slice::from_raw_parts(name, length - NAME_AT) };
+            Some(Address::Unix(UnixName(match name.first() {
+                // A path ends at its NUL, an abstract name at the address's length.
+                Some(first) if *first != 0 => {
+                    name.iter().copied().take_while(|byte| *byte != 0).collect()
+                }
+                _ => name.to_vec(),
+            })))
         }
         _ => None,
     }
@@ -80,17 +101,39 @@ pub(super) fn to_c(address: SocketAddr) -> (libc::sockaddr_storage, socklen_t) {
     (storage, length as socklen_t)
 }
 
+/// A Unix socket's name as C has it, and how much of it is used.
+fn name_to_c(name: &UnixName) -> (libc::sockaddr_storage, socklen_t) {
+    // SAFETY: zeroes are a value of this plain structure.
+    let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let place = (&raw mut storage).cast::<sockaddr_un>();
+    // SAFETY: the storage is larger and as aligned.
+    unsafe { (&raw mut (*place).sun_family).write(libc::AF_UNIX as libc::sa_family_t) };
+    // The last byte stays NUL: paths end in one.
+    let room = mem::size_of::<sockaddr_un>() - NAME_AT;
+    let count = name.0.len().min(room);
+    // SAFETY: within the structure.
+    let bytes = unsafe { (&raw mut storage).cast::<u8>().add(NAME_AT) };
+    // SAFETY: there is room for so many.
+    unsafe { ptr::copy_nonoverlapping(name.0.as_ptr(), bytes, count) };
+    let is_path = name.0.first().is_some_and(|first| *first != 0);
+    let length = NAME_AT + count + usize::from(is_path);
+    (storage, length as socklen_t)
+}
+
 /// Gives an address to a caller, cut to the room there is, and its whole length.
 ///
 /// # Safety
 ///
 /// Both are null, or `length` is valid for a read and a write, and `out` for a write of as many
 /// bytes as it says.
-pub(super) unsafe fn write(address: SocketAddr, out: *mut sockaddr, length: *mut socklen_t) {
+pub(super) unsafe fn write(address: &Address, out: *mut sockaddr, length: *mut socklen_t) {
     if out.is_null() || length.is_null() {
         return;
     }
-    let (storage, whole) = to_c(address);
+    let (storage, whole) = match address {
+        Address::Inet(address) => to_c(*address),
+        Address::Unix(name) => name_to_c(name),
+    };
     // SAFETY: by the contract.
     let room = unsafe { length.read() };
     let bytes = room.min(whole) as usize;

@@ -24,6 +24,7 @@ pub(crate) mod polls;
 pub(crate) mod real;
 pub(crate) mod sleep;
 mod socket_numbers;
+mod socket_pairs;
 pub(crate) mod socket_symbols;
 pub(crate) mod sockets;
 pub(crate) mod start;

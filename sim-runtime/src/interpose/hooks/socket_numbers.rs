@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_long};
 use libc::socklen_t;
 
 use super::addresses;
+use super::socket_pairs::{serve_pair, serve_pipe};
 use super::sockets::{
     piece, serve_accept, serve_bind, serve_connect, serve_getsockopt, serve_ioctl, serve_listen,
     serve_name, serve_recv, serve_recvmsg, serve_send, serve_sendmsg, serve_setsockopt,
@@ -23,6 +24,10 @@ pub(super) unsafe fn serve(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> Op
     unsafe {
         match number {
             libc::SYS_socket => serve_socket(int(a), int(b), int(c)),
+            libc::SYS_socketpair => serve_pair(int(a), int(b), int(c), d as *mut _),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_pipe => serve_pipe(a as *mut _, 0),
+            libc::SYS_pipe2 => serve_pipe(a as *mut _, int(b)),
             libc::SYS_bind => serve_bind(int(a), b as *const _, c as socklen_t),
             libc::SYS_listen => serve_listen(int(a), int(b)),
             libc::SYS_accept => serve_accept(int(a), b as *mut _, c as *mut _, 0),

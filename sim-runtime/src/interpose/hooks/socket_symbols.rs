@@ -10,6 +10,7 @@ use libc::{msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::addresses;
 use super::define::hooks;
+use super::socket_pairs::{serve_pair, serve_pipe};
 use super::sockets::{
     piece, recv_one, sendto_one, serve_accept, serve_bind, serve_connect, serve_getsockopt,
     serve_ioctl, serve_listen, serve_many, serve_name, serve_recvmsg, serve_sendmsg,
@@ -20,6 +21,13 @@ hooks! {
     socket = SOCKET: (domain: c_int, kind: c_int, protocol: c_int) -> c_int {
         safe serve_socket(domain, kind, protocol)
     }
+    socketpair = SOCKETPAIR: (
+        domain: c_int, kind: c_int, protocol: c_int, out: *mut c_int
+    ) -> c_int {
+        serve_pair(domain, kind, protocol, out)
+    }
+    pipe = PIPE: (out: *mut c_int) -> c_int { serve_pipe(out, 0) }
+    pipe2 = PIPE2: (out: *mut c_int, flags: c_int) -> c_int { serve_pipe(out, flags) }
     bind = BIND: (fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
         serve_bind(fd, address, length)
     }

@@ -1,7 +1,7 @@
 //! Sockets of code that opens them by itself: std, `socket2`, C libraries.
 //!
 //! A call on a simulated number goes to the network device, which never blocks; where the guest's
-//! socket does, the fiber or task waits here. `AF_UNIX` and what is no internet socket is the
+//! socket does, the fiber or task waits here. What is neither an internet nor a Unix socket is the
 //! kernel's.
 #![expect(unsafe_code, reason = "reads and writes what C callers point to")]
 
@@ -16,7 +16,7 @@ use super::addresses;
 use super::files::{answer, ask};
 use crate::ids::SimInstant;
 use crate::interpose::hatch;
-use crate::sockets::SocketCalls;
+use crate::sockets::{Address, SocketCalls};
 use crate::{Fd, fiber, world};
 
 fn error(code: c_int) -> io::Error {
@@ -80,7 +80,7 @@ fn wait(fd: c_int, writing: bool, deadline: Option<SimInstant>) -> bool {
 }
 
 /// Sets `O_NONBLOCK` on a socket that was just opened.
-fn make_nonblocking(fd: c_int) {
+pub(super) fn make_nonblocking(fd: c_int) {
     on(fd, |socket| {
         socket.set_nonblocking(true);
         Ok(())
@@ -92,13 +92,12 @@ pub(super) fn serve_socket(domain: c_int, kind: c_int, protocol: c_int) -> Optio
     if hatch::is_suspended() || !crate::in_simulation() {
         return None;
     }
-    if !matches!(domain, libc::AF_INET | libc::AF_INET6) {
+    if !matches!(domain, libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX) {
         return None;
     }
-    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let opened = world::with(|world| {
         let sockets = world.sockets()?;
-        sockets.open(domain, kind & !flags, protocol)
+        sockets.open(domain, kind & !FLAGS, protocol)
     });
     if let (Ok(Fd(fd)), true) = (&opened, kind & libc::SOCK_NONBLOCK != 0) {
         make_nonblocking(*fd);
@@ -106,11 +105,14 @@ pub(super) fn serve_socket(domain: c_int, kind: c_int, protocol: c_int) -> Optio
     Some(answer(opened.map(|Fd(number)| number as usize)))
 }
 
+/// What a socket's type may carry besides it.
+pub(super) const FLAGS: c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+
 /// `connect(2)`.
-pub(super) fn serve_connect(fd: c_int, to: Option<std::net::SocketAddr>) -> Option<c_long> {
+pub(super) fn serve_connect(fd: c_int, to: Option<Address>) -> Option<c_long> {
+    let address = || to.clone().ok_or_else(|| error(libc::EAFNOSUPPORT));
     let begun = on(fd, |socket| {
-        let to = to.ok_or_else(|| error(libc::EAFNOSUPPORT))?;
-        let result = socket.connect(Fd(fd), to);
+        let result = socket.connect(Fd(fd), address()?);
         let timeout = socket.timeout(true);
         Ok((result, !socket.is_nonblocking(), timeout))
     })?;
@@ -126,14 +128,18 @@ pub(super) fn serve_connect(fd: c_int, to: Option<std::net::SocketAddr>) -> Opti
             match wait(fd, true, end) {
                 // The socket is told that its caller knows: another connect is EISCONN.
                 true => pending_error(fd).and_then(|()| {
-                    on(fd, |socket| {
-                        let to = to.ok_or_else(|| error(libc::EAFNOSUPPORT))?;
-                        socket.connect(Fd(fd), to)
-                    })
-                    .unwrap_or(Ok(()))
+                    let again = on(fd, |socket| socket.connect(Fd(fd), address()?));
+                    again.unwrap_or(Ok(()))
                 }),
                 false => Err(begun),
             }
+        }
+        // A Unix socket's listener has no room: it is waited for.
+        Err(full) if blocks && full.raw_os_error() == Some(libc::EAGAIN) => {
+            let again = retry(fd, (true, false), |socket| {
+                socket.connect(Fd(fd), address()?)
+            });
+            again.unwrap_or(Err(full))
         }
         result => result,
     };
@@ -195,7 +201,7 @@ pub(super) unsafe fn serve_send(
         let mut rest: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
         let mut left = &mut rest[..];
         IoSlice::advance_slices(&mut left, sent);
-        sent += socket.send(Fd(fd), left, address)?;
+        sent += socket.send(Fd(fd), left, address.as_ref())?;
         match sent < whole && !socket.is_nonblocking() && flags & libc::MSG_DONTWAIT == 0 {
             true => Err(error(libc::EAGAIN)),
             false => Ok(sent),
@@ -254,7 +260,7 @@ pub(super) unsafe fn serve_recv(
     }
     match sender {
         // SAFETY: by the contract.
-        Some(sender) => unsafe { addresses::write(sender, from, length) },
+        Some(sender) => unsafe { addresses::write(&sender, from, length) },
         None if !length.is_null() => {
             // SAFETY: by the contract: a stream names no sender.
             unsafe { length.write(0) };
@@ -305,7 +311,7 @@ pub(super) unsafe fn serve_accept(
     let accepted = retry(fd, (false, false), |socket| socket.accept(Fd(fd)))?;
     let accepted = accepted.map(|(Fd(accepted), peer)| {
         // SAFETY: by the contract.
-        unsafe { addresses::write(peer, out, length) };
+        unsafe { addresses::write(&peer, out, length) };
         if flags & libc::SOCK_NONBLOCK != 0 {
             make_nonblocking(accepted);
         }
@@ -329,7 +335,7 @@ pub(super) unsafe fn serve_name(
     })?;
     Some(answer(address.map(|address| {
         // SAFETY: by the contract.
-        unsafe { addresses::write(address, out, length) };
+        unsafe { addresses::write(&address, out, length) };
         0
     })))
 }
