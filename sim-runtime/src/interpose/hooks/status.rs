@@ -15,12 +15,21 @@ use super::paths::{is_empty, on_path};
 use crate::Fd;
 use crate::device::Status;
 use crate::files::{FileCall, FileStatus, Space};
+use crate::world;
 
 /// The unit that a file is best read in.
 const BLOCK: i64 = 4096;
 /// The device that a volume is on.
 const MAJOR: u32 = 259;
 const NS: u64 = 1_000_000_000;
+
+/// The lower part of a device's number: another one in each boot. A library may know open files by
+/// device and inode in state that is one for the whole process of a seed, as SQLite does of those
+/// that it has locked; what a killed process left there must not be taken for its successor's.
+fn minor(volume: u64) -> u32 {
+    let starts = world::try_with(|world| world.current_boot().0).unwrap_or(0);
+    volume as u32 | starts.saturating_sub(1) << 16
+}
 
 /// What a descriptor is. What is no file has a number of its own.
 fn of_number(fd: c_int) -> Option<io::Result<FileStatus>> {
@@ -77,7 +86,7 @@ unsafe fn give(told: io::Result<FileStatus>, out: *mut Stat) -> c_long {
         }
         // SAFETY: the structure is of numbers, which may all be zero.
         let mut status: Stat = unsafe { mem::zeroed() };
-        status.st_dev = libc::makedev(MAJOR, told.volume as u32);
+        status.st_dev = libc::makedev(MAJOR, minor(told.volume));
         status.st_ino = told.inode;
         status.st_nlink = told.links.into();
         status.st_mode = told.mode;
@@ -150,7 +159,7 @@ pub(super) unsafe fn serve_statx(
         status.stx_ino = told.inode;
         status.stx_size = told.size;
         status.stx_blocks = told.blocks;
-        (status.stx_dev_major, status.stx_dev_minor) = (MAJOR, told.volume as u32);
+        (status.stx_dev_major, status.stx_dev_minor) = (MAJOR, minor(told.volume));
         for (time, ns) in [
             (&mut status.stx_atime, told.accessed_unix_ns),
             (&mut status.stx_btime, told.made_unix_ns),
