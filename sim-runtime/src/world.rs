@@ -67,6 +67,8 @@ pub struct World {
     pub(crate) table: RefCell<Table>,
     pub(crate) guest: GuestState,
     pub(crate) clocks: Clocks,
+    /// The turn in which something was noted, and what.
+    turn_note: Cell<(u64, u64)>,
     pub(crate) sockets: RefCell<Option<Rc<dyn Sockets>>>,
     pub(crate) files: WorldFiles,
     pub(crate) mappings: Mappings,
@@ -170,6 +172,7 @@ impl World {
             table: RefCell::new(Table::default()),
             guest: GuestState::new(&root, epoch),
             clocks: Clocks::default(),
+            turn_note: Cell::new((u64::MAX, 0)),
             sockets: RefCell::new(None),
             files: WorldFiles::default(),
             mappings: Mappings::default(),
@@ -204,6 +207,17 @@ impl World {
     /// How many turns tasks have had, this one included.
     pub const fn turns(&self) -> u64 {
         self.executor.polls()
+    }
+
+    /// What was noted in this turn, if anything was: a front end's count of what the task did.
+    pub fn turn_note(&self) -> Option<u64> {
+        let (turn, note) = self.turn_note.get();
+        (turn == self.turns()).then_some(note)
+    }
+
+    /// Notes something until the turn ends.
+    pub fn note_turn(&self, note: u64) {
+        self.turn_note.set((self.turns(), note));
     }
 
     /// How many tasks of a node are alive. O(n) in all tasks.

@@ -13,8 +13,8 @@
 //! - Inside a simulation no thread, no socket and no file of the system is used, and nothing is
 //!   drawn but from keyed streams.
 //! - No text of tokio's is copied; `select!` is written anew.
-//! - No cooperative budget is spent but by what is in [`task::coop`]: tokio lets nobody set the
-//!   one that its channels and locks look at.
+//! - Channels and locks, which are tokio's own, spend no cooperative budget inside a simulation:
+//!   tokio lets nobody set the one that they look at. What is simulated does (see [`task::coop`]).
 //!
 //! # What differs inside a simulation
 //! - `spawn_blocking` runs its closure on a fiber, on the simulation's own thread: where it blocks,

@@ -20,8 +20,6 @@ pub(crate) struct State {
     pub(crate) polling: RefCell<BTreeSet<TaskId>>,
     /// How many local sets and runtimes there have been.
     pub(crate) sets: Cell<u64>,
-    /// What the running turn may still do: the turn, and what is left of its budget.
-    pub(crate) budget: Cell<(u64, Option<u8>)>,
 }
 
 impl Device for State {

@@ -12,6 +12,7 @@ use sim_runtime::Fd;
 use tokio_real::io::{Interest, Ready};
 
 use crate::fd::SimFd;
+use crate::task::coop;
 
 /// A socket of the simulated kernel.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl SimSocket {
         into: &mut [u8],
         peek: bool,
     ) -> Poll<io::Result<usize>> {
-        sim_net::poll_recv(self.fd.get(), into, peek, cx)
+        coop::spend(cx, |cx| sim_net::poll_recv(self.fd.get(), into, peek, cx))
     }
 
     pub(crate) fn poll_send(
@@ -51,7 +52,7 @@ impl SimSocket {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        sim_net::poll_send(self.fd.get(), pieces, cx)
+        coop::spend(cx, |cx| sim_net::poll_send(self.fd.get(), pieces, cx))
     }
 
     /// Tries `f` until it does not answer `EAGAIN`, waiting for `interest` in between.
@@ -61,15 +62,17 @@ impl SimSocket {
         cx: &mut Context<'_>,
         mut f: impl FnMut(&Net, Fd) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        let net = sim_net::net()?;
-        loop {
-            match f(&net, self.fd.get()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(net.poll_ready(self.fd.get(), interest, cx))?;
+        coop::spend(cx, |cx| {
+            let net = sim_net::net()?;
+            loop {
+                match f(&net, self.fd.get()) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        ready!(net.poll_ready(self.fd.get(), interest, cx))?;
+                    }
+                    result => return Poll::Ready(result),
                 }
-                result => return Poll::Ready(result),
             }
-        }
+        })
     }
 
     pub(crate) fn poll_ready(
@@ -80,7 +83,12 @@ impl SimSocket {
         let Some(wanted) = of_interest(interest) else {
             return Poll::Pending;
         };
-        let ready = ready!(sim_net::net()?.poll_ready(self.fd.get(), wanted, cx))?;
+        let net = sim_net::net()?;
+        let ready = ready!(coop::spend(cx, |cx| net.poll_ready(
+            self.fd.get(),
+            wanted,
+            cx
+        )))?;
         Poll::Ready(Ok(as_tokio(ready, interest)))
     }
 

@@ -1,7 +1,8 @@
 //! The cooperative budget: how much a task does in one turn before it lets others run.
 //!
-//! Inside a simulation it is kept for whoever asks for it here. Nothing else spends it: tokio
-//! lets nobody set the budget that its channels and locks look at, so there they never yield.
+//! Inside a simulation whatever is simulated spends it: sockets, sleeps and join handles, each poll
+//! that gives an output. tokio lets nobody set the budget that its own channels and locks look at,
+//! so there they never yield.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -12,21 +13,20 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use sim_runtime::in_simulation;
 
-use crate::state;
-
 /// What a task has for each turn: as much as in tokio.
-const BUDGET: u8 = 128;
+const BUDGET: u64 = 128;
 
-/// What is left of this turn's; `None` where there is no limit.
-fn left() -> Option<u8> {
-    state::with(|world, state| match state.budget.get() {
-        (turn, left) if turn == world.turns() => left,
-        _ => Some(BUDGET),
-    })
+/// What is noted of a turn that has no limit.
+const UNLIMITED: u64 = u64::MAX;
+
+/// What is left of this turn's; `None` where there is no limit, and outside a simulation.
+fn left() -> Option<u64> {
+    let noted = sim_runtime::try_with(|world| world.turn_note().unwrap_or(BUDGET));
+    noted.filter(|left| *left != UNLIMITED)
 }
 
-fn set(left: Option<u8>) {
-    state::try_with(|world, state| state.budget.set((world.turns(), left)));
+fn set(left: Option<u64>) {
+    sim_runtime::try_with(|world| world.note_turn(left.unwrap_or(UNLIMITED)));
 }
 
 /// Whether the running task may go on without yielding.
@@ -47,7 +47,7 @@ pub struct RestoreOnPending(Taken, PhantomData<*mut ()>);
 #[derive(Debug)]
 enum Taken {
     /// What to go back to, and whether to.
-    Sim(Option<u8>, Cell<bool>),
+    Sim(Option<u64>, Cell<bool>),
     Real(tokio_real::task::coop::RestoreOnPending),
 }
 
@@ -88,6 +88,25 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     }
     let taken = Taken::Sim(before, Cell::new(before.is_some()));
     Poll::Ready(RestoreOnPending(taken, PhantomData))
+}
+
+/// Polls what is simulated for one unit of the budget, which is taken when there is an output. When
+/// none is left it is not polled: the task is woken, and others run first.
+pub(crate) fn spend<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    if left() == Some(0) {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    let polled = poll(cx);
+    if polled.is_ready()
+        && let Some(left) = left()
+    {
+        set(Some(left.saturating_sub(1)));
+    }
+    polled
 }
 
 /// Takes one unit of the budget, and yields first when none is left.
@@ -153,7 +172,7 @@ pub fn unconstrained<F>(inner: F) -> Unconstrained<F> {
 }
 
 /// Puts the budget back.
-struct Back(Option<u8>);
+struct Back(Option<u64>);
 
 impl Drop for Back {
     fn drop(&mut self) {

@@ -6,7 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{Id, JoinError};
+use super::{Id, JoinError, coop};
 
 /// Owned permission to wait for a task; dropping it detaches the task.
 pub struct JoinHandle<T>(Repr<T>);
@@ -70,7 +70,10 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Repr::Sim(handle) => Pin::new(handle).poll(cx).map_err(JoinError::from_sim),
+            Repr::Sim(handle) => {
+                let polled = coop::spend(cx, |cx| Pin::new(handle).poll(cx));
+                polled.map_err(JoinError::from_sim)
+            }
             Repr::Real(handle) => Pin::new(handle).poll(cx).map_err(JoinError::from_real),
         }
     }

@@ -9,6 +9,7 @@ use sim_runtime::{SimInstant, in_simulation, time};
 use tokio_real::time::{Instant, MissedTickBehavior};
 
 use crate::clock;
+use crate::task::coop;
 
 /// A tick this late counts as missed; an earlier one does not move the schedule.
 const LATENESS_ALLOWED: Duration = Duration::from_millis(5);
@@ -60,7 +61,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 
 impl SimInterval {
     fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<SimInstant> {
-        ready!(Pin::new(&mut self.next).poll(cx));
+        ready!(coop::spend(cx, |cx| Pin::new(&mut self.next).poll(cx)));
         let due = self.next.deadline();
         let next = following(self.behavior, due, time::now(), self.period);
         self.next.reset(next);

@@ -11,6 +11,7 @@ use sim_runtime::{in_simulation, time};
 use tokio_real::time::Instant;
 
 use crate::clock;
+use crate::task::coop;
 
 pin_project! {
     /// Completes at a deadline; as `tokio::time::Sleep`.
@@ -98,7 +99,7 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.project().repr.project() {
-            ReprProjection::Sim { sleep } => Pin::new(sleep).poll(cx),
+            ReprProjection::Sim { sleep } => coop::spend(cx, |cx| Pin::new(sleep).poll(cx)),
             ReprProjection::Real { sleep } => sleep.poll(cx),
         }
     }

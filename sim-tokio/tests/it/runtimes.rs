@@ -67,6 +67,7 @@ crate::support::in_both_worlds! {
     handles_tell_who_they_are
     tasks_know_their_number
     the_budget_is_spent_and_given_back
+    who_never_waits_lets_others_run
     processes_and_standard_input
 }
 
@@ -246,6 +247,51 @@ async fn the_budget_is_spent_and_given_back() {
     });
     shared.store(1, std::sync::atomic::Ordering::Relaxed);
     greedy.await.unwrap();
+}
+
+/// Nothing that it waits for ever makes it wait: only the budget lets the other task run.
+async fn who_never_waits_lets_others_run() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (client, accepted) = tokio::join!(tokio::net::TcpStream::connect(addr), listener.accept());
+    let (mut client, (mut server, _)) = (client.unwrap(), accepted.unwrap());
+    client.write_all(&[7; 20_000]).await.unwrap();
+    // Until it has all arrived.
+    while server.peek(&mut [0; 20_000]).await.unwrap() < 20_000 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let greedy = tokio::spawn(async move {
+        let has_run = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let flag = std::sync::Arc::clone(&has_run);
+        let other = tokio::spawn(async move {
+            flag.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        let mut reads = 0;
+        while !has_run.load(std::sync::atomic::Ordering::Relaxed) {
+            assert_eq!(server.read_u8().await.unwrap(), 7);
+            reads += 1;
+        }
+        other.await.unwrap();
+        reads
+    });
+    let reads = greedy.await.unwrap();
+    assert!(reads < 20_000, "{reads} reads before the other ran");
+    let overslept = tokio::spawn(async {
+        let has_run = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let flag = std::sync::Arc::clone(&has_run);
+        let other = tokio::spawn(async move {
+            flag.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        let mut sleeps = 0;
+        while !has_run.load(std::sync::atomic::Ordering::Relaxed) && sleeps < 20_000 {
+            tokio::time::sleep(Duration::ZERO).await;
+            sleeps += 1;
+        }
+        other.await.unwrap();
+        sleeps
+    });
+    assert!(overslept.await.unwrap() < 20_000);
 }
 
 async fn processes_and_standard_input() {
