@@ -14,7 +14,7 @@
 //! Wing and Gong's search as Lowe improved it), `lost`, `leader`, `progress`, the checkers;
 //! [`weak`], models weaker than linearizability; [`single`], checkers of one claim each;
 //! [`txn`], isolation levels;
-//! [`jsonl`], [`edn`] and [`codec`], the formats.
+//! `mutation`, how strong they are; [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
 pub mod edn;
@@ -34,6 +34,7 @@ mod initial;
 mod leader;
 mod linear;
 mod lost;
+mod mutation;
 mod picture;
 mod progress;
 
@@ -41,7 +42,8 @@ pub use check::{check, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
 pub use initial::beginning_with;
 pub use linear::{Certificate, certify, linearize_with, verify};
-pub use picture::picture;
 pub use models::{Builtin, Looks, Model};
+pub use mutation::{Missed, MutationScore, mutation_score};
+pub use picture::picture;
 pub use report::{Budget, CheckReport, Finding, Outcome};
 pub use value::Value;

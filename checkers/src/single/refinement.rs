@@ -29,9 +29,9 @@ pub(super) fn check(judged: &mut Judged<'_>, model: ModelKind) {
 /// Judges whether a history is, in the order of completion, a run of a model: each response is
 /// one that the model gives in a state that the rows before it may have left.
 ///
-/// An ambiguous row may have happened at its place or not at all; when the run breaks after one,
-/// the answer is unknown, since it may have happened later. Cost: a step of the model a row and
-/// state; more than 4,096 states at once are not decided.
+/// An ambiguous row may have happened at any place from its own on, or not at all. Cost: a step of
+/// the model a row and state; more than 4,096 states at once, by which of the ambiguous rows
+/// happened, are not decided.
 #[must_use]
 pub fn refine_with<M: Model>(history: &crate::History, model: &M) -> CheckReport {
     let mut judged = Judged::new(history);
@@ -48,9 +48,41 @@ fn run<M: Model>(judged: &mut Judged<'_>, model: &M) {
     }
     for (key, mut rows) in parts {
         judged.consume(rows.len());
-        rows.sort_by_key(|op| op.complete_ts.unwrap_or(op.invoke_ts));
+        // What has no known end may happen from its beginning on.
+        rows.sort_by_key(|op| {
+            let end = op.complete_ts.filter(|_| op.is_acknowledged());
+            end.unwrap_or(op.invoke_ts)
+        });
         run_part(judged, model, key, &rows);
     }
+}
+
+/// What may be so after the rows before: a state, and which ambiguous rows have not happened yet.
+type Possible<M> = BTreeSet<(<M as Model>::State, Vec<u32>)>;
+
+/// Adds every state to which ambiguous rows may lead that have not happened; false when there are
+/// too many.
+fn happen<M: Model>(model: &M, rows: &[&Operation], possible: &mut Possible<M>) -> bool {
+    let mut open: Vec<(M::State, Vec<u32>)> = possible.iter().cloned().collect();
+    let mut next = Vec::new();
+    while let Some((state, pending)) = open.pop() {
+        for at in 0..pending.len() {
+            let mut rest = pending.clone();
+            let row = rest.remove(at);
+            model.step(&state, rows[row as usize], &mut next);
+            for after in next.drain(..) {
+                let after = (after, rest.clone());
+                if !possible.contains(&after) {
+                    open.push(after.clone());
+                    possible.insert(after);
+                }
+            }
+        }
+        if possible.len() > STATES_MAX {
+            return false;
+        }
+    }
+    true
 }
 
 fn run_part<M: Model>(
@@ -59,41 +91,39 @@ fn run_part<M: Model>(
     key: Option<&Value>,
     rows: &[&Operation],
 ) {
-    let mut states: BTreeSet<M::State> = BTreeSet::from([model.initial()]);
-    let (mut next, mut unknown) = (Vec::new(), None);
+    let mut possible: Possible<M> = BTreeSet::from([(model.initial(), Vec::new())]);
+    let mut next = Vec::new();
     for (place, op) in rows.iter().enumerate() {
-        next.clear();
-        for state in &states {
-            model.step(state, op, &mut next);
-        }
         if op.completion() == Completion::Ambiguous {
-            unknown = unknown.or(Some(op));
-            states.extend(next.drain(..));
-        } else if next.is_empty() {
-            if let Some(unknown) = unknown {
-                let id = op.op_id;
-                judged.undecided(format!(
-                    "#{id} may depend on the outcome of #{}",
-                    unknown.op_id
-                ));
-                return;
+            if !model.observes(op) {
+                let with = |(state, mut pending): (M::State, Vec<u32>)| {
+                    pending.push(place as u32);
+                    (state, pending)
+                };
+                possible = possible.into_iter().map(with).collect();
             }
+            continue;
+        }
+        if !happen(model, rows, &mut possible) {
+            judged.undecided(format!("more than {STATES_MAX} states at #{}", op.op_id));
+            return;
+        }
+        let mut after: Possible<M> = BTreeSet::new();
+        for (state, pending) in &possible {
+            model.step(state, op, &mut next);
+            after.extend(next.drain(..).map(|state| (state, pending.clone())));
+        }
+        if after.is_empty() {
             let before = place.checked_sub(1).map(|place| rows[place]);
             let shown: Vec<&Operation> = before.into_iter().chain([*op]).collect();
-            let state = states
-                .first()
-                .map_or(Value::Null, |state| model.show(state));
+            let state = possible.first();
+            let state = state.map_or(Value::Null, |(state, _)| model.show(state));
             judged.find("no-refinement", key, &shown, || {
                 let (id, state) = (op.op_id, Brief(&state));
                 format!("in state {state} the model does not answer as #{id} did")
             });
             return;
-        } else {
-            states = next.drain(..).collect();
         }
-        if states.len() > STATES_MAX {
-            judged.undecided(format!("more than {STATES_MAX} states at #{}", op.op_id));
-            return;
-        }
+        possible = after;
     }
 }

@@ -5,6 +5,7 @@ use checkers::single::Single;
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{
     Budget, CheckReport, FaultWindow, History, OpType, Operation, Outcome, Value, check,
+    mutation_score,
 };
 
 /// What a case expects.
@@ -328,4 +329,47 @@ fn a_checker_that_confuses_outcomes_is_caught() {
         }
     }
     assert_eq!(missed, [""; 0]);
+}
+
+#[test]
+fn every_mutant_of_a_passing_history_is_caught() {
+    let mut silent = Vec::new();
+    for single in Single::ALL {
+        let mut mutants = 0;
+        for case in cases(single) {
+            if case.expected != Expected::Ok {
+                continue;
+            }
+            let (spec, model) = (CheckerSpec::Single(case.single), ModelKind::Register);
+            let budget = Budget::default();
+            let score = mutation_score(&case.history, &spec, model, &budget, 1);
+            let score = score.expect("it passes");
+            mutants += score.mutants;
+            assert_eq!(score.caught, score.mutants, "{}: {score:?}", case.name);
+            let again = mutation_score(&case.history, &spec, model, &budget, 1);
+            assert_eq!(again, Ok(score));
+        }
+        if mutants == 0 {
+            silent.push(single.name());
+        }
+    }
+    assert_eq!(silent, [""; 0]);
+}
+
+#[test]
+fn a_history_with_nothing_to_see_has_no_mutants() {
+    let reads = "1 0 1 read \"x\" -\n= ok";
+    let history = &parse(reads, Single::Monotonic)[0].history;
+    let spec = CheckerSpec::Single(Single::Monotonic);
+    let score = mutation_score(history, &spec, ModelKind::Register, &Budget::default(), 1);
+    let score = score.expect("it passes");
+    assert_eq!(
+        (score.mutants, score.unused),
+        (0, vec!["go back".to_owned()])
+    );
+    let lines = "1 0 1 generate - - => 1\n1 2 3 generate - - => 1\n= duplicate-id";
+    let history = &parse(lines, Single::UniqueIds)[0].history;
+    let spec = CheckerSpec::Single(Single::UniqueIds);
+    let score = mutation_score(history, &spec, ModelKind::Register, &Budget::default(), 1);
+    assert_eq!(score, Err(Outcome::Violation));
 }

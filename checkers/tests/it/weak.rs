@@ -2,7 +2,9 @@
 
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::weak::Weak;
-use checkers::{Budget, CheckReport, History, OpType, Operation, Outcome, Value, check};
+use checkers::{
+    Budget, CheckReport, History, OpType, Operation, Outcome, Value, check, mutation_score,
+};
 
 use super::single::{anomalies, row};
 
@@ -65,6 +67,25 @@ fn textbook_histories_are_judged_as_they_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_mutant_of_a_passing_history_is_caught() {
+    for weak in Weak::ALL {
+        let mut mutants = 0;
+        for case in cases() {
+            if !case.expected.contains(&(weak, "ok".to_owned())) {
+                continue;
+            }
+            let spec = CheckerSpec::Weak(weak);
+            let budget = Budget::default();
+            let score = mutation_score(&case.history, &spec, ModelKind::Register, &budget, 5);
+            let score = score.expect("it passes");
+            mutants += score.mutants;
+            assert_eq!(score.caught, score.mutants, "{}: {score:?}", case.name);
+        }
+        assert!(mutants > 0, "no mutants for {}", weak.name());
+    }
 }
 
 #[test]
