@@ -208,6 +208,8 @@ impl Disk {
     ) -> io::Result<usize> {
         let file = |fd| with(|world| world.description_as::<OpenFile>(fd));
         let (source, sink) = (file(from)?, file(to)?);
+        source.check_content()?;
+        sink.check_content()?;
         let is_dir = |file: &OpenFile| {
             let state = self.state.borrow();
             state.volumes[&file.volume].cache(file.inode).is_dir()
@@ -224,6 +226,8 @@ impl Disk {
         let mut write_at = to_at.unwrap_or(sink.position.get());
         check_offset(read_at)?;
         check_offset(write_at)?;
+        let size = self.metadata(from)?.len;
+        let len = (len as u64).min(size.saturating_sub(read_at)) as usize;
         let apart = read_at.abs_diff(write_at) >= len as u64;
         if source.point() == sink.point() && !apart {
             return Err(errno(libc::EINVAL));

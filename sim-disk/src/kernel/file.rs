@@ -44,7 +44,11 @@ impl Disk {
             }
         };
         self.check_path(OpKind::Open, at, asks)?;
-        let follow = opening.follow || (!request.create && at.bytes().ends_with(b"/"));
+        // A slash follows a link at the end, but no file is made with one.
+        let follow = match at.bytes().ends_with(b"/") {
+            true => !request.create,
+            false => opening.follow,
+        };
         let (volume, inode) = self.call_at(OpKind::Open, at, follow, |volume, walked, now| {
             if !opening.unnamed {
                 return Ok(volume.open_walked(walked, request, now)?.0);
@@ -118,6 +122,7 @@ impl Disk {
         buf: &mut [u8],
     ) -> io::Result<usize> {
         file.check_readable()?;
+        check_range(offset, buf.len())?;
         if file.has(libc::O_DIRECT) {
             check_aligned(offset, buf.len())?;
         }
@@ -179,6 +184,7 @@ impl Disk {
         buf: &[u8],
     ) -> io::Result<(u64, usize)> {
         file.check_writable()?;
+        check_range(offset, buf.len())?;
         if file.has(libc::O_DIRECT) {
             check_aligned(offset, buf.len())?;
         }
@@ -306,6 +312,14 @@ pub(crate) fn check_offset(offset: u64) -> io::Result<()> {
         Err(errno(libc::EINVAL))
     } else {
         Ok(())
+    }
+}
+
+/// A read or write ends where an offset can be.
+fn check_range(offset: u64, len: usize) -> io::Result<()> {
+    match offset.checked_add(len as u64) {
+        Some(end) if end <= SIZE_MAX => Ok(()),
+        _ => Err(errno(libc::EINVAL)),
     }
 }
 

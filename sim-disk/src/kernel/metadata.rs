@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::config::VolumeId;
-use crate::state::inode::{Body, Kind};
+use crate::state::inode::{Body, InodeId, Kind};
 use crate::state::pages::{PAGE, SECTOR};
 use crate::state::volume::Volume;
 use crate::state::walk::Point;
@@ -61,7 +61,7 @@ pub struct Metadata {
     pub len: u64,
     /// Permission bits; remembered, not enforced.
     pub mode: u32,
-    /// Hard links; for a directory 2 and one for each sub-directory.
+    /// Hard links; for a directory 2 and one for each sub-directory, 0 once it is removed.
     pub links: u32,
     /// Space in sectors of 512 bytes; holes take none.
     pub blocks: u64,
@@ -79,6 +79,7 @@ impl Metadata {
     pub(crate) fn of(at: Point, body: &Body) -> Metadata {
         let (len, links, pages) = match &body.kind {
             Kind::File { size, pages } => (*size, body.links, pages.count()),
+            Kind::Dir { .. } if body.links == 0 && at.inode != InodeId::ROOT => (PAGE, 0, 1),
             Kind::Dir { subdirs, .. } => (PAGE, 2 + subdirs, 1),
             Kind::Symlink { target } => (target.len() as u64, body.links, 0),
         };

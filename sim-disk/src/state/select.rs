@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::op::{Change, Op};
 use super::order::Dependencies;
-use super::pages::SECTOR;
+use super::pages::{Payload, SECTOR};
 use crate::config::TearUnit;
 
 /// How a power loss chose what survives.
@@ -159,6 +159,10 @@ pub(crate) fn pieces(change: &Change, tear: TearUnit) -> Option<Vec<Range<usize>
     let Change::Write { offset, bytes, .. } = change else {
         return None;
     };
+    if matches!(bytes, Payload::Hole) {
+        // That a page is given back is metadata.
+        return None;
+    }
     match tear {
         TearUnit::Atomic4096 => None,
         TearUnit::None => (bytes.len() > 1).then(|| std::iter::once(0..bytes.len()).collect()),

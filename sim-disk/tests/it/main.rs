@@ -1,7 +1,9 @@
 //! The disk, seen from outside.
 
 mod c_files;
+mod cases;
 mod conformance;
+mod crash_table;
 mod crashes;
 mod determinism;
 mod errors;
