@@ -1,6 +1,6 @@
 //! A history judged at every level.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::decide::{Cycle, Decider, Decision};
 use super::edges;
 use super::explain::because;
 use super::facts::Facts;
-use super::graph::{Kinds, PROCESS, PRW, PWR, Part, REALTIME, RW, WR, WW};
+use super::graph::{DEPENDS, Kinds, MISSES, PROCESS, PRW, PWR, Part, REALTIME, RW, WR, WW};
 use super::levels::{Base, Level, Order, strongest, weakest};
 use super::search::{Found, Ordered, Search, settled};
 use super::transactions::Transactions;
@@ -161,8 +161,9 @@ struct Judged {
     cycles: Vec<Cycle>,
     /// Cycles that were found for their own sake, with the names they have beyond their shapes.
     named: Vec<(Name, usize)>,
-    /// Cycles of one order of the versions that are not in order, where every order has one.
-    guessed: BTreeSet<usize>,
+    /// Cycles of one order of the versions that are not in order, where every order has one that
+    /// breaks the level after which this is called.
+    guessed: BTreeMap<usize, Name>,
 }
 
 /// Levels in the order in which they are decided: those on which others rest, then the strongest.
@@ -192,7 +193,7 @@ impl Judged {
             levels: Level::all().map(|level| (level, Known::Open)).collect(),
             cycles: Vec::new(),
             named: Vec::new(),
-            guessed: BTreeSet::new(),
+            guessed: BTreeMap::new(),
         };
         for (place, plain) in facts.plain.told.iter().enumerate() {
             for base in plain.kind.proscribed_by() {
@@ -231,11 +232,33 @@ impl Judged {
         steps: u64,
     ) {
         let mut search = Search::new(all, facts, graph, steps);
-        let Some(guess) = search.ordered(&[]) else {
-            return;
-        };
-        self.try_order(&guess, steps);
-        let levels = Order::ALL.into_iter().rev();
+        // By what is seen of real time; without who missed what; without real time.
+        let guesses = [
+            Kinds::MAX,
+            DEPENDS | PROCESS | REALTIME,
+            DEPENDS | MISSES,
+            DEPENDS,
+        ];
+        let (mut best, mut most) = (0, 0);
+        for kinds in guesses {
+            if !search.rank(graph, kinds) {
+                continue;
+            }
+            let Some(guess) = search.ordered(&[]) else {
+                return;
+            };
+            let open = self.open();
+            self.try_order(&guess, steps);
+            let gained = open - self.open() + 1;
+            if self.open() == 0 {
+                return;
+            }
+            if gained > most {
+                (best, most) = (kinds, gained);
+            }
+        }
+        search.rank(graph, best);
+        let levels = Order::ALL.into_iter();
         let levels = levels.flat_map(|order| Base::ALL.map(|base| Level { base, order }));
         for level in levels {
             if *self.known(level) != Known::Open {
@@ -250,12 +273,22 @@ impl Judged {
                 }
                 (Found::Unknown, _) => *self.known(level) = Known::Unknown,
                 (Found::Fails(cycle), _) => {
-                    let place = self.cycle(cycle);
-                    self.guessed.insert(place);
+                    self.cycles.push(cycle);
+                    let place = self.cycles.len() - 1;
+                    self.guessed.insert(place, essence(level));
                     self.fail(level, &Known::Cycle(place));
                 }
             }
         }
+    }
+
+    /// How many levels are open.
+    fn open(&self) -> usize {
+        let open = self
+            .levels
+            .iter()
+            .filter(|(_, known)| *known == Known::Open);
+        open.count()
     }
 
     /// Every level that an order of versions satisfies holds.
@@ -363,7 +396,6 @@ const TOLD_MAX: u64 = 4;
 /// What breaks a level is called by a name of its own.
 fn special(level: Level) -> Option<Name> {
     let kind = match level.base {
-        Base::MonotonicAtomicView | Base::ReadAtomic => Kind::FracturedRead,
         Base::MonotonicView => Kind::GMonotonic,
         Base::MonotonicSnapshotRead => Kind::GMsr,
         Base::UpdateSerializable => Kind::GUpdate,
@@ -372,6 +404,28 @@ fn special(level: Level) -> Option<Name> {
     };
     let order = level.order;
     Some(Name { order, kind })
+}
+
+/// What breaks a level, by its definition.
+fn essence(level: Level) -> Name {
+    let kind = match level.base {
+        Base::ReadUncommitted => Kind::G0,
+        Base::ReadCommitted => Kind::G1c,
+        Base::CursorStability => Kind::GCursor,
+        Base::MonotonicAtomicView | Base::ReadAtomic if level.order == Order::None => {
+            Kind::FracturedRead
+        }
+        Base::MonotonicView => Kind::GMonotonic,
+        Base::MonotonicSnapshotRead => Kind::GMsr,
+        Base::UpdateAtomic if level.order == Order::None => Kind::LostUpdate,
+        Base::Prefix | Base::SnapshotIsolation => Kind::GNonadjacent,
+        Base::UpdateSerializable => Kind::GUpdate,
+        Base::RepeatableRead => Kind::G2Item,
+        Base::Serializable => Kind::G2,
+        _ => Kind::GSingle,
+    };
+    let order = level.order;
+    Name { order, kind }
 }
 
 /// The name of a kind of edge.
@@ -403,12 +457,14 @@ impl Judged {
         let mut named: BTreeMap<Name, Vec<usize>> = BTreeMap::new();
         let key_of = |version: u32| facts.key.get(version as usize).copied().unwrap_or(version);
         let of_cycles = self.cycles.iter().enumerate();
+        let of_cycles = of_cycles.filter(|(place, _)| !self.guessed.contains_key(place));
         let of_cycles = of_cycles.flat_map(|(place, cycle)| {
             cycles::names(cycle, key_of)
                 .into_iter()
                 .map(move |name| (name, place))
         });
-        for (name, place) in self.named.iter().copied().chain(of_cycles) {
+        let guessed = self.guessed.iter().map(|(place, name)| (*name, *place));
+        for (name, place) in self.named.iter().copied().chain(guessed).chain(of_cycles) {
             let places = named.entry(name).or_default();
             if !places.contains(&place) {
                 places.push(place);
@@ -493,7 +549,7 @@ impl Judged {
                 let links = self.links(all, facts, cycle);
                 Anomaly {
                     name: name.to_string(),
-                    message: match self.guessed.contains(place) {
+                    message: match self.guessed.contains_key(place) {
                         true => format!(
                             "every order of the versions that were not read has a cycle; in one \
                              of them, {}",

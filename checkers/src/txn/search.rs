@@ -6,12 +6,12 @@
 //! no pair left to turn, no order satisfies the level.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::decide::{Cycle, Decider, Decision};
 use super::edges;
 use super::facts::{Facts, Touch, Touches};
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, Part, WW};
+use super::graph::{Edge, Graph, Kinds, MISSES, PASS, Part, WW};
 use super::levels::Level;
 use super::transactions::{NONE, Transactions};
 
@@ -38,6 +38,8 @@ pub(super) struct Search<'s, 'h> {
     facts: &'s Facts<'h>,
     /// By transaction, where a guess puts it.
     rank: Vec<u32>,
+    /// By version, the first of those of its transaction that go with it.
+    block: Vec<u32>,
     steps: u64,
 }
 
@@ -50,46 +52,56 @@ pub(super) struct Ordered<'h> {
 }
 
 impl<'s, 'h> Search<'s, 'h> {
-    /// `graph` is that of the certain dependencies.
+    /// `graph` is that of the certain dependencies. The guess is no good before it is ranked.
     pub(super) fn new(
         all: &'s Transactions<'h>,
         facts: &'s Facts<'h>,
         graph: &Graph,
         steps: u64,
     ) -> Self {
-        let time = |node: u32| match graph.is_txn(node) {
-            true => all.op(node).complete_ts.unwrap_or(u64::MAX),
-            false => 0,
-        };
-        let everything = DEPENDS | MISSES | PASS;
-        let order = graph.topological(Kinds::MAX, time);
-        let order = order.or_else(|| graph.topological(everything, time));
-        let order = order.or_else(|| graph.topological(DEPENDS | PASS, time));
-        let order = order.unwrap_or_else(|| {
-            let mut nodes: Vec<u32> = (0..graph.nodes()).collect();
-            nodes.sort_by_key(|node| time(*node));
-            nodes
-        });
-        let mut rank = vec![0; graph.nodes() as usize];
-        for (at, node) in (0..).zip(order) {
-            rank[node as usize] = at;
-        }
-        Self {
+        let mut search = Self {
             all,
             facts,
-            rank,
+            rank: vec![0; graph.nodes() as usize],
+            block: (0..facts.key.len() as u32).collect(),
             steps,
+        };
+        let mut first: BTreeMap<u32, u32> = BTreeMap::new();
+        for key in 0..facts.ordered.len() as u32 {
+            let loose = facts.loose(key);
+            if loose.len() < 2 {
+                continue;
+            }
+            first.clear();
+            for version in loose {
+                let writer = facts.writer[version as usize];
+                if writer != NONE {
+                    search.block[version as usize] = *first.entry(writer).or_insert(version);
+                }
+            }
         }
+        search
+    }
+
+    /// Puts transactions in an order in which dependencies of the given kinds go forward, the
+    /// first to end first where they are free. False when there is none.
+    pub(super) fn rank(&mut self, graph: &Graph, kinds: Kinds) -> bool {
+        let time = |node: u32| match graph.is_txn(node) {
+            true => self.all.op(node).complete_ts.unwrap_or(u64::MAX),
+            false => 0,
+        };
+        let order = graph.topological(kinds | PASS, time);
+        for (at, node) in (0..).zip(order.iter().flatten()) {
+            self.rank[*node as usize] = at;
+        }
+        order.is_some()
     }
 
     /// Facts with an order of all versions in which the given pairs stand as they are given; none
     /// when they contradict each other.
     pub(super) fn ordered(&mut self, pairs: &[Pair]) -> Option<Ordered<'h>> {
         let facts = self.facts;
-        let mut after: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (first, second) in facts.before.iter().chain(pairs) {
-            after.entry(*first).or_default().push(*second);
-        }
+        let after = self.after(pairs);
         let mut old = Vec::with_capacity(facts.key.len());
         for key in 0..facts.ordered.len() as u32 {
             old.extend(facts.chain(key));
@@ -126,7 +138,9 @@ impl<'s, 'h> Search<'s, 'h> {
         total.writes = touches(&facts.writes);
         total.updates.clone_from(&facts.updates);
         let graph = edges::graph(self.all, &total);
-        self.steps = self.steps.saturating_sub(u64::from(graph.nodes()));
+        // The facts, the graph, its components and what is asked of it each look at all of it.
+        let size = u64::from(graph.nodes()) + total.reads.all().len() as u64;
+        self.steps = self.steps.saturating_sub(4 * size);
         let components = graph.components(Kinds::MAX);
         let part = Part::of(&graph, &components);
         Some(Ordered {
@@ -141,26 +155,28 @@ impl<'s, 'h> Search<'s, 'h> {
     fn sorted(&self, loose: std::ops::Range<u32>, after: &BTreeMap<u32, Vec<u32>>) -> Vec<u32> {
         let facts = self.facts;
         let mut blocks: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        let own = |version: u32| match facts.writer[version as usize] {
-            // Whatever nobody is known to have written stands alone.
-            NONE => NONE - 1 - (version - loose.start),
-            writer => writer,
-        };
+        let own = |version: u32| self.block[version as usize];
         for version in loose.clone() {
             blocks.entry(own(version)).or_default().push(version);
         }
         let mut missing: BTreeMap<u32, u32> = blocks.keys().map(|block| (*block, 0)).collect();
         let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for version in loose.clone() {
+            if own(version) != version {
+                continue;
+            }
             for second in after.get(&version).into_iter().flatten() {
-                let (from, to) = (own(version), own(*second));
+                let (from, to) = (version, *second);
                 if from != to {
                     next.entry(from).or_default().push(to);
                     *missing.entry(to).or_default() += 1;
                 }
             }
         }
-        let rank = |block: u32| self.rank.get(block as usize).copied().unwrap_or(NONE);
+        let rank = |block: u32| {
+            let writer = facts.writer[block as usize] as usize;
+            self.rank.get(writer).copied().unwrap_or(NONE)
+        };
         let free = missing.iter().filter(|(_, count)| **count == 0);
         let mut ready: BinaryHeap<_> = free.map(|(b, _)| Reverse((rank(*b), *b))).collect();
         let mut sorted = Vec::new();
@@ -199,17 +215,20 @@ impl<'s, 'h> Search<'s, 'h> {
                     }
                     Decision::Fails(cycles) => cycles,
                 };
+                let after = self.after(&pairs);
                 let (mut forced, mut branch) = (Vec::new(), None);
                 let mut dead = false;
                 for cycle in &cycles {
-                    let guessed = self.guessed(&ordered, cycle, &pairs);
+                    let guessed = self.guessed(&ordered, cycle, &after);
                     match guessed[..] {
                         [] => dead = true,
                         [(first, second)] => forced.push((second, first)),
                         _ => branch = branch.or(Some(guessed)),
                     }
-                    if dead || last.is_none() {
-                        last = Some(ordered.named(cycle.clone()));
+                    // What has most anti-dependencies is what other orders do not break worse.
+                    let misses = cycle.iter().filter(|edge| edge.kind & MISSES != 0).count();
+                    if last.as_ref().is_none_or(|(most, _)| misses > *most) {
+                        last = Some((misses, ordered.named(cycle.clone())));
                     }
                     if dead {
                         break;
@@ -234,13 +253,18 @@ impl<'s, 'h> Search<'s, 'h> {
             }
         }
         match last {
-            Some(cycle) if !unknown => (Found::Fails(cycle), None),
+            Some((_, cycle)) if !unknown => (Found::Fails(cycle), None),
             _ => (Found::Unknown, None),
         }
     }
 
-    /// The pairs on which a cycle rests that are not certain, nor among the given.
-    fn guessed(&self, ordered: &Ordered<'h>, cycle: &Cycle, pairs: &[Pair]) -> Vec<Pair> {
+    /// The pairs on which a cycle rests that are not certain.
+    fn guessed(
+        &self,
+        ordered: &Ordered<'h>,
+        cycle: &Cycle,
+        after: &BTreeMap<u32, Vec<u32>>,
+    ) -> Vec<Pair> {
         let facts = &ordered.facts;
         let mut guessed = Vec::new();
         for edge in cycle {
@@ -257,39 +281,43 @@ impl<'s, 'h> Search<'s, 'h> {
             };
             let old = |version: u32| ordered.old[version as usize];
             let pair = (old(touch.version), old(edge.why));
-            if !self.is_certain(pair, pairs) && !guessed.contains(&pair) {
+            if !self.is_certain(pair, after) && !guessed.contains(&pair) {
                 guessed.push(pair);
             }
         }
         guessed
     }
 
-    fn is_certain(&self, (first, second): Pair, pairs: &[Pair]) -> bool {
+    /// Whether the first of two versions comes before the second for certain, given what comes
+    /// after which.
+    fn is_certain(&self, (first, second): Pair, after: &BTreeMap<u32, Vec<u32>>) -> bool {
         let facts = self.facts;
         if facts.chain(facts.key[first as usize]).contains(&first) {
             return true;
         }
-        let same = |a: u32, b: u32| {
-            let writer = facts.writer[a as usize];
-            a == b || writer != NONE && writer == facts.writer[b as usize]
-        };
-        let key = facts.key[first as usize];
-        let (mut seen, mut rest) = (vec![first], vec![first]);
+        let block = |version: u32| self.block[version as usize];
+        let (mut seen, mut rest) = (BTreeSet::from([block(first)]), vec![block(first)]);
         while let Some(version) = rest.pop() {
-            if same(version, second) {
+            if version == block(second) {
                 return true;
             }
-            let certain = facts.before.iter().chain(pairs);
-            let next = certain
-                .filter(|(from, _)| facts.key[*from as usize] == key && same(*from, version));
-            for (_, to) in next {
-                if !seen.contains(to) {
-                    seen.push(*to);
+            for to in after.get(&version).into_iter().flatten() {
+                if seen.insert(*to) {
                     rest.push(*to);
                 }
             }
         }
         false
+    }
+
+    /// What comes after which, by blocks of versions.
+    fn after(&self, pairs: &[Pair]) -> BTreeMap<u32, Vec<u32>> {
+        let mut after: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let block = |version: u32| self.block[version as usize];
+        for (first, second) in self.facts.before.iter().chain(pairs) {
+            after.entry(block(*first)).or_default().push(block(*second));
+        }
+        after
     }
 }
 

@@ -1,0 +1,81 @@
+//! How long histories of simulated databases take to be judged at every level.
+//!
+//! `cargo bench -p landfall-checkers --bench isolation` prints a row a history: what it is, the
+//! time to judge it (it is in memory already), the most memory that the process has had, what
+//! holds, and every anomaly. The wall clock is read here and nowhere else; nothing is asserted.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a program of its own, which measures the wall clock"
+)]
+
+use std::process::{Command, exit};
+use std::time::Instant;
+
+use checkers::Budget;
+use checkers::txn::{Analysis, analyze};
+
+mod databases;
+
+use databases::{Database, all, run};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["row", index, ..] => row(index.parse().expect("a number")),
+        _ if words.contains(&"--bench") => rows(),
+        // Built and started with the tests, it measures nothing.
+        _ => {}
+    }
+}
+
+/// Every row, each by a process of its own.
+fn rows() {
+    let me = std::env::current_exe().expect("the path of this process");
+    println!("{:<44} {:>9} {:>9}  answer", "database", "ms", "peak MiB");
+    for index in 0..all().len() {
+        let mut command = Command::new(&me);
+        let status = command.args(["row", &index.to_string()]).status();
+        if !status.is_ok_and(|status| status.success()) {
+            println!("row {index} broke");
+            exit(1);
+        }
+    }
+}
+
+fn row(index: usize) {
+    let database: Database = all()[index];
+    let history = run(&database);
+    let before = Instant::now();
+    let analysis = analyze(&history, database.workload, &Budget::default());
+    let ms = before.elapsed().as_micros() as f64 / 1000.0;
+    let answer = analysis.map_or_else(|field| format!("lacks {field}"), |told| answer(&told));
+    println!(
+        "{:<44} {ms:>9.1} {:>9}  {answer}",
+        database.name(),
+        peak_mib()
+    );
+}
+
+fn answer(analysis: &Analysis) -> String {
+    let holds: Vec<String> = analysis.holds.iter().map(ToString::to_string).collect();
+    let unknown = analysis.levels.iter();
+    let unknown =
+        unknown.filter(|(_, verdict)| matches!(verdict, checkers::txn::Verdict::Unknown { .. }));
+    let unknown = unknown.count();
+    let anomalies: Vec<&str> = analysis.counts.keys().map(String::as_str).collect();
+    format!(
+        "holds {}; unknown {unknown}; {}",
+        holds.join(" "),
+        anomalies.join(" ")
+    )
+}
+
+/// The most memory that this process has had, MiB.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    kib.unwrap_or(0_u64) / 1024
+}
