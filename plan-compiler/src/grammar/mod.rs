@@ -1,6 +1,7 @@
 //! The controlled English of each field.
 
 pub(crate) mod budgets;
+mod checker_words;
 pub(crate) mod evidence;
 pub(crate) mod fault_words;
 pub(crate) mod faults;

@@ -2,6 +2,7 @@
 
 use checkers::spec::CheckerSpec;
 
+use super::checker_words;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
@@ -75,32 +76,12 @@ const UNSERVED: &[&str] = &[
     "snapshot isolation",
     "read committed|uncommitted",
     "repeatable read",
-    "sequential consistency",
-    "causal consistency|reverse?",
-    "pram",
+    "causal reverse",
     "session guarantees",
-    "monotonic reads|writes?",
-    "read your writes",
-    "writes follow reads",
-    "exactly once",
-    "idempotency|idempotence",
-    "bank",
-    "set full?",
-    "total queue",
-    "unique ids",
-    "mutual exclusion",
-    "fencing",
-    "lease|leases",
-    "convergence",
+    "monotonic",
     "write skew",
     "long fork",
-    "replay equivalence",
     "prefix",
-    "ledger",
-    "fairness",
-    "negative control|controls",
-    "refinement",
-    "leader elected|election within",
 ];
 
 const FILLERS: &[&str] = &[
@@ -157,7 +138,7 @@ const FILLERS: &[&str] = &[
 ];
 
 const HELP: &str = "served: linearizability, no-lost-ack, at most one leader per term, \
-     a write succeeds within 5s of heal";
+     a write succeeds within 5s of heal, causal consistency, mutual exclusion, bank, ...";
 
 /// Reads an oracle or checker field; adds the checkers it names, first to last.
 pub(crate) fn read(field: &Field, checkers: &mut Vec<CheckerSpec>, sink: &mut Sink<'_>) {
@@ -199,6 +180,7 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
     let before = sink.diagnostics.len();
     let names = CHECKERS.iter().map(|(phrase, _)| *phrase);
     let more = PROGRESS.iter().chain(UNSERVED).copied();
+    let more = more.chain(checker_words::phrases());
     let vocabulary: Vec<&str> = names.chain(more).collect();
     sink.not_understood(cursor, field.kind, &vocabulary, HELP);
     for diagnostic in &mut sink.diagnostics[before..] {
@@ -214,7 +196,25 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
 }
 
 fn checker(cursor: &mut Cursor<'_>) -> Option<CheckerSpec> {
-    cursor.lookup(CHECKERS).or_else(|| cursor.attempt(progress))
+    let readers: [fn(&mut Cursor<'_>) -> Option<CheckerSpec>; 4] = [
+        |c| c.lookup(CHECKERS),
+        |c| c.lookup(checker_words::WEAKER),
+        checker_words::single,
+        progress,
+    ];
+    // What reads most is meant; of equals the first.
+    let mut best: Option<(usize, CheckerSpec)> = None;
+    for read in readers {
+        let mut probe = *cursor;
+        if let Some(checker) = read(&mut probe)
+            && best.is_none_or(|(at, _)| probe.at > at)
+        {
+            best = Some((probe.at, checker));
+        }
+    }
+    let (at, checker) = best?;
+    cursor.at = at;
+    Some(checker)
 }
 
 fn progress(c: &mut Cursor<'_>) -> Option<CheckerSpec> {

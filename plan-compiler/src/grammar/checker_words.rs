@@ -1,0 +1,195 @@
+//! What plans call the weaker models and the checkers of one claim, and how they say the bounds.
+
+use checkers::single::{Group, Single};
+use checkers::spec::CheckerSpec;
+use checkers::weak::Weak;
+
+use crate::cursor::Cursor;
+
+const fn weak(weak: Weak) -> CheckerSpec {
+    CheckerSpec::Weak(weak)
+}
+
+/// Models weaker than linearizability.
+pub(super) const WEAKER: &[(&str, CheckerSpec)] = &[
+    ("sequential consistency|consistent?", weak(Weak::Sequential)),
+    ("sequentially consistent", weak(Weak::Sequential)),
+    ("causal consistency|memory", weak(Weak::Causal)),
+    ("causally consistent", weak(Weak::Causal)),
+    ("causal convergence", weak(Weak::CausalConvergence)),
+    ("pram consistency?", weak(Weak::Pram)),
+    ("read your writes", weak(Weak::ReadYourWrites)),
+    ("read your own writes", weak(Weak::ReadYourWrites)),
+    ("monotonic reads", weak(Weak::MonotonicReads)),
+    ("monotonic writes", weak(Weak::MonotonicWrites)),
+    ("writes follow reads", weak(Weak::WritesFollowReads)),
+    ("read committed registers", weak(Weak::ReadCommitted)),
+    ("read atomic registers", weak(Weak::ReadAtomic)),
+    ("convergence", weak(Weak::Convergence)),
+    ("replicas converge", weak(Weak::Convergence)),
+    ("all? nodes converge", weak(Weak::Convergence)),
+    ("eventual consistency", weak(Weak::Convergence)),
+];
+
+/// Checkers of one claim, before their bounds.
+const SINGLE: &[(&str, usize)] = &[
+    ("unique ids|identifiers", 0),
+    ("no duplicate ids|identifiers", 0),
+    ("counter bounds", 1),
+    ("monotonic values|counter|versions", 2),
+    ("never goes|go backwards", 2),
+    ("set", 3),
+    ("set final", 3),
+    ("final set", 3),
+    ("set full", 4),
+    ("total queue", 5),
+    (
+        "every|each element|message is dequeued|delivered exactly? once",
+        5,
+    ),
+    ("exactly once effects|delivery|processing?", 6),
+    ("idempotency|idempotence", 6),
+    ("bank", 7),
+    ("bank invariant|invariants|accounts|balance|balances?", 7),
+    ("conservation of money|value|the? total", 7),
+    ("ledger", 8),
+    ("double entry", 8),
+    ("log prefix", 9),
+    ("prefix consistency|property?", 9),
+    ("kafka log|anomalies?", 10),
+    ("log offsets", 10),
+    ("mutual exclusion", 11),
+    ("mutex safety", 11),
+    ("at most one holder", 11),
+    ("lease|leases safety|exclusivity?", 12),
+    ("fencing tokens|token? monotonic|grow?", 13),
+    ("reconciliation of? replicas?", 14),
+    ("replay equivalence", 15),
+    ("leader is? elected|election", 16),
+    ("election", 16),
+    ("fairness", 17),
+    ("boundary", 18),
+    ("tenant isolation", 18),
+    ("negative control|controls", 18),
+    ("refinement of? model?", 19),
+    ("trace validation", 20),
+    ("retry|retries policy", 21),
+    ("retry|load amplification", 22),
+    ("no? retry storm|storms", 22),
+    ("circuit breaker transitions?", 23),
+    ("bulkhead|bulkheads isolation?", 24),
+    ("saga|sagas compensation|atomicity?", 25),
+    ("timeout clean up", 26),
+    ("timeout cleanup", 26),
+    ("bounded? staleness", 27),
+    ("no? cache? stampede|stampedes", 28),
+    ("resource exhaustion|leak|leaks", 29),
+    ("lamport clock|clocks", 30),
+    ("vector clock|clocks", 31),
+    ("hybrid logical? clock|clocks", 32),
+    ("hlc", 32),
+];
+
+/// Reads a checker of one claim, with its bounds.
+pub(super) fn single(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
+    let place = c.lookup(SINGLE)?;
+    let mut single = *Single::ALL.get(place)?;
+    bounds(c, &mut single);
+    Some(CheckerSpec::Single(single))
+}
+
+/// Every phrase, for those who ask what is known.
+pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
+    let weaker = WEAKER.iter().map(|(phrase, _)| *phrase);
+    weaker.chain(SINGLE.iter().map(|(phrase, _)| *phrase))
+}
+
+/// What is said of a bound; without it the checker's own stands.
+fn bounds(c: &mut Cursor<'_>, single: &mut Single) {
+    const TIME: &str = "within|under|for|of|up|ttl|bound|after to|of?";
+    const COUNT: &str = "of|at|limit|up most|to|of?";
+    let time = |c: &mut Cursor<'_>| {
+        c.attempt(|c| {
+            c.eat(TIME);
+            c.duration()
+        })
+    };
+    let count = |c: &mut Cursor<'_>| {
+        c.attempt(|c| {
+            c.eat(COUNT);
+            c.count()
+        })
+    };
+    match single {
+        Single::Leases { ttl_ns, skew_ns } => {
+            *ttl_ns = time(c).unwrap_or(*ttl_ns);
+            let skew = c.attempt(|c| {
+                c.eat(",");
+                c.eat("with|and");
+                let skew = c.attempt(|c| {
+                    c.eat_any(&["clock? skew of?"]).then_some(())?;
+                    c.duration()
+                });
+                skew.or_else(|| {
+                    let skew = c.duration()?;
+                    c.eat_any(&["of? clock? skew"]).then_some(skew)
+                })
+            });
+            *skew_ns = skew.unwrap_or(*skew_ns);
+        }
+        Single::Election {
+            within_ns: bound_ns,
+        }
+        | Single::TimeoutCleanup {
+            within_ns: bound_ns,
+        }
+        | Single::Staleness { bound_ns }
+        | Single::CircuitBreaker { open_ns: bound_ns }
+        | Single::HybridClock { drift_ns: bound_ns } => {
+            *bound_ns = time(c).unwrap_or(*bound_ns);
+            if matches!(single, Single::Election { .. }) {
+                c.eat_any(&["of|after every|each|the|a? heal|heals|healing|recovery|last? fault?"]);
+            }
+        }
+        Single::Bulkhead { limit } | Single::Stampede { limit } => {
+            *limit = count(c).unwrap_or(*limit);
+        }
+        Single::Exhaustion { limit } => {
+            let bound = count(c).and_then(|bound| i64::try_from(bound).ok());
+            *limit = bound.unwrap_or(*limit);
+        }
+        Single::SetFull { strict } => *strict |= c.eat("strict|strictly"),
+        Single::Fairness { by, .. } => {
+            let groups = [
+                (
+                    "by|per|across|between|over clients|client|process|processes",
+                    Group::Process,
+                ),
+                (
+                    "by|per|across|between|over keys|key|tenant|tenants",
+                    Group::Key,
+                ),
+                (
+                    "by|per|across|between|over nodes|node|replicas",
+                    Group::Node,
+                ),
+            ];
+            *by = c.lookup(&groups).unwrap_or(*by);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SINGLE, Single};
+
+    #[test]
+    fn every_checker_has_a_phrase() {
+        for place in 0..Single::ALL.len() {
+            let named = SINGLE.iter().any(|(_, of)| *of == place);
+            assert!(named, "{} has no phrase", Single::ALL[place].name());
+        }
+        assert!(SINGLE.iter().all(|(_, of)| *of < Single::ALL.len()));
+    }
+}
