@@ -20,9 +20,9 @@ Made by `cargo run --manifest-path ecosystem/Cargo.toml --bin table` from a swee
 cut for 400 ms, connections are reset, and the server is killed and started again.
 
 - *equal*: how many seeds were run a second time, in another process, and came to the same digest.
-- *landed*: in how many seeds the fault bit, and the host that it bit saw it by a connection. Where \
-datagrams were lost no connection tells: *bit* counts those, and the test itself holds that its \
-client had to ask again.
+- *landed*: in how many seeds the fault bit, and the host that it bit saw it by a connection. \
+Where datagrams were lost no connection tells: *bit* counts those, and the test itself holds that \
+its client had to ask again.
 
 | crates | what ran | seeds passed | equal | cut landed | reset landed | not covered |
 |---|---|--:|--:|--:|--:|---|
