@@ -15,6 +15,7 @@ mod queue;
 mod register;
 mod set;
 mod stack;
+mod text;
 
 /// The return of an operation that has none.
 pub(super) const NEVER: u32 = u32::MAX;
@@ -102,6 +103,7 @@ pub(super) fn ask(partition: &Partition<'_>, kind: ModelKind) -> Option<(&'stati
             items::judge(partition, &priority::Priority),
         ),
         ModelKind::Counter => ("counter-monitor", counter::judge(partition)),
+        ModelKind::Text | ModelKind::Log => ("text-monitor", text::judge(partition)),
         ModelKind::Set => ("set-monitor", set::judge(partition)),
         _ => return None,
     })

@@ -84,6 +84,8 @@ fn replay<'a>(
         ModelKind::Queue => lists(steps, VecDeque::pop_front),
         ModelKind::Stack => lists(steps, VecDeque::pop_back),
         ModelKind::Bag | ModelKind::PriorityQueue => sorted(kind, steps),
+        ModelKind::Text => text(steps),
+        ModelKind::Log => log(steps),
         // With anything else than adding and reading it is played like any model.
         ModelKind::Set if grows => set(steps),
         _ => any(kind, steps),
@@ -102,6 +104,42 @@ fn lists<'a>(
         }
         let taken = take(&mut list).unwrap_or(&Value::Null);
         told.is_some_and(|told| told != taken)
+    };
+    let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
+    wrong.map_or_else(|| Ok(Value::List(list.into_iter().cloned().collect())), Err)
+}
+
+fn text<'a>(
+    mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+) -> Result<Value, u64> {
+    let mut text = String::new();
+    let wrong = |(op, told): &(&'a Operation, Option<&'a Value>)| {
+        let given = op.input.as_text().unwrap_or_default();
+        if op.op_type.is_read() {
+            return told.is_some_and(|told| told.as_text().unwrap_or_default() != text);
+        }
+        if op.op_type.is_write() {
+            text.clear();
+        }
+        text.push_str(given);
+        false
+    };
+    let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
+    wrong.map_or_else(|| Ok(Value::from(text)), Err)
+}
+
+fn log<'a>(
+    mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
+) -> Result<Value, u64> {
+    let mut list: Vec<&Value> = Vec::new();
+    let wrong = |(op, told): &(&'a Operation, Option<&'a Value>)| {
+        if op.op_type.is_read() {
+            let told = told.map(|told| told.as_list().unwrap_or(&[]));
+            return told.is_some_and(|told| !told.iter().eq(list.iter().copied()));
+        }
+        list.push(&op.input);
+        let index = told.and_then(|told| told.as_int());
+        index.is_some_and(|index| usize::try_from(index) != Ok(list.len() - 1))
     };
     let wrong = steps.find(wrong).map(|(op, _)| op.op_id);
     wrong.map_or_else(|| Ok(Value::List(list.into_iter().cloned().collect())), Err)

@@ -55,7 +55,8 @@ pub(crate) fn alphabet(kind: ModelKind) -> Vec<Letter> {
             for text in ["a", "b"] {
                 letters.extend(["put", "append"].map(|name| (name, Value::from(text), None)));
             }
-            let texts = ["", "a", "ab", "ba"];
+            letters.push(("append", Value::from("c"), None));
+            let texts = ["", "a", "ab", "ba", "bc"];
             letters.extend(texts.map(|text| ("get", Value::Null, Some(Value::from(text)))));
         }
         ModelKind::Counter => {

@@ -124,3 +124,59 @@ fn past_the_budget_the_answer_is_unknown() {
     });
     assert!(matches!(&report.outcome, Outcome::Unknown { why } if why.contains("100000 bytes")));
 }
+
+/// Appends of many clients to one text, and reads of it: which came first is what reads say.
+fn appended(clients: u64, rounds: u64) -> Vec<Operation> {
+    let row = long(9, 1, 0, ModelKind::Register)
+        .pop()
+        .expect("nine operations");
+    let mut ops: Vec<Operation> = Vec::new();
+    let mut text = String::new();
+    for round in 0..rounds {
+        for client in 0..clients {
+            // All of a round overlap; they take effect in the order of their numbers, backwards.
+            let reads = (round + client) % 3 == 0;
+            let piece = format!("<{round}.{client}>");
+            ops.push(Operation {
+                op_id: round * clients + client,
+                process_id: client,
+                invoke_ts: round * 100,
+                complete_ts: Some(round * 100 + 50),
+                op_type: match reads {
+                    true => checkers::OpType::Read,
+                    false => checkers::OpType::Append,
+                },
+                input: match reads {
+                    true => Value::Null,
+                    false => Value::from(piece),
+                },
+                output: None,
+                ..row.clone()
+            });
+        }
+        let first = ops.len() - clients as usize;
+        for op in ops[first..].iter_mut().rev() {
+            match op.input.as_text() {
+                Some(piece) => text.push_str(piece),
+                None => op.output = Some(Value::from(text.as_str())),
+            }
+        }
+    }
+    ops
+}
+
+#[test]
+fn texts_of_many_clients_are_as_near_linear_as_registers() {
+    let ops = appended(30, 20);
+    let report = judge(ops.clone(), ModelKind::Text, 5);
+    assert_eq!(report.outcome, Outcome::Ok, "{report}");
+    assert_eq!(report.engine, "text-monitor");
+    let mut broken = ops;
+    let reads = |op: &&mut Operation| op.op_type.is_read();
+    let old = broken.iter_mut().find(reads).and_then(|op| op.output.take());
+    let last = broken.iter_mut().rev().find(reads).expect("a read");
+    last.output = old;
+    let report = judge(broken, ModelKind::Text, 500);
+    assert_eq!(report.outcome, Outcome::Violation, "{report}");
+    assert!(report.findings[0].minimal.len() < 5, "{report}");
+}

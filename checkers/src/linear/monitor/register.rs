@@ -15,7 +15,7 @@ use crate::value::Value;
 
 /// What is done with values, by number; 0 is the initial one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Does {
+pub(super) enum Does {
     Read(u32),
     Write(u32),
     Cas(u32, u32),
@@ -36,9 +36,18 @@ struct Values {
 }
 
 pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
-    let Some((mut does, mut setter)) = number(&partition.members) else {
+    let Some((does, setter)) = number(&partition.members) else {
         return Verdict::Unsure;
     };
+    judge_numbered(partition, does, setter)
+}
+
+/// Judges by what each member does, and by value what sets it.
+pub(super) fn judge_numbered(
+    partition: &Partition<'_>,
+    mut does: Vec<Does>,
+    mut setter: Vec<u32>,
+) -> Verdict {
     forget_impossible(&partition.members, &mut does, &mut setter);
     forget_unseen(&partition.members, &mut does, &setter);
     let values = match gather(&does, setter) {
