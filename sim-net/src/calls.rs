@@ -57,6 +57,10 @@ impl Sockets for Net {
         with(|world| local::pipe::pipe(world))
     }
 
+    fn resolve_takes(&self, host: &str) -> Duration {
+        self.lookup_takes(host)
+    }
+
     fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         Net::resolve(self, host)
     }
@@ -92,8 +96,12 @@ impl SocketCalls for Socket {
 
     fn recv(&self, fd: Fd, into: &mut [u8], peek: bool) -> io::Result<(usize, Option<Address>)> {
         if self.net.is_datagram(fd)? {
-            let (count, from) = self.net.recv_from(fd, into, peek)?;
-            return Ok((count, Some(Address::Inet(from))));
+            return match self.net.recv_from(fd, into, peek) {
+                Ok((count, from)) => Ok((count, Some(Address::Inet(from)))),
+                // Who would wait is told that nothing comes; who would not, that nothing is there.
+                Err(_) if !self.is_nonblocking() && self.net.is_deaf(fd)? => Ok((0, None)),
+                Err(error) => Err(error),
+            };
         }
         Ok((self.net.recv(fd, into, peek)?, None))
     }
@@ -174,6 +182,14 @@ impl ConcatBytes for [IoSlice<'_>] {
 }
 
 impl Net {
+    /// Is a datagram socket shut down for receiving, with nothing left to read?
+    fn is_deaf(&self, fd: Fd) -> io::Result<bool> {
+        self.on(fd, |state, _, sock| {
+            let udp = state.udp(sock)?;
+            Ok(udp.shut.0 && !udp.ready().readable)
+        })
+    }
+
     fn is_datagram(&self, fd: Fd) -> io::Result<bool> {
         Ok(self.type_of(fd)? == libc::SOCK_DGRAM)
     }

@@ -119,6 +119,9 @@ pub struct NetConfig {
     pub rto_max: Duration,
     /// Retransmissions before a connection fails with `ETIMEDOUT`: 15 give about 924 s.
     pub retries: u32,
+    /// How long the port of a connection that this side closed first is taken for who binds to it
+    /// without `SO_REUSEADDR`: `TCP_TIMEWAIT_LEN`, 60 s.
+    pub time_wait: Duration,
     /// The most connections a listener keeps for `accept`, whatever it asks for (`somaxconn`).
     pub backlog_max: u32,
     /// Chance that a read or write moves fewer bytes than it could (at least one).
@@ -150,6 +153,7 @@ impl Default for NetConfig {
             rto_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(120),
             retries: 15,
+            time_wait: Duration::from_secs(60),
             backlog_max: 4096,
             partial_io: Chance { num: 1, den: 16 },
         }

@@ -92,6 +92,9 @@ pub(crate) struct End {
     pub(crate) blame: Option<FaultId>,
     /// The fault that the last RST received was due to.
     pub(crate) reset_by: Option<FaultId>,
+    /// It sent its FIN before it had one: its port lingers once all is over (TIME_WAIT). Whether
+    /// the socket had `SO_REUSEADDR`.
+    pub(crate) left_first: Option<bool>,
     /// The fault that has reset this end, which does not know it yet.
     pub(crate) doomed: Option<FaultId>,
 }
@@ -110,6 +113,7 @@ impl End {
             waiters: BothWaiters::default(),
             blame: None,
             reset_by: None,
+            left_first: None,
             doomed: None,
         }
     }

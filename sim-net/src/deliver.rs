@@ -6,7 +6,7 @@ use crate::conn::{Holder, Phase, Side};
 use crate::effect::Harm;
 use crate::flow::{Ack, Hurt};
 use crate::judge::Judgement;
-use crate::packet::{InFlight, Packet, Token};
+use crate::packet::{Hand, InFlight, Packet, Token};
 use crate::state::{NOWHERE, State};
 
 impl State {
@@ -25,6 +25,12 @@ impl State {
 
     fn arrive(&mut self, world: &World, index: usize) {
         let mut flying = self.packets.remove(index);
+        if flying.hand != Hand::Off {
+            match self.handle(world, flying) {
+                Some(free) => flying = free,
+                None => return,
+            }
+        }
         let ends = flying.packet.conn();
         let link = self.links.get_mut(flying.link);
         // What the weather takes is not the faults': it would be gone without them.
@@ -192,6 +198,7 @@ impl State {
         let silent = down == Down::PowerLoss;
         if silent {
             self.host_mut(node).up = false;
+            self.ports.forget_lingering(node);
         }
         for (conn, side) in self.each_end() {
             let end = &mut self.conns[conn].ends[side];

@@ -22,8 +22,18 @@ impl State {
             self.conns[conn].flows[side].detained -= 1;
         }
         let load = flying.packet.load();
+        let is_kind_asked = self
+            .links
+            .get(flying.link)
+            .laid
+            .iter()
+            .any(|l| l.kind.is_some());
+        let kind = is_kind_asked
+            .then(|| self.kind_of(&flying.packet))
+            .flatten();
         let link = self.links.get_mut(flying.link);
-        let found = judge(link, world, &self.config, load, flying.judged);
+        let load_of = (load, kind.as_deref());
+        let found = judge(link, world, &self.config, load_of, flying.judged);
         flying.judged = true;
         if found.vanishes(load.sort) {
             self.vanish(world, &flying, &found);
@@ -215,7 +225,7 @@ impl State {
             len: 0,
         };
         let link = self.links.get_mut(index);
-        let found = judge(link, world, &self.config, load, ack.judged);
+        let found = judge(link, world, &self.config, (load, None), ack.judged);
         if found.vanishes(load.sort) {
             self.conns[conn].flows[side].acks.pop_front();
             self.ack_dropped(world, (conn, side), ack, &found);

@@ -30,7 +30,7 @@ use crate::packet::{InFlight, Packet};
 use crate::state::State;
 
 /// One direction of a connection, for reports.
-struct Path(SocketAddr, SocketAddr);
+pub(crate) struct Path(SocketAddr, SocketAddr);
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +45,7 @@ impl Conn {
 }
 
 impl State {
-    fn path_of(&self, packet: &Packet) -> Path {
+    pub(crate) fn path_of(&self, packet: &Packet) -> Path {
         match packet {
             Packet::Datagram(datagram) => Path(datagram.from, datagram.to),
             Packet::Unreachable(ends) => Path(ends.1, ends.0),

@@ -1,6 +1,7 @@
 //! The nemesis's calls: effects laid on links, connections reset, nodes to blame.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use sim_runtime::{FaultId, NodeId, Stream, World};
 
@@ -15,7 +16,7 @@ impl Net {
     /// fault compose, as those of several faults do; the same one twice on a link counts once.
     /// Costs a look at every open connection.
     pub fn disturb(&self, fault: FaultId, effect: Effect, from: &[NodeId], to: &[NodeId]) {
-        let _ = self.run(|state, world| state.lay(world, fault, effect, from, to));
+        let _ = self.run(|state, world| state.lay(world, fault, (effect, None), (from, to)));
     }
 
     /// [`Effect::Cut`]: packets are dropped at their arrival.
@@ -51,19 +52,18 @@ fn window(world: &World, fault: FaultId) -> usize {
 }
 
 impl State {
-    fn lay(
+    pub(crate) fn lay(
         &mut self,
         world: &World,
         fault: FaultId,
-        effect: Effect,
-        from: &[NodeId],
-        to: &[NodeId],
+        effect: (Effect, Option<Rc<str>>),
+        lanes: (&[NodeId], &[NodeId]),
     ) {
         for (conn, side) in self.each_end() {
             self.settle(world, conn, side); // What has arrived by now is not the fault's.
         }
         let window = window(world, fault);
-        self.links.lay((fault, window), effect, from, to);
+        self.links.lay((fault, window), effect, lanes);
         for (conn, side) in self.each_end() {
             self.arm_ack(world, conn, side);
             self.alarm(world, conn, side);
@@ -76,6 +76,7 @@ impl State {
             self.settle(world, conn, side);
         }
         self.links.heal(fault);
+        self.misled.retain(|misled| misled.fault != fault);
         self.release(world);
     }
 

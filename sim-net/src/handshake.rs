@@ -334,7 +334,10 @@ impl State {
         if !ip.is_unspecified() && !ip.is_loopback() && world.node(node).ip != ip {
             return fail(libc::EADDRNOTAVAIL);
         }
-        match self.ports.bind(node, protocol, addr, sock, reuse) {
+        match self
+            .ports
+            .bind(node, protocol, addr, (sock, reuse), world.now())
+        {
             Some(addr) => Ok(addr),
             None => fail(libc::EADDRINUSE),
         }

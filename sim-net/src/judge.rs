@@ -1,5 +1,7 @@
 //! What the faults that lie on a link have in store for a packet. Nothing is done here.
 
+use std::rc::Rc;
+
 use sim_runtime::{FaultId, NodeId, SimInstant, Stream, World};
 
 use crate::config::{Chance, NetConfig};
@@ -15,17 +17,24 @@ pub(crate) struct Laid {
     pub(crate) effect: Effect,
     /// Which of the fault's windows this is; a part of the key of its draws.
     pub(crate) window: usize,
+    /// It is for frames of this kind alone.
+    pub(crate) kind: Option<Rc<str>>,
     draws: Option<Stream>,
     /// Until when packets that passed a narrow link keep it busy.
     busy_until: SimInstant,
 }
 
 impl Laid {
-    pub(crate) fn new(fault: FaultId, effect: Effect, window: usize) -> Self {
+    pub(crate) fn new(
+        (fault, window): (FaultId, usize),
+        effect: Effect,
+        kind: Option<Rc<str>>,
+    ) -> Self {
         Self {
             fault,
             effect,
             window,
+            kind,
             draws: None,
             busy_until: SimInstant(0),
         }
@@ -92,13 +101,13 @@ impl Judgement {
     }
 }
 
-/// Judges a packet that arrives now. One that was judged before and came late is judged `again`:
+/// Judges a packet that arrives now, of a kind. One that was judged before and came late is judged `again`:
 /// only by what asks nothing of chance.
 pub(crate) fn judge(
     link: &mut Link,
     world: &World,
     config: &NetConfig,
-    load: Load,
+    (load, kind): (Load, Option<&str>),
     again: bool,
 ) -> Judgement {
     let mut found = Judgement::default();
@@ -106,6 +115,9 @@ pub(crate) fn judge(
     let now = world.now();
     for laid in &mut link.laid {
         let fault = laid.fault;
+        if laid.kind.is_some() && laid.kind.as_deref() != kind {
+            continue;
+        }
         let hits = |laid: &mut Laid, chance: Chance| {
             chance.num > 0 && chance.hit((laid.word(world, pair) >> 32) as u32)
         };

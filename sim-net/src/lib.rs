@@ -5,8 +5,7 @@
 //! world's: every packet is an event at its far end, and faults are judged there.
 //!
 //! No IP-level TCP is written; what a guest can *observe* of it is: ordered streams with bounded
-//! windows, half-close, RST, SYN retries, retransmission with back-off, TIME_WAIT without its
-//! minute (a finished connection frees its port at once).
+//! windows, half-close, RST, SYN retries, retransmission with back-off, TIME_WAIT of a port.
 //!
 //! ```
 //! use std::net::IpAddr;
@@ -39,8 +38,8 @@
 //! # Modules, in reading order
 //! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`,
 //! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`,
-//! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `evidence`
-//! (receipts), `net` (the calls), `netstat`; `calls` with `numbers` (sockets of code that opens
+//! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `frames`
+//! (kinds of messages), `dns`, `evidence` (receipts), `net` (the calls), `netstat`, `inspect`; `calls` with `numbers` (sockets of code that opens
 //! them by itself); `local` (Unix sockets and pipes, which are no part of the network).
 
 sim_runtime::if_sim! {
@@ -50,13 +49,16 @@ sim_runtime::if_sim! {
         mod conn;
         mod deliver;
         mod detain;
+        mod dns;
         mod effect;
         mod errno;
         mod evidence;
         mod faults;
         mod flow;
+        mod frames;
         mod handshake;
         mod inbox;
+        mod inspect;
         mod judge;
         mod link;
         mod local;
@@ -75,7 +77,10 @@ sim_runtime::if_sim! {
         mod weather;
 
         pub use config::{BACKLOG, Chance, Latency, NetConfig};
+        pub use dns::NameFault;
         pub use effect::Effect;
+        pub use frames::{Classifier, Frame};
+        pub use inspect::{Flying, Whereabouts};
         pub use link::LinkStats;
         pub use net::{Net, net, poll_recv, poll_send};
         pub use netstat::SocketInfo;

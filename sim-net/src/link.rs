@@ -1,6 +1,7 @@
 //! Links: one a direction a pair of nodes, made at first use, with weather, faults and counts.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use sim_runtime::{FaultId, NodeId, SimInstant, Stream, World};
 
@@ -186,6 +187,7 @@ struct Wide {
     fault: FaultId,
     effect: Effect,
     window: usize,
+    kind: Option<Rc<str>>,
     from: Vec<NodeId>,
     to: Vec<NodeId>,
 }
@@ -197,9 +199,11 @@ impl Wide {
 
     /// Lays it on a link, once: both ways named by one fault are not two faults.
     fn lay(&self, link: &mut Link) {
-        let same = |laid: &Laid| (laid.fault, laid.effect) == (self.fault, self.effect);
+        let same = |laid: &Laid| {
+            (laid.fault, laid.effect, &laid.kind) == (self.fault, self.effect, &self.kind)
+        };
         if self.covers(link) && !link.laid.iter().any(same) {
-            let laid = Laid::new(self.fault, self.effect, self.window);
+            let laid = Laid::new((self.fault, self.window), self.effect, self.kind.clone());
             let place = link.laid.partition_point(|laid| laid.fault <= self.fault);
             link.laid.insert(place, laid);
         }
@@ -241,14 +245,14 @@ impl Links {
     pub(crate) fn lay(
         &mut self,
         (fault, window): (FaultId, usize),
-        effect: Effect,
-        from: &[NodeId],
-        to: &[NodeId],
+        (effect, kind): (Effect, Option<Rc<str>>),
+        (from, to): (&[NodeId], &[NodeId]),
     ) {
         let wide = Wide {
             fault,
             effect,
             window,
+            kind,
             from: from.to_vec(),
             to: to.to_vec(),
         };
@@ -266,9 +270,9 @@ impl Links {
         }
     }
 
-    /// Does a fault hold the packets of a link back?
+    /// Does a fault hold all packets of a link back? Those of a kind are judged one by one.
     pub(crate) fn is_jammed(&self, index: usize) -> bool {
-        let jams = |laid: &Laid| laid.effect == Effect::Jam;
+        let jams = |laid: &Laid| laid.effect == Effect::Jam && laid.kind.is_none();
         self.all[index].laid.iter().any(jams)
     }
 
@@ -306,9 +310,9 @@ mod tests {
     fn faults_compose_and_links_made_later_inherit_them() {
         let mut links = Links::default();
         let before = links.between(A, B);
-        links.lay((FaultId(2), 1), Effect::Cut, &[A, B], &[A, B]);
-        links.lay((FaultId(1), 1), Effect::Jam, &[A], &[B]);
-        links.lay((FaultId(2), 1), Effect::Cut, &[B, A], &[A, B]);
+        links.lay((FaultId(2), 1), (Effect::Cut, None), (&[A, B], &[A, B]));
+        links.lay((FaultId(1), 1), (Effect::Jam, None), (&[A], &[B]));
+        links.lay((FaultId(2), 1), (Effect::Cut, None), (&[B, A], &[A, B]));
         assert_eq!(
             faults(&links, before),
             [FaultId(1), FaultId(2)],

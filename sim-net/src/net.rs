@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -10,7 +10,7 @@ use sim_runtime::{Boot, Device, DeviceId, Down, Fd, NodeId, World};
 
 use crate::calls::Manner;
 use crate::config::NetConfig;
-use crate::errno::{error, fail, unknown_name};
+use crate::errno::{error, fail};
 use crate::link::LinkStats;
 use crate::local::unix::Names;
 use crate::netstat::SocketInfo;
@@ -114,6 +114,11 @@ impl Net {
         net
     }
 
+    /// The world it is in.
+    pub(crate) fn world(&self) -> Option<Rc<World>> {
+        self.world.upgrade()
+    }
+
     /// Runs `f` on the state, then wakes whoever it found to wake.
     pub(crate) fn run<R>(&self, f: impl FnOnce(&mut State, &World) -> R) -> io::Result<R> {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
@@ -141,7 +146,7 @@ impl Net {
     }
 
     /// Runs `f` on the socket of a descriptor.
-    fn on<R>(
+    pub(crate) fn on<R>(
         &self,
         fd: Fd,
         f: impl FnOnce(&mut State, &World, usize) -> io::Result<R>,
@@ -334,6 +339,7 @@ impl Net {
     pub fn shutdown(&self, fd: Fd, how: Shutdown) -> io::Result<()> {
         self.on(fd, |state, world, sock| match state.socks[sock].kind {
             Kind::Stream { conn, side, .. } => state.stream_shutdown(world, (conn, side), how),
+            Kind::Udp(_) => state.udp_shutdown(sock, how),
             _ => fail(libc::ENOTCONN),
         })
     }
@@ -451,23 +457,6 @@ impl Net {
     /// Only those of the descriptor.
     pub fn ready(&self, fd: Fd) -> io::Result<Ready> {
         self.on(fd, |state, world, sock| Ok(state.socket_ready(world, sock)))
-    }
-
-    /// Looks a host up: an address in text form, `localhost`, or the name of a node. Takes no
-    /// virtual time.
-    ///
-    /// # Errors
-    /// "failed to lookup address information" as `std` words it, for any other name.
-    pub fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        if let Ok(ip) = host.parse() {
-            return Ok(vec![ip]);
-        }
-        if host == "localhost" {
-            return Ok(vec![Ipv4Addr::LOCALHOST.into()]);
-        }
-        let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
-        let node = world.node_by_name(host).ok_or_else(unknown_name)?;
-        Ok(vec![world.node(node).ip])
     }
 
     /// Counts of one direction between two nodes.

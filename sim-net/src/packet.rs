@@ -121,8 +121,23 @@ pub(crate) struct InFlight {
     pub(crate) packet: Packet,
     /// Faults have judged it already.
     pub(crate) judged: bool,
+    /// What a test has done to it.
+    pub(crate) hand: Hand,
     /// It came, and has to wait or to take more time: its direction keeps its order.
     pub(crate) detained: bool,
+}
+
+/// What a test has done to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hand {
+    /// Nothing.
+    Off,
+    /// It is to wait.
+    Held,
+    /// It is to be lost.
+    Lost,
+    /// It came before, as another.
+    Void,
 }
 
 /// Another word, made of a drawn one: for what answers a packet.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use sim_runtime::NodeId;
+use sim_runtime::{NodeId, SimInstant};
 
 /// The ephemeral range of Linux (`ip_local_port_range`).
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
@@ -15,12 +15,33 @@ pub(crate) enum Protocol {
     Udp,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Use {
     /// Sockets bound to the port, with the address each is bound to.
     bound: Vec<(IpAddr, usize)>,
     /// Connections whose local port it is.
     connections: u32,
+    /// Until when one of those that are over is remembered.
+    lingers_until: SimInstant,
+    /// All of those had `SO_REUSEADDR`.
+    reusable: bool,
+}
+
+impl Default for Use {
+    fn default() -> Self {
+        Self {
+            bound: Vec::new(),
+            connections: 0,
+            lingers_until: SimInstant(0),
+            reusable: true,
+        }
+    }
+}
+
+impl Use {
+    fn is_free(&self) -> bool {
+        self.bound.is_empty() && self.connections == 0 && self.lingers_until == SimInstant(0)
+    }
 }
 
 /// The port table.
@@ -38,8 +59,8 @@ impl Ports {
         node: NodeId,
         protocol: Protocol,
         mut addr: SocketAddr,
-        socket: usize,
-        reuse: bool,
+        (socket, reuse): (usize, bool),
+        now: SimInstant,
     ) -> Option<SocketAddr> {
         if addr.port() == 0 {
             addr.set_port(self.ephemeral(node, protocol)?);
@@ -47,7 +68,12 @@ impl Ports {
         let used = self.uses.entry((node, protocol, addr.port())).or_default();
         let overlaps =
             |ip: IpAddr| ip == addr.ip() || ip.is_unspecified() || addr.ip().is_unspecified();
-        if used.bound.iter().any(|(ip, _)| overlaps(*ip)) || (used.connections > 0 && !reuse) {
+        let lingers = used.lingers_until > now;
+        if !lingers {
+            used.reusable = true;
+        }
+        let is_taken = (used.connections > 0 && !reuse) || (lingers && !(reuse && used.reusable));
+        if used.bound.iter().any(|(ip, _)| overlaps(*ip)) || is_taken {
             return None;
         }
         used.bound.push((addr.ip(), socket));
@@ -96,6 +122,24 @@ impl Ports {
             .connections += 1;
     }
 
+    /// A connection is over, and its local TCP port is taken for some time yet.
+    /// One that reuses addresses may have it, if the connection's socket did, too.
+    pub(crate) fn lingers(&mut self, node: NodeId, port: u16, (until, reuses): (SimInstant, bool)) {
+        let used = self.uses.entry((node, Protocol::Tcp, port)).or_default();
+        used.lingers_until = used.lingers_until.max(until);
+        used.reusable &= reuses;
+    }
+
+    /// A machine lost power, and its memory of connections with it.
+    pub(crate) fn forget_lingering(&mut self, node: NodeId) {
+        for ((of, _, _), used) in &mut self.uses {
+            if *of == node {
+                used.lingers_until = SimInstant(0);
+            }
+        }
+        self.uses.retain(|_, used| !used.is_free());
+    }
+
     /// It does so no longer.
     pub(crate) fn disconnected(&mut self, node: NodeId, port: u16) {
         self.change(node, Protocol::Tcp, port, |used| used.connections -= 1);
@@ -107,7 +151,7 @@ impl Ports {
             return;
         };
         f(used);
-        if used.bound.is_empty() && used.connections == 0 {
+        if used.is_free() {
             self.uses.remove(&key);
         }
     }
@@ -132,6 +176,7 @@ mod tests {
     use super::*;
 
     const NODE: NodeId = NodeId(1);
+    const NOW: SimInstant = SimInstant(7);
 
     fn addr(text: &str) -> SocketAddr {
         text.parse().expect("an address")
@@ -140,7 +185,8 @@ mod tests {
     #[test]
     fn overlapping_addresses_conflict() {
         let mut ports = Ports::default();
-        let mut bind = |text, socket| ports.bind(NODE, Protocol::Tcp, addr(text), socket, true);
+        let mut bind =
+            |text, socket| ports.bind(NODE, Protocol::Tcp, addr(text), (socket, true), NOW);
         assert!(bind("10.0.0.1:80", 1).is_some());
         assert!(bind("127.0.0.1:80", 2).is_some());
         assert!(bind("10.0.0.1:80", 3).is_none());
@@ -166,14 +212,37 @@ mod tests {
         ports.connected(NODE, 80);
         assert!(
             ports
-                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), 1, false)
+                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), (1, false), NOW)
                 .is_none()
         );
         assert!(
             ports
-                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), 1, true)
+                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), (1, true), NOW)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_port_lingers_against_those_who_do_not_reuse_and_not_for_ever() {
+        let mut ports = Ports::default();
+        ports.lingers(NODE, 80, (SimInstant(10), true));
+        let mut bind = |reuse, now| {
+            let at = addr("10.0.0.1:80");
+            let bound = ports.bind(NODE, Protocol::Tcp, at, (1, reuse), SimInstant(now));
+            if bound.is_some() {
+                ports.unbind(NODE, Protocol::Tcp, at, 1);
+            }
+            bound.is_some()
+        };
+        assert!(!bind(false, 9));
+        assert!(bind(true, 9));
+        assert!(bind(false, 10));
+        ports.lingers(NODE, 81, (SimInstant(10), false));
+        let at = addr("10.0.0.1:81");
+        let bound = ports.bind(NODE, Protocol::Tcp, at, (1, true), SimInstant(9));
+        assert!(bound.is_none(), "its socket did not reuse addresses");
+        ports.forget_lingering(NODE);
+        assert!(ports.uses.is_empty());
     }
 
     #[test]

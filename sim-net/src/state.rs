@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::Waker;
 
 use sim_runtime::{Boot, DeviceId, EventKind, FaultId, NodeId, SimInstant, World};
@@ -13,10 +14,12 @@ use slab::Slab;
 
 use crate::config::NetConfig;
 use crate::conn::{Conn, Holder, Phase, Side};
+use crate::dns::Misled;
 use crate::errno::{error, fail};
+use crate::frames::Classifier;
 use crate::link::Links;
 use crate::options::SocketOptions;
-use crate::packet::{InFlight, Packet, Token};
+use crate::packet::{Hand, InFlight, Packet, Token};
 use crate::ports::Ports;
 use crate::ready::{BothWaiters, Interest, Ready, Waiters};
 use crate::udp::Udp;
@@ -80,6 +83,12 @@ pub(crate) struct State {
     pub(crate) packets: Slab<InFlight>,
     /// Packets that arrived at a jam, in order of arrival.
     pub(crate) jammed: Vec<InFlight>,
+    /// Packets that arrived and that a test holds.
+    pub(crate) held: Vec<InFlight>,
+    /// Who names frames.
+    pub(crate) classifier: Option<Rc<Classifier>>,
+    /// Faults on look-ups of names.
+    pub(crate) misled: Vec<Misled>,
     pub(crate) woken: Vec<Waker>,
     pub(crate) hosts: Vec<Host>,
     serial: u64,
@@ -98,6 +107,9 @@ impl State {
             socks: Slab::new(),
             packets: Slab::new(),
             jammed: Vec::new(),
+            held: Vec::new(),
+            classifier: None,
+            misled: Vec::new(),
             woken: Vec::new(),
             hosts: Vec::new(),
             serial: 0,
@@ -167,6 +179,7 @@ impl State {
             word,
             packet,
             judged: false,
+            hand: Hand::Off,
             detained: false,
         };
         self.arrives_at(world, at, flying);
@@ -243,8 +256,13 @@ impl State {
         }
         let mut conn = self.conns.remove(conn);
         for side in Side::BOTH {
-            let end = &mut conn.ends[side];
-            end.waiters.wake_into(&mut self.woken);
+            conn.ends[side].waiters.wake_into(&mut self.woken);
+            let end = &conn.ends[side];
+            if let (Phase::TimeWait, Some(reuses)) = (end.phase, end.left_first) {
+                let until = world.now() + self.config.time_wait;
+                self.ports
+                    .lingers(end.node, end.addr.port(), (until, reuses));
+            }
             if side == Side::Client || end.phase != Phase::Absent {
                 self.ports.disconnected(end.node, end.addr.port());
             }

@@ -133,6 +133,9 @@ impl State {
         }
         if how != Shutdown::Read && !c.flows[side].fin {
             c.flows[side].fin = true;
+            let first = !c.ends[side].inbox.fin;
+            let reuses = self.options_of(conn, side).is_some_and(|o| o.reuse_address);
+            self.conns[conn].ends[side].left_first = first.then_some(reuses);
             self.pump(world, conn, side);
         }
         self.wake_end(conn, side);
@@ -145,9 +148,9 @@ impl State {
         if guest {
             self.abandoned(world, conn, side);
         }
-        let linger = self
-            .options_of(conn, side)
-            .and_then(|options| options.linger);
+        let options = self.options_of(conn, side);
+        let linger = options.and_then(|options| options.linger);
+        let reuses = options.is_some_and(|options| options.reuse_address);
         let end = &mut self.conns[conn].ends[side];
         end.holder = Holder::Nobody;
         let waiters = end.waiters.take();
@@ -159,8 +162,11 @@ impl State {
                 self.reset_peer(world, conn, side);
             }
             Phase::Open => {
-                let already = std::mem::replace(&mut self.conns[conn].flows[side].fin, true);
+                let c = &mut self.conns[conn];
+                let already = std::mem::replace(&mut c.flows[side].fin, true);
                 if !already {
+                    let first = !c.ends[side].inbox.fin;
+                    c.ends[side].left_first = first.then_some(reuses);
                     self.pump(world, conn, side);
                 }
                 self.arm_ack(world, conn, side);
@@ -178,8 +184,8 @@ impl State {
         self.reap(world, conn);
     }
 
-    /// Both directions are closed and acknowledged: TIME_WAIT, which here lasts until nothing
-    /// names the connection any more.
+    /// Both directions are closed and acknowledged: TIME_WAIT. The connection is kept until nothing
+    /// names it any more, its port for a minute against those who do not reuse addresses.
     pub(crate) fn finish_if_closed(&mut self, world: &World, conn: usize, side: Side) {
         let c = &self.conns[conn];
         if c.ends[side].phase == Phase::Open && c.is_closed(side) {

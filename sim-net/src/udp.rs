@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 
 use sim_runtime::{EventKind, FaultId, World};
 
@@ -29,6 +29,8 @@ pub(crate) struct Udp {
     pub(crate) error: Option<i32>,
     /// The fault that the error is due to.
     pub(crate) error_by: Option<FaultId>,
+    /// `shutdown(2)`: nothing more is received, nothing more is sent.
+    pub(crate) shut: (bool, bool),
     pub(crate) waiters: BothWaiters,
 }
 
@@ -123,6 +125,19 @@ impl State {
         Ok(())
     }
 
+    /// `shutdown(2)`, of a socket that has a peer.
+    pub(crate) fn udp_shutdown(&mut self, sock: usize, how: Shutdown) -> io::Result<()> {
+        let udp = self.udp(sock)?;
+        if udp.peer.is_none() {
+            return fail(libc::ENOTCONN);
+        }
+        udp.shut.0 |= how != Shutdown::Write;
+        udp.shut.1 |= how != Shutdown::Read;
+        let waiters = udp.waiters.take();
+        self.woken_by(waiters);
+        Ok(())
+    }
+
     /// `sendto(2)`. Never blocks: what does not fit on the way is lost there.
     pub(crate) fn udp_send(
         &mut self,
@@ -134,6 +149,9 @@ impl State {
         let udp = self.udp(sock)?;
         if let Some(code) = udp.take_error(world) {
             return fail(code);
+        }
+        if udp.shut.1 {
+            return fail(libc::EPIPE);
         }
         let Some(mut to) = to.or(udp.peer) else {
             return fail(libc::EDESTADDRREQ);

@@ -71,6 +71,9 @@ pub trait Sockets {
     /// `EMFILE`.
     fn pipe(&self) -> io::Result<(Fd, Fd)>;
 
+    /// How long the look-up of a host takes.
+    fn resolve_takes(&self, host: &str) -> Duration;
+
     /// The addresses of a host.
     ///
     /// # Errors

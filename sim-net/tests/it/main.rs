@@ -8,6 +8,7 @@ mod datagrams;
 mod deaths;
 mod effects;
 mod effects_compose;
+mod inspection;
 mod kernels;
 mod names;
 mod receipts;

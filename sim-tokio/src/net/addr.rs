@@ -109,6 +109,10 @@ pub(crate) fn resolve<T: ToSocketAddrs>(
             Wanted::Many(addrs) => Ok(addrs),
             Wanted::Invalid(what) => Err(io::Error::new(io::ErrorKind::InvalidInput, what)),
             Wanted::Host(host, port) if in_simulation() => {
+                let takes = sim_net::net()?.lookup_takes(&host);
+                if !takes.is_zero() {
+                    sim_runtime::time::sleep(takes).await;
+                }
                 let addrs = sim_net::net()?.resolve(&host)?;
                 Ok(addrs.into_iter().map(|ip| (ip, port).into()).collect())
             }

@@ -128,6 +128,22 @@ pub(super) const CASES: &[Case] = &[
     ("shut down a datagram socket without a peer", |k| {
         k.say(udp().shutdown(std::net::Shutdown::Both));
     }),
+    ("shut down a datagram socket that has a peer", |k| {
+        let (one, other) = (udp(), udp());
+        k.say(one.connect(&addr(&other)));
+        k.say(other.send_to(b"abc", &addr(&one)));
+        k.settle();
+        k.say(one.shutdown(std::net::Shutdown::Write));
+        k.say(one.send(b"x"));
+        k.say(one.send_to(b"x", &addr(&other)));
+        k.say(one.shutdown(std::net::Shutdown::Read));
+        k.say(recv(&one, 8));
+        k.say(one.set_nonblocking(true));
+        k.say(recv(&one, 8));
+        k.say(other.send_to(b"de", &addr(&one)));
+        k.settle();
+        k.say(recv(&one, 8));
+    }),
     ("who sent it", |k| {
         let (one, other) = (udp(), udp());
         k.say(one.send_to(b"abc", &addr(&other)));

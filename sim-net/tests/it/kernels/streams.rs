@@ -67,6 +67,60 @@ pub(super) const CASES: &[Case] = &[
         k.say(socket.bind(&local(0)));
         k.say(socket.bind(&local(0)));
     }),
+    (
+        "bind to a port whose connection has just been closed",
+        |k| {
+            let there = listener(8);
+            let port = addr(&there);
+            let client = tcp();
+            k.say(client.connect(&port));
+            let (server, _) = there.accept().expect("one is queued");
+            drop(server);
+            k.settle();
+            drop(client);
+            k.settle();
+            drop(there);
+            k.say(tcp().bind(&port));
+            let reusing = tcp();
+            k.say(reusing.set_reuse_address(true));
+            k.say(reusing.bind(&port));
+        },
+    ),
+    (
+        "bind to a port whose connection the other side has closed",
+        |k| {
+            let there = listener(8);
+            let port = addr(&there);
+            let client = tcp();
+            k.say(client.connect(&port));
+            let (server, _) = there.accept().expect("one is queued");
+            drop(client);
+            k.settle();
+            drop(server);
+            k.settle();
+            drop(there);
+            k.say(tcp().bind(&port));
+        },
+    ),
+    (
+        "bind again to the port of a connection that has just been closed",
+        |k| {
+            let there = listener(8);
+            let at = addr(&there);
+            let client = tcp();
+            k.say(client.connect(&at));
+            let port = addr(&client);
+            let (server, _) = there.accept().expect("one is queued");
+            drop(client);
+            k.settle();
+            drop(server);
+            k.settle();
+            let again = tcp();
+            k.say(again.set_reuse_address(true));
+            k.say(again.bind(&port));
+            k.say(again.connect(&at));
+        },
+    ),
     ("bind after connect", |k| {
         let (client, _server) = pair();
         k.say(client.bind(&local(0)));

@@ -8,7 +8,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{Case, Kernel, peek, recv};
 
-fn stream() -> Socket {
+pub(super) fn stream() -> Socket {
     Socket::new(Domain::UNIX, Type::STREAM, None).expect("a descriptor")
 }
 
@@ -31,7 +31,7 @@ fn hidden(k: &Kernel, name: &str) -> SockAddr {
 }
 
 /// A path that nobody has.
-fn path(k: &Kernel, name: &str) -> SockAddr {
+pub(super) fn path(k: &Kernel, name: &str) -> SockAddr {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let path = format!("{folder}/{}-{name}", std::process::id());
     if !k.simulated {
@@ -41,7 +41,7 @@ fn path(k: &Kernel, name: &str) -> SockAddr {
     SockAddr::unix(path).expect("a short name")
 }
 
-fn listener(at: &SockAddr, backlog: i32) -> Socket {
+pub(super) fn listener(at: &SockAddr, backlog: i32) -> Socket {
     let listener = stream();
     listener.bind(at).expect("the name is free");
     listener.listen(backlog).expect("it is bound");

@@ -15,7 +15,7 @@ use libc::addrinfo;
 use super::addresses;
 use super::real::Real;
 use crate::interpose::hatch;
-use crate::world;
+use crate::{fiber, world};
 
 type Get = unsafe extern "C" fn(
     *const c_char,
@@ -70,6 +70,12 @@ fn look_up(
             vec![host.parse().map_err(|_| libc::EAI_NONAME)?]
         }
         Some(host) => {
+            let takes = world::with(|world| Ok(world.sockets()?.resolve_takes(host)));
+            let takes = takes.map_err(|_: std::io::Error| libc::EAI_NONAME)?;
+            if !takes.is_zero() {
+                let end = world::with(|world| world.clock() + takes);
+                fiber::wait_for(Some(end), |_| false);
+            }
             world::with(|world| world.sockets()?.resolve(host)).map_err(|_| libc::EAI_NONAME)?
         }
     };
