@@ -1,7 +1,8 @@
 //! How long histories take to be judged, and how much memory: `cargo bench -p landfall-checkers`.
 //!
-//! Each row is a process of its own, so that its peak is its own. With `sweep N` every model is
-//! compared with all orders, on all histories of N operations and on random longer ones.
+//! Each row is a process of its own, so that its peak is its own. With `sweep N`, or
+//! `sweep N MODEL...`, every model is compared with all orders, on all histories of N operations
+//! and on random longer ones.
 
 #![expect(clippy::disallowed_types, reason = "a bench measures wall time")]
 #![expect(clippy::disallowed_methods, reason = "a bench starts itself again")]
@@ -24,7 +25,7 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["row", index, ..] => row(index.parse().expect("a number")),
-        ["sweep", count, ..] => sweep(count.parse().expect("a number")),
+        ["sweep", count, ..] => sweep(count.parse().expect("a number"), &words[2..]),
         _ if words.contains(&"--bench") => all(),
         // Built and started with the tests, it measures nothing.
         _ => {}
@@ -95,8 +96,9 @@ fn peak_mib() -> u64 {
     kib.unwrap_or(0_u64) / 1024
 }
 
-fn sweep(count: usize) {
-    for kind in ModelKind::ALL {
+fn sweep(count: usize, names: &[&str]) {
+    let named = |kind: &ModelKind| names.is_empty() || names.contains(&kind.name());
+    for kind in ModelKind::ALL.into_iter().filter(named) {
         let before = Instant::now();
         let (legal, illegal) = models::exhaust(kind, count);
         let all = legal + illegal;

@@ -83,7 +83,8 @@ fn replay<'a>(
     match kind {
         ModelKind::Queue => lists(steps, VecDeque::pop_front),
         ModelKind::Stack => lists(steps, VecDeque::pop_back),
-        ModelKind::Bag | ModelKind::PriorityQueue => sorted(kind, steps),
+        ModelKind::Bag => bag(steps.collect()),
+        ModelKind::PriorityQueue => sorted(steps),
         ModelKind::Text => text(steps),
         ModelKind::Log => log(steps),
         // With anything else than adding and reading it is played like any model.
@@ -145,8 +146,66 @@ fn log<'a>(
     wrong.map_or_else(|| Ok(Value::List(list.into_iter().cloned().collect())), Err)
 }
 
+/// What is taken without a word can be anything that nobody takes later: as soon as there is one
+/// more of a value than will ever be asked for, it is spare.
+fn bag(steps: Vec<(&Operation, Option<&Value>)>) -> Result<Value, u64> {
+    let puts = |op: &Operation| matches!(op.op_type.name(), "add" | "enqueue");
+    // By value, how many there are in the end, and the fewest from some step on.
+    let mut left: FxHashMap<&Value, (i64, i64)> = FxHashMap::default();
+    for (op, told) in &steps {
+        match told {
+            _ if puts(op) => left.entry(&op.input).or_default().0 += 1,
+            Some(told) if **told != Value::Null => left.entry(told).or_default().0 -= 1,
+            _ => {}
+        }
+    }
+    left.values_mut().for_each(|left| left.1 = left.0);
+    // By step, whether it makes one more of its value spare.
+    let mut spares = vec![false; steps.len()];
+    for (at, (op, told)) in steps.iter().enumerate().rev() {
+        let (value, change) = match told {
+            _ if puts(op) => (&op.input, -1),
+            Some(told) if **told != Value::Null => (*told, 1),
+            _ => continue,
+        };
+        let (now, fewest) = left.entry(value).or_default();
+        *now += change;
+        spares[at] = now < fewest;
+        *fewest = (*fewest).min(*now);
+    }
+    let mut there: FxHashMap<&Value, u64> = FxHashMap::default();
+    let (mut spare, mut total) = (Vec::new(), 0_u64);
+    for (at, (op, told)) in steps.iter().enumerate() {
+        if puts(op) {
+            *there.entry(&op.input).or_default() += 1;
+            total += 1;
+            spare.extend(spares[at].then_some(&op.input));
+            continue;
+        }
+        let taken = match told {
+            Some(told) if **told != Value::Null => Some(*told),
+            Some(_) => None,
+            None => spare.pop(),
+        };
+        let count = taken.and_then(|value| there.get_mut(value));
+        match count.filter(|count| **count > 0) {
+            Some(count) => {
+                *count -= 1;
+                total -= 1;
+            }
+            None if taken.is_some() || total > 0 => return Err(op.op_id),
+            None => {}
+        }
+    }
+    let mut all: Vec<Value> = Vec::new();
+    for (value, count) in there {
+        all.extend((0..count).map(|_| value.clone()));
+    }
+    all.sort_unstable();
+    Ok(Value::List(all))
+}
+
 fn sorted<'a>(
-    kind: ModelKind,
     mut steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>,
 ) -> Result<Value, u64> {
     let mut counts: BTreeMap<&Value, u64> = BTreeMap::new();
@@ -156,14 +215,9 @@ fn sorted<'a>(
             *counts.entry(&op.input).or_default() += 1;
             return false;
         }
-        let first = counts.keys().next().copied();
-        let taken = match (kind, told) {
-            (ModelKind::Bag, Some(told)) => {
-                let there = counts.get_key_value(told).map(|(value, _)| *value);
-                there.or(first)
-            }
-            _ if name == "delete-max" => counts.keys().next_back().copied(),
-            _ => first,
+        let taken = match name {
+            "delete-max" => counts.keys().next_back().copied(),
+            _ => counts.keys().next().copied(),
         };
         if let Some(taken) = taken
             && let Some(count) = counts.get_mut(taken)

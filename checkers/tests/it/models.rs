@@ -352,3 +352,36 @@ fn every_model_on_random_histories() {
         }
     }
 }
+
+/// What was taken without a word is what nobody asks for later, whatever its value.
+#[test]
+fn a_proof_may_have_takes_of_unknown_elements() {
+    let of = |id: usize, name: &'static str, value: Option<i64>, unknown: bool| {
+        let letter = match name {
+            "add" => (name, int(value.unwrap_or(0)), None),
+            _ => (name, Value::Null, value.map(int)),
+        };
+        row(id, &letter, (10 * id as u64, 10 * id as u64 + 5), unknown)
+    };
+    for (kept, gone) in [(1, 2), (2, 1)] {
+        let ops = vec![
+            of(0, "add", Some(1), false),
+            of(1, "add", Some(2), false),
+            of(2, "remove", None, true),
+            of(3, "remove", Some(kept), false),
+            of(4, "remove", None, false),
+        ];
+        assert!(agree(ModelKind::Bag, ops.clone()));
+        let history = History {
+            ops,
+            windows: Vec::new(),
+        };
+        let proof = |order: &[u64]| {
+            let order = order.to_vec();
+            let key = Some(int(0));
+            verify(&history, ModelKind::Bag, &[Certificate { key, order }])
+        };
+        assert_eq!(proof(&[0, 1, 2, 3, 4]), Ok(()), "{gone} was taken");
+        assert!(proof(&[0, 1, 3, 4]).is_err(), "{gone} is still there");
+    }
+}
