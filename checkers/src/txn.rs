@@ -9,12 +9,13 @@
 //! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `append`,
 //! `register`, which make them, `internal` and `updates`; `edges` and `graph`; [`levels`] and `anomaly`, the
 //! names; `decide` and `visible`, a level by what it forbids; `cycles`, anomalies by class;
-//! `paths`; `search`, orders of versions; `explain`; `analysis` and
-//! `judge`, the doors.
+//! `paths`; `search`, orders of versions; `judged`, `explain` and `told`; `analysis` and
+//! `judge`, the doors; `certificate`, proofs and their check.
 
 mod analysis;
 mod anomaly;
 mod append;
+mod certificate;
 mod cycles;
 mod decide;
 mod edges;
@@ -23,15 +24,18 @@ mod facts;
 mod graph;
 mod internal;
 mod judge;
+mod judged;
 pub mod levels;
 mod paths;
 mod register;
 mod search;
+mod told;
 mod transactions;
 mod updates;
 mod visible;
 
-pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze};
+pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, certify};
 pub use anomaly::{Kind, Name};
+pub use certificate::{Certificate, Moment, breaks, refutation, verify};
 pub use judge::judge;
 pub use levels::{Base, Level, Order};

@@ -8,12 +8,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use super::decide::{Cycle, Decider, Decision};
+use super::certificate::{Certificate, Moment};
+use super::decide::{Cycle, Decider, Decision, kinds_of};
 use super::edges;
 use super::facts::{Facts, Touch, Touches};
-use super::graph::{Edge, Graph, Kinds, MISSES, PASS, Part, WW};
-use super::levels::Level;
+use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, Part, WW};
+use super::levels::{Base, Level};
 use super::transactions::{NONE, Transactions};
+use super::visible;
 
 /// Of two versions of an object, the first comes before the second.
 type Pair = (u32, u32);
@@ -334,7 +336,6 @@ impl Ordered<'_> {
 
 /// Decides a level and what it rests on.
 pub(super) fn settled(decider: &mut Decider<'_, '_>, level: Level) -> Decision {
-    use super::levels::Base;
     for base in [Base::ReadUncommitted, Base::ReadCommitted] {
         let below = Level { base, ..level };
         if level.implies(below) {
@@ -345,4 +346,38 @@ pub(super) fn settled(decider: &mut Decider<'_, '_>, level: Level) -> Decision {
         }
     }
     decider.decide(level)
+}
+
+/// The order of transactions, or of their starts and commits, in which a level that holds with
+/// an order of all versions does so.
+pub(super) fn proof(
+    all: &Transactions<'_>,
+    facts: &Facts<'_>,
+    level: Level,
+) -> Option<Certificate> {
+    let graph = edges::graph(all, facts);
+    let kinds = DEPENDS | MISSES | PASS | kinds_of(level.order);
+    let time = |node: u32| match graph.is_txn(node) {
+        true => all.op(node).invoke_ts,
+        false => 0,
+    };
+    let part = |node: &u32| graph.is_txn(*node) && facts.takes_part[*node as usize];
+    let id = |node: u32| all.op(node).op_id;
+    if level.base == Base::Serializable {
+        let order = graph.topological(kinds, time)?;
+        let order = order.into_iter().filter(part).map(id);
+        return Some(Certificate::Serial(order.collect()));
+    }
+    let (moments, nodes) = (visible::moments(&graph, kinds, false), graph.nodes());
+    let txn = |moment: u32| match moment >= nodes {
+        true => moment - nodes,
+        false => moment,
+    };
+    let order = moments.topological(Kinds::MAX, |moment| time(txn(moment)))?;
+    let order = order.into_iter().filter(|moment| part(&txn(*moment)));
+    let order = order.map(|moment| match moment >= nodes {
+        true => Moment::Commit(id(txn(moment))),
+        false => Moment::Start(id(moment)),
+    });
+    Some(Certificate::Snapshots(order.collect()))
 }

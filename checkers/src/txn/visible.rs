@@ -322,45 +322,9 @@ impl Decider<'_, '_> {
     /// committed before the other started; or, if `blind`, before it committed.
     pub(super) fn starts_and_commits(&mut self, order: Order, blind: bool) -> Decision {
         let graph = self.graph();
-        let (txns, nodes) = (graph.txns, graph.nodes());
+        let nodes = graph.nodes();
         let kinds = DEPENDS | MISSES | kinds_of(order) | PASS;
-        let commit = |node: u32| {
-            if graph.is_txn(node) {
-                nodes + node
-            } else {
-                node
-            }
-        };
-        let mut edges: Vec<Edge> = (0..txns)
-            .map(|txn| edge(txn, commit(txn), 0, NONE))
-            .collect();
-        for link in graph.edges(kinds) {
-            let Edge {
-                from,
-                to,
-                kind,
-                why,
-            } = link;
-            let (from, to) = match kind {
-                WW if blind => (commit(from), commit(to)),
-                WW | WR | PWR | PROCESS | REALTIME => (commit(from), to),
-                // Anti-dependencies, and what is behind them.
-                _ => (from, commit(to)),
-            };
-            edges.push(Edge {
-                from,
-                to,
-                kind,
-                why,
-            });
-        }
-        for link in &mut edges {
-            if link.kind == 0 {
-                link.kind = PASS;
-            }
-        }
-        // All nodes count as transactions, so that every path is short in links.
-        let moments = Graph::new(nodes + txns, nodes + txns, &edges);
+        let moments = moments(graph, kinds, blind);
         let components = moments.components(kinds | PASS);
         let mut paths = Paths::new(moments.nodes());
         let cycles = all_cycles(&mut paths, &moments, kinds, components, self.cycles_max);
@@ -378,6 +342,49 @@ impl Decider<'_, '_> {
         });
         some(cycles.collect())
     }
+}
+
+/// The starts and commits of transactions, with what comes before what: a start is the node of
+/// its transaction, its commit so many nodes later as the graph has.
+pub(super) fn moments(graph: &Graph, kinds: Kinds, blind: bool) -> Graph {
+    let (txns, nodes) = (graph.txns, graph.nodes());
+    let commit = |node: u32| {
+        if graph.is_txn(node) {
+            nodes + node
+        } else {
+            node
+        }
+    };
+    let mut edges: Vec<Edge> = (0..txns)
+        .map(|txn| edge(txn, commit(txn), 0, NONE))
+        .collect();
+    for link in graph.edges(kinds) {
+        let Edge {
+            from,
+            to,
+            kind,
+            why,
+        } = link;
+        let (from, to) = match kind {
+            WW if blind => (commit(from), commit(to)),
+            WW | WR | PWR | PROCESS | REALTIME => (commit(from), to),
+            // Anti-dependencies, and what is behind them.
+            _ => (from, commit(to)),
+        };
+        edges.push(Edge {
+            from,
+            to,
+            kind,
+            why,
+        });
+    }
+    for link in &mut edges {
+        if link.kind == 0 {
+            link.kind = PASS;
+        }
+    }
+    // All nodes count as transactions, so that every path is short in links.
+    Graph::new(nodes + txns, nodes + txns, &edges)
 }
 
 fn edge(from: u32, to: u32, kind: Kinds, why: u32) -> Edge {

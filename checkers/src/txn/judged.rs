@@ -1,0 +1,290 @@
+//! Levels while they are judged: by what is certain, then by orders of versions.
+
+use std::collections::BTreeMap;
+
+use super::anomaly::{Kind, Name};
+use super::cycles;
+use super::decide::{Cycle, Decider, Decision};
+use super::edges;
+use super::facts::Facts;
+use super::graph::{DEPENDS, Graph, Kinds, MISSES, PROCESS, Part, REALTIME};
+use super::levels::{Base, Level, Order};
+use super::search::{Found, Ordered, Search, settled};
+use super::transactions::Transactions;
+use crate::report::Budget;
+
+/// What is known of a level while they are judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Open,
+    Holds,
+    /// By an anomaly that is no cycle, by its place.
+    Plain(usize),
+    /// By a cycle, by its place.
+    Cycle(usize),
+    Unknown,
+}
+
+pub(super) struct Judged {
+    pub(super) levels: Vec<(Level, Known)>,
+    pub(super) cycles: Vec<Cycle>,
+    /// Cycles that were found for their own sake, with the names they have beyond their shapes.
+    pub(super) named: Vec<(Name, usize)>,
+    /// Cycles of one order of the versions that are not in order, where every order has one that
+    /// breaks the level after which this is called.
+    pub(super) guessed: BTreeMap<usize, Name>,
+}
+
+/// Levels in the order in which they are decided: those on which others rest, then the strongest.
+const SEQUENCE: [Base; 17] = [
+    Base::ReadUncommitted,
+    Base::ReadCommitted,
+    Base::Serializable,
+    Base::SnapshotIsolation,
+    Base::ForwardConsistentView,
+    Base::ConsistentView,
+    Base::ParallelSnapshotIsolation,
+    Base::Prefix,
+    Base::UpdateSerializable,
+    Base::RepeatableRead,
+    Base::Causal,
+    Base::UpdateAtomic,
+    Base::ReadAtomic,
+    Base::MonotonicSnapshotRead,
+    Base::MonotonicView,
+    Base::MonotonicAtomicView,
+    Base::CursorStability,
+];
+
+impl Judged {
+    pub(super) fn of(all: &Transactions<'_>, facts: &Facts<'_>, budget: &Budget) -> Self {
+        let mut judged = Self {
+            levels: Level::all().map(|level| (level, Known::Open)).collect(),
+            cycles: Vec::new(),
+            named: Vec::new(),
+            guessed: BTreeMap::new(),
+        };
+        for (place, plain) in facts.plain.told.iter().enumerate() {
+            for base in plain.kind.proscribed_by() {
+                let level = Level {
+                    base: *base,
+                    order: Order::None,
+                };
+                judged.fail(level, &Known::Plain(place));
+            }
+        }
+        let graph = edges::graph(all, facts);
+        let components = graph.components(Kinds::MAX);
+        // With no cycle there is a serial order, which orders what was not read, too.
+        let settled = facts.is_total() || facts.loose_is_unread();
+        if components.is_empty() && settled {
+            judged.hold(Level::STRICT_SERIALIZABLE);
+            return judged;
+        }
+        let part = Part::of(&graph, &components);
+        judged.decide(facts, &part, budget.steps_max, facts.is_total());
+        if !facts.is_total() {
+            judged.orders(all, facts, &graph, budget.steps_max);
+        }
+        if !components.is_empty() {
+            judged.search(facts, &part, budget.steps_max / 10);
+        }
+        judged
+    }
+
+    /// Tries orders of the versions whose order is not known, for levels that are still open.
+    fn orders(&mut self, all: &Transactions<'_>, facts: &Facts<'_>, graph: &Graph, steps: u64) {
+        let mut search = Search::new(all, facts, graph, steps);
+        // By what is seen of real time; without who missed what; without real time.
+        let guesses = [
+            Kinds::MAX,
+            DEPENDS | PROCESS | REALTIME,
+            DEPENDS | MISSES,
+            DEPENDS,
+        ];
+        let (mut best, mut most) = (0, 0);
+        for kinds in guesses {
+            if !search.rank(graph, kinds) {
+                continue;
+            }
+            let Some(guess) = search.ordered(&[]) else {
+                return;
+            };
+            let open = self.open();
+            self.try_order(&guess, steps);
+            let gained = open - self.open() + 1;
+            if self.open() == 0 {
+                return;
+            }
+            if gained > most {
+                (best, most) = (kinds, gained);
+            }
+        }
+        search.rank(graph, best);
+        let levels = Order::ALL.into_iter();
+        let levels = levels.flat_map(|order| Base::ALL.map(|base| Level { base, order }));
+        for level in levels {
+            if *self.known(level) != Known::Open {
+                continue;
+            }
+            match search.level(level) {
+                (Found::Holds, order) => {
+                    self.hold(level);
+                    if let Some(order) = order {
+                        self.try_order(&order, steps);
+                    }
+                }
+                (Found::Unknown, _) => *self.known(level) = Known::Unknown,
+                (Found::Fails(cycle), _) => {
+                    self.cycles.push(cycle);
+                    let place = self.cycles.len() - 1;
+                    self.guessed.insert(place, essence(level));
+                    self.fail(level, &Known::Cycle(place));
+                }
+            }
+        }
+    }
+
+    /// How many levels are open.
+    fn open(&self) -> usize {
+        let open = self
+            .levels
+            .iter()
+            .filter(|(_, known)| *known == Known::Open);
+        open.count()
+    }
+
+    /// Every level that an order of versions satisfies holds.
+    fn try_order(&mut self, order: &Ordered<'_>, steps: u64) {
+        let mut decider = Decider::new(&order.facts, &order.part, steps);
+        for order in Order::ALL.into_iter().rev() {
+            for base in SEQUENCE {
+                let level = Level { base, order };
+                if *self.known(level) == Known::Open
+                    && settled(&mut decider, level) == Decision::Holds
+                {
+                    self.hold(level);
+                }
+            }
+        }
+    }
+
+    fn known(&mut self, level: Level) -> &mut Known {
+        let mut levels = self.levels.iter_mut();
+        let found = levels.find(|(of, _)| *of == level);
+        &mut found.expect("every level is known").1
+    }
+
+    /// A level holds, and what it implies.
+    fn hold(&mut self, level: Level) {
+        for (other, known) in &mut self.levels {
+            if *known == Known::Open && level.implies(*other) {
+                *known = Known::Holds;
+            }
+        }
+    }
+
+    /// A level fails, and what implies it.
+    fn fail(&mut self, level: Level, how: &Known) {
+        for (other, known) in &mut self.levels {
+            if *known == Known::Open && other.implies(level) {
+                *known = how.clone();
+            }
+        }
+    }
+
+    /// Decides levels by what is certain; that no cycle breaks one shows that it holds when the
+    /// order of all versions is known.
+    fn decide(&mut self, facts: &Facts<'_>, part: &Part, steps: u64, total: bool) {
+        let mut decider = Decider::new(facts, part, steps);
+        for order in Order::ALL {
+            for base in SEQUENCE {
+                let level = Level { base, order };
+                if *self.known(level) != Known::Open {
+                    continue;
+                }
+                match decider.decide(level) {
+                    Decision::Holds if total => self.hold(level),
+                    Decision::Holds => {}
+                    Decision::Unknown => *self.known(level) = Known::Unknown,
+                    Decision::Fails(cycles) => {
+                        let first = cycles.into_iter().next();
+                        let place = self.cycle(first.expect("a failure has a cycle"));
+                        self.fail(level, &Known::Cycle(place));
+                        self.named.extend(special(level).map(|name| (name, place)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps a cycle, once.
+    fn cycle(&mut self, cycle: Cycle) -> usize {
+        let turned = |first: &Cycle| {
+            let start = first.iter().position(|edge| *edge == cycle[0]);
+            start.is_some_and(|start| {
+                let (before, after) = first.split_at(start);
+                first.len() == cycle.len() && after.iter().chain(before).eq(&cycle)
+            })
+        };
+        if let Some(place) = self.cycles.iter().position(turned) {
+            return place;
+        }
+        self.cycles.push(cycle);
+        self.cycles.len() - 1
+    }
+
+    fn search(&mut self, facts: &Facts<'_>, part: &Part, steps: u64) {
+        let decider = Decider::new(facts, part, 0);
+        let components = part.graph.components(Kinds::MAX);
+        let each = (steps / components.len() as u64 / 15).clamp(100, 50_000);
+        for component in components.iter().take(COMPONENTS_MAX) {
+            for cycle in cycles::search(&part.graph, component, each) {
+                let cycle = decider.outside(&cycle);
+                if self.cycles.len() < CYCLES_MAX {
+                    self.cycle(cycle);
+                }
+            }
+        }
+    }
+}
+
+/// In how many components cycles are looked for by name.
+const COMPONENTS_MAX: usize = 1_000;
+/// How many cycles are kept.
+const CYCLES_MAX: usize = 2_000;
+
+/// What breaks a level is called by a name of its own.
+fn special(level: Level) -> Option<Name> {
+    let kind = match level.base {
+        Base::MonotonicView => Kind::GMonotonic,
+        Base::MonotonicSnapshotRead => Kind::GMsr,
+        Base::UpdateSerializable => Kind::GUpdate,
+        Base::CursorStability => Kind::GCursor,
+        _ => return None,
+    };
+    let order = level.order;
+    Some(Name { order, kind })
+}
+
+/// What breaks a level, by its definition.
+fn essence(level: Level) -> Name {
+    let kind = match level.base {
+        Base::ReadUncommitted => Kind::G0,
+        Base::ReadCommitted => Kind::G1c,
+        Base::CursorStability => Kind::GCursor,
+        Base::MonotonicAtomicView | Base::ReadAtomic if level.order == Order::None => {
+            Kind::FracturedRead
+        }
+        Base::MonotonicView => Kind::GMonotonic,
+        Base::MonotonicSnapshotRead => Kind::GMsr,
+        Base::UpdateAtomic if level.order == Order::None => Kind::LostUpdate,
+        Base::Prefix | Base::SnapshotIsolation => Kind::GNonadjacent,
+        Base::UpdateSerializable => Kind::GUpdate,
+        Base::RepeatableRead => Kind::G2Item,
+        Base::Serializable => Kind::G2,
+        _ => Kind::GSingle,
+    };
+    let order = level.order;
+    Name { order, kind }
+}
