@@ -117,6 +117,12 @@ impl Pool {
         Ok(())
     }
 
+    /// How many seeds run at once.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        self.workers.len().max(1)
+    }
+
     /// Asks what there is to run.
     ///
     /// # Errors

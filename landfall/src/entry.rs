@@ -8,6 +8,7 @@ use sim_runtime::Seed;
 
 use crate::log::Directives;
 use crate::report::SeedReport;
+use crate::script::Script;
 
 /// Everything that `plan!` and `#[landfall::test]` registered in this executable.
 #[linkme::distributed_slice]
@@ -101,5 +102,8 @@ pub struct SeedContext {
     pub(crate) wants_history: bool,
     pub(crate) log: LogWanted,
     pub(crate) directives: Directives,
+    pub(crate) script: Script,
+    /// Whether what the run does is written down.
+    pub(crate) records: bool,
     pub(crate) report: Option<SeedReport>,
 }

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use plan_compiler::scenario::Scenario;
 use sim_runtime::process::WorkerError;
 
+use crate::capsule::Capsule;
 use crate::coordinate::{CoordinateError, Pool, TestBinary, TestInfo, Tier};
 use crate::entry::{Entry, EntryKind};
 use crate::render;
 use crate::report::SeedOutcome;
-use crate::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, TestResult, sweep};
+use crate::script::Script;
+use crate::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, Shard, TestResult, sweep};
 use crate::variables::{self, Variables};
 use crate::worker;
 
@@ -55,6 +57,44 @@ pub fn run_plan_test(entry: &'static Entry) {
 #[track_caller]
 pub fn run_hand_test(entry: &'static Entry) {
     run_test(entry, None);
+}
+
+/// Runs the capsule at `path`, from the package, and passes once its failure is gone: what the
+/// test that `cargo landfall reduce` writes calls. Its test must be in this test binary.
+///
+/// # Panics
+/// The failure is still there, or there is another; or the capsule cannot be used.
+#[track_caller]
+pub fn replay_capsule(path: &str) {
+    let text = std::fs::read_to_string(this_directory().join(path));
+    let text = text.unwrap_or_else(|error| panic!("{path} cannot be read: {error}"));
+    let capsule = Capsule::read(&text).unwrap_or_else(|bad| panic!("{path}: {bad}"));
+    let test = &capsule.test;
+    let info = worker::list()
+        .tests
+        .into_iter()
+        .find(|info| info.test == *test);
+    let info = info.unwrap_or_else(|| {
+        panic!("{path} is of the test {test}, which is not in this test binary: include it there")
+    });
+    let variables = Variables::read().unwrap_or_else(|bad| panic!("{bad}"));
+    let scripts = [capsule.script.clone(), capsule.pinned_script()];
+    for script in scripts {
+        let order = Order {
+            seeds: vec![capsule.seed],
+            shard: Shard::WHOLE,
+            script,
+            tier: capsule.tier,
+            double_percent: 0,
+            whole_log: false,
+            stop_at_failure: true,
+        };
+        let result = run_all(&info, &order, &variables);
+        if result.tally.failed > 0 {
+            let line = format!("cargo landfall replay {path}");
+            panic!("{}", render::failure(&result, &|_| line.clone()));
+        }
+    }
 }
 
 #[track_caller]
@@ -110,6 +150,8 @@ fn order(variables: &Variables, tier: Tier, scenario: Option<&Scenario>, info: &
     };
     Order {
         seeds,
+        shard: Shard::WHOLE,
+        script: Script::default(),
         tier,
         double_percent,
         whole_log: variables.seed.is_some() && variables.log.is_some(),

@@ -21,9 +21,11 @@
 
 #![cfg(feature = "sim")]
 
+pub mod capsule;
 pub mod coordinate;
 mod death;
 mod entry;
+pub mod explain;
 pub mod floor;
 mod harness;
 mod hosts;
@@ -33,10 +35,12 @@ mod log;
 mod nemesis;
 mod network;
 mod recorder;
+pub mod reduce;
 pub mod render;
 pub mod report;
 mod run;
 mod schedule;
+pub mod script;
 mod standstill;
 pub mod sweep;
 pub mod system;
@@ -48,6 +52,7 @@ mod worker;
 mod workload;
 
 pub use checkers::{self, Value};
+pub use harness::replay_capsule;
 pub use hosts::{host, kill, lose_power, on, restart};
 pub use landfall_macros::{plan, test};
 pub use sim_runtime::{

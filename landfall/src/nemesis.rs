@@ -11,6 +11,7 @@ use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, t
 use crate::network;
 use crate::run::RunState;
 use crate::schedule::{self, Window};
+use crate::script::PinnedWindow;
 use crate::standstill;
 
 /// How often a node that is to be started again is looked at while it stops.
@@ -36,6 +37,8 @@ pub(crate) struct Nemesis {
 struct Armed {
     spec: FaultSpec,
     id: FaultId,
+    /// What the open window does, and the draws for how.
+    kind: FaultKind,
     draw: Stream,
     /// Nodes the open window is on.
     targets: Vec<NodeId>,
@@ -62,14 +65,16 @@ impl Nemesis {
         let faults = specs.iter().map(|spec| Armed {
             spec: spec.clone(),
             id: with(|world| world.ledger().plan(&spec.id, describe(spec.kind))),
-            draw: with(|world| world.stream("nemesis.target", spec.id.as_str())),
+            kind: spec.kind,
+            draw: with(|world| world.stream("nemesis.how", spec.id.as_str())),
             targets: Vec::new(),
             took_down: Vec::new(),
             paused: Vec::new(),
             is_open: false,
         });
         let seed = with(|world| world.seed());
-        let windows = schedule::windows(seed, specs, run.scenario.workload.duration_ns);
+        let end_ns = run.scenario.workload.duration_ns;
+        let windows = schedule::scripted(seed, specs, end_ns, &run.script, time::now());
         Self {
             run: Rc::clone(run),
             faults: faults.collect(),
@@ -80,7 +85,7 @@ impl Nemesis {
 
     /// Runs the schedule from now to its end.
     pub(crate) async fn run(mut self) -> Vec<Opened> {
-        let start = time::now();
+        let start = self.run.workload_start();
         let mut steps: Vec<Step> = Vec::new();
         for (place, window) in self.windows.iter().enumerate() {
             steps.push(Step {
@@ -97,7 +102,7 @@ impl Nemesis {
         steps.sort_unstable();
         for step in steps {
             time::sleep_until(start + Duration::from_nanos(step.at_ns)).await;
-            let window = self.windows[step.window];
+            let window = self.windows[step.window].clone();
             if step.opens {
                 self.open(window);
             } else {
@@ -108,9 +113,23 @@ impl Nemesis {
     }
 
     fn open(&mut self, window: Window) {
-        let targets = self.resolve(window);
+        let targets = match &window.targets {
+            Some(names) => self.named(names),
+            None => self.resolve(&window),
+        };
         let names: Vec<_> = targets.iter().map(|node| name_of(*node)).collect();
         let armed = &mut self.faults[window.fault];
+        // A window's draws are its own: without one before it they are the same.
+        armed.draw = draws("nemesis.how", &armed.spec, window.repetition);
+        armed.kind = window.kind.unwrap_or(armed.spec.kind);
+        self.run.pinned.borrow_mut().push(PinnedWindow {
+            fault: armed.spec.id.clone(),
+            repetition: window.repetition,
+            open_ns: window.open_ns,
+            close_ns: window.close_ns,
+            kind: armed.kind,
+            targets: names.clone(),
+        });
         armed.targets.clone_from(&targets);
         armed.is_open = true;
         with(|world| world.ledger().arm(armed.id, &names.join(", ")));
@@ -120,7 +139,7 @@ impl Nemesis {
             at: time::now(),
             targets: targets.clone(),
         });
-        let (id, kind) = (armed.id, armed.spec.kind);
+        let (id, kind) = (armed.id, armed.kind);
         match kind {
             FaultKind::Partition {
                 direction,
@@ -129,7 +148,11 @@ impl Nemesis {
                 self.partition(window.fault, direction, clients_too);
             }
             FaultKind::Network { .. } => {
-                network::disturb(&self.run, id, &armed.spec, &targets, &mut armed.draw);
+                let spec = FaultSpec {
+                    kind,
+                    ..armed.spec.clone()
+                };
+                network::disturb(&self.run, id, &spec, &targets, &mut armed.draw);
             }
             FaultKind::Split { shape, one_way } => {
                 let until = SimInstant(time::now().0 + (window.close_ns - window.open_ns));
@@ -168,7 +191,7 @@ impl Nemesis {
         if !std::mem::take(&mut armed.is_open) {
             return;
         }
-        match armed.spec.kind {
+        match armed.kind {
             FaultKind::Partition { .. } | FaultKind::Network { .. } | FaultKind::Split { .. } => {
                 self.run.net.heal(armed.id)
             }
@@ -221,12 +244,13 @@ impl Nemesis {
     }
 
     /// Whom a fault hits, as things stand now. Draws only what its target leaves open.
-    fn resolve(&mut self, window: Window) -> Vec<NodeId> {
+    fn resolve(&self, window: &Window) -> Vec<NodeId> {
         let nodes = self.run.servers.clone();
         let leader = self.run.leader();
-        let draw = &mut self.faults[window.fault].draw;
+        let spec = &self.run.scenario.faults[window.fault];
+        let draw = &mut draws("nemesis.target", spec, window.repetition);
         let count = nodes.len();
-        match self.run.scenario.faults[window.fault].target {
+        match spec.target {
             Target::Node { number } => nodes
                 .get((number as usize).wrapping_sub(1))
                 .copied()
@@ -250,6 +274,13 @@ impl Nemesis {
         }
     }
 
+    /// The hosts that a script names, as far as there are such.
+    fn named(&self, names: &[String]) -> Vec<NodeId> {
+        let all = self.run.servers.iter().chain(&self.run.clients);
+        let all = all.chain(&self.run.idle).copied();
+        all.filter(|node| names.contains(&name_of(*node))).collect()
+    }
+
     fn partition(&mut self, fault: usize, direction: Direction, clients_too: bool) {
         let armed = &mut self.faults[fault];
         let inside = armed.targets.clone();
@@ -268,6 +299,12 @@ impl Nemesis {
             self.run.net.cut(armed.id, &outside, &inside);
         }
     }
+}
+
+/// The draws of one window of a fault.
+fn draws(purpose: &str, spec: &FaultSpec, repetition: u32) -> Stream {
+    let entity = format!("{}#{repetition}", spec.id);
+    with(|world| world.stream(purpose, entity.as_str()))
 }
 
 pub(crate) fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) -> Vec<NodeId> {

@@ -38,9 +38,9 @@ fn title(result: &TestResult) -> String {
 
 /// The verdict table: one block a test, with what the verdict rests on.
 #[must_use]
-pub fn table(results: &[TestResult]) -> String {
+pub fn table<'a>(results: impl IntoIterator<Item = &'a TestResult> + Clone) -> String {
     let mut out = String::new();
-    for result in results {
+    for result in results.clone() {
         let _ = writeln!(out, "{:<30} {}", result.judgement.verdict, title(result));
         let _ = writeln!(out, "    why     {}", result.judgement.reason);
         if let Some(scenario) = &result.test.scenario {
@@ -53,7 +53,7 @@ pub fn table(results: &[TestResult]) -> String {
         }
         evidence(&mut out, &result.tally);
     }
-    let tallies = results.iter().map(|result| &result.tally);
+    let tallies = results.clone().into_iter().map(|result| &result.tally);
     let missing: BTreeSet<_> = tallies.flat_map(|tally| &tally.floor_missing).collect();
     if !missing.is_empty() {
         let _ = writeln!(out, "determinism floor, what no layer covered here:");
@@ -61,15 +61,15 @@ pub fn table(results: &[TestResult]) -> String {
             let _ = writeln!(out, "    {layer}");
         }
     }
-    probes(&mut out, results);
+    probes(&mut out, results.into_iter().map(|result| &result.tally));
     out
 }
 
 /// The sites of the probe macros that no seed of any test satisfied, and how many others there
 /// are.
-fn probes(out: &mut String, results: &[TestResult]) {
+fn probes<'a>(out: &mut String, tallies: impl Iterator<Item = &'a Tally>) {
     let mut all: BTreeMap<&String, ProbeTally> = BTreeMap::new();
-    for (name, probe) in results.iter().flat_map(|result| &result.tally.probes) {
+    for (name, probe) in tallies.flat_map(|tally| &tally.probes) {
         let sum = all
             .entry(name)
             .or_insert_with(|| ProbeTally::of(probe.kind));

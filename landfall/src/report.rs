@@ -7,6 +7,7 @@ use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
 pub use crate::death::{Cause, Death};
 pub use crate::log::{Directives, LogLine};
+use crate::script::Recording;
 
 /// Everything a seed's run is judged by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct SeedReport {
     pub log_tail: Vec<LogLine>,
     /// The history as JSON Lines; only when asked for.
     pub history: Option<String>,
+    /// What the run did, as a script has it; only when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
 }
 
 /// Client operations by how they ended.

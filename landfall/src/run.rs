@@ -13,8 +13,8 @@ use plan_compiler::scenario::{Evidence, Scenario};
 use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
-    Boot, Config, FaultId, NodeId, NodeMain, NodeState, Seed, Simulation, Stop, Summary, interpose,
-    spawn, time, with, world,
+    Boot, Config, FaultId, NodeId, NodeMain, NodeState, Seed, SimInstant, Simulation, Stop,
+    Summary, interpose, spawn, time, with, world,
 };
 
 use crate::entry::{LogWanted, SeedContext};
@@ -24,6 +24,7 @@ use crate::nemesis::{Nemesis, Windows};
 use crate::network;
 use crate::recorder::Recorder;
 use crate::report::{OperationCounts, SeedReport};
+use crate::script::{PinnedOperation, PinnedWindow, Recording, Script};
 use crate::system::{ClientContext, NodeContext, Peer, System};
 use crate::variables::Variables;
 use crate::workload;
@@ -68,6 +69,13 @@ pub(crate) struct RunState {
     peers: Vec<Peer>,
     elections: RefCell<Vec<Election>>,
     windows: RefCell<Windows>,
+    /// What the run does other than its seed would.
+    pub(crate) script: Script,
+    /// The windows that were opened, as a script has them.
+    pub(crate) pinned: RefCell<Vec<PinnedWindow>>,
+    /// The operations that clients began, as a script has them.
+    pub(crate) begun: RefCell<Vec<PinnedOperation>>,
+    started: Cell<SimInstant>,
     stop_clients: Cell<bool>,
     clients_busy: Cell<u32>,
     exits: RefCell<Vec<String>>,
@@ -89,7 +97,7 @@ pub(crate) fn leader_elected(peer: &Peer, term: u64) {
 }
 
 impl RunState {
-    fn new(scenario: Scenario, net: Rc<Net>, disk: Rc<Disk>) -> Self {
+    fn new(scenario: Scenario, script: Script, net: Rc<Net>, disk: Rc<Disk>) -> Self {
         let world = world();
         let host = |name: String, third: u8, number: u32| {
             let last = u8::try_from(number).expect("at most 255 hosts of a kind");
@@ -121,6 +129,10 @@ impl RunState {
             idle,
             elections: RefCell::new(Vec::new()),
             windows: RefCell::new(Vec::new()),
+            script,
+            pinned: RefCell::default(),
+            begun: RefCell::default(),
+            started: Cell::new(SimInstant(0)),
             stop_clients: Cell::new(false),
             clients_busy: Cell::new(0),
             exits: RefCell::new(Vec::new()),
@@ -147,6 +159,11 @@ impl RunState {
             .iter()
             .max_by_key(|election| election.term)
             .map(|election| election.node)
+    }
+
+    /// When the workload began.
+    pub(crate) fn workload_start(&self) -> SimInstant {
+        self.started.get()
     }
 
     pub(crate) fn clients_should_stop(&self) -> bool {
@@ -277,6 +294,7 @@ async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) -> Result<(), Stop>
     }
     warm_up(&run).await;
 
+    run.started.set(time::now());
     let nemesis = Nemesis::new(&run);
     for (number, host) in (1..).zip(run.clients.clone()) {
         start_client(&run, &system, host, number, workload::drive);
@@ -317,10 +335,12 @@ async fn warm_up(run: &RunState) {
 
 /// Runs one seed of a plan's scenario; what [`plan!`](crate::plan) calls.
 pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() -> S) {
-    let scenario = context
+    let mut scenario = context
         .scenario
         .take()
         .expect("a plan's entry comes with its scenario");
+    let script = context.script.clone();
+    script.shape(&mut scenario);
     let looks_at_log = |evidence: &Evidence| matches!(evidence, Evidence::GuestLog { .. });
     let conditions = &scenario.landing;
     if conditions.iter().any(|c| looks_at_log(&c.what)) {
@@ -332,7 +352,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let weather = network::weather(context.seed, scenario.weather);
     let net = Net::install(simulation.world(), weather);
     let disk = Disk::install(simulation.world(), disk_config());
-    let run = Rc::new(RunState::new(scenario, net, disk));
+    let run = Rc::new(RunState::new(scenario, script, net, disk));
     RUN.set(Rc::downgrade(&run));
     let system = Rc::new(make());
     let ended = simulation.block_on(phases(Rc::clone(&run), system));
@@ -348,7 +368,16 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         log: &lines,
     };
     let landing = landing::judge(&run.scenario.landing, &seen);
+    let deviations = summary.deviations.clone();
     let mut report = report_of(context.seed, summary);
+    if context.records {
+        report.recording = Some(Recording {
+            windows: run.pinned.take(),
+            operations: run.begun.take(),
+            deviations,
+            started_ns: run.workload_start().0,
+        });
+    }
     report.checks = checks;
     report.landing = landing;
     report.operations = count(&history);
@@ -389,7 +418,12 @@ where
     Disk::install(simulation.world(), disk_config());
     let ended = simulation.block_on(main());
     let (summary, lines) = finish(simulation);
+    let recording = context.records.then(|| Recording {
+        deviations: summary.deviations.clone(),
+        ..Recording::default()
+    });
     let mut report = report_of(context.seed, summary);
+    report.recording = recording;
     report.stop = match ended {
         Ok(output) => output.failure().map(|message| Stop::Failed { message }),
         Err(stop) => Some(stop),
@@ -471,6 +505,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         floor_missing: Vec::new(),
         log_tail: Vec::new(),
         history: None,
+        recording: None,
     }
 }
 
@@ -479,8 +514,14 @@ impl SeedContext {
         // The harness has refused what cannot be used before any worker was started.
         let variables = Variables::read().unwrap_or_else(|bad| panic!("{bad}"));
         Config {
-            policy: variables.policy_of(self.seed),
+            policy: self
+                .script
+                .policy
+                .unwrap_or_else(|| variables.policy_of(self.seed)),
             trace: self.trace.clone(),
+            buggify: !self.script.quiet,
+            schedule: self.script.schedule(self.records),
+            reseed: self.script.reseed,
             ..Config::new(self.seed)
         }
     }

@@ -1,10 +1,12 @@
 //! When each fault opens and closes: drawn from the fault's own stream before the run starts.
 
-use plan_compiler::scenario::{FaultSpec, Span};
-use sim_runtime::{Seed, Stream};
+use plan_compiler::scenario::{FaultKind, FaultSpec, Span};
+use sim_runtime::{Seed, SimInstant, Stream};
+
+use crate::script::Script;
 
 /// One window of one fault, in nanoseconds from the start of the workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     /// Place of the fault in the scenario.
     pub(crate) fault: usize,
@@ -12,6 +14,56 @@ pub(crate) struct Window {
     pub(crate) repetition: u32,
     pub(crate) open_ns: u64,
     pub(crate) close_ns: u64,
+    /// What it does, if not what the scenario says.
+    pub(crate) kind: Option<FaultKind>,
+    /// The hosts it is on, by name, if they are not found out when it opens.
+    pub(crate) targets: Option<Vec<String>>,
+}
+
+/// The windows as the script has them, else as drawn. Where the script draws anew from some moment
+/// on, those that would open after it are drawn anew, too. `start` is when the workload begins.
+pub(crate) fn scripted(
+    seed: Seed,
+    faults: &[FaultSpec],
+    end_ns: u64,
+    script: &Script,
+    start: SimInstant,
+) -> Vec<Window> {
+    let place = |name: &str| faults.iter().position(|fault| fault.id == name);
+    let mut all = match (&script.windows, script.reseed) {
+        (Some(pinned), _) => {
+            let each = pinned.iter().filter_map(|window| {
+                Some(Window {
+                    fault: place(&window.fault)?,
+                    repetition: window.repetition,
+                    open_ns: window.open_ns,
+                    close_ns: window.close_ns.min(end_ns),
+                    kind: Some(window.kind),
+                    targets: Some(window.targets.clone()),
+                })
+            });
+            let mut all: Vec<_> = each.filter(|window| window.open_ns < end_ns).collect();
+            all.sort_by_key(|window| (window.open_ns, window.fault));
+            all
+        }
+        (None, None) => windows(seed, faults, end_ns),
+        (None, Some(reseed)) => {
+            let from_ns = reseed.at.0.saturating_sub(start.0);
+            let mut all = windows(seed, faults, end_ns);
+            all.retain(|window| window.open_ns < from_ns);
+            let anew = windows(Seed(seed.0 ^ reseed.seed.0.rotate_left(32)), faults, end_ns);
+            let opens_later = |window: &Window| {
+                let open = all.iter().filter(|old| old.fault == window.fault);
+                let free_ns = open.map(|old| old.close_ns + 1).max().unwrap_or(0);
+                window.open_ns >= from_ns.max(free_ns)
+            };
+            let anew: Vec<_> = anew.into_iter().filter(opens_later).collect();
+            all.extend(anew);
+            all
+        }
+    };
+    all.retain(|window| !script.without.contains(&faults[window.fault].id));
+    all
 }
 
 /// Every window that opens before `end_ns`. A fault's draws are addressed by its name, so the
@@ -46,6 +98,8 @@ fn windows_of(seed: Seed, place: usize, fault: &FaultSpec, end_ns: u64) -> Vec<W
             repetition,
             open_ns,
             close_ns,
+            kind: None,
+            targets: None,
         });
         let Some(repeat) = fault.when.repeat else {
             break;

@@ -1,5 +1,6 @@
 //! What users implement: how to start a node of their system, and how to talk to it.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use checkers::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::run;
 
@@ -41,7 +43,8 @@ pub trait Client: 'static {
 }
 
 /// An operation of a generic workload. Values are unique in a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "op")]
 pub enum Call {
     /// The value of `key`; of a log, all its elements.
     Read {
@@ -71,6 +74,20 @@ pub enum Call {
         /// The new element.
         value: i64,
     },
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { key } => write!(f, "read {key}"),
+            Self::Write { key, value } => write!(f, "write {key} = {value}"),
+            Self::Cas { key, from, to } => match from {
+                Some(from) => write!(f, "cas {key} from {from} to {to}"),
+                None => write!(f, "cas {key} from nothing to {to}"),
+            },
+            Self::Append { key, value } => write!(f, "append {value} to {key}"),
+        }
+    }
 }
 
 /// What came of an operation.

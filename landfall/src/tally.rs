@@ -299,6 +299,7 @@ mod tests {
             floor_missing: Vec::new(),
             log_tail: Vec::new(),
             history: None,
+            recording: None,
         };
         SeedOutcome::Ran(Box::new(report))
     }

@@ -16,9 +16,10 @@ use sim_runtime::{Config, Seed, Simulation};
 use crate::entry::{ENTRIES, Entry, EntryKind, LogWanted, SeedContext, find};
 use crate::log;
 use crate::report::SeedReport;
+use crate::script::Script;
 
 /// Version of the commands and results in here.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Stack of the thread that a simulation runs on.
 const STACK_BYTES: usize = 16 << 20;
@@ -78,6 +79,11 @@ pub struct RunRequest {
     log: char,
     /// Which of its lines, padded to a length that is always the same.
     directives: String,
+    /// Whether what the run does is to be written down: `y` or `n`.
+    recording: char,
+    /// What it does other than its seed would.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    script: Option<Box<Script>>,
 }
 
 /// Which of a plan's budgets is run.
@@ -102,6 +108,8 @@ impl RunRequest {
             history: 'n',
             log: 'n',
             directives: String::new(),
+            recording: 'n',
+            script: None,
         }
     }
 
@@ -131,6 +139,26 @@ impl RunRequest {
     pub fn with_trace(mut self, events: Range<u64>) -> Self {
         self.trace = (Fixed(events.start), Fixed(events.end));
         self
+    }
+
+    /// The same, following a script.
+    #[must_use]
+    pub fn with_script(mut self, script: &Script) -> Self {
+        self.script = (!script.is_empty()).then(|| Box::new(script.clone()));
+        self
+    }
+
+    /// The same, with what the run does written down.
+    #[must_use]
+    pub fn with_recording(mut self) -> Self {
+        self.recording = 'y';
+        self
+    }
+
+    /// The script that the run follows.
+    #[must_use]
+    pub fn script(&self) -> Option<&Script> {
+        self.script.as_deref()
     }
 
     /// The seed.
@@ -180,6 +208,8 @@ pub struct TestInfo {
     pub test: String,
     /// The plan it comes from, if any.
     pub plan: Option<String>,
+    /// The hash of the plan's text, sixteen hexadecimal digits.
+    pub plan_hash: Option<String>,
     /// The scenario's id in the plan.
     pub id: Option<String>,
     /// The scenario; none when it cannot run, or was written by hand.
@@ -267,6 +297,7 @@ fn test_info(entry: &Entry, plans: &mut BTreeMap<&str, (&str, Compiled)>) -> Tes
     let mut info = TestInfo {
         test: entry.test_name(),
         plan: None,
+        plan_hash: None,
         id: None,
         scenario: None,
         seeds: None,
@@ -284,6 +315,7 @@ fn test_info(entry: &Entry, plans: &mut BTreeMap<&str, (&str, Compiled)>) -> Tes
                 .or_insert_with(|| (text, plan_compiler::compile(text)));
             let found = compiled.scenarios.iter().find(|s| s.id == *id);
             info.plan = Some((*path).to_owned());
+            info.plan_hash = Some(crate::capsule::checksum(text));
             info.id = Some((*id).to_owned());
             info.scenario = found.cloned();
         }
@@ -333,6 +365,8 @@ pub(crate) fn run(request: &RunRequest) -> Result<SeedReport, String> {
             't' => LogWanted::Tail,
             _ => LogWanted::All,
         },
+        script: request.script.as_deref().cloned().unwrap_or_default(),
+        records: request.recording == 'y',
         report: None,
     };
     on_fresh_thread(|| (entry.run())(&mut context));

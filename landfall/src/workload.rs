@@ -9,6 +9,7 @@ use plan_compiler::scenario::{OpKind, Scenario, Skew, Workload};
 use sim_runtime::{Stream, time, with};
 
 use crate::run::RunState;
+use crate::script::PinnedOperation;
 use crate::system::{Call, Client, Reply};
 
 /// Operations a second of a client whose plan names no rate.
@@ -119,6 +120,10 @@ fn pick(mix: &[(OpKind, u32)], percent: u32) -> OpKind {
 
 /// Issues operations until the run says stop.
 pub(crate) async fn drive<C: Client>(run: Rc<RunState>, number: u32, mut client: C) {
+    if let Some(script) = run.script.operations_of(number) {
+        follow(&run, number, &mut client, script).await;
+        return;
+    }
     let mut generator = Generator::new(&run.scenario.workload, number);
     while !run.clients_should_stop() {
         time::sleep(generator.pause()).await;
@@ -126,9 +131,38 @@ pub(crate) async fn drive<C: Client>(run: Rc<RunState>, number: u32, mut client:
             break;
         }
         let (place, call) = generator.next();
+        begin(&run, number, &call);
         let reply = perform(&run, number, &mut client, call.clone(), false).await;
         generator.learn(place, &call, &reply);
     }
+}
+
+/// Issues the operations that a script gives this client, each when it says or as soon after as
+/// the one before is over.
+async fn follow<C: Client>(
+    run: &RunState,
+    number: u32,
+    client: &mut C,
+    script: Vec<PinnedOperation>,
+) {
+    for operation in script {
+        let at = run.workload_start() + Duration::from_nanos(operation.at_ns);
+        time::sleep_until(at).await;
+        if run.clients_should_stop() {
+            return;
+        }
+        begin(run, number, &operation.call);
+        perform(run, number, client, operation.call, false).await;
+    }
+}
+
+/// Notes an operation for whoever wants to do the same again.
+fn begin(run: &RunState, client: u32, call: &Call) {
+    run.begun.borrow_mut().push(PinnedOperation {
+        client,
+        at_ns: time::now().0 - run.workload_start().0,
+        call: call.clone(),
+    });
 }
 
 /// One operation, recorded, given up after the scenario's time-out.

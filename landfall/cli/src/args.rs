@@ -1,5 +1,8 @@
 //! The command line.
 
+mod failure;
+mod sweep;
+
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -9,6 +12,9 @@ use checkers::{Budget, Value};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
 use landfall::variables::{parse_seed, parse_share};
+
+pub(crate) use self::failure::{ExplainArgs, FailureArgs, ReduceArgs, ReplayArgs};
+pub(crate) use self::sweep::{MergeArgs, ShownArgs, SweepArgs};
 
 /// The most seeds that one command takes.
 const SEEDS_MAX: u64 = 10_000_000;
@@ -30,8 +36,14 @@ pub(crate) enum Command {
     Run(SweepArgs),
     /// Run many seeds of every selected scenario: its hardening budget unless told otherwise
     Sweep(SweepArgs),
-    /// Run one seed of one scenario again, twice, and compare
+    /// Run one seed of one scenario again, or a capsule: twice, and compare
     Replay(ReplayArgs),
+    /// Make the least of a failing seed that fails alike: a capsule and a test
+    Reduce(ReduceArgs),
+    /// Show when a failure became inevitable, and which faults it takes
+    Explain(ExplainArgs),
+    /// Put the databases of a sweep's parts together
+    Merge(MergeArgs),
     /// Judge a history: JSON Lines, EDN, a Jepsen log or landfall's binary form
     Check(CheckArgs),
     /// Write a history in another format
@@ -151,7 +163,7 @@ pub(crate) struct PlanExplainArgs {
     pub(crate) output: OutputArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct OutputArgs {
     /// How results are written to the standard output; without colour in both
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -165,6 +177,8 @@ pub(crate) enum Format {
     Human,
     /// One JSON object.
     Json,
+    /// One JSON object a test, each on a line.
+    Jsonl,
 }
 
 /// What is given to cargo as it stands.
@@ -224,57 +238,6 @@ pub(crate) struct SelectArgs {
     /// Test by its name in `cargo test`, such as one written by hand
     #[arg(long = "test", value_name = "NAME", value_delimiter = ',')]
     pub(crate) tests: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SweepArgs {
-    #[command(flatten)]
-    pub(crate) select: SelectArgs,
-    /// Seeds of each scenario: a count, or a range such as 100..200
-    #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
-    pub(crate) seeds: Option<Seeds>,
-    /// First seed
-    #[arg(long, value_name = "SEED", value_parser = parse_one_seed)]
-    pub(crate) from_seed: Option<u64>,
-    #[command(flatten)]
-    pub(crate) how: HowArgs,
-    /// Begin no new seed after one has failed
-    #[arg(long)]
-    pub(crate) fail_fast: bool,
-    /// Which seeds are run again, in another worker, and compared: all, off, or a share such as
-    /// 20% [default: 5%; all without a value]
-    #[arg(
-        long,
-        alias = "twice",
-        value_name = "SHARE",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "all",
-        value_parser = parse_share_of_seeds
-    )]
-    pub(crate) check_determinism: Option<u8>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) cargo: CargoArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    pub(crate) select: SelectArgs,
-    /// The seed, decimal or 0x hexadecimal
-    #[arg(long, value_name = "SEED", value_parser = parse_one_seed)]
-    pub(crate) seed: Option<u64>,
-    /// Write the history of the run as JSON Lines to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) history: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) how: HowArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) cargo: CargoArgs,
 }
 
 #[derive(Clone, Debug, Default, Args)]

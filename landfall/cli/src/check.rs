@@ -44,7 +44,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
                 output::print(&report.to_string());
             }
         }
-        Format::Json => output::print_json(&serde_json::json!({
+        Format::Json | Format::Jsonl => output::print_json(&serde_json::json!({
             "command": "check",
             "history": args.input.history.display().to_string(),
             "valid": match exit {

@@ -80,14 +80,14 @@ impl Exit {
     }
 
     /// What all of them come to: the first of 100, 111, 110, 112 that applies.
-    pub(crate) fn of_all(results: &[TestResult]) -> Exit {
+    pub(crate) fn of_all<'a>(results: impl IntoIterator<Item = &'a TestResult>) -> Exit {
         let order = [
             Exit::ClaimFailed,
             Exit::Nondeterministic,
             Exit::FaultNotProven,
             Exit::Inconclusive,
         ];
-        let found: Vec<Exit> = results.iter().map(Exit::of).collect();
+        let found: Vec<Exit> = results.into_iter().map(Exit::of).collect();
         order
             .into_iter()
             .find(|exit| found.contains(exit))
@@ -146,6 +146,7 @@ mod tests {
         let test = TestInfo {
             test: "it".to_owned(),
             plan: None,
+            plan_hash: None,
             id: None,
             scenario: None,
             seeds: None,

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Exit, Error> {
     let trouble: BTreeMap<_, _> = troubled.collect();
     match args.output.format {
         Format::Human => output::print(&table(&found)),
-        Format::Json => output::print_json(&serde_json::json!({
+        Format::Json | Format::Jsonl => output::print_json(&serde_json::json!({
             "sources": found.sources,
             "command": "floor",
             "layers": found.layers,

@@ -133,6 +133,7 @@ mod tests {
         let info = TestInfo {
             test: test.to_owned(),
             plan: None,
+            plan_hash: None,
             id,
             scenario: None,
             seeds: None,

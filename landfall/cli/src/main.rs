@@ -13,25 +13,35 @@
 //!
 //! # Modules, in reading order
 //! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
-//! `scenarios` (what there is to run), `sweep`, `replay` and `line` (running it), `progress`,
-//! `output` (saying so), `plan`, `check` with `formats` and `floor` (what needs no build), `init`
-//! (what prepares one).
+//! `scenarios` (what there is to run), `sweep` and `line` (running it), `store`, `shard` and
+//! `merge` (results that are kept), `failure` with `replay`, `reduce` and `explain` (one failure),
+//! `patience` (when to stop), `clock`, `progress`, `output` and `junit` (saying so), `plan`,
+//! `check` with `formats` and `floor` (what needs no build), `init` (what prepares one).
 
 mod args;
 mod cargo;
 mod check;
+mod clock;
 mod exit;
+mod explain;
+mod failure;
 #[cfg(feature = "floor")]
 mod floor;
 mod formats;
 mod init;
+mod junit;
 mod line;
+mod merge;
 mod output;
+mod patience;
 mod plan;
 mod profile;
 mod progress;
+mod reduce;
 mod replay;
 mod scenarios;
+mod shard;
+mod store;
 mod sweep;
 
 use std::ffi::OsString;
@@ -72,7 +82,10 @@ fn run() -> Exit {
         Command::Plan(PlanCommand::New(args)) => (Format::Human, plan::new(args)),
         Command::Run(args) => (args.output.format, sweep::run(args, sweep::Kind::Run)),
         Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
-        Command::Replay(args) => (args.output.format, replay::run(args)),
+        Command::Replay(args) => (args.failure.output.format, replay::run(args)),
+        Command::Reduce(args) => (args.failure.output.format, reduce::run(args)),
+        Command::Explain(args) => (args.failure.output.format, explain::run(args)),
+        Command::Merge(args) => (args.output.format, merge::run(args)),
         Command::Check(args) => (args.output.format, check::run(args)),
         Command::Convert(args) => (Format::Human, formats::run(args)),
         Command::Init(args) => (args.output.format, init::run(args)),
@@ -81,7 +94,7 @@ fn run() -> Exit {
     };
     outcome.unwrap_or_else(|error| {
         output::say(&format!("error: {}", error.message.trim_end()));
-        if format == Format::Json {
+        if format != Format::Human {
             output::print_json(&serde_json::json!({
                 "error": error.message,
                 "exit_code": error.exit.code(),

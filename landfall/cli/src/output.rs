@@ -9,9 +9,9 @@ use crate::exit;
 
 /// Results as JSON.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Report<'a> {
     /// `run`, `sweep` or `replay`.
-    pub(crate) command: &'static str,
+    pub(crate) command: &'a str,
     /// One row a test.
     pub(crate) results: Vec<Row>,
     /// What the command exits with.
@@ -113,6 +113,11 @@ pub(crate) fn print(text: &str) {
 /// Writes one JSON value to the standard output.
 pub(crate) fn print_json(value: &impl Serialize) {
     print(&serde_json::to_string_pretty(value).expect("plain data has a JSON form"));
+}
+
+/// Writes one JSON value to a line of the standard output.
+pub(crate) fn print_line(value: &impl Serialize) {
+    print(&serde_json::to_string(value).expect("plain data has a JSON form"));
 }
 
 /// Writes a line to the standard error.

@@ -91,7 +91,7 @@ pub(crate) fn explain(args: &PlanExplainArgs) -> Result<Exit, Error> {
             output::print(&explained(&compiled));
             output::print(&checked(&file, &text, &compiled));
         }
-        Format::Json => output::print_json(&ExplainReport {
+        Format::Json | Format::Jsonl => output::print_json(&ExplainReport {
             file: &file,
             clauses: &compiled.explain,
             scenarios: &compiled.scenarios,
@@ -140,7 +140,7 @@ pub(crate) fn explain_code(args: &PlanExplainCodeArgs) -> Result<Exit, Error> {
             let texts: Vec<&str> = codes.iter().map(|code| code.explanation()).collect();
             output::print(&texts.join("\n"));
         }
-        Format::Json => {
+        Format::Json | Format::Jsonl => {
             let rows = codes.iter().map(|code| {
                 serde_json::json!({
                     "code": code.number(),

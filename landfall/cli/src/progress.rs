@@ -22,9 +22,8 @@ pub(crate) struct Progress {
     title: String,
     total: u64,
     counts: Counts,
-    shown: bool,
+    line: Line,
     started: Instant,
-    written: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,9 +40,8 @@ impl Progress {
             title: title.to_owned(),
             total,
             counts: Counts::default(),
-            shown: output::shows_progress(),
+            line: Line::new(),
             started: Instant::now(),
-            written: None,
         }
     }
 
@@ -55,13 +53,40 @@ impl Progress {
             .report()
             .is_some_and(landfall::report::SeedReport::landed);
         self.counts.landed += u64::from(landed);
+        let (title, total, counts) = (&self.title, self.total, self.counts);
+        let elapsed = self.started.elapsed();
+        self.line.show(|| line(title, total, counts, elapsed));
+    }
+
+    /// Takes the line away.
+    pub(crate) fn finish(self) {
+        self.line.finish();
+    }
+}
+
+/// A line that says how far something is, overwritten on a terminal; elsewhere nothing.
+#[derive(Debug)]
+pub(crate) struct Line {
+    shown: bool,
+    written: Option<Instant>,
+}
+
+impl Line {
+    pub(crate) fn new() -> Self {
+        Self {
+            shown: output::shows_progress(),
+            written: None,
+        }
+    }
+
+    /// Writes the line, unless it was written a moment ago.
+    pub(crate) fn show(&mut self, line: impl FnOnce() -> String) {
         let is_due = self
             .written
             .is_none_or(|written| written.elapsed() >= PERIOD);
         if self.shown && is_due {
             self.written = Some(Instant::now());
-            let line = line(&self.title, self.total, self.counts, self.started.elapsed());
-            erase_and_write(&line);
+            erase_and_write(&line());
         }
     }
 

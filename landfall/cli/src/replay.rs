@@ -1,48 +1,29 @@
-//! `replay`: one seed of one scenario, run again and compared.
+//! `replay`: one seed of one scenario, or a capsule, run again and compared.
 
+use std::fmt::Write as _;
 use std::fs;
 
-use landfall::coordinate::{Pool, RunRequest, Tier};
+use landfall::capsule::Capsule;
+use landfall::coordinate::Pool;
 use landfall::judge::Verdict;
 use landfall::render;
 use landfall::report::{SeedOutcome, SeedReport};
-use landfall::sweep::{Order, TestResult, sweep};
-use landfall::variables::Variables;
+use landfall::script::Script;
+use landfall::sweep::{Order, Shard, TestResult, sweep};
 
-use crate::args::{Format, HowArgs, ReplayArgs};
-use crate::cargo;
+use crate::args::{FailureArgs, Format, ReplayArgs};
 use crate::exit::{Error, Exit};
+use crate::failure::Subject;
 use crate::line::replay_line;
 use crate::output::{self, Report, Row};
-use crate::scenarios::{self, Found};
-use crate::sweep::{broken, pool, seed_to_replay, tier, variables};
+use crate::sweep::{broken, pool, seed_to_replay};
 
 /// Runs the seed in two child processes at least and says what came of it.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
-    let variables = variables()?;
-    let tier = tier(&args.how, &variables, Tier::Harden);
-    let Some(seed) = args.seed.or(variables.seed) else {
-        return Err(Error::usage("replay needs --seed"));
-    };
-    if args.select.scenarios.is_empty() && args.select.tests.is_empty() {
-        return Err(Error::usage("replay needs --scenario or --test"));
-    }
-    let (found, errors) = scenarios::list(&cargo::build(&args.cargo)?)?;
-    let selected = scenarios::select(&found, &args.select)?;
-    scenarios::refuse_broken(&errors, &args.select, &selected)?;
-    let [one] = selected.as_slice() else {
-        let names: Vec<_> = selected
-            .iter()
-            .map(|one| format!("\n  -p {} --test {}", one.built.package, one.info.test))
-            .collect();
-        let names = names.concat();
-        return Err(Error::usage(format!(
-            "replay takes one test; selected are{names}"
-        )));
-    };
-    let (result, first) = run_twice(one, tier, seed, &args.how, &variables)?;
+    let subject = Subject::find(&args.failure, "replay")?;
+    let (result, first, script) = as_the_capsule_says(&subject, &args.failure)?;
     if let Some(path) = &args.history {
-        let history = history(one, tier, seed, &result)?;
+        let history = history(&subject, &script, &result)?;
         fs::write(path, history).map_err(|error| {
             Error::usage(format!(
                 "the history cannot be written to {}: {error}",
@@ -51,11 +32,22 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
         })?;
     }
     let exit = exit_of(&result);
-    let line = |seed| replay_line(one, &found, &args.cargo, &args.how, tier, seed);
-    match args.output.format {
+    let one = &subject.one;
+    let line = |seed| match &args.failure.capsule {
+        Some(path) => format!("cargo landfall replay {}", path.display()),
+        None => replay_line(
+            one,
+            &subject.found,
+            &subject.cargo,
+            &args.failure.how,
+            subject.tier,
+            seed,
+        ),
+    };
+    match args.failure.output.format {
         Format::Human if exit == Exit::Pass => output::print(&passed(&result, &first)),
         Format::Human => output::print(&render::failure(&result, &line)),
-        Format::Json => {
+        Format::Json | Format::Jsonl => {
             let replay = seed_to_replay(&result).map(line);
             let results = vec![Row::new(&one.built.package, &result, replay)];
             let report = Report {
@@ -69,24 +61,99 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// The result of the seed and what its first run gave.
+/// The result, what its first run gave, and the script that it followed. A capsule whose events
+/// are no longer what they were is followed by its windows and operations instead.
+fn as_the_capsule_says(
+    subject: &Subject,
+    args: &FailureArgs,
+) -> Result<(TestResult, SeedOutcome, Script), Error> {
+    let (result, first) = run_twice(subject, args, &subject.script)?;
+    let Some(capsule) = &subject.capsule else {
+        return Ok((result, first, subject.script.clone()));
+    };
+    match changed(capsule, &first) {
+        None => {
+            output::say(&format!(
+                "the run is the capsule's, event by event: {}",
+                kind(capsule, &first)
+            ));
+            Ok((result, first, subject.script.clone()))
+        }
+        Some(why) => {
+            output::say(&format!(
+                "{why}; faults and operations are pinned from here on"
+            ));
+            let script = capsule.pinned_script();
+            let (result, first) = run_twice(subject, args, &script)?;
+            output::say(&kind(capsule, &first));
+            Ok((result, first, script))
+        }
+    }
+}
+
+/// Whether the failure is the one that the capsule was written for.
+fn kind(capsule: &Capsule, first: &SeedOutcome) -> String {
+    match first.signature() {
+        Some(signature) if signature == capsule.signature => {
+            format!("fails with {signature}, as then")
+        }
+        Some(signature) => format!("fails with {signature}, and not with {}", capsule.signature),
+        None => format!("does not fail with {} any more", capsule.signature),
+    }
+}
+
+/// Where the run is another than the capsule's, in words; none when it is the same.
+fn changed(capsule: &Capsule, first: &SeedOutcome) -> Option<String> {
+    let Some((digest, events)) = capsule.digest else {
+        // Nothing but how the process died is known.
+        let is_same = first.signature().as_ref() == Some(&capsule.signature);
+        return (!is_same).then(|| "the code has changed".to_owned());
+    };
+    let Some(report) = first.report() else {
+        return Some("the code has changed: the run's process dies".to_owned());
+    };
+    if (report.digest, report.events) == (digest, events) {
+        return None;
+    }
+    let same = capsule
+        .checkpoints
+        .iter()
+        .take_while(|point| report.checkpoints.contains(point))
+        .last();
+    let next = capsule
+        .checkpoints
+        .iter()
+        .find(|point| !report.checkpoints.contains(point))
+        .map_or(events, |point| point.events);
+    let mut why = "the code has changed: the run is another ".to_owned();
+    let _ = match same {
+        Some(point) => write!(why, "between events {} and {next}", point.events),
+        None => write!(why, "before event {next}"),
+    };
+    if let Some(place) = &capsule.scenario {
+        let _ = write!(why, " (plan {} was {})", place.plan, place.hash);
+    }
+    Some(why)
+}
+
+/// The result of the run and what its first time gave.
 fn run_twice(
-    one: &Found,
-    tier: Tier,
-    seed: u64,
-    how: &HowArgs,
-    variables: &Variables,
+    subject: &Subject,
+    args: &FailureArgs,
+    script: &Script,
 ) -> Result<(TestResult, SeedOutcome), Error> {
     let order = Order {
-        seeds: vec![seed],
-        tier,
+        seeds: vec![subject.seed],
+        shard: Shard::WHOLE,
+        script: script.clone(),
+        tier: subject.tier,
         double_percent: 100,
-        whole_log: variables.log.is_some(),
+        whole_log: subject.variables.log.is_some(),
         stop_at_failure: false,
     };
-    let mut pool = pool(one, 1, how, variables)?;
+    let mut pool = pool(&subject.one, 1, &args.how, &subject.variables)?;
     let mut first = None;
-    let result = sweep(&mut pool, &one.info, &order, &mut |outcome| {
+    let result = sweep(&mut pool, &subject.one.info, &order, &mut |outcome| {
         first = Some(outcome.clone())
     });
     let result = result.map_err(|error| broken(&error))?;
@@ -128,7 +195,7 @@ fn passed(result: &TestResult, first: &SeedOutcome) -> String {
 }
 
 /// The run's history: that of the failure where there is one, else of one more run.
-fn history(one: &Found, tier: Tier, seed: u64, result: &TestResult) -> Result<String, Error> {
+fn history(subject: &Subject, script: &Script, result: &TestResult) -> Result<String, Error> {
     let of = |report: &SeedReport| report.history.clone();
     let kept = result
         .tally
@@ -139,11 +206,12 @@ fn history(one: &Found, tier: Tier, seed: u64, result: &TestResult) -> Result<St
     if let Some(history) = kept {
         return Ok(history);
     }
-    let mut pool = Pool::start(&one.built.binary, 1).map_err(|error| broken(&error))?;
-    let request = RunRequest::new(&one.info.test, seed, tier).with_history();
+    let mut pool = Pool::start(&subject.one.built.binary, 1).map_err(|error| broken(&error))?;
+    let request = subject.request().with_script(script).with_history();
     let outcome = pool.run_one(request).map_err(|error| broken(&error))?;
+    let test = &subject.one.info.test;
     outcome
         .report()
         .and_then(of)
-        .ok_or_else(|| Error::usage(format!("{} records no history", one.info.test)))
+        .ok_or_else(|| Error::usage(format!("{test} records no history")))
 }

@@ -1,21 +1,34 @@
 //! `run` and `sweep`: many seeds of every selected scenario, and the verdict table.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
-use landfall::coordinate::{CoordinateError, Pool, TestInfo, Tier};
-use landfall::judge::{Circumstances, judge};
+use landfall::coordinate::{CoordinateError, Flow, Pool, RunRequest, TestInfo, Tier};
 use landfall::render;
-use landfall::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, TestResult, sweep};
+use landfall::report::SeedOutcome;
+use landfall::script::Script;
+use landfall::sweep::{
+    HAND_SEEDS, Order, Reruns, SHARE_PERCENT, Shard, TestResult, conclude, gather,
+};
 use landfall::tally::Tally;
 use landfall::variables::Variables;
+use serde::{Deserialize, Serialize};
 
-use crate::args::{Format, HowArgs, Seeds, SweepArgs};
+use crate::args::{Format, HowArgs, OutputArgs, Seeds, ShownArgs, SweepArgs};
 use crate::cargo;
 use crate::exit::{self, Error, Exit};
+use crate::failure;
+use crate::junit;
 use crate::line::replay_line;
 use crate::output::{self, Report, Row};
+use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::scenarios::{self, Found};
+use crate::shard;
+use crate::store::{Beginning, Store};
 
 /// Which of the two commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +55,24 @@ impl Kind {
     }
 }
 
+/// What came of a test, and how to speak of it.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) place: Place,
+    pub(crate) result: TestResult,
+}
+
+/// Where a test is, for whoever reads of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The package's name.
+    pub(crate) package: String,
+    /// Its directory, from where the command was given.
+    pub(crate) directory: String,
+    /// The line that runs a seed again, but for the seed.
+    pub(crate) replay: String,
+}
+
 /// Builds, selects, runs, shows.
 pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
     let variables = variables()?;
@@ -51,51 +82,179 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
             "--seeds with a range says where it begins: no --from-seed",
         ));
     }
+    let shard = shard::of(args.keep.shard.as_deref())?;
     let (found, errors) = scenarios::list(&cargo::build(&args.cargo)?)?;
     let selected = scenarios::select(&found, &args.select)?;
     scenarios::refuse_broken(&errors, &args.select, &selected)?;
-    let mut results = Vec::new();
+    let patience = Patience::new(args.keep.seconds.map(Duration::from_secs))?;
+    let mut store = store(args, kind, shard)?;
+    let mut finished: Vec<Finished> = Vec::new();
     for one in &selected {
-        let is_over = args.fail_fast && results.iter().any(has_failed);
-        let result = if is_over {
-            not_run(&one.info, tier)
+        let is_over = args.fail_fast && finished.iter().any(|one| has_failed(&one.result));
+        let place = place(one, &found, args, tier);
+        let order = Order {
+            seeds: seeds(args, &variables, &one.info, tier)?,
+            shard,
+            script: Script::default(),
+            tier,
+            double_percent: args
+                .check_determinism
+                .or(variables.check_determinism)
+                .unwrap_or(SHARE_PERCENT),
+            whole_log: false,
+            stop_at_failure: args.fail_fast,
+        };
+        let result = if is_over || patience.is_over() {
+            conclude(&one.info, tier, Tally::default(), Reruns::default())
         } else {
-            let order = Order {
-                seeds: seeds(args, &variables, &one.info, tier)?,
-                tier,
-                double_percent: args
-                    .check_determinism
-                    .or(variables.check_determinism)
-                    .unwrap_or(SHARE_PERCENT),
-                whole_log: false,
-                stop_at_failure: args.fail_fast,
-            };
-            sweep_one(one, &order, &args.how, &variables)?
+            sweep_one(
+                one,
+                &place,
+                &order,
+                (args, &variables),
+                &patience,
+                store.as_mut(),
+            )?
         };
         output::say(&render::summary(&result));
-        results.push(result);
+        finished.push(Finished { place, result });
     }
-    let exit = Exit::of_all(&results);
-    let line = |place: usize, seed: u64| {
-        replay_line(&selected[place], &found, &args.cargo, &args.how, tier, seed)
+    if args.keep.save {
+        save(&selected, &finished, args, &variables)?;
+    }
+    if patience.was_interrupted() {
+        let how = match &args.keep.db {
+            Some(path) => format!("go on with --db {} --resume", path.display()),
+            None => "with --db FILE it could be gone on with".to_owned(),
+        };
+        output::say(&format!("interrupted: not every seed was run; {how}"));
+    } else if let Some(store) = &mut store
+        && let Some(against) = store.end()?
+    {
+        output::say(&against.to_string());
+    }
+    let exit = report(&finished, &args.shown, &args.output, kind.name())?;
+    match (exit, patience.was_interrupted()) {
+        // What was not run has not passed.
+        (Exit::Pass, true) => Ok(Exit::Inconclusive),
+        (exit, _) => Ok(exit),
+    }
+}
+
+/// Shows results in every form that was asked for.
+pub(crate) fn report(
+    finished: &[Finished],
+    shown: &ShownArgs,
+    output: &OutputArgs,
+    command: &str,
+) -> Result<Exit, Error> {
+    let exit = Exit::of_all(finished.iter().map(|one| &one.result));
+    let write = |path: &Path, text: &str| {
+        fs::write(path, text)
+            .map_err(|error| Error::usage(format!("{} cannot be written: {error}", path.display())))
     };
-    match args.output.format {
-        Format::Human => output::print(&shown(&results, &line, exit)),
+    if let Some(path) = &shown.junit {
+        write(path, &junit::xml(finished))?;
+    }
+    if let Some(path) = &shown.summary {
+        write(path, &junit::summary(finished))?;
+    }
+    if shown.github {
+        output::say(junit::annotations(finished).trim_end());
+    }
+    match output.format {
+        Format::Human => output::print(&text(finished, exit)),
         Format::Json => {
-            let rows = results.iter().enumerate().map(|(place, result)| {
-                let replay = seed_to_replay(result).map(|seed| line(place, seed));
-                Row::new(&selected[place].built.package, result, replay)
-            });
-            let results = rows.collect();
-            let report = Report {
-                command: kind.name(),
+            let results = finished.iter().map(row).collect();
+            output::print_json(&Report {
+                command,
                 results,
                 exit_code: exit.code(),
-            };
-            output::print_json(&report);
+            });
         }
+        Format::Jsonl => finished
+            .iter()
+            .for_each(|one| output::print_line(&row(one))),
     }
     Ok(exit)
+}
+
+fn row(one: &Finished) -> Row {
+    let replay = seed_to_replay(&one.result).map(|seed| format!("{}{seed}", one.place.replay));
+    Row::new(&one.place.package, &one.result, replay)
+}
+
+fn place(one: &Found, found: &[Found], args: &SweepArgs, tier: Tier) -> Place {
+    let line = replay_line(one, found, &args.cargo, &args.how, tier, 0);
+    let directory = &one.built.binary.cwd;
+    let here = std::env::current_dir().ok();
+    let directory = here
+        .as_deref()
+        .and_then(|here| directory.strip_prefix(here).ok())
+        .unwrap_or(directory);
+    Place {
+        package: one.built.package.clone(),
+        directory: directory.display().to_string(),
+        replay: line.strip_suffix('0').unwrap_or(&line).to_owned(),
+    }
+}
+
+/// The database that was asked for.
+fn store(args: &SweepArgs, kind: Kind, shard: Shard) -> Result<Option<Store>, Error> {
+    let Some(path) = &args.keep.db else {
+        return Ok(None);
+    };
+    let here = Path::new(".");
+    let revision = failure::revision(here);
+    let beginning = Beginning {
+        command: kind.name(),
+        revision: revision.as_deref(),
+        shard,
+        resume: args.keep.resume,
+    };
+    Store::begin(path, &beginning).map(Some)
+}
+
+/// Writes a capsule for the first and the fastest failing seed of each kind.
+fn save(
+    selected: &[Found],
+    finished: &[Finished],
+    args: &SweepArgs,
+    variables: &Variables,
+) -> Result<(), Error> {
+    for (one, done) in selected.iter().zip(finished) {
+        let mut kinds: BTreeMap<String, Vec<&SeedOutcome>> = BTreeMap::new();
+        for outcome in &done.result.tally.failures {
+            let signature = outcome.signature().unwrap_or_default();
+            kinds.entry(signature).or_default().push(outcome);
+        }
+        if kinds.is_empty() {
+            continue;
+        }
+        let mut pool = pool(one, 1, &args.how, variables)?;
+        for outcomes in kinds.values() {
+            let events = |outcome: &&&SeedOutcome| outcome.report().map(|report| report.events);
+            let fastest = outcomes.iter().min_by_key(events);
+            let mut seeds: Vec<u64> = outcomes
+                .first()
+                .into_iter()
+                .chain(fastest)
+                .map(|o| o.seed())
+                .collect();
+            seeds.dedup();
+            for seed in seeds {
+                let tier = done.result.tier;
+                let request = RunRequest::new(&one.info.test, seed, tier).with_recording();
+                let outcome = pool.run_one(request).map_err(|error| broken(&error))?;
+                let script = Script::default();
+                let capsule = failure::capsule(one, &args.cargo, tier, &script, &outcome);
+                let directory = one.built.binary.cwd.join(failure::DIRECTORY);
+                let path = failure::write(&capsule, &directory)?;
+                output::say(&format!("saved {}", path.display()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The environment's wishes.
@@ -172,35 +331,51 @@ pub(crate) fn pool(
 
 fn sweep_one(
     one: &Found,
+    place: &Place,
     order: &Order,
-    how: &HowArgs,
-    variables: &Variables,
+    (args, variables): (&SweepArgs, &Variables),
+    patience: &Patience,
+    mut store: Option<&mut Store>,
 ) -> Result<TestResult, Error> {
     let title = one.info.id.as_ref().unwrap_or(&one.info.test);
-    let mut progress = Progress::new(title, order.seeds.len() as u64);
-    let jobs = jobs(how, variables).min(order.seeds.len());
-    let mut pool = pool(one, jobs, how, variables)?;
-    let result = sweep(&mut pool, &one.info, order, &mut |outcome| {
-        progress.seed(outcome)
+    let (test, known) = match &mut store {
+        Some(store) => store.test(place, &one.info, order)?,
+        None => (0, BTreeMap::new()),
+    };
+    let here = order.seeds_here().count();
+    let mut progress = Progress::new(title, here as u64);
+    known.values().for_each(|outcome| progress.seed(outcome));
+    let jobs = jobs(&args.how, variables).min(here.max(1));
+    let mut pool = pool(one, jobs, &args.how, variables)?;
+    let mut trouble = None;
+    let gathered = gather(&mut pool, &one.info, order, known, &mut |outcome| {
+        progress.seed(outcome);
+        if let Some(store) = &mut store
+            && let Err(error) = store.seed(test, outcome)
+        {
+            trouble = Some(error);
+        }
+        match trouble.is_some() || patience.is_over() {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        }
     });
     progress.finish();
-    result.map_err(|error| broken(&error))
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    let (tally, reruns) = gathered.map_err(|error| broken(&error))?;
+    let result = conclude(&one.info, order.tier, tally, reruns.clone());
+    if let Some(store) = store
+        && !patience.was_interrupted()
+    {
+        store.conclude(test, &result, &reruns)?;
+    }
+    Ok(result)
 }
 
 fn has_failed(result: &TestResult) -> bool {
     result.judgement.verdict.is_fail() && !exit::is_allowed(result)
-}
-
-fn not_run(info: &TestInfo, tier: Tier) -> TestResult {
-    let tally = Tally::default();
-    let judgement = judge(info.scenario.as_ref(), &tally, &Circumstances::default());
-    TestResult {
-        test: info.clone(),
-        tier,
-        tally,
-        divergence: None,
-        judgement,
-    }
 }
 
 /// The seed that shows best why this is not a pass, if one does.
@@ -214,30 +389,33 @@ pub(crate) fn seed_to_replay(result: &TestResult) -> Option<u64> {
 }
 
 /// Everything that did not pass in full, then the table of all.
-fn shown(results: &[TestResult], line: &dyn Fn(usize, u64) -> String, exit: Exit) -> String {
+fn text(finished: &[Finished], exit: Exit) -> String {
     let mut out = String::new();
-    for (place, result) in results.iter().enumerate() {
+    for one in finished {
+        let result = &one.result;
         // Without a seed to show there is nothing that the table does not say.
         if Exit::of(result) != Exit::Pass && seed_to_replay(result).is_some() {
-            out.push_str(&render::failure(result, &|seed| line(place, seed)));
+            let line = |seed: u64| format!("{}{seed}", one.place.replay);
+            out.push_str(&render::failure(result, &line));
             out.push_str("\n\n");
         }
     }
-    out.push_str(&render::table(results));
-    for result in results.iter().filter(|result| exit::is_allowed(result)) {
+    out.push_str(&render::table(finished.iter().map(|one| &one.result)));
+    for one in finished.iter().filter(|one| exit::is_allowed(&one.result)) {
+        let result = &one.result;
         let id = result.test.id.as_ref().unwrap_or(&result.test.test);
         out.push_str(&format!(
             "\nallowed by the plan: {} of {id}",
             result.judgement.verdict
         ));
     }
-    let passed = results
+    let passed = finished
         .iter()
-        .filter(|result| Exit::of(result) == Exit::Pass)
+        .filter(|one| Exit::of(&one.result) == Exit::Pass)
         .count();
     out.push_str(&format!(
         "\n{passed} of {} passed, exit code {}\n",
-        results.len(),
+        finished.len(),
         exit.code()
     ));
     out

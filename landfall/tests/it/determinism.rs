@@ -7,7 +7,8 @@ use landfall::judge::Verdict;
 use landfall::render;
 use landfall::report::{SeedOutcome, SeedReport};
 use landfall::runtime::{EventKind, NodeId, interpose, spawn, spawn_on, time, with};
-use landfall::sweep::{Order, sweep};
+use landfall::script::Script;
+use landfall::sweep::{Order, Shard, sweep};
 use serde_json::Value;
 
 use crate::sweeps::{outcomes, pool, reports, sweep_all, test_named};
@@ -300,6 +301,8 @@ fn every_seed_is_compared_when_all_are_asked_for() {
     let mut pool = pool(2);
     let test = test_named(&mut pool, ONE);
     let order = Order {
+        shard: Shard::WHOLE,
+        script: Script::default(),
         seeds: (0..20).collect(),
         tier: Tier::Smoke,
         double_percent: 100,

@@ -10,6 +10,7 @@ mod logs;
 mod misbehaviour;
 mod network_faults;
 mod probes;
+mod reduction;
 mod sweeps;
 mod toy;
 mod verdicts;

@@ -2,7 +2,8 @@
 
 use landfall::coordinate::{Flow, Pool, RunRequest, TestBinary, TestInfo, Tier};
 use landfall::report::{SeedOutcome, SeedReport};
-use landfall::sweep::{Order, SHARE_PERCENT, TestResult, sweep};
+use landfall::script::Script;
+use landfall::sweep::{Order, SHARE_PERCENT, Shard, TestResult, sweep};
 
 /// A pool of workers of this executable.
 pub(crate) fn pool(jobs: usize) -> Pool {
@@ -28,6 +29,8 @@ pub(crate) fn sweep_all(pool: &mut Pool, name: &str, seeds: u64) -> TestResult {
 pub(crate) fn sweep_tier(pool: &mut Pool, name: &str, seeds: u64, tier: Tier) -> TestResult {
     let test = test_named(pool, name);
     let order = Order {
+        shard: Shard::WHOLE,
+        script: Script::default(),
         seeds: (0..seeds).collect(),
         tier,
         double_percent: SHARE_PERCENT,

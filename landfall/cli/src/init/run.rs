@@ -61,7 +61,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Error> {
 }
 
 fn say(args: &InitArgs, notes: &[String], lines: &[Line]) {
-    if args.output.format == Format::Json {
+    if args.output.format != Format::Human {
         output::print_json(&serde_json::json!({
             "command": "init",
             "dry_run": args.dry_run,

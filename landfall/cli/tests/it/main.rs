@@ -7,6 +7,7 @@ mod floor;
 mod init;
 mod plan;
 mod proof;
+mod results;
 mod usage;
 
 use std::io::Write as _;

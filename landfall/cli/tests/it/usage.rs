@@ -96,6 +96,6 @@ fn a_workspace_that_is_not_there_is_a_usage_error() {
 fn errors_are_json_where_json_is_asked_for() {
     let answer = landfall(&["replay", "--scenario", "S1", "--format", "json"]);
     assert_eq!(answer.code, 2);
-    assert_eq!(answer.json()["error"], "replay needs --seed");
+    assert_eq!(answer.json()["error"], "replay needs --seed, or a capsule");
     assert_eq!(answer.json()["exit_code"], 2);
 }

@@ -1,0 +1,95 @@
+//! The command line of what runs many seeds, and of what puts their results together.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{
+    CargoArgs, HowArgs, OutputArgs, Seeds, SelectArgs, parse_one_seed, parse_seeds,
+    parse_share_of_seeds,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Seeds of each scenario: a count, or a range such as 100..200
+    #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
+    pub(crate) seeds: Option<Seeds>,
+    /// First seed
+    #[arg(long, value_name = "SEED", value_parser = parse_one_seed)]
+    pub(crate) from_seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    /// Begin no new seed after one has failed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Which seeds are run again, in another worker, and compared: all, off, or a share such as
+    /// 20% [default: 5%; all without a value]
+    #[arg(
+        long,
+        alias = "twice",
+        value_name = "SHARE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_parser = parse_share_of_seeds
+    )]
+    pub(crate) check_determinism: Option<u8>,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+}
+
+/// How long a sweep goes on, and what is left of it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub(crate) struct KeepArgs {
+    /// Begin no new seed after so many seconds
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+    /// Enter every seed into this SQLite database as it ends
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Go on with the last sweep in the database that was interrupted
+    #[arg(long, requires = "db")]
+    pub(crate) resume: bool,
+    /// Run only this part of the seeds: 0/4, or auto for the one that the environment names
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+    /// Write a capsule for the first and the fastest failing seed of each kind into
+    /// landfall-regressions
+    #[arg(long)]
+    pub(crate) save: bool,
+}
+
+/// Forms that results are written in beside the output.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub(crate) struct ShownArgs {
+    /// Write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write the results as a Markdown table, such as $GITHUB_STEP_SUMMARY shows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+    /// Write GitHub's annotations, at the plan's lines, to the standard error
+    #[arg(long)]
+    pub(crate) github: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// Databases, one of each part
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}

@@ -1,0 +1,258 @@
+//! Results that are kept: databases, parts, capsules; and what is made of one failure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::{Answer, command, landfall};
+
+const FAILS: &str = "failures::unsynced::s1_acknowledged_writes_survive";
+const PASSES: &str = "failures::synced::s1_acknowledged_writes_survive";
+
+/// An empty directory for one test.
+fn directory(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("a directory");
+    path
+}
+
+fn words<'a>(begin: &'a str, test: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    let mut words = vec![
+        begin,
+        "--offline",
+        "-p",
+        "landfall",
+        "--debug",
+        "--jobs",
+        "2",
+    ];
+    if !test.is_empty() {
+        words.extend(["--test", test]);
+    }
+    words.extend(rest);
+    words
+}
+
+fn run(begin: &str, test: &str, rest: &[&str]) -> Answer {
+    landfall(&words(begin, test, rest))
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn a_sweep_whose_parent_is_killed_goes_on_where_it_was() {
+    let home = directory("resume");
+    let db = home.join("results.db");
+    let seeds = ["--seeds", "24", "--format", "json"];
+    let whole = run("sweep", PASSES, &seeds);
+    let mut rest = seeds.to_vec();
+    rest.extend(["--db", path(&db)]);
+    // As soon as some seeds stand in the file, the parent is killed.
+    let mut child = command(&words("sweep", PASSES, &rest))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the command starts");
+    let count = || {
+        let file = rusqlite::Connection::open(&db).ok()?;
+        let one = "SELECT count(*) FROM seeds";
+        file.query_row(one, [], |row| row.get::<_, i64>(0)).ok()
+    };
+    while count().unwrap_or(0) < 3 {
+        if child.try_wait().expect("it can be asked").is_some() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let _ = child.kill();
+    child.wait().expect("it ends");
+    let before = count().expect("the file is whole");
+    assert!((3..24).contains(&before), "{before} seeds stand there");
+    rest.push("--resume");
+    let resumed = run("sweep", PASSES, &rest);
+    assert_eq!(count(), Some(24));
+    assert_eq!(resumed.json(), whole.json(), "{}", resumed.stderr);
+    // It is over now.
+    let again = run("sweep", PASSES, &rest);
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    assert!(
+        again.stderr.contains("no sweep that was interrupted"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn the_parts_of_a_sweep_make_one_report_byte_for_byte() {
+    let home = directory("parts");
+    let seeds = ["--seeds", "9", "--check-determinism=50%"];
+    let whole = run("sweep", FAILS, &seeds);
+    assert_eq!(whole.code, 100, "{}", whole.stderr);
+    let files: Vec<PathBuf> = (0..3).map(|part| home.join(format!("{part}.db"))).collect();
+    for (part, file) in files.iter().enumerate() {
+        let part = format!("{part}/3");
+        let mut rest = seeds.to_vec();
+        rest.extend(["--db", path(file), "--shard", &part]);
+        run("sweep", FAILS, &rest);
+    }
+    let mut merge = vec!["merge"];
+    merge.extend(files.iter().map(|file| path(file)));
+    let merged = landfall(&merge);
+    assert_eq!(
+        (merged.code, &merged.stdout),
+        (100, &whole.stdout),
+        "{}",
+        merged.stderr
+    );
+    let missing = landfall(&merge[..3]);
+    assert_eq!(missing.code, 2);
+    assert!(
+        missing.stderr.contains("each is needed once"),
+        "{}",
+        missing.stderr
+    );
+    let twice = landfall(&["merge", path(&files[0]), path(&files[0]), path(&files[2])]);
+    assert_eq!(twice.code, 2, "{}", twice.stderr);
+}
+
+#[test]
+fn a_second_sweep_says_what_is_new_recurring_and_gone() {
+    let home = directory("against");
+    let db = home.join("results.db");
+    let sweep = |from: &str| {
+        let rest = ["--seeds", "6", "--from-seed", from, "--db", path(&db)];
+        run("sweep", FAILS, &rest).stderr
+    };
+    assert!(!sweep("0").contains("against the last sweep"));
+    let second = sweep("0");
+    assert!(second.contains("0 new, 2 recurring, 0 gone"), "{second}");
+    let junit = home.join("junit.xml");
+    let rest = ["--seeds", "3", "--junit", path(&junit), "--github"];
+    let answer = run("sweep", FAILS, &rest);
+    let xml = fs::read_to_string(junit).expect("it was written");
+    assert!(xml.contains("<failure type=\"FAIL-reproducible\""), "{xml}");
+    let plan = "::error file=landfall/tests/it/plans/power_loss.md,line=";
+    assert!(answer.stderr.contains(plan), "{}", answer.stderr);
+}
+
+#[test]
+fn a_file_that_is_no_database_of_ours_is_refused() {
+    let home = directory("foreign");
+    let text = home.join("notes.txt");
+    fs::write(
+        &text,
+        "not a database, and longer than a header of one is, which is 100 bytes: \
+        .........................................",
+    )
+    .expect("a file");
+    let answer = run("sweep", PASSES, &["--seeds", "3", "--db", path(&text)]);
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("notes.txt cannot be used"),
+        "{}",
+        answer.stderr
+    );
+    let other = home.join("other.db");
+    let file = rusqlite::Connection::open(&other).expect("a database");
+    file.execute_batch("CREATE TABLE theirs (x)")
+        .expect("a table");
+    let answer = run("sweep", PASSES, &["--seeds", "3", "--db", path(&other)]);
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("not one of landfall's"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn a_failure_is_reduced_replayed_and_explained() {
+    let home = directory("reduced");
+    let sweep = run(
+        "sweep",
+        FAILS,
+        &["--seeds", "20", "--fail-fast", "--format", "json"],
+    );
+    let seed = sweep.json()["results"][0]["failures"][0]["seed"].to_string();
+    let rest = ["--seed", &seed, "--out", path(&home), "--format", "json"];
+    let reduced = run("reduce", FAILS, &rest).json();
+    let left = |what: &str| reduced["after"][what].as_u64().expect("a number");
+    assert!(left("windows") <= 2 && left("operations") <= 4, "{reduced}");
+    let capsule = reduced["capsule"].as_str().expect("a path").to_owned();
+    let test = fs::read_to_string(reduced["regression_test"].as_str().expect("a path"));
+    let test = test.expect("it was written");
+    assert!(
+        test.contains("#[test]") && test.contains("landfall::replay_capsule("),
+        "{test}"
+    );
+    let replayed = landfall(&["replay", "--offline", "--debug", &capsule]);
+    assert_eq!(replayed.code, 100, "{}", replayed.stderr);
+    assert!(
+        replayed.stderr.contains("the capsule's, event by event"),
+        "{}",
+        replayed.stderr
+    );
+    let words = [
+        "explain",
+        "--offline",
+        "--debug",
+        "--runs",
+        "2",
+        "--format",
+        "json",
+        &capsule,
+    ];
+    let explained = landfall(&words);
+    let explained = explained.json();
+    assert!(
+        explained["curve"]
+            .as_array()
+            .is_some_and(|points| points.len() >= 32)
+    );
+    assert_eq!(explained["faults"][0]["decisive"], true, "{explained}");
+    // Another program: the same capsule, for the test whose writes are synced.
+    let text = fs::read_to_string(&capsule).expect("it is there");
+    let fixed = landfall::capsule::Capsule::read(&text).expect("a capsule");
+    let fixed = landfall::capsule::Capsule {
+        test: PASSES.to_owned(),
+        ..fixed
+    };
+    let path = home.join("fixed.capsule");
+    fs::write(&path, fixed.write()).expect("a file");
+    let replayed = landfall(&[
+        "replay",
+        "--offline",
+        "--debug",
+        path.to_str().expect("UTF-8"),
+    ]);
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    let said = &replayed.stderr;
+    assert!(
+        said.contains("the code has changed: the run is another "),
+        "{said}"
+    );
+    assert!(
+        said.contains("does not fail with") && said.contains("any more"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_capsule_that_cannot_be_used_is_refused_with_what_to_do() {
+    let home = directory("capsules");
+    let file = home.join("a.capsule");
+    for (text, why) in [
+        ("", "this is no capsule"),
+        ("landfall-capsule 9 0\n{}\n", "version 9"),
+        ("landfall-capsule 1 0\n{}\n", "is damaged"),
+    ] {
+        fs::write(&file, text).expect("a file");
+        let answer = landfall(&["replay", path(&file)]);
+        assert_eq!(answer.code, 2, "{}", answer.stderr);
+        assert!(answer.stderr.contains(why), "{}", answer.stderr);
+    }
+}

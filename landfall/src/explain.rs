@@ -1,0 +1,285 @@
+//! Explanation: when a failure became inevitable, and what it takes.
+//!
+//! - The *curve*: for moments T of a failing run, how often a run fails that is the same up to T
+//!   and draws everything anew from there on. Where it jumps, the failure was decided.
+//! - *Counterfactuals*: the same seed without one of its faults.
+//! - The *nearest pass*: of the runs that stayed the same longest, one that does not fail, and the
+//!   first operation that went another way in it.
+//!
+//! - `curve`: points and bounds; `events`: what happened between two moments, and where two runs
+//!   part.
+
+mod curve;
+mod events;
+
+use std::collections::BTreeSet;
+
+use sim_runtime::{Reseed, Seed, SimInstant};
+
+pub use self::curve::{Curve, Point};
+pub use self::events::Parting;
+use crate::coordinate::{CoordinateError, Flow, Pool, RunRequest};
+use crate::reduce::ReduceError;
+use crate::report::{SeedOutcome, SeedReport};
+use crate::script::Script;
+
+/// How many moments are looked at first, and how many more where the curve jumps.
+const POINTS: u64 = 32;
+const POINTS_CLOSER: u64 = 8;
+
+/// How many runs are made for each moment, unless told otherwise.
+pub const RUNS_A_POINT: u32 = 16;
+
+/// What was found out about a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What kind of failure it is.
+    pub signature: String,
+    /// The failing run.
+    pub outcome: SeedOutcome,
+    /// How likely the failure was, over time.
+    pub curve: Curve,
+    /// What happened while it became so.
+    pub events: Vec<String>,
+    /// The same seed without each of its faults.
+    pub without: Vec<Counterfactual>,
+    /// A run that stayed the same for long and passed.
+    pub nearest: Option<Nearest>,
+    /// How many runs it took.
+    pub runs: u64,
+}
+
+/// A seed without one of its faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterfactual {
+    /// The fault's name in the scenario.
+    pub fault: String,
+    /// What it is.
+    pub kind: String,
+    /// Whether it landed in the failing run.
+    pub landed: bool,
+    /// How the run without it fails; none when it does not.
+    pub fails: Option<String>,
+    /// Where the run without it goes another way.
+    pub parting: Option<Parting>,
+}
+
+impl Counterfactual {
+    /// Whether the failure is gone, or another, without the fault.
+    #[must_use]
+    pub fn is_decisive(&self, signature: &str) -> bool {
+        self.fails.as_deref() != Some(signature)
+    }
+}
+
+/// A run that passes, and shares its beginning with the failing one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    /// Up to when it is the same.
+    pub same_until: SimInstant,
+    /// What gives it.
+    pub script: Script,
+    /// Where it goes another way.
+    pub parting: Option<Parting>,
+}
+
+/// What an explanation may use.
+pub struct Effort<'a> {
+    /// Runs for each moment.
+    pub runs_a_point: u32,
+    /// Asked between runs: whether the time is over.
+    pub is_over: &'a dyn Fn() -> bool,
+    /// Told after each run: how many there were.
+    pub progress: &'a mut dyn FnMut(u64),
+}
+
+/// Explains the failure that `base` shows when it follows `script`. Interrupted, it gives what it
+/// has.
+///
+/// # Errors
+/// The run does not fail, or its process dies, so that nothing can be told of it; or the workers
+/// broke.
+pub fn explain(
+    pool: &mut Pool,
+    base: &RunRequest,
+    script: &Script,
+    effort: &mut Effort<'_>,
+) -> Result<Explanation, ReduceError> {
+    let recorded = base.clone().with_script(script).with_recording();
+    let outcome = pool.run_one(recorded.with_history().with_log(true))?;
+    let signature = outcome.signature().ok_or(ReduceError::Passes)?;
+    let (started, ended) = match outcome.report() {
+        Some(report) => (
+            report
+                .recording
+                .as_ref()
+                .map_or(0, |recording| recording.started_ns),
+            report.virtual_ns,
+        ),
+        None => return Err(ReduceError::Died(signature)),
+    };
+    let mut probe = Probe {
+        pool,
+        base,
+        script,
+        signature: &signature,
+        effort,
+        runs: 1,
+        passes: Vec::new(),
+    };
+    let mut curve = Curve::default();
+    probe.look(&mut curve, (started, ended), POINTS)?;
+    if let Some(jump) = curve.jump() {
+        probe.look(&mut curve, jump, POINTS_CLOSER)?;
+    }
+    let report = outcome.report().expect("it was one above");
+    let events = curve
+        .jump()
+        .map(|jump| events::between(report, jump))
+        .unwrap_or_default();
+    let without = probe.without(report)?;
+    let nearest = probe.nearest(report)?;
+    Ok(Explanation {
+        runs: probe.runs,
+        curve,
+        events,
+        without,
+        nearest,
+        signature,
+        outcome,
+    })
+}
+
+struct Probe<'a, 'b> {
+    pool: &'a mut Pool,
+    base: &'a RunRequest,
+    script: &'a Script,
+    signature: &'a str,
+    effort: &'a mut Effort<'b>,
+    runs: u64,
+    /// Moments and roots under which the run passes.
+    passes: Vec<Reseed>,
+}
+
+impl Probe<'_, '_> {
+    /// Adds `points` moments between two to the curve, both ends included.
+    fn look(
+        &mut self,
+        curve: &mut Curve,
+        (from, to): (u64, u64),
+        points: u64,
+    ) -> Result<(), CoordinateError> {
+        for place in 0..points {
+            if (self.effort.is_over)() {
+                break;
+            }
+            let share = u128::from(to - from) * u128::from(place) / u128::from(points - 1);
+            let at_ns = from + u64::try_from(share).expect("at most the whole");
+            if curve.has(at_ns) {
+                continue;
+            }
+            let point = self.point(at_ns)?;
+            curve.add(point);
+        }
+        Ok(())
+    }
+
+    fn point(&mut self, at_ns: u64) -> Result<Point, CoordinateError> {
+        let at = SimInstant(at_ns);
+        let reseeds = (0..u64::from(self.effort.runs_a_point)).map(|draw| Reseed {
+            at,
+            seed: Seed(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at_ns),
+        });
+        let requests = reseeds.map(|reseed| self.base.clone().with_script(&self.reseeded(reseed)));
+        let requests: Vec<_> = requests.collect();
+        let mut point = Point {
+            at_ns,
+            runs: 0,
+            failed: 0,
+        };
+        let (signature, is_over) = (self.signature, self.effort.is_over);
+        let (passes, runs) = (&mut self.passes, &mut self.runs);
+        let progress = &mut self.effort.progress;
+        self.pool.run(requests, &mut |request, outcome| {
+            point.runs += 1;
+            *runs += 1;
+            progress(*runs);
+            match outcome.signature() {
+                Some(found) if found == signature => point.failed += 1,
+                Some(_) => {}
+                None => passes.extend(request.script().and_then(|script| script.reseed)),
+            }
+            if is_over() {
+                Flow::Stop
+            } else {
+                Flow::Continue
+            }
+        })?;
+        Ok(point)
+    }
+
+    fn reseeded(&self, reseed: Reseed) -> Script {
+        Script {
+            reseed: Some(reseed),
+            ..self.script.clone()
+        }
+    }
+
+    fn without(&mut self, report: &SeedReport) -> Result<Vec<Counterfactual>, CoordinateError> {
+        let opened: BTreeSet<&String> = report
+            .recording
+            .iter()
+            .flat_map(|recording| recording.windows.iter().map(|window| &window.fault))
+            .collect();
+        let mut all = Vec::new();
+        for row in report
+            .ledger
+            .iter()
+            .filter(|row| opened.contains(&row.name))
+        {
+            if (self.effort.is_over)() {
+                break;
+            }
+            let mut script = self.script.clone();
+            script.without.push(row.name.clone());
+            let outcome = self.run(&script)?;
+            all.push(Counterfactual {
+                fault: row.name.clone(),
+                kind: row.kind.clone(),
+                landed: row.has_landed(),
+                fails: outcome.signature(),
+                parting: outcome
+                    .report()
+                    .and_then(|other| events::parting(report, other)),
+            });
+        }
+        Ok(all)
+    }
+
+    fn nearest(&mut self, report: &SeedReport) -> Result<Option<Nearest>, CoordinateError> {
+        // Runs come in as they end; which is taken must not depend on that.
+        let last = self
+            .passes
+            .iter()
+            .max_by_key(|reseed| (reseed.at, reseed.seed));
+        let Some(reseed) = last.copied() else {
+            return Ok(None);
+        };
+        let script = self.reseeded(reseed);
+        let outcome = self.run(&script)?;
+        Ok(Some(Nearest {
+            same_until: reseed.at,
+            parting: outcome
+                .report()
+                .and_then(|other| events::parting(report, other)),
+            script,
+        }))
+    }
+
+    fn run(&mut self, script: &Script) -> Result<SeedOutcome, CoordinateError> {
+        self.runs += 1;
+        (self.effort.progress)(self.runs);
+        self.pool
+            .run_one(self.base.clone().with_script(script).with_history())
+    }
+}

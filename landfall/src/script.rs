@@ -1,0 +1,125 @@
+//! A script: what a run does in place of what its seed would draw, and what a run did, written
+//! down so that it can be one.
+//!
+//! A draw is addressed by what it is for, so a script that takes something out of a run - a
+//! window, an operation, a client - leaves every other draw as it was.
+
+use plan_compiler::scenario::{FaultKind, Scenario};
+use serde::{Deserialize, Serialize};
+use sim_runtime::{Deviation, Policy, Reseed, Schedule};
+
+use crate::system::Call;
+
+/// What a run does other than its seed alone would. Empty, it changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Script {
+    /// The windows that open, in place of those that are drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Vec<PinnedWindow>>,
+    /// Faults whose windows stay closed, by their names in the scenario.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// The operations of all clients, in place of those that are drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<PinnedOperation>>,
+    /// How many servers there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<u32>,
+    /// How many clients there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clients: Option<u32>,
+    /// When the workload ends, in nanoseconds from its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload_ns: Option<u64>,
+    /// How tasks are picked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// Tasks are picked first in, first out, but for these picks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviations: Option<Vec<Deviation>>,
+    /// From when on everything is drawn anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reseed: Option<Reseed>,
+    /// `buggify!` never fires, and knobs have their defaults.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
+}
+
+/// A window of a fault as it opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedWindow {
+    /// The fault's name in the scenario.
+    pub fault: String,
+    /// Which of the fault's windows it was, from 0: its other draws go by that.
+    pub repetition: u32,
+    /// When it opens, in nanoseconds from the start of the workload.
+    pub open_ns: u64,
+    /// When it closes.
+    pub close_ns: u64,
+    /// What it does.
+    pub kind: FaultKind,
+    /// The hosts it is on, by name.
+    pub targets: Vec<String>,
+}
+
+/// An operation as a client began it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedOperation {
+    /// The client, from 1.
+    pub client: u32,
+    /// When, in nanoseconds from the start of the workload; later if the client is still busy.
+    pub at_ns: u64,
+    /// What it asks for.
+    pub call: Call,
+}
+
+/// What a run did, as far as a script can say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Every window that opened, in order.
+    pub windows: Vec<PinnedWindow>,
+    /// Every operation of the workload, in order.
+    pub operations: Vec<PinnedOperation>,
+    /// Where the schedule is not first in, first out.
+    pub deviations: Vec<Deviation>,
+    /// When the workload began, in virtual nanoseconds of the run.
+    pub started_ns: u64,
+}
+
+impl Script {
+    /// Whether it changes anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The scenario with the sizes that the script gives it.
+    pub(crate) fn shape(&self, scenario: &mut Scenario) {
+        let topology = &mut scenario.topology;
+        topology.nodes = self.nodes.unwrap_or(topology.nodes);
+        topology.clients = self.clients.unwrap_or(topology.clients);
+        let workload = &mut scenario.workload;
+        workload.duration_ns = self.workload_ns.unwrap_or(workload.duration_ns);
+    }
+
+    /// The operations of one client, in order; none where they are drawn.
+    pub(crate) fn operations_of(&self, client: u32) -> Option<Vec<PinnedOperation>> {
+        let all = self.operations.as_ref()?;
+        let mine = all.iter().filter(|operation| operation.client == client);
+        let mut mine: Vec<_> = mine.cloned().collect();
+        mine.sort_by_key(|operation| operation.at_ns);
+        Some(mine)
+    }
+
+    /// Where the schedule comes from; `record` asks for it to be written down.
+    pub(crate) fn schedule(&self, record: bool) -> Schedule {
+        match &self.deviations {
+            Some(deviations) => Schedule::Scripted(deviations.clone()),
+            None if record => Schedule::Recorded,
+            None => Schedule::Drawn,
+        }
+    }
+}

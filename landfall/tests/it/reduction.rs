@@ -1,0 +1,262 @@
+//! A failing seed becomes little, says when it was decided, and is found again from its capsule.
+
+use std::cell::Cell;
+
+use landfall::capsule::{BadCapsule, Capsule};
+use landfall::coordinate::{Pool, RunRequest, Tier};
+use landfall::explain::{self, explain};
+use landfall::reduce::{Effort, ReduceError, Reduced, reduce};
+use landfall::report::SeedOutcome;
+use landfall::runtime::{Policy, Reseed, Seed, SimInstant};
+use landfall::script::Script;
+
+use crate::sweeps::pool;
+
+const UNSYNCED: &str = "failures::unsynced::s1_acknowledged_writes_survive";
+const SYNCED: &str = "failures::synced::s1_acknowledged_writes_survive";
+
+fn request(test: &str, seed: u64) -> RunRequest {
+    RunRequest::new(test, seed, Tier::Smoke)
+}
+
+/// The first seed that fails.
+fn failing(pool: &mut Pool) -> SeedOutcome {
+    for seed in 0..20 {
+        let request = request(UNSYNCED, seed).with_recording();
+        let outcome = pool.run_one(request).expect("the worker holds");
+        if outcome.failed() {
+            return outcome;
+        }
+    }
+    panic!("writes that are not synced are lost within 20 seeds");
+}
+
+fn reduced(pool: &mut Pool, seed: u64, runs_max: u64) -> Result<Reduced, ReduceError> {
+    let mut effort = Effort {
+        runs_max,
+        is_over: &|| false,
+        progress: &mut |_| {},
+    };
+    reduce(
+        pool,
+        request(UNSYNCED, seed),
+        &Script::default(),
+        3,
+        &mut effort,
+    )
+}
+
+#[test]
+fn a_failing_seed_becomes_a_few_operations_and_none_of_them_too_many() {
+    let mut pool = pool(2);
+    let seed = failing(&mut pool).seed();
+    let small = reduced(&mut pool, seed, 5_000).expect("it fails");
+    assert!(small.is_complete, "{small:?}");
+    let (before, after) = small.sizes;
+    assert!(before.windows > 1 && before.operations > 50, "{before}");
+    assert!(after.windows <= 2 && after.operations <= 4, "{after}");
+    assert_eq!(after.deviations, 0, "{after}");
+    assert_eq!(small.outcome.signature(), Some(small.signature.clone()));
+    assert_eq!(small.script.policy, Some(Policy::Fifo));
+    // No window and no operation of it can be left out.
+    let mut all_less = Vec::new();
+    for place in 0..after.windows {
+        let mut less = small.script.clone();
+        less.windows.as_mut().expect("pinned").remove(place);
+        all_less.push(less);
+    }
+    for place in 0..after.operations {
+        let mut less = small.script.clone();
+        less.operations.as_mut().expect("pinned").remove(place);
+        all_less.push(less);
+    }
+    for less in all_less {
+        let request = request(UNSYNCED, seed).with_script(&less);
+        let outcome = pool.run_one(request).expect("the worker holds");
+        assert_ne!(
+            outcome.signature(),
+            Some(small.signature.clone()),
+            "{less:?}"
+        );
+    }
+    // And the fix makes it pass.
+    let fixed = request(SYNCED, seed).with_script(&small.script);
+    let outcome = pool.run_one(fixed).expect("the worker holds");
+    assert_eq!(outcome.failures(), Vec::<String>::new());
+}
+
+#[test]
+fn a_reduction_does_not_depend_on_the_workers_and_gives_what_it_has_when_stopped() {
+    let mut one = pool(1);
+    let mut two = pool(2);
+    let seed = failing(&mut one).seed();
+    let alone = reduced(&mut one, seed, 5_000).expect("it fails");
+    let together = reduced(&mut two, seed, 5_000).expect("it fails");
+    assert_eq!(alone.script, together.script);
+    let asked = Cell::new(0_u32);
+    let mut effort = Effort {
+        runs_max: 5_000,
+        is_over: &|| {
+            asked.set(asked.get() + 1);
+            asked.get() > 12
+        },
+        progress: &mut |_| {},
+    };
+    let request = request(UNSYNCED, seed);
+    let stopped = reduce(&mut two, request, &Script::default(), 3, &mut effort);
+    let stopped = stopped.expect("it fails");
+    assert!(
+        !stopped.is_complete && stopped.runs < alone.runs,
+        "{}",
+        stopped.runs
+    );
+    assert_eq!(stopped.outcome.signature(), Some(alone.signature));
+}
+
+#[test]
+fn what_passes_is_not_reduced() {
+    let mut effort = Effort {
+        runs_max: 10,
+        is_over: &|| false,
+        progress: &mut |_| {},
+    };
+    let mut pool = pool(1);
+    let refused = reduce(
+        &mut pool,
+        request(SYNCED, 0),
+        &Script::default(),
+        3,
+        &mut effort,
+    );
+    let why = refused.expect_err("it passes").to_string();
+    assert!(why.contains("does not fail"), "{why}");
+}
+
+#[test]
+fn a_window_less_leaves_the_others_where_they_were() {
+    let mut pool = pool(1);
+    let run = |pool: &mut Pool, script: &Script| {
+        let request = request(SYNCED, 3).with_script(script).with_recording();
+        let outcome = pool.run_one(request).expect("the worker holds");
+        let report = outcome.report().expect("it runs").clone();
+        report.recording.expect("it was asked for")
+    };
+    let all = run(&mut pool, &Script::default());
+    assert!(all.windows.len() > 2, "{all:?}");
+    let mut fewer = all.windows.clone();
+    fewer.remove(1);
+    let script = Script {
+        windows: Some(fewer.clone()),
+        ..Script::default()
+    };
+    assert_eq!(run(&mut pool, &script).windows, fewer);
+    let none = Script {
+        without: vec![all.windows[0].fault.clone()],
+        ..Script::default()
+    };
+    assert_eq!(run(&mut pool, &none).windows, []);
+}
+
+#[test]
+fn the_curve_rises_where_the_failure_was_decided() {
+    let mut pool = pool(2);
+    // Long enough for one power loss, which not always takes a write along.
+    let short = Script {
+        workload_ns: Some(1_000_000_000),
+        ..Script::default()
+    };
+    let fails = |seed: &u64| {
+        let request = request(UNSYNCED, *seed).with_script(&short);
+        pool.run_one(request).expect("the worker holds").failed()
+    };
+    let seed = (0..40).find(fails).expect("one of 40 seeds fails");
+    let mut effort = explain::Effort {
+        runs_a_point: 4,
+        is_over: &|| false,
+        progress: &mut |_| {},
+    };
+    let request = request(UNSYNCED, seed);
+    let told = explain(&mut pool, &request, &short, &mut effort).expect("it fails");
+    let points = told.curve.points();
+    assert!(points.len() >= 32, "{}", points.len());
+    assert!(points.iter().all(|point| point.runs == 4));
+    let last = points.last().expect("there are some");
+    assert_eq!(last.failed, last.runs, "at its end a run is what it was");
+    assert!(
+        points.iter().any(|point| point.failed < point.runs),
+        "{points:?}"
+    );
+    let (from, to) = told.curve.jump().expect("it was not decided at the start");
+    assert!(from < to, "{from} {to}");
+    let [power] = &told.without[..] else {
+        panic!("{:?}", told.without);
+    };
+    assert!(
+        power.landed && power.is_decisive(&told.signature),
+        "{power:?}"
+    );
+    assert!(power.parting.is_some());
+    let nearest = told.nearest.expect("some run passes");
+    let again = request.with_script(&nearest.script);
+    assert!(!pool.run_one(again).expect("the worker holds").failed());
+}
+
+#[test]
+fn a_reseeded_run_is_the_same_up_to_the_moment() {
+    let mut pool = pool(1);
+    let run = |pool: &mut Pool, reseed: Option<Reseed>| {
+        let script = Script {
+            reseed,
+            ..Script::default()
+        };
+        let request = request(SYNCED, 3).with_script(&script).with_recording();
+        let outcome = pool.run_one(request).expect("the worker holds");
+        let recording = outcome.report().expect("it runs").recording.clone();
+        recording.expect("it was asked for")
+    };
+    let plain = run(&mut pool, None);
+    let at = plain.started_ns + 2_000_000_000;
+    let reseed = |seed| {
+        Some(Reseed {
+            at: SimInstant(at),
+            seed: Seed(seed),
+        })
+    };
+    let (one, two) = (run(&mut pool, reseed(1)), run(&mut pool, reseed(2)));
+    let before = |recording: &landfall::script::Recording| {
+        let all = recording.operations.iter().cloned();
+        all.take_while(|one| one.at_ns < 2_000_000_000)
+            .collect::<Vec<_>>()
+    };
+    assert!(before(&plain).len() > 20);
+    assert_eq!(before(&one), before(&plain));
+    assert_eq!(before(&two), before(&plain));
+    assert_ne!(one.operations, plain.operations);
+    assert_ne!(one.operations, two.operations);
+}
+
+#[test]
+fn a_capsule_is_read_as_it_was_written_and_refused_if_it_was_not() {
+    let text = include_str!("../../testdata/capsules/v1.capsule");
+    let capsule = Capsule::read(text).expect("the golden file of version 1");
+    assert_eq!(capsule.write(), text, "version 1 is written as it was");
+    assert_eq!(
+        Capsule::read(&text.replace('\n', "\r\n")),
+        Ok(capsule.clone())
+    );
+    assert!(capsule.file_name().ends_with(".capsule"));
+    assert_eq!(Capsule::read("{}\n"), Err(BadCapsule::Foreign));
+    assert_eq!(Capsule::read(""), Err(BadCapsule::Foreign));
+    let later = text.replacen("landfall-capsule 1", "landfall-capsule 2", 1);
+    let why = Capsule::read(&later).unwrap_err().to_string();
+    assert!(
+        why.contains("version 2") && why.contains("version 1"),
+        "{why}"
+    );
+    let damaged = text.replacen("\"seed\": ", "\"seed\": 1", 1);
+    let why = Capsule::read(&damaged).unwrap_err().to_string();
+    assert!(why.contains("damaged"), "{why}");
+    for cut in (0..text.len()).step_by(97) {
+        assert!(Capsule::read(&text[..cut]).is_err(), "cut at {cut}");
+    }
+}
