@@ -221,6 +221,8 @@ fn transfers(judged: &mut Judged<'_>, key: Option<&Value>, bank: &Bank<'_>, step
         by_start.into_iter().peekable(),
     );
     let (mut open, mut crowded): (Vec<&Posting<'_>>, usize) = (Vec::new(), 0);
+    // Those of unknown outcome stay open for ever.
+    let mut unknown = 0;
     for (op, balances) in &bank.reads {
         let over = |posting: &&Posting<'_>| posting.op.complete_ts < Some(op.invoke_ts);
         while let Some(posting) = ended.next_if(over) {
@@ -229,14 +231,16 @@ fn transfers(judged: &mut Judged<'_>, key: Option<&Value>, bank: &Bank<'_>, step
         let end = op.complete_ts.unwrap_or(u64::MAX);
         // What begins after a read's end may have begun before that of a later one.
         while let Some(posting) = begun.next_if(|posting| posting.op.invoke_ts <= end) {
+            unknown += usize::from(!posting.op.is_acknowledged());
             open.push(posting);
         }
+        if unknown > OPEN_MAX {
+            crowded += 1;
+            continue;
+        }
         open.retain(|posting| !(posting.op.is_acknowledged() && over(posting)));
-        let may: Vec<&Posting<'_>> = open
-            .iter()
-            .filter(|posting| posting.op.invoke_ts <= end)
-            .copied()
-            .collect();
+        let began = |posting: &&&Posting<'_>| posting.op.invoke_ts <= end;
+        let may: Vec<&Posting<'_>> = open.iter().filter(began).copied().collect();
         if may.len() > OPEN_MAX {
             crowded += 1;
             continue;

@@ -95,6 +95,15 @@ fn transitions(
 /// Calls that were served between two rows that say *open*, or after the last one.
 fn while_open(judged: &mut Judged<'_>, key: Option<&Value>, breaker: &Breaker<'_>) {
     let states = &breaker.states;
+    // From each row on, the next that does not say *open*.
+    let mut changes: Vec<Option<&Operation>> = vec![None; states.len() + 1];
+    for (place, (state, op)) in states.iter().enumerate().rev() {
+        changes[place] = if *state == "open" {
+            changes[place + 1]
+        } else {
+            Some(*op)
+        };
+    }
     for call in &breaker.calls {
         if rejected(call) {
             continue;
@@ -103,10 +112,9 @@ fn while_open(judged: &mut Judged<'_>, key: Option<&Value>, breaker: &Breaker<'_
         let Some((state, row)) = next.checked_sub(1).map(|last| states[last]) else {
             continue;
         };
-        let changes = states[next..].iter().find(|(state, _)| *state != "open");
         // It may have been let through when the breaker's next state began.
         let end = call.complete_ts;
-        let before = changes.is_none_or(|(_, op)| end.is_some_and(|end| end < op.invoke_ts));
+        let before = changes[next].is_none_or(|op| end.is_some_and(|end| end < op.invoke_ts));
         if state == "open" && before && end.is_some() {
             judged.find("call-while-open", key, &[row, call], || {
                 format!(
