@@ -13,6 +13,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use libc::mode_t;
 
@@ -23,7 +24,7 @@ use crate::device::Description;
 use crate::files::{FileCall, FileCalls};
 use crate::interpose::hatch;
 use crate::world::World;
-use crate::{Fd, guest_files, world};
+use crate::{Fd, fiber, guest_files, world};
 
 /// An error by its number.
 pub(super) fn error(code: c_int) -> io::Error {
@@ -64,9 +65,14 @@ pub(super) fn wait_for_disk(call: FileCall) {
         let device = world.files.device()?;
         Some(device.latency(call))
     });
-    if let Some(latency) = latency.flatten().filter(|latency| !latency.is_zero()) {
-        let ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-        sleep::sleep_ns(ns);
+    match latency.flatten() {
+        None | Some(Duration::ZERO) => {}
+        // The call is never made: who waits for it goes down with its process.
+        Some(Duration::MAX) => drop(fiber::wait_for(None, |_| false)),
+        Some(latency) => {
+            let ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+            sleep::sleep_ns(ns);
+        }
     }
 }
 
