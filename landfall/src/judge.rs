@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::coordinate::Tier;
 use crate::tally::Tally;
 
+pub mod arms;
+pub mod audit;
+pub mod session;
+
 /// The ten states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
@@ -44,6 +48,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every one.
+    pub const ALL: [Verdict; 10] = [
+        Self::PassSmoke,
+        Self::PassHardening,
+        Self::FailReproducible,
+        Self::FailNondeterministic,
+        Self::InconclusiveEnv,
+        Self::InconclusiveOracleTooWeak,
+        Self::InconclusiveFaultNotProven,
+        Self::PartialSurface,
+        Self::PartialModel,
+        Self::NotRun,
+    ];
+
     /// As plans and reports write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -169,10 +187,12 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
         let reason = format!("nodes ended by themselves {} times: {exit}", tally.exits);
         return say(Verdict::PartialSurface, reason);
     }
-    let declared = scenario.checkers.iter().map(checkers::name_of);
-    for name in declared {
-        match tally.checks.get(name) {
-            Some(check) if check.seeds == tally.seeds => {}
+    let declared: Vec<&str> = scenario.checkers.iter().map(checkers::name_of).collect();
+    for name in &declared {
+        // Two checkers may share a name, such as two deadlines: each judges every seed.
+        let times = declared.iter().filter(|other| *other == name).count() as u64;
+        match tally.checks.get(*name) {
+            Some(check) if check.seeds == tally.seeds * times => {}
             _ => {
                 return say(
                     Verdict::PartialSurface,
@@ -185,6 +205,13 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
     let issued = operations.ok + operations.failed + operations.unknown;
     if operations.ok == 0 || operations.ok * ACKNOWLEDGED_ONE_IN < issued {
         let reason = format!("{} of {issued} operations were acknowledged", operations.ok);
+        return say(Verdict::InconclusiveOracleTooWeak, reason);
+    }
+    if let Some(percent) = scenario.exit.acknowledged_percent_min
+        && u128::from(operations.ok) * 100 < u128::from(issued) * u128::from(percent)
+    {
+        let ok = operations.ok;
+        let reason = format!("{ok} of {issued} operations were acknowledged, not {percent} %");
         return say(Verdict::InconclusiveOracleTooWeak, reason);
     }
     for (name, check) in &tally.checks {
@@ -246,14 +273,18 @@ fn passed(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> 
     }
     let budget = scenario.budgets.hardening;
     let (landed, wanted) = (tally.landed, u64::from(budget.seeds));
+    let criteria = audit::criteria(scenario, tally);
+    let unmet = criteria.iter().find(|q| q.answer == audit::Answer::No);
     let full_length = known.tier == Some(Tier::Harden);
-    if landed >= wanted && full_length {
+    if landed >= wanted && full_length && unmet.is_none() {
         return say(
             Verdict::PassHardening,
             format!("landed in {landed} of {} seeds", tally.seeds),
         );
     }
-    let why = if full_length {
+    let why = if let (Some(unmet), true) = (unmet, landed >= wanted && full_length) {
+        format!("{} {}", unmet.asked, unmet.evidence)
+    } else if full_length {
         format!("hardening asks for {wanted}")
     } else {
         "the smoke budget was run".to_owned()

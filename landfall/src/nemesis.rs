@@ -270,6 +270,8 @@ impl Nemesis {
             Target::Majority => subset(draw, nodes, count / 2 + 1),
             Target::All => nodes,
             Target::Rolling => vec![nodes[window.repetition as usize % count]],
+            Target::RollingReverse => vec![nodes[count - 1 - window.repetition as usize % count]],
+            Target::Several { count } => subset(draw, nodes, count as usize),
             Target::Idle => vec![self.run.idle[0]],
         }
     }

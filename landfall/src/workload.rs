@@ -13,7 +13,7 @@ use crate::script::PinnedOperation;
 use crate::system::{Call, Client, Reply};
 
 /// Operations a second of a client whose plan names no rate.
-const RATE_DEFAULT: u32 = 20;
+pub(crate) const RATE_DEFAULT: u32 = 20;
 
 /// Values of different clients never meet.
 const VALUES_PER_CLIENT: i64 = 1_000_000;

@@ -29,7 +29,9 @@ pub(crate) fn settle(
         sink.default(FieldKind::Model, format!("model: {}", formal::words(model)));
         model
     });
-    if !fields(written, FieldKind::Workload).any(|field| !field.parts.is_empty()) {
+    let lost = [Code::CyclicReference, Code::UndeclaredScenario];
+    let taken_over = sink.errors.iter().any(|(code, _)| lost.contains(code));
+    if !taken_over && !fields(written, FieldKind::Workload).any(|field| !field.parts.is_empty()) {
         let message = format!("scenario {} has no workload", written.id);
         let help = Some("add `Workload: 5 clients, 50% read / 50% write, 30s`".to_owned());
         sink.error(
@@ -116,7 +118,9 @@ fn mix(
     let field = fields(written, FieldKind::Workload).next();
     let span = field.map_or(written.heading.clone(), Field::span);
     let sum: u64 = said.mix.iter().map(|(_, share)| u64::from(*share)).sum();
-    if sum != 100 {
+    // Shares of operations that are not served are not in the sum.
+    let unread = [Code::NotServed, Code::NotUnderstood];
+    if sum != 100 && !sink.errors.iter().any(|(code, _)| unread.contains(code)) {
         let message = format!("the workload's shares add up to {sum} %, not 100 %");
         let help = Some("shares are percent of all operations".to_owned());
         sink.error(Code::PercentSum, &span, message, "does not add up", help);

@@ -195,6 +195,8 @@ impl fmt::Display for Target {
             Target::Majority => "a majority, drawn by seed",
             Target::All => "every node at once",
             Target::Rolling => "every node in turn",
+            Target::RollingReverse => "every node in turn, from the last to the first",
+            Target::Several { count } => return write!(f, "{count} nodes, drawn by seed"),
             Target::Idle => "idle hosts that no one talks to",
         };
         f.write_str(words)

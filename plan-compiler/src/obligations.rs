@@ -4,6 +4,7 @@ use checkers::spec::CheckerSpec;
 
 use crate::compile::{Draft, fields};
 use crate::diagnostic::Code;
+use crate::grammar::faults;
 use crate::human::duration;
 use crate::plan::{FieldKind, PlanScenario};
 use crate::read::claims;
@@ -141,7 +142,7 @@ fn category_name(category: Category) -> &'static str {
 pub(crate) fn complete(
     written: &PlanScenario,
     draft: &Draft,
-    faults: &[FaultSpec],
+    specs: &[FaultSpec],
     sink: &mut Sink<'_>,
 ) {
     let span = &written.heading;
@@ -154,15 +155,16 @@ pub(crate) fn complete(
         let help = Some("add `Oracle: linearizability` or another checker".to_owned());
         sink.error(Code::NoOracle, span, message, "no oracle", help);
     }
-    let planned = fields(written, FieldKind::Faults).any(|field| !field.parts.is_empty());
+    let planned = fields(written, FieldKind::Faults)
+        .any(|field| !field.parts.is_empty() && !faults::says_none(field, sink));
     let landing_said = fields(written, FieldKind::Landing).any(|field| !field.parts.is_empty());
-    let wanted = !faults.is_empty() || planned && !sink.errors.is_empty();
+    let wanted = !specs.is_empty() || planned && !sink.errors.is_empty();
     if wanted && draft.landing.conditions.is_empty() && (sink.errors.is_empty() || !landing_said) {
         let message = format!("nothing says how the faults of scenario {id} are known to land");
         let help = Some("add `Landing evidence: packets dropped > 0`".to_owned());
         sink.error(Code::NoLanding, span, message, "no landing evidence", help);
     }
-    if !planned {
+    if fields(written, FieldKind::Faults).all(|field| field.parts.is_empty()) {
         sink.default(FieldKind::Faults, "no faults");
     }
     if draft.checkers == [CheckerSpec::NoLostAck] {

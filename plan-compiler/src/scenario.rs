@@ -363,6 +363,13 @@ pub enum Target {
     All,
     /// Every node in turn, one at each repetition.
     Rolling,
+    /// The same from the last to the first.
+    RollingReverse,
+    /// So many nodes, drawn by seed.
+    Several {
+        /// How many.
+        count: u32,
+    },
     /// A pair of idle hosts that no one talks to (a control that must prove vacuous).
     Idle,
 }

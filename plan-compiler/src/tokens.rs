@@ -120,6 +120,8 @@ impl Lexer<'_, '_> {
         while let Some(c) = self.rest().chars().next() {
             match c {
                 '*' | '`' | '\'' | '’' | '\u{200b}' | '\u{feff}' => self.at += c.len_utf8(),
+                // A figure that is about right is taken as it stands.
+                '~' | '≈' => self.at += c.len_utf8(),
                 c if c.is_whitespace() => self.at += c.len_utf8(),
                 '<' if self.rest().starts_with("<!--") => self.comment(),
                 '"' | '“' | '”' => self.quoted(c),

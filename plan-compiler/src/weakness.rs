@@ -67,6 +67,8 @@ fn few_nodes(written: &PlanScenario, made: &Made<'_>, sink: &mut Sink<'_>) {
         let least = match (fault.target, fault.kind) {
             (Target::Minority, _) => 3,
             (Target::Follower, _) => 2,
+            (Target::Several { count }, FaultKind::Partition { .. }) => count + 1,
+            (Target::Several { count }, _) => count,
             (_, FaultKind::Split { .. }) => 2,
             (Target::Idle | Target::All, _) => 0,
             (_, FaultKind::Partition { clients_too, .. }) => 2 - u32::from(clients_too),

@@ -2,6 +2,7 @@
 
 use checkers::spec::{CheckerSpec, ModelKind};
 use landfall::coordinate::Tier;
+use landfall::judge::audit::{Answer, audit};
 use landfall::judge::{Circumstances, Judgement, Verdict, judge};
 use landfall::report::{Cause, Death, SeedOutcome};
 use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
@@ -378,6 +379,60 @@ fn a_system_that_hardly_ever_answered_shows_nothing() {
     assert_eq!(case.judge().verdict, Verdict::PassHardening);
     case.tally.operations.failed = 1;
     assert_eq!(case.judge().verdict, Verdict::InconclusiveOracleTooWeak);
+}
+
+#[test]
+fn two_checkers_of_one_name_both_judge_every_seed() {
+    let mut case = hardened();
+    let deadline = |within_ns| CheckerSpec::Progress { within_ns };
+    case.scenario.checkers = vec![deadline(5), deadline(9)];
+    let seeds = case.tally.seeds;
+    let mut check = case.check("linearizability").clone();
+    check.seeds = 2 * seeds;
+    let name = checkers::name_of(&deadline(5)).to_owned();
+    case.tally.checks.insert(name, check);
+    assert_eq!(case.judge().verdict, Verdict::PassHardening);
+    let name = checkers::name_of(&deadline(5));
+    case.check(name).seeds = 2 * seeds - 1;
+    assert_eq!(case.judge().verdict, Verdict::PartialSurface);
+}
+
+#[test]
+fn exit_criteria_that_are_not_met_cap_the_verdict() {
+    let mut case = hardened();
+    case.scenario.exit.acknowledged_min = Some(500);
+    assert_eq!(case.judge().verdict, Verdict::PassHardening);
+    case.scenario.exit.acknowledged_min = Some(501);
+    let judgement = case.judge();
+    assert_eq!(judgement.verdict, Verdict::PassSmoke);
+    assert!(judgement.reason.contains("501"), "{}", judgement.reason);
+    let mut case = hardened();
+    case.scenario.exit.virtual_ns_min = Some(case.tally.virtual_ns + 1);
+    assert_eq!(case.judge().verdict, Verdict::PassSmoke);
+    let mut case = hardened();
+    case.tally.operations.failed = 30;
+    case.scenario.exit.acknowledged_percent_min = Some(94);
+    assert_eq!(case.judge().verdict, Verdict::PassHardening);
+    case.scenario.exit.acknowledged_percent_min = Some(95);
+    assert_eq!(case.judge().verdict, Verdict::InconclusiveOracleTooWeak);
+}
+
+#[test]
+fn the_audit_finds_what_a_pass_hides() {
+    let mut case = hardened();
+    let concerned = |case: &Case| -> Vec<String> {
+        let questions = audit(&case.scenario, &case.tally);
+        let no = questions.into_iter().filter(|q| q.answer == Answer::No);
+        no.map(|question| question.asked).collect()
+    };
+    case.tally.faults[0].landed = 3;
+    case.tally.virtual_ns = u64::MAX / 2;
+    assert_eq!(concerned(&case), Vec::<String>::new());
+    case.tally.faults[0].landed = 0;
+    case.check("no-lost-ack").consumed -= 1;
+    case.tally.exits = 1;
+    case.tally.virtual_ns = 1;
+    assert_eq!(concerned(&case).len(), 4, "{:?}", concerned(&case));
 }
 
 #[test]

@@ -170,6 +170,19 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
             draft.landed_seeds_min = Some(seeds);
             let said = format!("every fault must land in at least {seeds} seeds");
             sink.explain(field.kind, &cursor.span_from(from), said);
+        } else if let Some(seeds) = cursor.attempt(three) {
+            let each = [Tier::Smoke, Tier::Hardening, Tier::Release]
+                .into_iter()
+                .zip(seeds);
+            let said = each.map(|(tier, seeds)| {
+                let budget = Draft {
+                    seeds: Some(seeds),
+                    duration_ns: None,
+                };
+                set(draft, tier, budget)
+            });
+            let said: Vec<String> = said.collect();
+            sink.explain(field.kind, &cursor.span_from(from), said.join("; "));
         } else if let Some(said) = criterion(&mut cursor, &mut draft.criteria) {
             sink.explain(field.kind, &cursor.span_from(from), said);
         } else if let Some((tier, budget)) = cursor.attempt(tier) {
@@ -230,13 +243,17 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
             break;
         }
         let more = c.attempt(|c| {
-            c.eat_any(&[",", "x", "of", "for", "/"]);
+            c.eat_any(&[",", "x", "of", "for", "/", "("]);
             let (mut seeds, mut length) = (*c, *c);
             (count_of_seeds(&mut seeds).is_some() || length.duration().is_some()).then_some(())
         });
         if more.is_none() {
             break;
         }
+    }
+    c.eat("each|per seed?");
+    if named.is_some() && draft == Draft::default() {
+        draft.seeds = Some(bare_seeds(c)?);
     }
     let tier = named.or_else(|| c.lookup(TIERS))?;
     (draft != Draft::default()).then_some((tier, draft))
@@ -246,6 +263,25 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
 struct Draft {
     seeds: Option<u32>,
     duration_ns: Option<u64>,
+}
+
+/// `smoke: 10`: a number alone is one of seeds.
+fn bare_seeds(c: &mut Cursor<'_>) -> Option<u32> {
+    let seeds = c.small().filter(|seeds| *seeds > 0)?;
+    let ends = c.peek().is_none_or(|token| {
+        token.separates() || token.is("/") || token.is(")") || token.spelling() == "and"
+    });
+    ends.then_some(seeds)
+}
+
+/// `10 / 200 / 2000 seeds`, in the order that the field's label has them.
+fn three(c: &mut Cursor<'_>) -> Option<[u32; 3]> {
+    let mut next = |last: bool| {
+        let seeds = c.small().filter(|seeds| *seeds > 0)?;
+        c.eat("seeds");
+        (last || c.eat("/|,")).then_some(seeds)
+    };
+    Some([next(false)?, next(false)?, next(true)?])
 }
 
 fn count_of_seeds(c: &mut Cursor<'_>) -> Option<u32> {
@@ -317,11 +353,13 @@ fn acknowledged(c: &mut Cursor<'_>) -> Option<u64> {
 fn load(c: &mut Cursor<'_>) -> Option<u64> {
     least(c);
     let length = c.duration()?;
+    c.eat("of virtual? time|load|traffic");
     let said = c.eat_any(&[
-        "of virtual? time|load|traffic in? total?",
         "of chaos|faults|simulated in? total?",
         "without a|any? violation|violations|failure|anomaly",
         "in total",
     ]);
+    let before = c.at.checked_sub(1).and_then(|at| c.tokens.get(at));
+    let said = said || before.is_some_and(|t| matches!(t.spelling(), "load" | "traffic"));
     said.then_some(length)
 }

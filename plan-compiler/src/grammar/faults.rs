@@ -71,6 +71,11 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
     }
 }
 
+/// Whether a field says that nothing goes wrong, by intention.
+pub(crate) fn says_none(field: &Field, sink: &Sink<'_>) -> bool {
+    none(&sink.tokens(field))
+}
+
 fn none(tokens: &[Token]) -> bool {
     let mut cursor = Cursor::new(tokens);
     cursor.eat("-");
@@ -134,6 +139,13 @@ fn enumerator(tokens: &[Token], at: usize) -> Option<usize> {
         _ => false,
     });
     let closed = tokens.get(mark + 1).is_some_and(|t| t.is(")"));
+    if let (Kind::Number { digits, .. }, Some(dot)) = (&tokens[at].kind, tokens.get(at + 1))
+        && digits.len() == 1
+        && dot.is(".")
+        && starts_fault(Cursor { tokens, at: at + 2 })
+    {
+        return Some(at + 2);
+    }
     (short && closed && (opened || fresh)).then_some(mark + 2)
 }
 
@@ -149,6 +161,8 @@ fn separator(cursor: &mut Cursor<'_>) -> bool {
         "+",
         "&",
         "followed by",
+        "interleaved|together|combined|concurrently|along with a|an|the?",
+        "while|during a|an|the?",
     ]) || cursor.peek().is_some_and(|token| token.kind == Kind::Break)
     {
         cursor.at = cursor.at.max(from + 1);
@@ -201,6 +215,10 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
     let mut draft = Draft::default();
     let mut rolling = false;
     let mut cursor = Cursor::new(tokens);
+    while cursor.eat("-") {}
+    if restart(&mut cursor) {
+        draft.kind = Some(FaultKind::GracefulStop);
+    }
     while !cursor.done() {
         let from = cursor.at;
         if unserved(&mut cursor) {
@@ -239,6 +257,18 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
     draft
 }
 
+/// `restart the leader` as a clause's own verb, not what ends a kill.
+fn restart(cursor: &mut Cursor<'_>) -> bool {
+    let verb = |c: &mut Cursor<'_>| {
+        c.eat("restart|restarts|restarting|bounce|bounces")
+            .then_some(())?;
+        let mut next = *c;
+        next.eat("the|a|an");
+        target(&mut next).map(|_| ())
+    };
+    cursor.attempt(verb).is_some()
+}
+
 fn vocabulary() -> Vec<&'static str> {
     let kinds = KINDS.iter().map(|(phrase, _)| *phrase);
     let targets = TARGETS.iter().map(|(phrase, _)| *phrase);
@@ -266,10 +296,28 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     if let Some(clash) = schedule::phrase(cursor, &mut draft.schedule) {
         return Some(clash);
     }
+    if let Some(times) = cursor.attempt(counted) {
+        return Some(put(
+            &mut draft.schedule.times,
+            schedule::Times::Exactly(times),
+        ));
+    }
+    if let Some(length) = cursor.attempt(|c| bracketed(c, draft.kind)) {
+        return Some(put(&mut draft.schedule.duration, length));
+    }
     if let Some(clients) = cursor.lookup(CLIENTS) {
         return Some(put(&mut draft.clients, clients));
     }
     if let Some(target) = target(cursor) {
+        let target = match (draft.target, target) {
+            // `rolling restart of the cluster`, `all nodes, in reverse order`.
+            (Some(turn @ (Target::Rolling | Target::RollingReverse)), Target::All) => turn,
+            (Some(Target::All | Target::Rolling), turn @ Target::RollingReverse) => {
+                draft.target = None;
+                turn
+            }
+            (_, target) => target,
+        };
         return Some(put(&mut draft.target, target));
     }
     if let Some(direction) = cursor.lookup(DIRECTIONS) {
@@ -293,6 +341,9 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
             "slow" | "slower" | "slowed" if is_clock => draft.magnitude.way = Some(Way::Behind),
             "fast" | "faster" if is_clock => draft.magnitude.way = Some(Way::Ahead),
             "follower" | "followers" => draft.target = Some(Target::Follower),
+            "quorum" | "majority" => draft.target = Some(Target::Majority),
+            "half" if is_partition(kind) => draft.direction = Some(Direction::OneWay),
+            "rolling" => draft.target = draft.target.or(Some(Target::Rolling)),
             _ => {}
         }
     }
@@ -303,9 +354,31 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     Some(put_kind(&mut draft.kind, kind))
 }
 
+/// `three kills`: how often, before the fault's name.
+fn counted(c: &mut Cursor<'_>) -> Option<u32> {
+    let times = c.small().filter(|times| *times > 0)?;
+    let mut kinds = *c;
+    kinds.lookup(KINDS)?;
+    Some(times)
+}
+
+/// `pause (10s)`: how long a node stands still.
+fn bracketed(c: &mut Cursor<'_>, kind: Option<FaultKind>) -> Option<Length> {
+    let stands = matches!(
+        kind?,
+        FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze
+    );
+    c.eat("(").then_some(())?;
+    let (min, max) = c.duration_range()?;
+    (stands && c.eat(")")).then_some(Length::For(Span { min, max }))
+}
+
+const fn is_partition(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::Partition { .. })
+}
+
 /// `partition with rejects`, `partition into halves`: the second says how.
 fn put_kind(slot: &mut Option<FaultKind>, kind: FaultKind) -> bool {
-    let is_partition = |kind: FaultKind| matches!(kind, FaultKind::Partition { .. });
     let says_how = |kind: FaultKind| match kind {
         FaultKind::Split { .. } => true,
         FaultKind::Network { effect, .. } => matches!(effect, NetEffect::Jam | NetEffect::Reject),

@@ -29,12 +29,13 @@ const MODELS: &[(&str, ModelKind)] = &[
 ];
 
 const MODELS_UNSERVED: &[&str] = &[
-    "queue|queues|fifo",
-    "lock|locks|mutex",
+    "fifo? queue|queues",
+    "distributed? lock|locks|mutex",
     "lease|leases",
     "session|sessions",
     "membership table?",
-    "counter|counters",
+    "pn|g? counter|counters",
+    "crdt|or set",
     "ledger|bank|account|accounts",
     "set|sets",
     "stack|stacks",
@@ -216,7 +217,7 @@ enum Rule {
 const RULES: &[(&str, Rule)] = &[
     ("could have succeeded|happened", Rule::MayHaveHappened(true)),
     (
-        "may|might|can have succeeded|happened|applied|committed",
+        "may|might|can have succeeded|happened|applied|committed|taken effect?",
         Rule::MayHaveHappened(true),
     ),
     (
@@ -228,6 +229,14 @@ const RULES: &[(&str, Rule)] = &[
         Rule::MayHaveHappened(true),
     ),
     ("timeout_marker = true", Rule::MayHaveHappened(true)),
+    (
+        "may|might or may|might not have happened|succeeded|applied|committed|taken effect?",
+        Rule::MayHaveHappened(true),
+    ),
+    (
+        "possibly applied|committed|executed|succeeded",
+        Rule::MayHaveHappened(true),
+    ),
     ("complete_ts = null", Rule::MayHaveHappened(true)),
     (
         "outcome? is|are|remain|remains|as? unknown|ambiguous|indeterminate",
@@ -238,7 +247,8 @@ const RULES: &[(&str, Rule)] = &[
         Rule::MayHaveHappened(false),
     ),
     (
-        "retries|retry are|is? as? separate|own ops|operations|rows|op|row?",
+        "retries|retry are|is? recorded|logged|kept|counted? as? separate|own \
+         ops|operations|rows|op|row?",
         Rule::RetriesSeparate,
     ),
     (
@@ -291,6 +301,8 @@ const AMBIGUITY_FILLERS: &[&str] = &[
     "them",
     "client",
     "unknown commit|outcome|outcomes?",
+    "outcome|outcomes",
+    "connection errors|error|resets|reset",
     "on",
     "by",
     "checker",

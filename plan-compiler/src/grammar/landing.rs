@@ -66,9 +66,14 @@ const COUNTERS: &[(&str, &str)] = &[
     ("un synced|unsynced? writes are|were? torn", "writes-torn"),
     ("torn writes", "writes-torn"),
     (
-        "processes|process|nodes are|were? killed",
+        "processes|process|node|nodes is|are|was|were? killed",
         "processes-killed",
     ),
+    (
+        "sigkill|sigkills is|was|were? delivered|sent",
+        "processes-killed",
+    ),
+    ("restarted", "restarts"),
     ("kills|kill count|counter?", "processes-killed"),
     ("killed processes|nodes", "processes-killed"),
     ("power losses|loss|failures count|counter?", "power-losses"),
@@ -108,7 +113,8 @@ const REELECTED: &[&str] = &[
     "a|the? new? leader is|was? re elected",
     "a|the? new? leader is|was? reelected",
     "a|the? new|different|another leader is|was? elected|elects|appears|emerges|takes?",
-    "leader changes|changed|change|re? election|reelection completes?",
+    "leader changes|changed|change",
+    "leader re? election|reelection completes?",
     "leadership changes|changed|moves|moved|transfers",
     "re election completes?",
 ];
@@ -122,6 +128,7 @@ const OBSERVED: &[&str] = &[
      fail|fails|times|time out?",
     "clients|client operation|operations|requests? time|times|fail|fails|timed out?",
     "client timeouts|errors",
+    "a|some? client|clients|guest|guests see|sees|saw|hit|hits timeout|timeouts|error|errors",
     "guest notices|noticed|observes|observed",
     "observed by the|a? guest|client|clients?",
 ];
@@ -186,6 +193,7 @@ const FILLERS: &[&str] = &[
     "confirmed",
     "plus",
     "also",
+    "iptables|nftables - l counters|counter? show|shows?",
 ];
 
 const HELP: &str = "evidence is a counter (`packets dropped > 0`, `un-synced writes lost > 0`, \
@@ -275,6 +283,7 @@ fn condition(c: &mut Cursor<'_>) -> Option<(Evidence, Option<u64>)> {
     })?;
     let within = c.attempt(within);
     c.eat_any(&["over|in|during the|each|every? fault? window|partition|outage"]);
+    c.eat_any(&["at least once", "is|was seen", "appears|appear|appeared"]);
     Some((what, within))
 }
 
@@ -310,6 +319,8 @@ fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
         let mut fault = *c;
         let named = fault.lookup(KINDS).is_some();
         let counter = c.lookup(COUNTERS)?;
+        // `SIGKILL delivered` says more than the fault's name.
+        let named = named && fault.at >= c.at;
         c.eat_any(&[
             "in|over|during the|each? fault? window|run|partition",
             "per run|seed",

@@ -32,6 +32,8 @@ fn whom(target: Target) -> String {
         Target::Majority => "-majority".to_owned(),
         Target::All => String::new(),
         Target::Rolling => "-rolling".to_owned(),
+        Target::RollingReverse => "-reverse".to_owned(),
+        Target::Several { count } => format!("-some{count}"),
         Target::Idle => "-idle".to_owned(),
     }
 }

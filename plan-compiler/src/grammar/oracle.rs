@@ -16,7 +16,35 @@ const CHECKERS: &[(&str, CheckerSpec)] = &[
         "linearizability|linearisability|linearizable|linearisable",
         CheckerSpec::Linearizability,
     ),
-    ("porcupine|knossos|wgl", CheckerSpec::Linearizability),
+    (
+        "porcupine|knossos|wgl cas? register|registers|search|model?",
+        CheckerSpec::Linearizability,
+    ),
+    (
+        "porcupine|knossos cas register|model",
+        CheckerSpec::Linearizability,
+    ),
+    ("no stale read|reads", CheckerSpec::Linearizability),
+    (
+        "no lost acked|acknowledged write|writes|append|appends",
+        CheckerSpec::NoLostAck,
+    ),
+    ("no data loss", CheckerSpec::NoLostAck),
+    (
+        "all|every acked|acknowledged write|writes|append|appends \
+         survive|survives|persist|persists",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "all|every acked|acknowledged write|writes is|are|remain|remains durable|readable \
+         afterwards|later?",
+        CheckerSpec::NoLostAck,
+    ),
+    ("no split brain", CheckerSpec::SingleLeader),
+    (
+        "never two leaders in|per the|a|one? same? term?",
+        CheckerSpec::SingleLeader,
+    ),
     (
         "no lost ack|acks|acknowledgement|acknowledgements",
         CheckerSpec::NoLostAck,
@@ -66,6 +94,7 @@ const PROGRESS: &[&str] = &[
     "client|clients writes|operations|requests? succeed|succeeds",
     "writes|operations|requests|clients succeed|resume|resumes",
     "cluster|service|system recovers|resumes|progresses",
+    "availability is? restored|recovers|returns",
 ];
 
 /// Judges of the portfolio that are not served yet.
@@ -222,7 +251,10 @@ fn progress(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
     c.eat(":");
     c.eat_any(PROGRESS);
     let bound = within(c)?;
-    c.eat_any(&["of|after every|each|the|a? heal|heals|healing|recovery|restart|last? fault?"]);
+    c.eat_any(&[
+        "of|after every|each|the|a? heal|heals|healing|recovery|restart|last? fault?",
+        "of|after every|each|the|a? partition|network|fault|cluster heals|healed|ends|clears",
+    ]);
     Some(CheckerSpec::Progress { within_ns: bound })
 }
 

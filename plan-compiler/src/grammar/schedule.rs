@@ -6,10 +6,18 @@ use crate::scenario::{Repeat, Span, When};
 /// What a clause says about time; what it leaves open is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScheduleDraft {
-    pub(crate) start: Option<Span>,
+    pub(crate) start: Option<Start>,
     pub(crate) duration: Option<Length>,
     pub(crate) every: Option<Span>,
     pub(crate) times: Option<Times>,
+}
+
+/// When a window first opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    At(Span),
+    /// Between these percents of the workload.
+    Share(u64, u64),
 }
 
 /// How long a window stays open.
@@ -39,6 +47,7 @@ const LENGTHS: &[&str] = &[
     "heal|heals|healed|healing|lifted|restored it|them? after|in",
     "power|powered back? on? after",
     "recover|recovers after",
+    "bring|brings it|them? back up|online? after|in?",
     "resume|resumes|resumed|continue|continued|sigcont|unpause|unpaused it|them? after|in",
 ];
 
@@ -54,8 +63,11 @@ const SCENERY: &[&str] = &["into|of|after the? run|workload|test|start", "into i
 
 /// Reads one schedule phrase into the draft: `Some(true)` when it contradicts what is there.
 pub(crate) fn phrase(cursor: &mut Cursor<'_>, draft: &mut ScheduleDraft) -> Option<bool> {
+    if cursor.eat_any(&ELECTED) {
+        return Some(put(&mut draft.start, Start::At(Span { min: 0, max: 0 })));
+    }
     if let Some((start, end)) = cursor.attempt(window) {
-        let clash = put(&mut draft.start, start);
+        let clash = put(&mut draft.start, Start::At(start));
         return Some(put(&mut draft.duration, Length::Until(end)) || clash);
     }
     if let Some(length) = cursor.attempt(length) {
@@ -67,9 +79,44 @@ pub(crate) fn phrase(cursor: &mut Cursor<'_>, draft: &mut ScheduleDraft) -> Opti
     if let Some(times) = cursor.attempt(times) {
         return Some(put(&mut draft.times, times));
     }
-    let start = cursor.attempt(start)?;
+    let start = match cursor.attempt(share) {
+        Some((low, high)) => Start::Share(low, high),
+        None => Start::At(cursor.attempt(start)?),
+    };
     Some(put(&mut draft.start, start))
 }
+
+/// `at a random point`, `mid-workload`, `halfway through`, `at 50% of the workload`.
+fn share(c: &mut Cursor<'_>) -> Option<(u64, u64)> {
+    let anywhere = [
+        "at a|any? uniformly? random|arbitrary point|time|moment|instant",
+        "at random times|points",
+        "randomly during the? run|workload|test",
+    ];
+    let middle = [
+        "mid workload|run|test|way",
+        "in|at the middle of the? run|workload|test",
+        "halfway through|into the? run|workload|test?",
+        "half way through|into the? run|workload|test?",
+    ];
+    if c.eat_any(&anywhere) {
+        c.eat_any(&SHARED);
+        return Some((0, 90));
+    }
+    if c.eat_any(&middle) {
+        return Some((40, 60));
+    }
+    c.eat("at|after").then_some(())?;
+    let percent = c.count().filter(|percent| *percent < 100)?;
+    c.eat("%|percent").then_some(())?;
+    c.eat_any(&SHARED).then_some((percent, percent))
+}
+
+const SHARED: [&str; 1] = ["of|in|during the? run|workload|test|load|duration"];
+
+/// A run's workload begins when somebody leads.
+const ELECTED: [&str; 1] =
+    ["once|when|after|as soon|soon? as? the|a? leader is|was? elected|leads|exists|established"];
 
 fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     let clash = slot.as_ref().is_some_and(|old| *old != value);
@@ -99,6 +146,16 @@ fn window(c: &mut Cursor<'_>) -> Option<(Span, u64)> {
 }
 
 fn length(c: &mut Cursor<'_>) -> Option<Length> {
+    let later = |c: &mut Cursor<'_>| {
+        c.eat("t +").then_some(())?;
+        let end = c.duration()?;
+        c.eat(":");
+        c.eat("restart|restarts|heal|heals|healed|resume|recover|recovers")
+            .then_some(Length::Until(end))
+    };
+    if let Some(length) = c.attempt(later) {
+        return Some(length);
+    }
     if c.eat_any(TO_THE_END) {
         return Some(Length::ToTheEnd);
     }
@@ -121,6 +178,13 @@ fn length(c: &mut Cursor<'_>) -> Option<Length> {
 }
 
 fn every(c: &mut Cursor<'_>) -> Option<Span> {
+    let apart = |c: &mut Cursor<'_>| {
+        let every = span(c)?;
+        c.eat("apart").then_some(every)
+    };
+    if let Some(every) = c.attempt(apart) {
+        return Some(every);
+    }
     c.eat("repeat|repeats|repeated|repeating");
     c.eat("every").then_some(())?;
     span(c)
@@ -187,16 +251,21 @@ pub(crate) fn settle(
     workload_ns: u64,
 ) -> (When, Vec<&'static str>) {
     let mut defaults = Vec::new();
-    let start_ns = draft.start.unwrap_or_else(|| {
-        defaults.push("first opening");
-        match draft.every {
-            Some(every) => every,
-            None => Span {
-                min: workload_ns / 10,
-                max: workload_ns / 2,
-            },
+    let percent = |share: u64| workload_ns / 100 * share;
+    let start_ns = match (draft.start, draft.every) {
+        (Some(Start::At(start)), _) => start,
+        (Some(Start::Share(low, high)), _) => Span {
+            min: percent(low),
+            max: percent(high),
+        },
+        (None, every) => {
+            defaults.push("first opening");
+            every.unwrap_or(Span {
+                min: percent(10),
+                max: percent(50),
+            })
         }
-    });
+    };
     let duration_ns = match draft.duration {
         Some(Length::For(span)) => span,
         Some(Length::Until(end)) => {

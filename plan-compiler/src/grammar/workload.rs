@@ -67,6 +67,8 @@ const SKEWS: &[(&str, Skew)] = &[
         Skew::Zipf,
     ),
     ("skewed keys", Skew::Zipf),
+    ("hot keys ( zipf|zipfian )", Skew::Zipf),
+    ("hot keys", Skew::Zipf),
     (
         "key|keys? skew? :|=? uniform|uniformly keys|distribution|skew|distributed?",
         Skew::Uniform,
@@ -81,6 +83,7 @@ const SKEWS: &[(&str, Skew)] = &[
 const TIMEOUT: &[&str] = &[
     "operation|op|request|client|per time? out|timeout of|is|=|:?",
     "operation|op|request|client|each? timeout|timeouts of|is|=|:?",
+    "per operation|op|request timeout|timeouts of|is|=|:?",
 ];
 
 const FILLERS: &[&str] = &[
@@ -125,6 +128,10 @@ const FILLERS: &[&str] = &[
     "client side",
     "virtual",
     "time",
+    "steady|constant|sustained load|traffic",
+    "parallel",
+    "read|write heavy :",
+    "then",
 ];
 
 const HELP: &str = "write clients, mix, duration, keys, skew, rate, time-out, as in: \
@@ -202,6 +209,12 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
     if let Some(nodes) = cursor.attempt(nodes) {
         return Some((format!("{nodes} nodes"), put(&mut draft.nodes, nodes)));
     }
+    if let Some(mix) = cursor.attempt(ratio) {
+        let clash = !draft.mix.is_empty();
+        let words: Vec<String> = mix.iter().map(|(op, n)| format!("{n} % {op}")).collect();
+        draft.mix.extend(mix);
+        return Some((words.join(", "), clash));
+    }
     if let Some((op, percent)) = cursor.attempt(share) {
         let clash = draft.mix.iter().any(|(known, _)| *known == op);
         draft.mix.push((op, percent));
@@ -245,12 +258,18 @@ fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
 }
 
 fn clients(c: &mut Cursor<'_>) -> Option<u32> {
+    if c.eat("clients|workers :|=?") {
+        return c.small().filter(|clients| *clients > 0);
+    }
     let clients = c.small()?;
     let said = c.eat("concurrent|parallel? client|clients|worker|workers|writer|writers");
     (said && clients > 0).then_some(clients)
 }
 
 fn nodes(c: &mut Cursor<'_>) -> Option<u32> {
+    if c.eat("nodes|servers|replicas :|=?") {
+        return c.small().filter(|nodes| *nodes > 0);
+    }
     if c.eat("cluster of") {
         let nodes = c.small()?;
         c.eat("node|nodes|server|servers|replica|replicas|member|members");
@@ -269,7 +288,47 @@ fn bare_nodes(field: &Field, c: &mut Cursor<'_>) -> Option<u32> {
         .filter(|nodes| *nodes > 0)
 }
 
+/// `70/30 read/write mix`, `reads and writes (50/50)`.
+fn ratio(c: &mut Cursor<'_>) -> Option<Vec<(OpKind, u32)>> {
+    let (mut shares, mut ops) = (Vec::new(), Vec::new());
+    let mut numbers = |c: &mut Cursor<'_>| {
+        loop {
+            shares.push(c.small().filter(|share| *share <= 100)?);
+            if !c.eat("/|:") {
+                return (shares.len() > 1).then_some(());
+            }
+        }
+    };
+    let first = c.attempt(&mut numbers).is_some();
+    if first {
+        c.eat("mix|split of?");
+    }
+    loop {
+        ops.push(c.lookup(OPERATIONS)?);
+        if !c.eat("/|and|to") {
+            break;
+        }
+    }
+    if !first {
+        c.eat("(").then_some(())?;
+        shares.clear();
+        loop {
+            shares.push(c.small()?);
+            if !c.eat("/|:") {
+                break;
+            }
+        }
+        c.eat(")").then_some(())?;
+    }
+    c.eat("mix|split|ratio");
+    let named = ops.len() > 1 && ops.len() == shares.len();
+    named.then(|| ops.into_iter().zip(shares).collect())
+}
+
 fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
+    if c.eat("half of? the?") {
+        return Some((c.lookup(OPERATIONS)?, 50));
+    }
     if let Some(op) = c.attempt(|c| c.lookup(OPERATIONS)) {
         if c.eat("only") {
             return Some((op, 100));
@@ -287,10 +346,15 @@ fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
 }
 
 fn rate(c: &mut Cursor<'_>) -> Option<Rate> {
+    let led = c.eat_any(&["each issuing|doing|sending|at|with?"]);
     let rate = per_second(c)?;
+    if led {
+        return Some(Rate::PerClient(rate));
+    }
     let each = [
         "per|by|each|every client",
         "for? each|every client",
+        "each",
         "/ client",
         "( per client )",
     ];
@@ -312,8 +376,9 @@ fn per_second(c: &mut Cursor<'_>) -> Option<u32> {
     c.eat("rate :|=?");
     let rate = c.small().filter(|rate| *rate > 0)?;
     let unit = c.eat_any(&[
-        "op|ops|operation|operations|request|requests / s|sec|second",
-        "op|ops|operation|operations|request|requests per|a second",
+        "op|ops|operation|operations|request|requests|req / s|sec|second",
+        "op|ops|operation|operations|request|requests|req per|a second",
+        "rps|qps|tps",
     ]);
     unit.then_some(rate)
 }
@@ -335,10 +400,19 @@ fn op_timeout(c: &mut Cursor<'_>) -> Option<u64> {
 }
 
 fn keys(c: &mut Cursor<'_>) -> Option<u32> {
+    if c.eat_any(&["single|one hot? key|register|log|object"]) {
+        return Some(1);
+    }
+    if c.eat("keys :|=?") {
+        return c.small().filter(|keys| *keys > 0);
+    }
     c.eat("over|on|across");
     let keys = c.small().filter(|keys| *keys > 0)?;
-    c.eat("distinct|hot|different? key|keys|register|registers|log|logs")
-        .then_some(keys)
+    c.eat(
+        "distinct|hot|different? \
+         key|keys|register|registers|log|logs|account|accounts|object|objects|queue|queues",
+    )
+    .then_some(keys)
 }
 
 fn unserved(cursor: &mut Cursor<'_>) -> bool {

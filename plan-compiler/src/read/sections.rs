@@ -203,11 +203,17 @@ impl Reader<'_> {
         let name = name
             .trim_start_matches([':', '-', '—', '–', '.', ' '])
             .trim();
+        // `Scenario 1: name` is S1.
+        let numbered = named && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        let (id, is_id) = match numbered {
+            true => (format!("S{id}"), true),
+            false => (id.to_owned(), is_id),
+        };
         let line = self.lines.line(title.span.start);
         let made_up = format!("S-line-{line}");
         let (id, name) = match (is_id, name.is_empty()) {
-            (true, false) => (id.to_owned(), name.to_owned()),
-            (true, true) => (id.to_owned(), id.to_owned()),
+            (true, false) => (id, name.to_owned()),
+            (true, true) => (id.clone(), id),
             (false, _) if rest.is_empty() => (made_up.clone(), made_up),
             (false, _) => (made_up, rest.to_owned()),
         };

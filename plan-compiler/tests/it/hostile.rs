@@ -175,19 +175,19 @@ fn odd_texts_are_sound() {
 #[test]
 fn huge_plans_are_sound() {
     let mut text = String::from("## 7. Scenarios\n");
-    for at in 0..100 {
+    for at in 0..30 {
         write!(text, "### Scenario S{at}: s\n- Faults: ").expect("a String takes all");
-        for _ in 0..40 {
+        for _ in 0..20 {
             text.push_str("gremlins at T+1s; ");
         }
         text.push('\n');
     }
-    assert_eq!(sound(&text).not_runnable.len(), 100);
+    assert_eq!(sound(&text).not_runnable.len(), 30);
     sound(&">".repeat(5_000));
     sound(&"- ".repeat(2_000));
     sound(&format!(
         "### Scenario S1: x\n- Faults: {}\n",
-        "kill and ".repeat(5_000)
+        "kill and ".repeat(1_000)
     ));
     sound(&format!(
         "### Scenario S1: x\n- Oracle: {}\n",

@@ -68,6 +68,26 @@ fn a_plan_with_one_of_each_mistake() {
     check("broken.md");
 }
 
+/// Ten more products, in both plan modes, as ten authors would write them.
+#[test]
+fn whole_plans_of_the_corpus() {
+    let names = [
+        "queue",
+        "lock-service",
+        "ledger",
+        "object-store",
+        "multi-tenant-api",
+        "cache",
+        "workflow-engine",
+        "scheduler",
+        "crdt-store",
+        "upgrade",
+    ];
+    for name in names {
+        check(&format!("plans/{name}.md"));
+    }
+}
+
 #[test]
 fn the_document_is_read_into_the_plan() {
     let text = include_str!("../../testdata/key-value.md");

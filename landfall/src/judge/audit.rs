@@ -1,0 +1,229 @@
+//! The green-but-broken audit: questions that a passing scenario must be able to answer, answered
+//! from what was counted.
+
+use plan_compiler::scenario::{Direction, FaultKind, Scenario};
+use serde::{Deserialize, Serialize};
+
+use crate::tally::Tally;
+use crate::workload::RATE_DEFAULT;
+
+/// One question of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is asked.
+    pub asked: String,
+    /// The answer.
+    pub answer: Answer,
+    /// What it rests on.
+    pub evidence: String,
+}
+
+/// An answer of the audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It is as it should be.
+    Yes,
+    /// It is not: the pass is of concern.
+    No,
+    /// The question does not arise here.
+    NotAsked,
+}
+
+/// Answers every question about a scenario's seeds.
+#[must_use]
+pub fn audit(scenario: &Scenario, tally: &Tally) -> Vec<Question> {
+    let mut questions = vec![
+        load(scenario, tally),
+        length(scenario, tally),
+        oracles(scenario, tally),
+        faults(scenario, tally),
+        quiet(tally),
+        recovery(scenario, tally),
+        seeds(tally),
+        asymmetric(scenario),
+        repeatable(tally),
+    ];
+    questions.extend(criteria(scenario, tally));
+    questions
+}
+
+/// How many answers are of concern.
+#[must_use]
+pub fn concerns(questions: &[Question]) -> usize {
+    let is_no = |question: &&Question| question.answer == Answer::No;
+    questions.iter().filter(is_no).count()
+}
+
+fn question(asked: &str, good: bool, evidence: String) -> Question {
+    let answer = if good { Answer::Yes } else { Answer::No };
+    Question {
+        asked: asked.to_owned(),
+        answer,
+        evidence,
+    }
+}
+
+fn not_asked(asked: &str, why: &str) -> Question {
+    Question {
+        asked: asked.to_owned(),
+        answer: Answer::NotAsked,
+        evidence: why.to_owned(),
+    }
+}
+
+fn issued(tally: &Tally) -> u64 {
+    tally.operations.ok + tally.operations.failed + tally.operations.unknown
+}
+
+/// Half of the operations that the rate comes to: clients wait for answers, and faults delay them.
+fn load(scenario: &Scenario, tally: &Tally) -> Question {
+    let workload = &scenario.workload;
+    let rate = u128::from(workload.rate_per_client.unwrap_or(RATE_DEFAULT));
+    let clients = u128::from(scenario.topology.clients);
+    let each = rate * clients * u128::from(workload.duration_ns) / 1_000_000_000;
+    let meant = each * u128::from(tally.seeds);
+    let issued = issued(tally);
+    let good = u128::from(issued) * 2 >= meant;
+    let evidence = format!("{issued} operations were issued, the rate comes to {meant}");
+    question("Did the load that was meant run?", good, evidence)
+}
+
+fn length(scenario: &Scenario, tally: &Tally) -> Question {
+    let meant = u128::from(scenario.workload.duration_ns) * u128::from(tally.seeds);
+    let ran = u128::from(tally.virtual_ns);
+    let seconds = |ns: u128| ns / 1_000_000_000;
+    let evidence = format!(
+        "{} s of virtual time, {} s of load",
+        seconds(ran),
+        seconds(meant)
+    );
+    question("Did every seed run to its end?", ran >= meant, evidence)
+}
+
+fn oracles(scenario: &Scenario, tally: &Tally) -> Question {
+    let asked = "Did each oracle consume every operation of every seed?";
+    let mut said = Vec::new();
+    let mut good = !scenario.checkers.is_empty();
+    for spec in &scenario.checkers {
+        let name = checkers::name_of(spec);
+        match tally.checks.get(name) {
+            Some(check) => {
+                good &= check.consumed >= check.total && check.total > 0;
+                said.push(format!("{name} {} of {}", check.consumed, check.total));
+            }
+            None => {
+                good = false;
+                said.push(format!("{name} did not run"));
+            }
+        }
+    }
+    question(asked, good, said.join(", "))
+}
+
+fn faults(scenario: &Scenario, tally: &Tally) -> Question {
+    let asked = "Did each fault land?";
+    if scenario.faults.is_empty() {
+        return not_asked(asked, "no fault is planned");
+    }
+    let each = tally.faults.iter();
+    let said: Vec<String> = each
+        .map(|fault| format!("{} in {}", fault.name, fault.landed))
+        .collect();
+    let good = tally.faults.len() == scenario.faults.len()
+        && tally.faults.iter().all(|fault| fault.landed > 0);
+    let seeds = tally.seeds;
+    question(asked, good, format!("{} of {seeds} seeds", said.join(", ")))
+}
+
+fn quiet(tally: &Tally) -> Question {
+    let asked = "Did no node give up by itself?";
+    let evidence = match &tally.exit {
+        Some(exit) => format!("{} times, such as: {exit}", tally.exits),
+        None => "none did, and no panic went unnoticed".to_owned(),
+    };
+    question(asked, tally.exits == 0, evidence)
+}
+
+fn recovery(scenario: &Scenario, tally: &Tally) -> Question {
+    let asked = "Was service restored after the last fault?";
+    if scenario.faults.is_empty() {
+        return not_asked(asked, "no fault is planned");
+    }
+    let progress = tally.checks.get("progress");
+    match progress {
+        Some(check) if check.violations == 0 => question(
+            asked,
+            true,
+            format!("progress held in {} seeds", check.seeds),
+        ),
+        Some(check) => {
+            let evidence = format!("progress was missed in {} seeds", check.violations);
+            question(asked, false, evidence)
+        }
+        // The run ends with a read of every key by a client of its own.
+        None => {
+            let ok = tally.operations.ok;
+            let evidence = format!("{ok} operations were acknowledged, the last reads among them");
+            question(asked, ok >= tally.seeds, evidence)
+        }
+    }
+}
+
+fn seeds(tally: &Tally) -> Question {
+    let good = tally.seeds >= super::SEEDS_MIN;
+    question(
+        "Were there three seeds at least?",
+        good,
+        tally.seeds.to_string(),
+    )
+}
+
+fn asymmetric(scenario: &Scenario) -> Question {
+    let asked = "Is a partition that cuts one way among the partitions?";
+    let cuts = scenario.faults.iter().filter_map(|fault| match fault.kind {
+        FaultKind::Partition { direction, .. } => Some(direction != Direction::Both),
+        FaultKind::Split { one_way, .. } => Some(one_way),
+        _ => None,
+    });
+    let cuts: Vec<bool> = cuts.collect();
+    if cuts.is_empty() {
+        return not_asked(asked, "no partition is planned");
+    }
+    let one_way = cuts.iter().filter(|one_way| **one_way).count();
+    let evidence = format!("{one_way} of {} partitions", cuts.len());
+    question(asked, one_way > 0, evidence)
+}
+
+fn repeatable(tally: &Tally) -> Question {
+    let asked = "Are two runs of a seed one run?";
+    if tally.compared == 0 {
+        return not_asked(asked, "no seed was run twice");
+    }
+    let evidence = format!("{} of {} seeds differ", tally.differing, tally.compared);
+    question(asked, tally.differing == 0, evidence)
+}
+
+/// What the plan's exit criteria ask for, and what was reached.
+#[must_use]
+pub fn criteria(scenario: &Scenario, tally: &Tally) -> Vec<Question> {
+    let exit = &scenario.exit;
+    let mut found = Vec::new();
+    let ok = tally.operations.ok;
+    if let Some(least) = exit.acknowledged_min {
+        let asked = format!("Were {least} operations acknowledged, as the exit criteria ask?");
+        found.push(question(&asked, ok >= least, ok.to_string()));
+    }
+    if let Some(least) = exit.virtual_ns_min {
+        let asked = format!("Was there {} s of virtual time?", least / 1_000_000_000);
+        let ran = format!("{} s", tally.virtual_ns / 1_000_000_000);
+        found.push(question(&asked, tally.virtual_ns >= least, ran));
+    }
+    if let Some(least) = exit.acknowledged_percent_min {
+        let asked = format!("Were {least} % of operations acknowledged?");
+        let issued = issued(tally);
+        let good = u128::from(ok) * 100 >= u128::from(issued) * u128::from(least);
+        found.push(question(&asked, good, format!("{ok} of {issued}")));
+    }
+    found
+}
