@@ -3,6 +3,7 @@
 use crate::history::History;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::{CheckerSpec, ModelKind};
+use crate::value::Value;
 use crate::{leader, linear, lost, progress, single, txn, weak};
 
 /// Judges a history by one checker.
@@ -48,7 +49,7 @@ pub fn check(
         CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
         CheckerSpec::Single(single) => single::check(history, single, model, budget),
         CheckerSpec::Isolation { workload, level } => {
-            txn::judge(history, workload, level, budget).0
+            txn::judge(history, workload, level, &Value::Null, budget).0
         }
         CheckerSpec::Weak(weak) => weak::check(history, weak, budget),
     };

@@ -34,7 +34,7 @@ mod transactions;
 mod updates;
 mod visible;
 
-pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, certify};
+pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, analyze_from, certify};
 pub use anomaly::{Kind, Name};
 pub use certificate::{Certificate, Moment, breaks, refutation, verify};
 pub use judge::judge;

@@ -133,8 +133,22 @@ impl Analysis {
 /// # Errors
 /// The field that the history lacks.
 pub fn analyze(history: &History, workload: Workload, budget: &Budget) -> Result<Analysis, String> {
+    analyze_from(history, workload, &Value::Null, budget)
+}
+
+/// Judges a history at every level, whose objects begin with a value: a list, or what registers
+/// are read as before they are written.
+///
+/// # Errors
+/// The field that the history lacks; or that lists begin with what is no list.
+pub fn analyze_from(
+    history: &History,
+    workload: Workload,
+    initial: &Value,
+    budget: &Budget,
+) -> Result<Analysis, String> {
     let all = Transactions::of(history)?;
-    let facts = facts_of(&all, workload)?;
+    let facts = facts_of(&all, workload, initial)?;
     let judged = Judged::of(&all, &facts, budget);
     Ok(judged.told(&all, &facts))
 }
@@ -152,7 +166,7 @@ pub fn certify(
     budget: &Budget,
 ) -> Result<Option<Certificate>, String> {
     let all = Transactions::of(history)?;
-    let facts = facts_of(&all, workload)?;
+    let facts = facts_of(&all, workload, &Value::Null)?;
     if !facts.plain.told.is_empty() || facts.untold > 0 {
         return Ok(None);
     }
@@ -176,10 +190,14 @@ pub fn certify(
     Ok(None)
 }
 
-fn facts_of<'h>(all: &Transactions<'h>, workload: Workload) -> Result<Facts<'h>, String> {
+fn facts_of<'h>(
+    all: &Transactions<'h>,
+    workload: Workload,
+    initial: &'h Value,
+) -> Result<Facts<'h>, String> {
     let mut facts = match workload {
-        Workload::ListAppend => super::append::facts(all)?,
-        Workload::RwRegister => super::register::facts(all, &Value::Null)?,
+        Workload::ListAppend => super::append::facts(all, initial)?,
+        Workload::RwRegister => super::register::facts(all, initial)?,
     };
     let mut plain = std::mem::take(&mut facts.plain);
     super::updates::lost(all, &facts, &mut plain);

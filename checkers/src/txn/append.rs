@@ -27,6 +27,8 @@ type Chain<'h> = Vec<(&'h Value, u32)>;
 /// What is known while versions are made.
 struct Lists<'h, 't> {
     all: &'t Transactions<'h>,
+    /// What every list has before all that is added.
+    initial: &'h [Value],
     writes: Vec<Write<'h>>,
     /// By object and element, the append.
     found: FxHashMap<(u32, &'h Value), u32>,
@@ -41,10 +43,11 @@ struct Lists<'h, 't> {
 ///
 /// # Errors
 /// The field that a row lacks.
-pub(super) fn facts<'h>(all: &Transactions<'h>) -> Result<Facts<'h>, String> {
+pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Facts<'h>, String> {
     let keys = all.keys.len();
     let mut lists = Lists {
         all,
+        initial: elements(initial).ok_or("an initial value that is a list")?,
         writes: Vec::new(),
         found: FxHashMap::default(),
         longest: vec![(&[][..], NONE); keys],
@@ -291,6 +294,7 @@ impl<'h> Lists<'h, '_> {
         }
         for (at, value) in (0..).zip(list) {
             match self.found.get(&(key, value)) {
+                None if self.initial.contains(value) => {}
                 None => known = known.min(at),
                 Some(write) => {
                     let txn = self.writes[*write as usize].txn;
@@ -316,6 +320,7 @@ impl<'h> Lists<'h, '_> {
             version = facts.first[read.key as usize];
             for (at, value) in read.list.iter().enumerate() {
                 match self.found.get(&(read.key, value)) {
+                    None if self.initial.contains(value) => {}
                     None => garbage = garbage.or(Some(at)),
                     Some(write) => {
                         let write = &self.writes[*write as usize];

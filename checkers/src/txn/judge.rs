@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::analysis::{Analysis, Verdict, Workload, analyze};
+use super::analysis::{Analysis, Verdict, Workload, analyze_from};
 use super::levels::Level;
 use crate::history::{History, Operation};
 use crate::report::{Budget, CheckReport, Finding, Outcome};
+use crate::value::Value;
 
 /// Judges a history at a level. The findings are what shows that the level, or a weaker one,
 /// fails; the analysis, which is there when the history could be read, tells every level.
 ///
-/// Cost: that of [`analyze`].
+/// Cost: that of [`super::analyze`]. Every object begins with `initial`, null for nothing.
 #[must_use]
 pub fn judge(
     history: &History,
     workload: Workload,
     level: Level,
+    initial: &Value,
     budget: &Budget,
 ) -> (CheckReport, Option<Analysis>) {
     let total = history.ops.iter().filter(|op| op.is_client()).count() as u64;
@@ -33,7 +35,7 @@ pub fn judge(
     if total == 0 {
         return weak("transactions".to_owned());
     }
-    let analysis = match analyze(history, workload, budget) {
+    let analysis = match analyze_from(history, workload, initial, budget) {
         Ok(analysis) => analysis,
         Err(field) => return weak(field),
     };

@@ -42,6 +42,10 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
         plain: Plains::default(),
     };
     registers.collect()?;
+    for write in &mut registers.writes {
+        // Reads of it may be of the initial version.
+        write.untold |= write.value == initial;
+    }
     let mut facts = registers.versions(initial);
     let reads = registers.reads(&facts, initial);
     facts.reads = Touches::new(reads, all.len());

@@ -16,7 +16,11 @@ use crate::{formats, output};
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let (model, specs) = asked(args)?;
     let mut history = formats::read(&args.input)?;
-    if let Some(value) = &args.initial {
+    let transactional = |spec: &CheckerSpec| matches!(spec, CheckerSpec::Isolation { .. });
+    let initial = args.initial.clone().unwrap_or_default();
+    if let Some(value) = &args.initial
+        && !specs.iter().any(transactional)
+    {
         let given = checkers::beginning_with(history, model, value);
         history = given.map_err(|why| Error::usage(format!("--initial: {why}")))?;
     }
@@ -27,7 +31,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let mut analysis = None;
     let judged = specs.iter().map(|spec| match *spec {
         CheckerSpec::Isolation { workload, level } => {
-            let (report, levels) = txn::judge(&history, workload, level, &budget);
+            let (report, levels) = txn::judge(&history, workload, level, &initial, &budget);
             analysis = analysis.take().or(levels);
             report
         }

@@ -283,3 +283,15 @@ fn a_violation_is_drawn() {
     ];
     assert_eq!(landfall(&words).code, 2);
 }
+
+#[test]
+fn transactions_may_begin_with_a_value() {
+    let read = r#"{"process":1,"type":"invoke","f":"txn","value":[["r","x",null],["w","x",4]]}
+{"process":1,"type":"ok","f":"txn","value":[["r","x",0],["w","x",4]]}
+"#;
+    let nobody = check(&["--model", "rw-register"], read);
+    assert_eq!(nobody.code, 100, "{}", nobody.stdout);
+    assert!(nobody.stdout.contains("garbage-read"), "{}", nobody.stdout);
+    let given = check(&["--model", "rw-register", "--initial", "0"], read);
+    assert_eq!(given.code, 0, "{}", given.stdout);
+}
