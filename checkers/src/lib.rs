@@ -36,6 +36,7 @@ mod linear;
 mod lost;
 mod mutation;
 mod picture;
+mod preflight;
 mod progress;
 
 pub use check::{check, name_of};
@@ -45,5 +46,6 @@ pub use linear::{Certificate, certify, linearize_with, verify};
 pub use models::{Builtin, Looks, Model};
 pub use mutation::{Missed, MutationScore, mutation_score};
 pub use picture::picture;
+pub use preflight::{Note, preflight};
 pub use report::{Budget, CheckReport, Finding, Outcome};
 pub use value::Value;

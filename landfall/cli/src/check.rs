@@ -61,6 +61,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
             "consumed": reports.iter().map(|report| report.consumed).sum::<u64>(),
             "findings": reports.iter().flat_map(|report| &report.findings).collect::<Vec<_>>(),
             "operations": history.ops.len(),
+            "preflight": match specs.contains(&CheckerSpec::Linearizability) {
+                true => checkers::preflight(&history, model),
+                false => Vec::new(),
+            },
             "reports": reports,
             "anomalies": told(&analysis, |levels| serde_json::json!(levels.anomalies)),
             "holds": told(&analysis, |levels| serde_json::json!(levels.holds)),
