@@ -50,8 +50,8 @@ const MUTANTS_A_WAY: usize = 8;
 /// Breaks a history that passes, in up to eight places for each way that the checker's claim
 /// forbids, and counts what the checker catches. Deterministic in the seed.
 ///
-/// Cost: a check and a copy of the history for each mutant, and for each way up to 256 looks through
-/// the history for a place.
+/// Cost: a check and a copy of the history for each mutant, and for each way up to 256 looks
+/// through the history for a place.
 ///
 /// # Errors
 /// What the checker says of the history itself, when that is not *ok*.

@@ -101,8 +101,8 @@ impl Judgement {
     }
 }
 
-/// Judges a packet that arrives now, of a kind. One that was judged before and came late is judged `again`:
-/// only by what asks nothing of chance.
+/// Judges a packet that arrives now, of a kind. One that was judged before and came late is judged
+/// `again`: only by what asks nothing of chance.
 pub(crate) fn judge(
     link: &mut Link,
     world: &World,

@@ -215,8 +215,8 @@ impl View<'_, '_> {
         }
     }
 
-    /// The nodes of a cycle or path, then those that show why each of its edges stands: an edge that
-    /// follows from a read by what was known when it was found, so that none rests on itself.
+    /// The nodes of a cycle or path, then those that show why each of its edges stands: an edge
+    /// that follows from a read by what was known when it was found, so that none rests on itself.
     fn proof(&self, nodes: &[u32], edges: &[Why], parents: &mut [u32]) -> Vec<u32> {
         let mut all = nodes.to_vec();
         let mut seen: FxHashMap<u32, ()> = nodes.iter().map(|node| (*node, ())).collect();
