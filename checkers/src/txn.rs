@@ -8,8 +8,8 @@
 //!
 //! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `append`,
 //! `register`, which make them, `internal` and `updates`; `edges` and `graph`; [`levels`] and
-//! `anomaly`, the names; `decide` and `visible`, a level by what it forbids; `cycles`, anomalies by class;
-//! `paths`; `search`, orders of versions; `judged`, `explain` and `told`; `analysis` and
+//! `anomaly`, the names; `decide` and `visible`, a level by what it forbids; `cycles`, anomalies by
+//! class; `paths`; `search`, orders of versions; `judged`, `explain` and `told`; `analysis` and
 //! `judge`, the doors; `certificate`, proofs and their check.
 
 mod analysis;

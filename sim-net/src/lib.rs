@@ -38,9 +38,10 @@
 //! # Modules, in reading order
 //! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`,
 //! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`,
-//! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `frames`
-//! (kinds of messages), `dns`, `evidence` (receipts), `net` (the calls), `netstat`, `inspect`;
-//! `calls` with `numbers` (sockets of code that opens them by itself); `local` (Unix sockets and pipes, which are no part of the network).
+//! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `frames` (kinds of
+//! messages), `dns`, `evidence` (receipts), `net` (the calls), `netstat`, `inspect`; `calls` with
+//! `numbers` (sockets of code that opens them by itself); `local` (Unix sockets and pipes, which
+//! are no part of the network).
 
 sim_runtime::if_sim! {
     sim {

@@ -173,7 +173,10 @@ fn texts_of_many_clients_are_as_near_linear_as_registers() {
     assert_eq!(report.engine, "text-monitor");
     let mut broken = ops;
     let reads = |op: &&mut Operation| op.op_type.is_read();
-    let old = broken.iter_mut().find(reads).and_then(|op| op.output.take());
+    let old = broken
+        .iter_mut()
+        .find(reads)
+        .and_then(|op| op.output.take());
     let last = broken.iter_mut().rev().find(reads).expect("a read");
     last.output = old;
     let report = judge(broken, ModelKind::Text, 500);
