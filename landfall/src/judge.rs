@@ -180,7 +180,12 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
         }
     }
     // A process that gives up is an answer to a broken disk, and to nothing else that is injected.
-    let is_disk = |kind| matches!(kind, FaultKind::DiskError | FaultKind::DiskFull);
+    let is_disk = |kind| {
+        matches!(
+            kind,
+            FaultKind::DiskError | FaultKind::DiskFull | FaultKind::Storage { .. }
+        )
+    };
     if let Some(exit) = &tally.exit
         && !scenario.faults.iter().any(|fault| is_disk(fault.kind))
     {

@@ -42,6 +42,7 @@ mod run;
 mod schedule;
 pub mod script;
 mod standstill;
+mod storage;
 pub mod sweep;
 pub mod system;
 pub mod tally;

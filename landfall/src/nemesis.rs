@@ -13,6 +13,7 @@ use crate::run::RunState;
 use crate::schedule::{self, Window};
 use crate::script::PinnedWindow;
 use crate::standstill;
+use crate::storage::{self, Held, Storage};
 
 /// How often a node that is to be started again is looked at while it stops.
 const STOP_POLL: Duration = Duration::from_millis(10);
@@ -28,6 +29,7 @@ pub(crate) struct Opened {
 
 pub(crate) struct Nemesis {
     run: Rc<RunState>,
+    storage: Storage,
     faults: Vec<Armed>,
     windows: Vec<Window>,
     /// The windows that were opened so far, in order.
@@ -44,6 +46,8 @@ struct Armed {
     targets: Vec<NodeId>,
     /// Those of them that it killed or asked to stop.
     took_down: Vec<NodeId>,
+    /// What it keeps of disks.
+    held: Held,
     /// Those of them that it made stand still.
     paused: Vec<NodeId>,
     is_open: bool,
@@ -69,6 +73,7 @@ impl Nemesis {
             draw: with(|world| world.stream("nemesis.how", spec.id.as_str())),
             targets: Vec::new(),
             took_down: Vec::new(),
+            held: Held::default(),
             paused: Vec::new(),
             is_open: false,
         });
@@ -76,6 +81,7 @@ impl Nemesis {
         let end_ns = run.scenario.workload.duration_ns;
         let windows = schedule::scripted(seed, specs, end_ns, &run.script, time::now());
         Self {
+            storage: Storage::new(&run.disk, &run.servers),
             run: Rc::clone(run),
             faults: faults.collect(),
             windows,
@@ -160,7 +166,21 @@ impl Nemesis {
                 network::split(&self.run, id, open, &mut armed.draw);
             }
             FaultKind::Kill => armed.took_down = take_down(id, &targets, Down::Kill),
+            FaultKind::PowerLoss if targets.len() == 1 => {
+                let window = opening(window, id, &targets, &mut armed.draw);
+                (armed.held, armed.took_down) = self.storage.lose_power(targets[0], window);
+            }
             FaultKind::PowerLoss => armed.took_down = take_down(id, &targets, Down::PowerLoss),
+            FaultKind::Storage { how, beyond_budget } => {
+                let window = opening(window, id, &targets, &mut armed.draw);
+                (armed.held, armed.took_down) = self.storage.open(how, beyond_budget, window);
+                // A swap takes another node down beside its target.
+                let more = armed
+                    .took_down
+                    .iter()
+                    .filter(|node| !targets.contains(node));
+                armed.targets.extend(more);
+            }
             FaultKind::GracefulStop => armed.took_down = stop(&self.run, id, &targets),
             FaultKind::DiskError => {
                 let mode = FailMode::Eio {
@@ -196,7 +216,13 @@ impl Nemesis {
                 self.run.net.heal(armed.id)
             }
             FaultKind::DiskError | FaultKind::DiskFull => self.run.disk.heal(armed.id),
-            FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => {}
+            FaultKind::Kill | FaultKind::GracefulStop => {}
+            FaultKind::PowerLoss => armed.took_down.extend(armed.held.struck()),
+            FaultKind::Storage { how, beyond_budget } => {
+                let held = std::mem::take(&mut armed.held);
+                let taken = self.storage.close(armed.id, how, beyond_budget, held);
+                armed.took_down.extend(taken);
+            }
             FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. } => {
                 with(|world| world.end_clock_fault(armed.id));
             }
@@ -235,10 +261,7 @@ impl Nemesis {
     /// Whether an open window wants the node down: the one that closes last starts it again.
     fn is_held_down(&self, node: NodeId) -> bool {
         self.faults.iter().any(|armed| {
-            let takes_down = matches!(
-                armed.spec.kind,
-                FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop
-            );
+            let takes_down = storage::takes_down(armed.spec.kind);
             armed.is_open && takes_down && armed.targets.contains(&node)
         })
     }
@@ -316,8 +339,23 @@ pub(crate) fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) ->
     nodes
 }
 
+fn opening<'o>(
+    window: Window,
+    fault: FaultId,
+    targets: &'o [NodeId],
+    draw: &'o mut Stream,
+) -> storage::Opening<'o> {
+    let length = Duration::from_nanos(window.close_ns - window.open_ns);
+    storage::Opening {
+        fault,
+        targets,
+        length,
+        draw,
+    }
+}
+
 /// Takes nodes down that are up; gives back which.
-fn take_down(fault: FaultId, targets: &[NodeId], down: Down) -> Vec<NodeId> {
+pub(crate) fn take_down(fault: FaultId, targets: &[NodeId], down: Down) -> Vec<NodeId> {
     let mut taken = Vec::new();
     let world = world();
     let counter = match down {
@@ -394,6 +432,7 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
         FaultKind::GracefulStop => "graceful stop",
         FaultKind::DiskError => "disk errors",
         FaultKind::DiskFull => "disk full",
+        FaultKind::Storage { how, .. } => storage::describe(how),
         FaultKind::ClockStep { .. } => "clock step",
         FaultKind::ClockDrift { .. } => "clock drift",
         FaultKind::Pause => "pause",

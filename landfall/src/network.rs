@@ -123,7 +123,7 @@ fn uniform(min_ns: u64, max_ns: u64) -> Latency {
 
 /// Draws a size: where the ends lie orders apart, first the order, so that small ones come as
 /// often as large ones.
-fn magnitude(draw: &mut Stream, span: Span) -> u64 {
+pub(crate) fn magnitude(draw: &mut Stream, span: Span) -> u64 {
     let (min, max) = (span.min.max(1), span.max.max(1));
     if min >= max {
         return span.min;

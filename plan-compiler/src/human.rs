@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::scenario::{
     Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, NetEffect, OpKind, Shape, Skew,
-    Span, Target, Way, Weather, When,
+    Span, StorageFault, Target, Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -106,6 +106,14 @@ impl fmt::Display for FaultKind {
             FaultKind::GracefulStop => f.write_str("graceful stop"),
             FaultKind::DiskError => f.write_str("disk errors (EIO)"),
             FaultKind::DiskFull => f.write_str("disk full (ENOSPC)"),
+            FaultKind::Storage { how, beyond_budget } => {
+                let beyond = if *beyond_budget {
+                    ", beyond budget"
+                } else {
+                    ""
+                };
+                write!(f, "{how}{beyond}")
+            }
             FaultKind::ClockStep { way, by_ns } => write!(f, "clock step ({way} by {by_ns})"),
             FaultKind::ClockDrift { way, ppm } => match ppm.min == ppm.max {
                 true => write!(f, "clock drift ({way} by {} ppm)", ppm.min),
@@ -131,6 +139,36 @@ fn percent(ppm: Span) -> String {
         return one(ppm.min);
     }
     format!("{} to {}, drawn by seed", one(ppm.min), one(ppm.max))
+}
+
+impl fmt::Display for StorageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use StorageFault as S;
+        match self {
+            S::Slow { by_ns } => write!(f, "slow disk (by {by_ns})"),
+            S::Stall => f.write_str("disk stall"),
+            S::SyncError => f.write_str("fsync errors (EIO)"),
+            S::ReadError => f.write_str("disk read errors (EIO)"),
+            S::CallSites { ppm } => write!(f, "failing disk calls (sites: {})", percent(*ppm)),
+            S::ReadOnly => f.write_str("read-only disk (EROFS)"),
+            S::TooManyFiles => f.write_str("too many open files (EMFILE)"),
+            S::Short => f.write_str("short reads and writes"),
+            S::Crowded => f.write_str("disk nearly full (ENOSPC)"),
+            S::LatentErrors { ppm } => write!(f, "latent errors (sectors: {})", percent(*ppm)),
+            S::Rot { ppm } => write!(f, "disk rot (sectors: {})", percent(*ppm)),
+            S::LostWrites { ppm } => write!(f, "lost disk writes ({})", percent(*ppm)),
+            S::MisdirectedWrites { ppm } => write!(f, "misdirected writes ({})", percent(*ppm)),
+            S::MisdirectedReads { ppm } => {
+                write!(f, "misdirected disk reads ({})", percent(*ppm))
+            }
+            S::Uninitialised { ppm } => {
+                write!(f, "uninitialised disk (sectors: {})", percent(*ppm))
+            }
+            S::Wipe => f.write_str("disk wipe"),
+            S::StaleRestore => f.write_str("stale disk restored"),
+            S::Swap => f.write_str("disk swap"),
+        }
+    }
 }
 
 impl fmt::Display for NetEffect {

@@ -230,6 +230,13 @@ pub enum FaultKind {
     DiskError,
     /// Disk writes fail with `ENOSPC`.
     DiskFull,
+    /// The disk fails in another way than by errors of calls.
+    Storage {
+        /// How.
+        how: StorageFault,
+        /// Damage may reach every replica, not a minority of the nodes only.
+        beyond_budget: bool,
+    },
     /// The wall clock is set wrong, and right again at the end.
     ClockStep {
         /// Which way.
@@ -250,6 +257,72 @@ pub enum FaultKind {
     Suspend,
     /// The virtual machine stands still, cut off, and does not learn of it: its clocks are late.
     Freeze,
+}
+
+/// How a disk fails. Media faults stay, after the window too, until the sector is written again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "storage")]
+pub enum StorageFault {
+    /// Calls take longer.
+    Slow {
+        /// By how many nanoseconds, each call its own.
+        by_ns: Span,
+    },
+    /// Calls that begin in the window come back at its end.
+    Stall,
+    /// fsync and fdatasync fail with `EIO`, and give up what they should have written.
+    SyncError,
+    /// Reads fail with `EIO`.
+    ReadError,
+    /// Some call sites fail with `EIO`, each time.
+    CallSites {
+        /// How many of a million.
+        ppm: Span,
+    },
+    /// Changes fail with `EROFS`.
+    ReadOnly,
+    /// Opens fail with `EMFILE`.
+    TooManyFiles,
+    /// Reads and writes move less than they were asked to.
+    Short,
+    /// Somebody else fills the disk and empties it again.
+    Crowded,
+    /// Sectors cannot be read.
+    LatentErrors {
+        /// How many of a million that are read.
+        ppm: Span,
+    },
+    /// Bits of sectors flip.
+    Rot {
+        /// How many sectors of a million that are read.
+        ppm: Span,
+    },
+    /// Writes are acknowledged, synced even, and not done.
+    LostWrites {
+        /// How many sectors of a million that are written.
+        ppm: Span,
+    },
+    /// Writes go to another sector.
+    MisdirectedWrites {
+        /// How many sectors of a million that are written.
+        ppm: Span,
+    },
+    /// Reads serve another sector.
+    MisdirectedReads {
+        /// How many sectors of a million that are read.
+        ppm: Span,
+    },
+    /// What was never written reads as garbage.
+    Uninitialised {
+        /// How many sectors of a million that are read.
+        ppm: Span,
+    },
+    /// The machine goes down and comes back with an empty disk.
+    Wipe,
+    /// At the end of the window the machine goes down and comes back with the disk of its start.
+    StaleRestore,
+    /// Two machines go down and come back with each other's disk.
+    Swap,
 }
 
 /// What happens to packets.

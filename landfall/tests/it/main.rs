@@ -11,6 +11,7 @@ mod misbehaviour;
 mod network_faults;
 mod probes;
 mod reduction;
+mod storage_faults;
 mod sweeps;
 mod toy;
 mod verdicts;

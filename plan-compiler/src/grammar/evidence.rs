@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::diagnostic::Code;
-use crate::scenario::{Evidence, FaultKind, FaultSpec, Landing, NetEffect, Target};
+use crate::scenario::{Evidence, FaultKind, FaultSpec, Landing, NetEffect, StorageFault, Target};
 use crate::sink::Sink;
 
 /// A condition as read: where it stands, and the faults named beside it.
@@ -15,6 +15,9 @@ pub(crate) struct Said {
 
 /// Whether a fault of this kind can move a counter of the ledger. In doubt it can.
 fn moves(counter: &str, kind: FaultKind) -> bool {
+    if let Some(moves) = moves_storage(counter, kind) {
+        return moves;
+    }
     let effect = match kind {
         FaultKind::Network { effect, .. } => Some(effect),
         _ => None,
@@ -55,12 +58,16 @@ fn moves(counter: &str, kind: FaultKind) -> bool {
         ),
         "connections-reset" => effect == Some(NetEffect::Reset) || takes_down,
         "processes-killed" => kind == FaultKind::Kill,
-        "power-losses" => kind == FaultKind::PowerLoss,
+        "power-losses" => {
+            let replaced = matches!(kind, FaultKind::Storage { how, .. } if replaces(how));
+            kind == FaultKind::PowerLoss || replaced
+        }
         "graceful-stops" => kind == FaultKind::GracefulStop,
         "restarts" => !(cuts || clock || stands || effect.is_some() || is_disk_error(kind)),
         "writes-lost" | "writes-torn" | "writes-lost-or-torn" => {
             let spares = matches!(kind, FaultKind::Kill | FaultKind::GracefulStop);
-            !(cuts || clock || stands || spares || effect.is_some() || is_disk_error(kind))
+            let loses = matches!(kind, FaultKind::Storage { how, .. } if loses_writes(how));
+            loses || !(cuts || clock || stands || spares || effect.is_some() || is_disk_error(kind))
         }
         "disk-errors" => !(cuts || clock || stands || effect.is_some() || takes_down),
         "clock-reads-skewed" | "timers-shifted" => clock || stands,
@@ -108,7 +115,51 @@ fn is_gentle(effect: Option<NetEffect>) -> bool {
 }
 
 fn is_disk_error(kind: FaultKind) -> bool {
-    matches!(kind, FaultKind::DiskError | FaultKind::DiskFull)
+    match kind {
+        FaultKind::DiskError | FaultKind::DiskFull => true,
+        FaultKind::Storage { how, .. } => !replaces(how),
+        _ => false,
+    }
+}
+
+/// A failed sync gives up writes for a power loss to take; lost writes are lost at once.
+fn loses_writes(how: StorageFault) -> bool {
+    matches!(
+        how,
+        StorageFault::LostWrites { .. } | StorageFault::SyncError
+    )
+}
+
+/// Disks that are changed while the machine is down.
+fn replaces(how: StorageFault) -> bool {
+    matches!(
+        how,
+        StorageFault::Wipe | StorageFault::StaleRestore | StorageFault::Swap
+    )
+}
+
+/// Whether a fault of a disk moves one of its counters; `None`: it is none of them.
+fn moves_storage(counter: &str, kind: FaultKind) -> Option<bool> {
+    use StorageFault as S;
+    let how = match kind {
+        FaultKind::Storage { how, .. } => Some(how),
+        _ => None,
+    };
+    let is = |found: fn(S) -> bool| how.is_some_and(found);
+    Some(match counter {
+        "calls-delayed" => is(|how| matches!(how, S::Slow { .. })),
+        "calls-stalled" => is(|how| how == S::Stall),
+        "calls-shortened" => is(|how| how == S::Short),
+        "latent-errors" => is(|how| matches!(how, S::LatentErrors { .. })),
+        "sectors-rotted" => is(|how| matches!(how, S::Rot { .. })),
+        "sectors-uninitialised" => is(|how| matches!(how, S::Uninitialised { .. })),
+        "writes-misdirected" => is(|how| matches!(how, S::MisdirectedWrites { .. })),
+        "reads-misdirected" => is(|how| matches!(how, S::MisdirectedReads { .. })),
+        "files-wiped" => is(|how| how == S::Wipe),
+        "files-reverted" => is(|how| how == S::StaleRestore),
+        "files-swapped" => is(|how| how == S::Swap),
+        _ => return None,
+    })
 }
 
 fn is_same(a: FaultKind, b: FaultKind) -> bool {

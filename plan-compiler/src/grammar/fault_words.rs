@@ -228,11 +228,6 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
 
 /// Faults of the taxonomy that are not served yet.
 pub(crate) const UNSERVED: &[&str] = &[
-    "slow disk|disks",
-    "bit flip|flips",
-    "bitflip|bitflips|bitrot",
-    "bit rot",
-    "fsync failure|failures|error|errors|fails",
     "corrupt|corrupts|corruption|corrupted",
     "torn write|writes",
     "backup",

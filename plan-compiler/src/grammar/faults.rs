@@ -9,6 +9,7 @@ use super::magnitude::{self, Amount, MagnitudeDraft};
 use super::names;
 use super::schedule::{self, Length, ScheduleDraft};
 use super::sizes::sized;
+use super::storage_words::{BEYOND_BUDGET, STORAGE_KINDS, kind_at};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
@@ -37,6 +38,7 @@ struct Draft {
     clients: Option<bool>,
     magnitude: MagnitudeDraft,
     schedule: ScheduleDraft,
+    beyond_budget: bool,
 }
 
 /// Reads a faults field. A clause that is not understood is an error and yields no fault.
@@ -125,7 +127,7 @@ fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
 
 /// A fault's name, served or not.
 fn named(cursor: &mut Cursor<'_>) -> bool {
-    cursor.eat_any(UNSERVED) || cursor.lookup(KINDS).is_some()
+    cursor.eat_any(UNSERVED) || kind_at(cursor).is_some()
 }
 
 /// `(a)`, `1.`, `2)` at the start of a clause.
@@ -205,7 +207,7 @@ fn unserved(cursor: &mut Cursor<'_>) -> bool {
         }
         // `corrupted packets` is served, other corruption is not.
         let mut kinds = *c;
-        kinds.lookup(KINDS);
+        kind_at(&mut kinds);
         (c.eat_any(UNSERVED) && c.at > kinds.at).then_some(())
     };
     cursor.attempt(shared).is_some()
@@ -228,7 +230,8 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
                 "served: partition, packet loss, latency, bandwidth, duplication, reordering, \
                  corrupted packets, jam, reject, connection resets, kill -9, power loss, \
                  graceful stop, pause, suspend, freeze, clock skew, clock drift, disk EIO, \
-                 disk full"
+                 disk full, slow or stalled disk, failed fsync, read-only remount, bit rot, \
+                 latent errors, lost and misdirected writes, disk wipe, swap, stale restore"
                     .to_owned(),
             );
             sink.error(
@@ -285,6 +288,7 @@ fn vocabulary() -> Vec<&'static str> {
     ];
     kinds
         .chain(targets)
+        .chain(STORAGE_KINDS.iter().map(|(phrase, _)| *phrase))
         .chain(directions)
         .chain(more)
         .chain(UNSERVED.iter().copied())
@@ -304,6 +308,10 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     }
     if let Some(length) = cursor.attempt(|c| bracketed(c, draft.kind)) {
         return Some(put(&mut draft.schedule.duration, length));
+    }
+    if cursor.eat_any(BEYOND_BUDGET) {
+        draft.beyond_budget = true;
+        return Some(false);
     }
     if let Some(clients) = cursor.lookup(CLIENTS) {
         return Some(put(&mut draft.clients, clients));
@@ -327,7 +335,7 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     }
     let at = cursor.at;
     let mut kinds = *cursor;
-    let Some(kind) = kinds.lookup(KINDS) else {
+    let Some(kind) = kind_at(&mut kinds) else {
         return magnitude::phrase(cursor, &mut draft.magnitude);
     };
     cursor.at = kinds.at;
@@ -401,7 +409,7 @@ fn refines(new: Direction, old: Direction) -> bool {
 
 fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
     let mut kinds = *cursor;
-    if kinds.lookup(KINDS).is_some() && cursor.tokens[cursor.at].spelling() == "leader" {
+    if kind_at(&mut kinds).is_some() && cursor.tokens[cursor.at].spelling() == "leader" {
         return None;
     }
     let number = cursor.attempt(|c| {
@@ -496,6 +504,10 @@ fn settle(
             effect,
             direction: draft.direction.unwrap_or(Direction::Both),
             clients_too: draft.clients.unwrap_or(clients_too),
+        },
+        FaultKind::Storage { how, .. } => FaultKind::Storage {
+            how,
+            beyond_budget: draft.beyond_budget,
         },
         other => other,
     };

@@ -1,9 +1,10 @@
 //! `by 5s`, `+300ms`, `200 ppm`, `10 % slower`, `1 Mbit/s`: how far something goes wrong, and
 //! which way.
 
-use super::fault_words::{KINDS, WAYS};
+use super::fault_words::WAYS;
+use super::storage_words::kind_at;
 use crate::cursor::Cursor;
-use crate::scenario::{FaultKind, NetEffect, Span, Way};
+use crate::scenario::{FaultKind, NetEffect, Span, StorageFault, Way};
 
 /// How much, as the plan says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +76,10 @@ fn names_what_is_long(mut next: Cursor<'_>) -> bool {
     let is_long = |kind| match kind {
         FaultKind::ClockStep { .. } => true,
         FaultKind::Network { effect, .. } => matches!(effect, NetEffect::Latency { .. }),
+        FaultKind::Storage { how, .. } => matches!(how, StorageFault::Slow { .. }),
         _ => false,
     };
-    next.lookup(WAYS).is_some() || next.lookup(KINDS).is_some_and(is_long)
+    next.lookup(WAYS).is_some() || kind_at(&mut next).is_some_and(is_long)
 }
 
 /// `5%`, `100ms`, before the fault that they are the size of.

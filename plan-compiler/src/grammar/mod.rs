@@ -14,4 +14,5 @@ pub(crate) mod oracle;
 pub(crate) mod references;
 pub(crate) mod schedule;
 mod sizes;
+mod storage_words;
 pub(crate) mod workload;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::magnitude::{Amount, MagnitudeDraft};
-use crate::scenario::{FaultKind, NetEffect, Way};
+use crate::scenario::{FaultKind, NetEffect, StorageFault, Way};
 use crate::sink::Sink;
 
 /// Puts what the clause says of its size into the fault.
@@ -63,6 +63,13 @@ pub(crate) fn sized(
                 clients_too,
             };
         }
+        (FaultKind::Storage { how, beyond_budget }, amount) => {
+            let Some(how) = storage_sized(how, amount, defaults) else {
+                sink.conflict(span, "size of a fault that has another, or none");
+                return kind;
+            };
+            return FaultKind::Storage { how, beyond_budget };
+        }
         (_, _) => {
             if magnitude.is_said() {
                 sink.conflict(span, "size of a fault that has none");
@@ -77,6 +84,46 @@ pub(crate) fn sized(
         defaults.push("way");
     }
     sized
+}
+
+/// `None` where the amount is no size of the fault.
+fn storage_sized(
+    how: StorageFault,
+    amount: Option<Amount>,
+    defaults: &mut Vec<&'static str>,
+) -> Option<StorageFault> {
+    use StorageFault as S;
+    let share = match amount {
+        Some(Amount::Ppm(ppm)) => Some(ppm),
+        _ => None,
+    };
+    let sized = match (how, amount) {
+        (S::Slow { .. }, Some(Amount::Time(by_ns))) => return Some(S::Slow { by_ns }),
+        (
+            S::Slow { .. }
+            | S::CallSites { .. }
+            | S::LatentErrors { .. }
+            | S::Rot { .. }
+            | S::LostWrites { .. }
+            | S::MisdirectedWrites { .. }
+            | S::MisdirectedReads { .. }
+            | S::Uninitialised { .. },
+            None,
+        ) => {
+            defaults.push("size");
+            how
+        }
+        (_, None) => how,
+        (S::CallSites { .. }, _) => S::CallSites { ppm: share? },
+        (S::LatentErrors { .. }, _) => S::LatentErrors { ppm: share? },
+        (S::Rot { .. }, _) => S::Rot { ppm: share? },
+        (S::LostWrites { .. }, _) => S::LostWrites { ppm: share? },
+        (S::MisdirectedWrites { .. }, _) => S::MisdirectedWrites { ppm: share? },
+        (S::MisdirectedReads { .. }, _) => S::MisdirectedReads { ppm: share? },
+        (S::Uninitialised { .. }, _) => S::Uninitialised { ppm: share? },
+        _ => return None,
+    };
+    Some(sized)
 }
 
 /// `None` where the amount is no size of the effect.
