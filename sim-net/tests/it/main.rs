@@ -12,6 +12,7 @@ mod inspection;
 mod kernels;
 mod names;
 mod receipts;
+mod situations;
 mod std_sockets;
 mod storms;
 mod streams;

@@ -20,8 +20,8 @@ struct Plan {
     length: Duration,
 }
 
-fn plan(seed: u64) -> Plan {
-    let mut draw = Stream::of(Seed(seed), "test.plan", 0);
+fn plan(seed: u64, number: u64) -> Plan {
+    let mut draw = Stream::of(Seed(seed), "test.plan", number);
     let chance = Chance {
         num: draw.range(1, 60) as u32,
         den: 100,
@@ -49,13 +49,14 @@ fn plan(seed: u64) -> Plan {
 
 /// Datagrams from A to B at times that the seed draws, with the fault or without. Whether the
 /// receipt says injected, and what B saw.
-fn run_with(seed: u64, fault: Option<Plan>) -> (bool, Seen) {
+fn run_with(seed: u64, faults: &[(usize, Plan)]) -> (Vec<bool>, Seen) {
     let (send, receive) = std::sync::mpsc::channel();
     // Weather that draws nothing else, so that only the fault can make a difference.
     let config = NetConfig {
         loss: Chance { num: 1, den: 20 },
         ..NetConfig::default()
     };
+    let plans = faults.to_vec();
     let summary = run_seed(seed, config, move || async move {
         let server = on(B, async { net().udp_bind(([0, 0, 0, 0], 7).into()) }).await;
         let server = server.expect("the port is free");
@@ -69,11 +70,12 @@ fn run_with(seed: u64, fault: Option<Plan>) -> (bool, Seen) {
                     .expect("the test waits");
             }
         });
-        if let Some(plan) = fault {
+        for (number, plan) in plans {
             drop(sim_runtime::spawn(async move {
                 time::sleep(plan.start).await;
                 let (from, to) = plan.ends;
-                let fault = disturb("f", &[plan.effect], &[from], &[to]);
+                let name = format!("f{number}");
+                let fault = disturb(&name, &[plan.effect], &[from], &[to]);
                 time::sleep(plan.length).await;
                 heal(fault);
             }));
@@ -92,8 +94,12 @@ fn run_with(seed: u64, fault: Option<Plan>) -> (bool, Seen) {
         .await;
         time::sleep(Duration::from_secs(10)).await;
     });
-    let injected = summary.ledger.iter().any(|row| row.is_injected());
-    (injected, receive.try_iter().collect())
+    let injected = faults.iter().map(|(number, _)| {
+        let name = format!("f{number}");
+        let mut rows = summary.ledger.iter();
+        rows.any(|row| row.name == name && row.is_injected())
+    });
+    (injected.collect(), receive.try_iter().collect())
 }
 
 /// The times of those that arrive in both runs may differ by the polls in between.
@@ -107,9 +113,10 @@ fn differ(one: &Seen, other: &Seen) -> bool {
 fn a_run_without_the_fault_differs_exactly_where_the_receipt_says_injected() {
     let mut landed = 0;
     for seed in 0..400 {
-        let plan = plan(seed);
-        let (injected, with) = run_with(seed, Some(plan));
-        let (_, without) = run_with(seed, None);
+        let plan = plan(seed, 0);
+        let (injected, with) = run_with(seed, &[(0, plan)]);
+        let injected = injected[0];
+        let (_, without) = run_with(seed, &[]);
         assert_eq!(
             differ(&with, &without),
             injected,
@@ -118,4 +125,31 @@ fn a_run_without_the_fault_differs_exactly_where_the_receipt_says_injected() {
         landed += u64::from(injected);
     }
     assert!((50..350).contains(&landed), "{landed} of 400 landed");
+}
+
+/// Of several faults, one whose receipt says nothing can be left out, and nothing changes. (The
+/// other way does not hold: what two faults drop is gone without either of them.)
+#[test]
+fn of_several_faults_one_without_a_receipt_makes_no_difference() {
+    let (mut vacuous, mut decisive) = (0, 0);
+    for seed in 0..120 {
+        let plans: Vec<(usize, Plan)> = (0..3).map(|n| (n, plan(seed, n as u64))).collect();
+        let (injected, with) = run_with(seed, &plans);
+        for (number, injected) in injected.into_iter().enumerate() {
+            let others: Vec<_> = plans
+                .iter()
+                .copied()
+                .filter(|(n, _)| *n != number)
+                .collect();
+            let (_, without) = run_with(seed, &others);
+            let differs = differ(&with, &without);
+            assert!(injected || !differs, "seed {seed}, f{number}: {plans:?}");
+            vacuous += u64::from(!injected);
+            decisive += u64::from(differs);
+        }
+    }
+    assert!(
+        vacuous > 20 && decisive > 20,
+        "{vacuous} vacuous, {decisive} decisive"
+    );
 }
