@@ -340,7 +340,7 @@ pub(crate) struct CheckArgs {
     /// A checker's name stands for that checker
     #[arg(long, value_name = "MODEL", value_parser = parse_judge)]
     pub(crate) model: Option<Judge>,
-    /// What each object begins with, as JSON: 0, [1,2], "text" [default: nothing]
+    /// What each object begins with, as JSON, such as 0 or "text" [default: nothing]
     #[arg(long, value_name = "VALUE", value_parser = parse_value, allow_hyphen_values = true)]
     pub(crate) initial: Option<Value>,
     /// Where to draw what is wrong, as SVG
