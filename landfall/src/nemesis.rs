@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, Target};
-use sim_disk::FailMode;
 use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, time, with, world};
 
 use crate::network;
@@ -37,11 +36,9 @@ pub(crate) struct Nemesis {
 }
 
 struct Armed {
+    /// As the scenario has it; its kind is what the open window does.
     spec: FaultSpec,
     id: FaultId,
-    /// What the open window does, and the draws for how.
-    kind: FaultKind,
-    draw: Stream,
     /// Nodes the open window is on.
     targets: Vec<NodeId>,
     /// Those of them that it killed or asked to stop.
@@ -69,8 +66,6 @@ impl Nemesis {
         let faults = specs.iter().map(|spec| Armed {
             spec: spec.clone(),
             id: with(|world| world.ledger().plan(&spec.id, describe(spec.kind))),
-            kind: spec.kind,
-            draw: with(|world| world.stream("nemesis.how", spec.id.as_str())),
             targets: Vec::new(),
             took_down: Vec::new(),
             held: Held::default(),
@@ -125,54 +120,59 @@ impl Nemesis {
         };
         let names: Vec<_> = targets.iter().map(|node| name_of(*node)).collect();
         let armed = &mut self.faults[window.fault];
-        // A window's draws are its own: without one before it they are the same.
-        armed.draw = draws("nemesis.how", &armed.spec, window.repetition);
-        armed.kind = window.kind.unwrap_or(armed.spec.kind);
+        armed.spec.kind = window
+            .kind
+            .unwrap_or(self.run.scenario.faults[window.fault].kind);
+        armed.targets.clone_from(&targets);
+        armed.is_open = true;
+        with(|world| world.ledger().arm(armed.id, &names.join(", ")));
+        self.run.recorder.open_window(&armed.spec.id);
         self.run.pinned.borrow_mut().push(PinnedWindow {
             fault: armed.spec.id.clone(),
             repetition: window.repetition,
             open_ns: window.open_ns,
             close_ns: window.close_ns,
-            kind: armed.kind,
-            targets: names.clone(),
+            kind: armed.spec.kind,
+            targets: names,
         });
-        armed.targets.clone_from(&targets);
-        armed.is_open = true;
-        with(|world| world.ledger().arm(armed.id, &names.join(", ")));
-        self.run.recorder.open_window(&armed.spec.id);
         self.opened.push(Opened {
             fault: armed.spec.id.clone(),
             at: time::now(),
             targets: targets.clone(),
         });
-        let (id, kind) = (armed.id, armed.kind);
+        self.strike(&window, &targets);
+    }
+
+    /// Does to the targets what a window that was opened says.
+    fn strike(&mut self, window: &Window, targets: &[NodeId]) {
+        let armed = &mut self.faults[window.fault];
+        let (id, kind) = (armed.id, armed.spec.kind);
+        // A window's draws are its own: without one before it they are the same.
+        let draw = &mut draws("nemesis.how", &armed.spec, window.repetition);
+        let disk = &self.run.disk;
         match kind {
             FaultKind::Partition {
                 direction,
                 clients_too,
             } => {
-                self.partition(window.fault, direction, clients_too);
+                let ways = network::ways(direction, draw);
+                self.partition(window.fault, ways, clients_too);
             }
             FaultKind::Network { .. } => {
-                let spec = FaultSpec {
-                    kind,
-                    ..armed.spec.clone()
-                };
-                network::disturb(&self.run, id, &spec, &targets, &mut armed.draw);
+                network::disturb(&self.run, id, &armed.spec, targets, draw)
             }
             FaultKind::Split { shape, one_way } => {
                 let until = SimInstant(time::now().0 + (window.close_ns - window.open_ns));
-                let open = (shape, one_way, until);
-                network::split(&self.run, id, open, &mut armed.draw);
+                network::split(&self.run, id, (shape, one_way, until), draw);
             }
-            FaultKind::Kill => armed.took_down = take_down(id, &targets, Down::Kill),
+            FaultKind::Kill => armed.took_down = take_down(id, targets, Down::Kill),
             FaultKind::PowerLoss if targets.len() == 1 => {
-                let window = opening(window, id, &targets, &mut armed.draw);
+                let window = opening(window, id, targets, draw);
                 (armed.held, armed.took_down) = self.storage.lose_power(targets[0], window);
             }
-            FaultKind::PowerLoss => armed.took_down = take_down(id, &targets, Down::PowerLoss),
+            FaultKind::PowerLoss => armed.took_down = take_down(id, targets, Down::PowerLoss),
             FaultKind::Storage { how, beyond_budget } => {
-                let window = opening(window, id, &targets, &mut armed.draw);
+                let window = opening(window, id, targets, draw);
                 (armed.held, armed.took_down) = self.storage.open(how, beyond_budget, window);
                 // A swap takes another node down beside its target.
                 let more = armed
@@ -181,27 +181,14 @@ impl Nemesis {
                     .filter(|node| !targets.contains(node));
                 armed.targets.extend(more);
             }
-            FaultKind::GracefulStop => armed.took_down = stop(&self.run, id, &targets),
-            FaultKind::DiskError => {
-                let mode = FailMode::Eio {
-                    reads: false,
-                    writes: true,
-                    fsync: true,
-                };
-                targets
-                    .iter()
-                    .for_each(|node| self.run.disk.fail(id, *node, mode));
-            }
-            FaultKind::DiskFull => {
-                targets
-                    .iter()
-                    .for_each(|node| self.run.disk.fail(id, *node, FailMode::Enospc));
-            }
+            FaultKind::GracefulStop => armed.took_down = stop(&self.run, id, targets),
+            FaultKind::DiskError => storage::fail_writes(disk, id, targets),
+            FaultKind::DiskFull => storage::fill(disk, id, targets),
             FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. } => {
-                standstill::skew(id, kind, &targets, &mut armed.draw);
+                standstill::skew(id, kind, targets, draw);
             }
             FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze => {
-                armed.paused = standstill::pause(&self.run, id, kind, &targets);
+                armed.paused = standstill::pause(&self.run, id, kind, targets);
             }
         }
     }
@@ -211,7 +198,7 @@ impl Nemesis {
         if !std::mem::take(&mut armed.is_open) {
             return;
         }
-        match armed.kind {
+        match armed.spec.kind {
             FaultKind::Partition { .. } | FaultKind::Network { .. } | FaultKind::Split { .. } => {
                 self.run.net.heal(armed.id)
             }
@@ -306,9 +293,10 @@ impl Nemesis {
         all.filter(|node| names.contains(&name_of(*node))).collect()
     }
 
-    fn partition(&mut self, fault: usize, direction: Direction, clients_too: bool) {
-        let armed = &mut self.faults[fault];
-        let inside = armed.targets.clone();
+    /// Cuts the ways out of and back to a fault's targets that are asked for.
+    fn partition(&self, fault: usize, (out, back): (bool, bool), clients_too: bool) {
+        let armed = &self.faults[fault];
+        let inside = &armed.targets;
         let outside: Vec<NodeId> = if armed.spec.target == Target::Idle {
             self.run.idle[1..].to_vec()
         } else {
@@ -316,12 +304,11 @@ impl Nemesis {
             let all = self.run.servers.iter().chain(clients);
             all.copied().filter(|node| !inside.contains(node)).collect()
         };
-        let (out, back) = network::ways(direction, &mut armed.draw);
         if out {
-            self.run.net.cut(armed.id, &inside, &outside);
+            self.run.net.cut(armed.id, inside, &outside);
         }
         if back {
-            self.run.net.cut(armed.id, &outside, &inside);
+            self.run.net.cut(armed.id, &outside, inside);
         }
     }
 }
@@ -340,7 +327,7 @@ pub(crate) fn subset(draw: &mut Stream, mut nodes: Vec<NodeId>, count: usize) ->
 }
 
 fn opening<'o>(
-    window: Window,
+    window: &Window,
     fault: FaultId,
     targets: &'o [NodeId],
     draw: &'o mut Stream,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plan_compiler::scenario::{FaultKind, Span, StorageFault};
 use sim_disk::{Budget, Chunk, Disk, FailMode, LatencyRange, MediaFault, Snapshot, StrikePoint};
-use sim_runtime::{Down, FaultId, NodeId, SimInstant, Stream, spawn, time, with};
+use sim_runtime::{Down, FaultId, NodeId, SimInstant, Stream, spawn, time};
 
 use crate::nemesis::take_down;
 use crate::network::magnitude;
@@ -37,6 +37,22 @@ pub(crate) struct Opening<'o> {
     pub(crate) targets: &'o [NodeId],
     pub(crate) length: Duration,
     pub(crate) draw: &'o mut Stream,
+}
+
+/// Writes and syncs of the nodes fail with EIO until the fault heals.
+pub(crate) fn fail_writes(disk: &Disk, fault: FaultId, nodes: &[NodeId]) {
+    let mode = FailMode::Eio {
+        reads: false,
+        writes: true,
+        fsync: true,
+    };
+    nodes.iter().for_each(|node| disk.fail(fault, *node, mode));
+}
+
+/// Nothing more fits on the nodes' disks until the fault heals.
+pub(crate) fn fill(disk: &Disk, fault: FaultId, nodes: &[NodeId]) {
+    let fail = |node: &NodeId| disk.fail(fault, *node, FailMode::Enospc);
+    nodes.iter().for_each(fail);
 }
 
 impl Storage {
@@ -161,7 +177,7 @@ impl Storage {
     pub(crate) fn lose_power(&self, node: NodeId, window: Opening<'_>) -> (Held, Vec<NodeId>) {
         let held = Held::default();
         let fault = window.fault;
-        let mut draw = with(|world| world.stream("nemesis.strike", u64::from(fault.0)));
+        let draw = window.draw;
         if !draw.chance(6, 10) {
             return (held, take_down(fault, &[node], Down::PowerLoss));
         }

@@ -28,6 +28,16 @@ pub(crate) struct Manner {
     pub(crate) others: RefCell<BTreeMap<(i32, i32), Vec<u8>>>,
 }
 
+impl Manner {
+    /// How long a call may block; without end if there is no limit.
+    pub(crate) fn timeout(&self, writing: bool) -> Option<Duration> {
+        match writing {
+            true => self.send_timeout.get(),
+            false => self.receive_timeout.get(),
+        }
+    }
+}
+
 impl Sockets for Net {
     fn open(&self, domain: i32, kind: i32, protocol: i32) -> io::Result<Fd> {
         if domain == libc::AF_UNIX {
@@ -135,10 +145,7 @@ impl SocketCalls for Socket {
     }
 
     fn timeout(&self, writing: bool) -> Option<Duration> {
-        match writing {
-            true => self.manner.send_timeout.get(),
-            false => self.manner.receive_timeout.get(),
-        }
+        self.manner.timeout(writing)
     }
 
     fn ready(&self, fd: Fd) -> io::Result<Readiness> {

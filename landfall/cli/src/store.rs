@@ -79,58 +79,10 @@ impl Store {
     pub(crate) fn begin(path: &Path, beginning: &Beginning<'_>) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let file = open(path, true)?;
-        let said = |error| trouble(&shown, &error);
-        let Beginning {
-            command,
-            revision,
-            shard,
-            resume,
-        } = beginning;
-        let last: Option<(i64, u32, u32, Option<String>)> = file
-            .query_row(
-                "SELECT id, shard, shards, revision FROM sweeps \
-                 WHERE ended_ms IS NULL AND command = ?1 ORDER BY id DESC LIMIT 1",
-                [command],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-            )
-            .optional()
-            .map_err(said)?;
-        let sweep = if *resume {
-            let Some((id, index, of, old)) = last else {
-                return Err(Error::usage(format!(
-                    "{shown} has no {command} that was interrupted: leave --resume out"
-                )));
-            };
-            if (Shard { index, of }) != *shard {
-                return Err(Error::usage(format!(
-                    "the {command} in {shown} is shard {index}/{of}: give --shard {index}/{of}"
-                )));
-            }
-            if old.as_deref() != *revision {
-                return Err(Error::usage(format!(
-                    "the {command} in {shown} was begun at revision {} and this is {}: its seeds \
-                     would be of two programs; check the first out, or leave --resume out",
-                    old.as_deref().unwrap_or("unknown"),
-                    revision.unwrap_or("unknown")
-                )));
-            }
-            id
+        let sweep = if beginning.resume {
+            interrupted(&file, &shown, beginning)?
         } else {
-            let values = params![
-                command,
-                env!("CARGO_PKG_VERSION"),
-                revision,
-                shard.index,
-                shard.of,
-                clock::unix_ms()
-            ];
-            file.execute(
-                "INSERT INTO sweeps (command, landfall, revision, shard, shards, started_ms) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                values,
-            )
-            .map_err(said)?;
-            file.last_insert_rowid()
+            begin_sweep(&file, beginning).map_err(|error| trouble(&shown, &error))?
         };
         Ok(Self { file, shown, sweep })
     }
@@ -235,6 +187,62 @@ impl Store {
     fn trouble(&self, error: &rusqlite::Error) -> Error {
         trouble(&self.shown, error)
     }
+}
+
+/// Enters a new sweep; gives back its row.
+fn begin_sweep(file: &Connection, beginning: &Beginning<'_>) -> rusqlite::Result<i64> {
+    let values = params![
+        beginning.command,
+        env!("CARGO_PKG_VERSION"),
+        beginning.revision,
+        beginning.shard.index,
+        beginning.shard.of,
+        clock::unix_ms()
+    ];
+    file.execute(
+        "INSERT INTO sweeps (command, landfall, revision, shard, shards, started_ms) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        values,
+    )?;
+    Ok(file.last_insert_rowid())
+}
+
+/// The row of the last sweep of the command that did not end: of this shard and revision.
+fn interrupted(file: &Connection, shown: &str, beginning: &Beginning<'_>) -> Result<i64, Error> {
+    let Beginning {
+        command,
+        revision,
+        shard,
+        ..
+    } = beginning;
+    let last: Option<(i64, u32, u32, Option<String>)> = file
+        .query_row(
+            "SELECT id, shard, shards, revision FROM sweeps \
+             WHERE ended_ms IS NULL AND command = ?1 ORDER BY id DESC LIMIT 1",
+            [command],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
+        .optional()
+        .map_err(|error| trouble(shown, &error))?;
+    let Some((id, index, of, old)) = last else {
+        return Err(Error::usage(format!(
+            "{shown} has no {command} that was interrupted: leave --resume out"
+        )));
+    };
+    if (Shard { index, of }) != *shard {
+        return Err(Error::usage(format!(
+            "the {command} in {shown} is shard {index}/{of}: give --shard {index}/{of}"
+        )));
+    }
+    if old.as_deref() != *revision {
+        return Err(Error::usage(format!(
+            "the {command} in {shown} was begun at revision {} and this is {}: its seeds \
+             would be of two programs; check the first out, or leave --resume out",
+            old.as_deref().unwrap_or("unknown"),
+            revision.unwrap_or("unknown")
+        )));
+    }
+    Ok(id)
 }
 
 /// Opens a file of this schema; makes it where that is wanted.

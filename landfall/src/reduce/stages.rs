@@ -37,7 +37,7 @@ impl Trials<'_, '_> {
         }
     }
 
-    /// A run that leaves no record, since its process dies: whole faults, and time.
+    /// A run that leaves no record, since its process dies: knobs and the schedule.
     fn reduce_whole(&mut self, mut best: Script) -> Script {
         best = self.calm(best);
         self.schedule(best)

@@ -1,38 +1,11 @@
 //! Injected errors, and the errors of the disk itself.
 
-use std::io;
 use std::path::Path;
 
 use sim_disk::{DiskConfig, FailMode, OpenFlags};
-use sim_runtime::{Down, FaultId, LedgerRow};
+use sim_runtime::Down;
 
-use crate::harness::{Bench, get, put, sync_dir};
-
-fn code<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
-    result.unwrap_err().raw_os_error().unwrap()
-}
-
-fn fault(bench: &Bench, kind: &str) -> FaultId {
-    let ledger = bench.simulation.world().ledger();
-    let fault = ledger.plan("a fault", kind);
-    ledger.arm(fault, "one");
-    fault
-}
-
-fn row(bench: &Bench, fault: FaultId) -> LedgerRow {
-    bench
-        .simulation
-        .world()
-        .ledger()
-        .rows()
-        .into_iter()
-        .find(|row| row.id == fault)
-        .unwrap()
-}
-
-fn count(counters: &std::collections::BTreeMap<String, u64>, name: &str) -> u64 {
-    counters.get(name).copied().unwrap_or_default()
-}
+use crate::harness::{Bench, code, count, fault, get, put, row, sync_dir};
 
 #[test]
 fn eio_hits_the_calls_that_it_names_until_it_heals() {

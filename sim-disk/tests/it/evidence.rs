@@ -5,7 +5,7 @@ use std::path::Path;
 use sim_disk::{DiskConfig, OpenFlags};
 use sim_runtime::{Down, FaultId, LedgerRow};
 
-use crate::harness::{Bench, get, put, sync_dir};
+use crate::harness::{Bench, get, put, row, sync_dir};
 
 /// A node with a synced `/old`, and pending: an overwrite of it, and a new file.
 fn prepared(seed: u64) -> (Bench, FaultId) {
@@ -26,17 +26,6 @@ fn prepared(seed: u64) -> (Bench, FaultId) {
         put(disk, "/new", b"new", false);
     });
     (bench, fault)
-}
-
-fn row(bench: &Bench, fault: FaultId) -> LedgerRow {
-    bench
-        .simulation
-        .world()
-        .ledger()
-        .rows()
-        .into_iter()
-        .find(|row| row.id == fault)
-        .unwrap()
 }
 
 fn injected(row: &LedgerRow, counter: &str) -> u64 {

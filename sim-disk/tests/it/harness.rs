@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim_disk::{Disk, DiskConfig, OpenFlags};
-use sim_runtime::{Config, Digest, Down, NodeId, NodeMain, Seed, Simulation, Summary, time};
+use sim_runtime::{
+    Config, Digest, Down, FaultId, LedgerRow, NodeId, NodeMain, Seed, Simulation, Summary, time,
+};
 
 /// A simulation with one running node and its disk.
 pub(crate) struct Bench {
@@ -68,6 +70,20 @@ impl Bench {
     pub(crate) fn digest(self) -> Digest {
         self.finish().digest
     }
+}
+
+/// Plans a fault and arms it.
+pub(crate) fn fault(bench: &Bench, kind: &str) -> FaultId {
+    let ledger = bench.simulation.world().ledger();
+    let fault = ledger.plan("a fault", kind);
+    ledger.arm(fault, "one");
+    fault
+}
+
+/// A fault's row of the ledger.
+pub(crate) fn row(bench: &Bench, fault: FaultId) -> LedgerRow {
+    let ledger = bench.simulation.world().ledger();
+    ledger.row(fault, LedgerRow::clone).unwrap()
 }
 
 /// The number of an error.

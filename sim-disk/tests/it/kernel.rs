@@ -1,6 +1,5 @@
 //! The kernel's calls beyond what std has: links, locks, holes, mounts, descriptors of places.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,11 +10,7 @@ use sim_disk::{
 };
 use sim_runtime::{Down, Fd};
 
-use crate::harness::{Bench, get, put, sync_dir};
-
-fn code<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
-    result.unwrap_err().raw_os_error().unwrap()
-}
+use crate::harness::{Bench, code, get, put, sync_dir};
 
 fn on_node(body: impl FnOnce(&Disk)) {
     let bench = Bench::new(1, DiskConfig::default());

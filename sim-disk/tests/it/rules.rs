@@ -11,21 +11,9 @@ use sim_disk::{
     Budget, Chunk, CrashKind, Disk, DiskConfig, FailMode, LatencyRange, LintKind, MediaFault,
     OpKind, Profile, StrikePoint, TearUnit,
 };
-use sim_runtime::{Down, FaultId, LedgerRow, NodeId, SimInstant};
+use sim_runtime::{Down, FaultId, NodeId, SimInstant};
 
-use crate::harness::{Bench, code, count, get, put, sync_dir};
-
-fn fault(bench: &Bench, kind: &str) -> FaultId {
-    let ledger = bench.simulation.world().ledger();
-    let fault = ledger.plan("a fault", kind);
-    ledger.arm(fault, "one");
-    fault
-}
-
-fn row(bench: &Bench, fault: FaultId) -> LedgerRow {
-    let ledger = bench.simulation.world().ledger();
-    ledger.row(fault, LedgerRow::clone).unwrap()
-}
+use crate::harness::{Bench, code, count, fault, get, put, row, sync_dir};
 
 const RDWR: i32 = libc::O_RDWR | libc::O_CREAT;
 

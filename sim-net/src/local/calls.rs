@@ -188,10 +188,7 @@ impl SocketCalls for UnixSocket {
     }
 
     fn timeout(&self, writing: bool) -> Option<Duration> {
-        match writing {
-            true => self.manner.send_timeout.get(),
-            false => self.manner.receive_timeout.get(),
-        }
+        self.manner.timeout(writing)
     }
 
     fn ready(&self, _fd: Fd) -> io::Result<Readiness> {

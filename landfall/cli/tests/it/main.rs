@@ -61,6 +61,29 @@ fn landfall(words: &[&str]) -> Answer {
     answer(command(words), "")
 }
 
+/// The words of a command on the built tests of landfall itself, of one or of all (`""`).
+fn of_landfall<'a>(begin: &'a str, test: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    let mut words = vec![
+        begin,
+        "--offline",
+        "-p",
+        "landfall",
+        "--debug",
+        "--jobs",
+        "2",
+    ];
+    if !test.is_empty() {
+        words.extend(["--test", test]);
+    }
+    words.extend(rest);
+    words
+}
+
+/// What such a command answers.
+fn on_landfall(begin: &str, test: &str, rest: &[&str]) -> Answer {
+    landfall(&of_landfall(begin, test, rest))
+}
+
 /// The workspace's directory.
 fn root() -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");

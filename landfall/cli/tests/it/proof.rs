@@ -1,24 +1,11 @@
 //! Seeds that differ and seeds that die, from the command line: landfall's own planted ones.
 
-use crate::landfall;
-
-fn sweep(words: &[&str]) -> crate::Answer {
-    let begin = [
-        "sweep",
-        "--offline",
-        "-p",
-        "landfall",
-        "--debug",
-        "--jobs",
-        "2",
-    ];
-    landfall(&[&begin, words].concat())
-}
+use crate::on_landfall;
 
 #[test]
 fn a_difference_is_placed_and_has_an_exit_code_of_its_own() {
     let test = "determinism::a_file_that_is_not_simulated";
-    let answer = sweep(&["--test", test, "--seeds", "3"]);
+    let answer = on_landfall("sweep", test, &["--seeds", "3"]);
     assert_eq!(answer.code, 111, "{}", answer.stderr);
     let shown = &answer.stdout;
     assert!(
@@ -38,23 +25,18 @@ fn a_difference_is_placed_and_has_an_exit_code_of_its_own() {
 
 #[test]
 fn every_seed_is_compared_on_request() {
-    let answer = sweep(&[
-        "--test",
-        "determinism::one::s1_short",
-        "--seeds",
-        "6",
-        "--twice",
-    ]);
+    let test = "determinism::one::s1_short";
+    let answer = on_landfall("sweep", test, &["--seeds", "6", "--twice"]);
     let line = "    twice   6 seeds run again in another worker, 0 differ\n";
     assert!(answer.stdout.contains(line), "{}", answer.stdout);
-    let answer = sweep(&["--check-determinism=120%"]);
+    let answer = on_landfall("sweep", "", &["--check-determinism=120%"]);
     assert_eq!(answer.code, 2, "{}", answer.stderr);
 }
 
 #[test]
 fn a_death_is_told_and_the_line_that_replays_it() {
     let test = "misbehaviour::each_seed_dies_its_own_death";
-    let answer = sweep(&["--test", test, "--seeds", "1"]);
+    let answer = on_landfall("sweep", test, &["--seeds", "1"]);
     assert_eq!(answer.code, 100, "{}", answer.stderr);
     let shown = &answer.stdout;
     assert!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::{Answer, command, landfall};
+use crate::{command, landfall, of_landfall, on_landfall};
 
 const FAILS: &str = "failures::unsynced::s1_acknowledged_writes_survive";
 const PASSES: &str = "failures::synced::s1_acknowledged_writes_survive";
@@ -17,27 +17,6 @@ fn directory(name: &str) -> PathBuf {
     path
 }
 
-fn words<'a>(begin: &'a str, test: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
-    let mut words = vec![
-        begin,
-        "--offline",
-        "-p",
-        "landfall",
-        "--debug",
-        "--jobs",
-        "2",
-    ];
-    if !test.is_empty() {
-        words.extend(["--test", test]);
-    }
-    words.extend(rest);
-    words
-}
-
-fn run(begin: &str, test: &str, rest: &[&str]) -> Answer {
-    landfall(&words(begin, test, rest))
-}
-
 fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
@@ -47,11 +26,11 @@ fn a_sweep_whose_parent_is_killed_goes_on_where_it_was() {
     let home = directory("resume");
     let db = home.join("results.db");
     let seeds = ["--seeds", "24", "--format", "json"];
-    let whole = run("sweep", PASSES, &seeds);
+    let whole = on_landfall("sweep", PASSES, &seeds);
     let mut rest = seeds.to_vec();
     rest.extend(["--db", path(&db)]);
     // As soon as some seeds stand in the file, the parent is killed.
-    let mut child = command(&words("sweep", PASSES, &rest))
+    let mut child = command(&of_landfall("sweep", PASSES, &rest))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -73,11 +52,11 @@ fn a_sweep_whose_parent_is_killed_goes_on_where_it_was() {
     let before = count().expect("the file is whole");
     assert!((3..24).contains(&before), "{before} seeds stand there");
     rest.push("--resume");
-    let resumed = run("sweep", PASSES, &rest);
+    let resumed = on_landfall("sweep", PASSES, &rest);
     assert_eq!(count(), Some(24));
     assert_eq!(resumed.json(), whole.json(), "{}", resumed.stderr);
     // It is over now.
-    let again = run("sweep", PASSES, &rest);
+    let again = on_landfall("sweep", PASSES, &rest);
     assert_eq!(again.code, 2, "{}", again.stderr);
     assert!(
         again.stderr.contains("no sweep that was interrupted"),
@@ -90,14 +69,14 @@ fn a_sweep_whose_parent_is_killed_goes_on_where_it_was() {
 fn the_parts_of_a_sweep_make_one_report_byte_for_byte() {
     let home = directory("parts");
     let seeds = ["--seeds", "9", "--check-determinism=50%"];
-    let whole = run("sweep", FAILS, &seeds);
+    let whole = on_landfall("sweep", FAILS, &seeds);
     assert_eq!(whole.code, 100, "{}", whole.stderr);
     let files: Vec<PathBuf> = (0..3).map(|part| home.join(format!("{part}.db"))).collect();
     for (part, file) in files.iter().enumerate() {
         let part = format!("{part}/3");
         let mut rest = seeds.to_vec();
         rest.extend(["--db", path(file), "--shard", &part]);
-        run("sweep", FAILS, &rest);
+        on_landfall("sweep", FAILS, &rest);
     }
     let mut merge = vec!["merge"];
     merge.extend(files.iter().map(|file| path(file)));
@@ -125,14 +104,14 @@ fn a_second_sweep_says_what_is_new_recurring_and_gone() {
     let db = home.join("results.db");
     let sweep = |from: &str| {
         let rest = ["--seeds", "6", "--from-seed", from, "--db", path(&db)];
-        run("sweep", FAILS, &rest).stderr
+        on_landfall("sweep", FAILS, &rest).stderr
     };
     assert!(!sweep("0").contains("against the last sweep"));
     let second = sweep("0");
     assert!(second.contains("0 new, 2 recurring, 0 gone"), "{second}");
     let junit = home.join("junit.xml");
     let rest = ["--seeds", "3", "--junit", path(&junit), "--github"];
-    let answer = run("sweep", FAILS, &rest);
+    let answer = on_landfall("sweep", FAILS, &rest);
     let xml = fs::read_to_string(junit).expect("it was written");
     assert!(xml.contains("<failure type=\"FAIL-reproducible\""), "{xml}");
     let plan = "::error file=landfall/tests/it/plans/power_loss.md,line=";
@@ -149,7 +128,7 @@ fn a_file_that_is_no_database_of_ours_is_refused() {
         .........................................",
     )
     .expect("a file");
-    let answer = run("sweep", PASSES, &["--seeds", "3", "--db", path(&text)]);
+    let answer = on_landfall("sweep", PASSES, &["--seeds", "3", "--db", path(&text)]);
     assert_eq!(answer.code, 2, "{}", answer.stderr);
     assert!(
         answer.stderr.contains("notes.txt cannot be used"),
@@ -160,7 +139,7 @@ fn a_file_that_is_no_database_of_ours_is_refused() {
     let file = rusqlite::Connection::open(&other).expect("a database");
     file.execute_batch("CREATE TABLE theirs (x)")
         .expect("a table");
-    let answer = run("sweep", PASSES, &["--seeds", "3", "--db", path(&other)]);
+    let answer = on_landfall("sweep", PASSES, &["--seeds", "3", "--db", path(&other)]);
     assert_eq!(answer.code, 2, "{}", answer.stderr);
     assert!(
         answer.stderr.contains("not one of landfall's"),
@@ -172,14 +151,14 @@ fn a_file_that_is_no_database_of_ours_is_refused() {
 #[test]
 fn a_failure_is_reduced_replayed_and_explained() {
     let home = directory("reduced");
-    let sweep = run(
+    let sweep = on_landfall(
         "sweep",
         FAILS,
         &["--seeds", "20", "--fail-fast", "--format", "json"],
     );
     let seed = sweep.json()["results"][0]["failures"][0]["seed"].to_string();
     let rest = ["--seed", &seed, "--out", path(&home), "--format", "json"];
-    let reduced = run("reduce", FAILS, &rest).json();
+    let reduced = on_landfall("reduce", FAILS, &rest).json();
     let left = |what: &str| reduced["after"][what].as_u64().expect("a number");
     assert!(
         left("windows") <= 3 && left("operations") <= 10,

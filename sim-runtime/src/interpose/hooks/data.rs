@@ -126,6 +126,17 @@ pub(super) unsafe fn read_from(
     read.map(answer)
 }
 
+/// What stands behind a descriptor, and how many pieces there are; inside, the answer to a call
+/// that cannot be served. `None` where the kernel must.
+fn behind(fd: c_int, count: c_int) -> Option<Result<(Kind, usize), c_long>> {
+    let kind = match kind_of(fd)? {
+        Ok(kind) => kind,
+        Err(error) => return Some(Err(answer(Err(error)))),
+    };
+    let count = usize::try_from(count).map_err(|_| answer(Err(error(libc::EINVAL))));
+    Some(count.map(|count| (kind, count)))
+}
+
 /// Reads into pieces, one after the other until one is not filled.
 ///
 /// # Safety
@@ -136,12 +147,9 @@ pub(super) unsafe fn read_pieces(
     (pieces, count): (*const iovec, c_int),
     at: Option<off64_t>,
 ) -> Option<c_long> {
-    let kind = match kind_of(fd)? {
-        Ok(kind) => kind,
-        Err(error) => return Some(answer(Err(error))),
-    };
-    let Ok(count) = usize::try_from(count) else {
-        return Some(answer(Err(error(libc::EINVAL))));
+    let (kind, count) = match behind(fd, count)? {
+        Ok(behind) => behind,
+        Err(answer) => return Some(answer),
     };
     if kind == Kind::Socket && at.is_none() {
         let nobody = (std::ptr::null_mut(), std::ptr::null_mut());
@@ -191,12 +199,9 @@ pub(super) unsafe fn write_pieces(
     (pieces, count): (*const iovec, c_int),
     at: Option<off64_t>,
 ) -> Option<c_long> {
-    let kind = match kind_of(fd)? {
-        Ok(kind) => kind,
-        Err(error) => return Some(answer(Err(error))),
-    };
-    let Ok(count) = usize::try_from(count) else {
-        return Some(answer(Err(error(libc::EINVAL))));
+    let (kind, count) = match behind(fd, count)? {
+        Ok(behind) => behind,
+        Err(answer) => return Some(answer),
     };
     match (kind, at) {
         (Kind::Socket, None) => {
