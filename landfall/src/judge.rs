@@ -6,7 +6,7 @@ use plan_compiler::scenario::{FaultKind, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::coordinate::Tier;
-use crate::tally::Tally;
+use crate::tally::{FaultTally, Tally};
 
 pub mod arms;
 pub mod audit;
@@ -172,7 +172,11 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
     let say = |verdict, reason: String| Some(Judgement { verdict, reason });
     if !scenario.faults.is_empty() {
         let wanted = u64::from(scenario.landed_seeds_min).min(tally.seeds);
-        if tally.landed < wanted {
+        let each = tally.faults.iter();
+        let too_rare = each
+            .clone()
+            .any(|fault| fault.landed < wanted_of(fault, tally, wanted));
+        if tally.landed < wanted || too_rare {
             return say(
                 Verdict::InconclusiveFaultNotProven,
                 not_landed(tally, wanted),
@@ -241,13 +245,20 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
     None
 }
 
+/// In how many seeds a fault must have landed: of those that have it, but in one at the least.
+fn wanted_of(fault: &FaultTally, tally: &Tally, wanted: u64) -> u64 {
+    wanted.min((tally.seeds - fault.left_out).max(1))
+}
+
 fn not_landed(tally: &Tally, wanted: u64) -> String {
     let mut reason = format!(
         "every fault landed in {} of {} seeds, not in {wanted}",
         tally.landed, tally.seeds
     );
-    for fault in tally.faults.iter().filter(|fault| fault.landed < wanted) {
+    let each = tally.faults.iter();
+    for fault in each.filter(|fault| fault.landed < wanted_of(fault, tally, wanted)) {
         let standing = match (fault.armed, fault.injected) {
+            _ if fault.left_out == tally.seeds => "left out by every seed: run more",
             (0, _) => "never armed",
             (_, 0) => "vacuous: armed, never injected",
             _ if fault.landed == 0 => "masked: injected, never observed",
@@ -255,7 +266,10 @@ fn not_landed(tally: &Tally, wanted: u64) -> String {
         };
         reason.push_str(&format!("; {} ({}) {standing}", fault.name, fault.kind));
     }
-    for landing in tally.landing.iter().filter(|landing| landing.held < wanted) {
+    for landing in tally.landing.iter().filter(|landing| {
+        // Waived in every seed, it was never asked for.
+        landing.held < wanted.min(tally.seeds - landing.waived)
+    }) {
         let (text, held) = (&landing.text, landing.held);
         let missed = landing.missed.as_deref().unwrap_or("nothing");
         reason.push_str(&format!(

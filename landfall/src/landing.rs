@@ -23,19 +23,49 @@ pub(crate) struct Election {
     pub(crate) node: NodeId,
 }
 
-/// Judges each condition.
-pub(crate) fn judge(conditions: &[Landing], seen: &Seen<'_>) -> Vec<LandingResult> {
-    conditions
-        .iter()
-        .map(|condition| {
-            let (held, what) = hold(condition, seen);
-            LandingResult {
-                text: condition.text.clone(),
-                held,
-                seen: what,
-            }
-        })
-        .collect()
+/// Judges each condition, of a run that goes without some of its scenario's faults. What is about
+/// these alone, or about all faults together, is waived then: nothing was to be seen.
+pub(crate) fn judge(
+    conditions: &[Landing],
+    seen: &Seen<'_>,
+    without: &[String],
+) -> Vec<LandingResult> {
+    let each = conditions.iter().map(|condition| {
+        let left: Vec<String> = condition
+            .faults
+            .iter()
+            .filter(|fault| !without.contains(fault))
+            .cloned()
+            .collect();
+        let (held, what) = if left.is_empty() && !without.is_empty() {
+            (None, "the seed goes without it".to_owned())
+        } else {
+            let what = match &condition.what {
+                // The plan's count is of all its faults: of fewer, each must have its part.
+                Evidence::Counter { counter, min } if left.len() < condition.faults.len() => {
+                    Evidence::Counter {
+                        counter: counter.clone(),
+                        min: (*min).min(1),
+                    }
+                }
+                what => what.clone(),
+            };
+            let left = Landing {
+                what,
+                faults: left,
+                ..condition.clone()
+            };
+            let (held, what) = hold(&left, seen);
+            (Some(held), what)
+        };
+        LandingResult {
+            text: condition.text.clone(),
+            held: held.unwrap_or(true),
+            waived: held.is_none(),
+            seen: what,
+        }
+    });
+    each.collect()
 }
 
 /// Whether a condition is about a fault of this name.
@@ -189,7 +219,7 @@ mod tests {
                 faults: self.about.iter().map(|name| (*name).to_owned()).collect(),
                 text: text.clone(),
             };
-            let mut results = judge(&[condition], &seen);
+            let mut results = judge(&[condition], &seen, &[]);
             assert_eq!(results.len(), 1);
             let result = results.remove(0);
             assert_eq!(result.text, text);
@@ -411,5 +441,38 @@ mod tests {
             ..Left::default()
         };
         assert!(!masked.holds(Evidence::Observed, None).0);
+    }
+
+    #[test]
+    fn a_condition_on_what_a_seed_goes_without_is_waived_and_of_less_less_is_asked() {
+        let row_of = |name: &str, n| LedgerRow {
+            name: name.to_owned(),
+            ..row(&[("processes-killed", n)], None)
+        };
+        let judged = |about: &[&str], without: &[&str]| {
+            let condition = Landing {
+                what: Evidence::Counter {
+                    counter: "processes-killed".to_owned(),
+                    min: 4,
+                },
+                within_ns: None,
+                faults: about.iter().map(|name| (*name).to_owned()).collect(),
+                text: String::new(),
+            };
+            let seen = Seen {
+                ledger: &[row_of("S1.f1", 2), row_of("S1.f2", 0)],
+                windows: &[],
+                elections: &[],
+                log: &[],
+            };
+            let without: Vec<_> = without.iter().map(|name| (*name).to_owned()).collect();
+            let result = judge(&[condition], &seen, &without).remove(0);
+            (result.held, result.waived)
+        };
+        assert_eq!(judged(&["S1.f2"], &["S1.f2"]), (true, true));
+        assert_eq!(judged(&[], &["S1.f2"]), (true, true));
+        assert_eq!(judged(&["S1.f1", "S1.f2"], &["S1.f2"]), (true, false));
+        assert_eq!(judged(&["S1.f1"], &["S1.f2"]), (false, false));
+        assert_eq!(judged(&["S1.f1", "S1.f2"], &[]), (false, false));
     }
 }

@@ -43,6 +43,7 @@ mod schedule;
 pub mod script;
 mod standstill;
 mod storage;
+pub mod swarm;
 pub mod sweep;
 pub mod system;
 pub mod tally;

@@ -18,12 +18,10 @@ const OVERTAKEN_NS: (u64, u64) = (1_000_000, 50_000_000);
 const QUEUE_BYTES: u64 = 64 * 1_024;
 
 /// The network that a seed runs on where no fault lies. Weather that is not drawn draws nothing.
-pub(crate) fn weather(seed: Seed, weather: Weather) -> NetConfig {
-    let is_usual = || Stream::of(seed, "net.weather.usual", 0).chance(1, 2);
+pub(crate) fn config(seed: Seed, weather: Weather) -> NetConfig {
     match weather {
         Weather::Calm => NetConfig::calm(),
         Weather::Usual => NetConfig::default(),
-        Weather::Drawn if is_usual() => NetConfig::default(),
         Weather::Drawn => NetConfig::drawn(seed),
     }
 }
@@ -318,15 +316,14 @@ mod tests {
     }
 
     #[test]
-    fn about_half_of_the_seeds_have_the_usual_network_and_none_where_it_is_not_drawn() {
+    fn a_network_is_drawn_only_where_it_is_to_be() {
         let usual = |of| {
-            let all = (0..200).map(|n| weather(Seed(n), of));
+            let all = (0..200).map(|n| config(Seed(n), of));
             all.filter(|config| *config == NetConfig::default()).count()
         };
-        assert!((70..130).contains(&usual(Weather::Drawn)));
-        assert_eq!(usual(Weather::Usual), 200);
-        let calm = weather(Seed(1), Weather::Calm);
-        assert!((2..50).all(|n| weather(Seed(n), Weather::Calm) == calm));
+        assert_eq!((usual(Weather::Drawn), usual(Weather::Usual)), (0, 200));
+        let calm = config(Seed(1), Weather::Calm);
+        assert!((2..50).all(|n| config(Seed(n), Weather::Calm) == calm));
         let never = [calm.loss, calm.far_pair, calm.partial_io, calm.latency.tail];
         assert_eq!(never, [Chance::NEVER; 4]);
     }

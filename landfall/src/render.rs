@@ -14,6 +14,9 @@ use crate::words;
 /// How many of a check's findings a failure shows.
 const FINDINGS_SHOWN: usize = 2;
 
+/// How many features that failures share are shown.
+const SHARED_SHOWN: usize = 4;
+
 /// One line: verdict, test, reason.
 #[must_use]
 pub fn summary(result: &TestResult) -> String {
@@ -102,7 +105,8 @@ fn evidence(out: &mut String, tally: &Tally) {
         );
     }
     for fault in &tally.faults {
-        let _ = writeln!(out, "    fault   {}", fault_line(fault, tally.seeds));
+        let had = tally.seeds - fault.left_out;
+        let _ = writeln!(out, "    fault   {}", fault_line(fault, had));
         if let Some(sighting) = &fault.injection {
             let _ = writeln!(
                 out,
@@ -120,7 +124,7 @@ fn evidence(out: &mut String, tally: &Tally) {
     }
     for landing in &tally.landing {
         let seen = landing.seen.as_ref().or(landing.missed.as_ref());
-        let (held, seeds) = (landing.held, tally.seeds);
+        let (held, seeds) = (landing.held, tally.seeds - landing.waived);
         let seen = seen.map(String::as_str).unwrap_or_default();
         let _ = writeln!(
             out,
@@ -183,6 +187,7 @@ pub fn failure(result: &TestResult, replay_line: &dyn Fn(u64) -> String) -> Stri
     }
     match result.tally.failures.first() {
         Some(outcome) => {
+            swarm(&mut out, &result.tally);
             failing_seed(&mut out, outcome);
             let _ = write!(out, "\nreplay: {}", replay_line(outcome.seed()));
         }
@@ -194,6 +199,27 @@ pub fn failure(result: &TestResult, replay_line: &dyn Fn(u64) -> String) -> Stri
         }
     }
     out
+}
+
+/// What the failures of each kind have in common that the seeds have not.
+fn swarm(out: &mut String, tally: &Tally) {
+    for (signature, failures) in &tally.signatures {
+        let shared = tally.swarm.shared(signature, *failures);
+        if shared.is_empty() {
+            continue;
+        }
+        let percent = |seeds: u64| seeds * 100 / tally.swarm.seeds.max(1);
+        let each: Vec<String> = shared
+            .iter()
+            .take(SHARED_SHOWN)
+            .map(|one| format!("{} ({} % of all)", one.feature, percent(one.seeds)))
+            .collect();
+        let _ = writeln!(
+            out,
+            "  {signature} fails only with {}: all {failures} seeds",
+            each.join(" and ")
+        );
+    }
 }
 
 fn claims(out: &mut String, scenario: &Scenario, result: &TestResult) {
@@ -244,7 +270,7 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
         let _ = writeln!(
             out,
             "  fault {name} ({kind} of {target}): {}",
-            row.standing()
+            report.standing(row)
         );
         for sighting in row.injected_evidence.iter().take(2) {
             let _ = writeln!(out, "    injected {} {}", sighting.at, sighting.what);

@@ -8,6 +8,7 @@ use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 pub use crate::death::{Cause, Death};
 pub use crate::log::{Directives, LogLine};
 use crate::script::Recording;
+use crate::swarm::Swarm;
 
 /// Everything a seed's run is judged by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct SeedReport {
     pub events: u64,
     /// How its tasks were scheduled.
     pub policy: Policy,
+    /// What else the seed drew for the whole run; none for a simulation written by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
     /// Polls of tasks.
     pub polls: u64,
     /// Virtual time that passed.
@@ -73,8 +77,11 @@ pub struct OperationCounts {
 pub struct LandingResult {
     /// The plan's words.
     pub text: String,
-    /// Whether it held.
+    /// Whether it held, or is about what the seed goes without.
     pub held: bool,
+    /// Whether it is about what the seed goes without: then nothing was to be seen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
     /// What was seen.
     pub seen: String,
 }
@@ -113,12 +120,32 @@ impl SeedReport {
                 .any(|check| matches!(check.outcome, Outcome::Violation))
     }
 
-    /// Whether every declared fault was injected and observed, and every landing condition held.
-    /// Without faults there is nothing to land.
+    /// Whether the seed goes without this fault of its scenario.
+    #[must_use]
+    pub fn goes_without(&self, fault: &str) -> bool {
+        let swarm = self.swarm.as_ref();
+        swarm.is_some_and(|swarm| swarm.without.iter().any(|name| name == fault))
+    }
+
+    /// What a row of the ledger comes to, in a word or two.
+    #[must_use]
+    pub fn standing(&self, row: &LedgerRow) -> &'static str {
+        if self.goes_without(&row.name) {
+            "left out"
+        } else {
+            row.standing()
+        }
+    }
+
+    /// Whether every fault that the seed has was injected and observed, and every landing
+    /// condition on them held. Without faults there is nothing to land.
     #[must_use]
     pub fn landed(&self) -> bool {
-        self.ledger.iter().all(LedgerRow::has_landed)
-            && self.landing.iter().all(|landing| landing.held)
+        let mut had = self
+            .ledger
+            .iter()
+            .filter(|row| !self.goes_without(&row.name));
+        had.all(LedgerRow::has_landed) && self.landing.iter().all(|landing| landing.held)
     }
 
     /// What kind of failure this is: two failures of one kind have one signature.

@@ -25,6 +25,7 @@ use crate::network;
 use crate::recorder::Recorder;
 use crate::report::{OperationCounts, SeedReport};
 use crate::script::{PinnedOperation, PinnedWindow, Recording, Script};
+use crate::swarm::Swarm;
 use crate::system::{ClientContext, NodeContext, Peer, System};
 use crate::variables::Variables;
 use crate::workload;
@@ -39,11 +40,13 @@ const CLIENTS_END_MAX: Duration = Duration::from_secs(150);
 /// How many log lines a failing seed sends along.
 const LOG_TAIL_LINES: usize = 50;
 
-/// An ordinary solid-state disk: a sync takes milliseconds, everything else far less.
-fn disk_config() -> DiskConfig {
+/// An ordinary solid-state disk, or one that takes so many percent of its time: a sync takes
+/// milliseconds, everything else far less.
+fn disk_config(percent: u32) -> DiskConfig {
+    let micros = |micros: u64| Duration::from_nanos(micros * 10 * u64::from(percent));
     let range = |lo, hi| LatencyRange {
-        lo: Duration::from_micros(lo),
-        hi: Duration::from_micros(hi),
+        lo: micros(lo),
+        hi: micros(hi),
     };
     let latency = Latency {
         read: range(20, 120),
@@ -339,7 +342,9 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         .scenario
         .take()
         .expect("a plan's entry comes with its scenario");
+    let swarm = context.swarm(&scenario);
     let script = context.script.clone();
+    swarm.shape(&mut scenario);
     script.shape(&mut scenario);
     let looks_at_log = |evidence: &Evidence| matches!(evidence, Evidence::GuestLog { .. });
     let conditions = &scenario.landing;
@@ -348,10 +353,10 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     } else {
         log::start(context.directives.clone(), context.log != LogWanted::No);
     }
-    let simulation = Simulation::new(context.config());
-    let weather = network::weather(context.seed, scenario.weather);
-    let net = Net::install(simulation.world(), weather);
-    let disk = Disk::install(simulation.world(), disk_config());
+    let simulation = Simulation::new(context.config(swarm.quiet));
+    let net = network::config(context.seed, swarm.network);
+    let net = Net::install(simulation.world(), net);
+    let disk = Disk::install(simulation.world(), disk_config(swarm.disk_percent));
     let run = Rc::new(RunState::new(scenario, script, net, disk));
     RUN.set(Rc::downgrade(&run));
     let system = Rc::new(make());
@@ -367,7 +372,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         elections: &run.elections.borrow(),
         log: &lines,
     };
-    let landing = landing::judge(&run.scenario.landing, &seen);
+    let landing = landing::judge(&run.scenario.landing, &seen, &run.script.without);
     let deviations = summary.deviations.clone();
     let mut report = report_of(context.seed, summary);
     if context.records {
@@ -378,6 +383,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
             started_ns: run.workload_start().0,
         });
     }
+    report.swarm = Some(swarm);
     report.checks = checks;
     report.landing = landing;
     report.operations = count(&history);
@@ -413,9 +419,9 @@ where
     F::Output: HandOutput + 'static,
 {
     log::start(context.directives.clone(), context.log != LogWanted::No);
-    let simulation = Simulation::new(context.config());
+    let simulation = Simulation::new(context.config(context.script.quiet));
     Net::install(simulation.world(), NetConfig::default());
-    Disk::install(simulation.world(), disk_config());
+    Disk::install(simulation.world(), disk_config(100));
     let ended = simulation.block_on(main());
     let (summary, lines) = finish(simulation);
     let recording = context.records.then(|| Recording {
@@ -487,6 +493,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         digest: summary.digest,
         events: summary.events,
         policy: summary.policy,
+        swarm: None,
         polls: summary.polls,
         virtual_ns: summary.elapsed.as_nanos(),
         checkpoints: summary.checkpoints,
@@ -510,7 +517,20 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
 }
 
 impl SeedContext {
-    fn config(&self) -> Config {
+    /// What the seed draws for the whole run, as far as the script does not say it.
+    fn swarm(&mut self, scenario: &Scenario) -> Swarm {
+        let mut swarm = Swarm::draw(self.seed, scenario);
+        let script = &mut self.script;
+        swarm.quiet |= script.quiet;
+        swarm.network = script.network.unwrap_or(swarm.network);
+        swarm.disk_percent = script.disk_percent.unwrap_or(swarm.disk_percent);
+        if script.windows.is_none() {
+            script.without.extend(swarm.without.iter().cloned());
+        }
+        swarm
+    }
+
+    fn config(&self, quiet: bool) -> Config {
         // The harness has refused what cannot be used before any worker was started.
         let variables = Variables::read().unwrap_or_else(|bad| panic!("{bad}"));
         Config {
@@ -519,7 +539,7 @@ impl SeedContext {
                 .policy
                 .unwrap_or_else(|| variables.policy_of(self.seed)),
             trace: self.trace.clone(),
-            buggify: !self.script.quiet,
+            buggify: !quiet,
             schedule: self.script.schedule(self.records),
             reseed: self.script.reseed,
             ..Config::new(self.seed)

@@ -4,7 +4,7 @@
 //! A draw is addressed by what it is for, so a script that takes something out of a run - a
 //! window, an operation, a client - leaves every other draw as it was.
 
-use plan_compiler::scenario::{FaultKind, Scenario};
+use plan_compiler::scenario::{FaultKind, Scenario, Weather};
 use serde::{Deserialize, Serialize};
 use sim_runtime::{Deviation, Policy, Reseed, Schedule};
 
@@ -41,6 +41,12 @@ pub struct Script {
     /// From when on everything is drawn anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reseed: Option<Reseed>,
+    /// What the network is like where no fault lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Weather>,
+    /// Latencies of disks, in percent of the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_percent: Option<u32>,
     /// `buggify!` never fires, and knobs have their defaults.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,

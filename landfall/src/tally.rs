@@ -9,6 +9,7 @@ use sim_runtime::probe::{Seen, SiteKind};
 use sim_runtime::{LedgerRow, Sighting};
 
 use crate::report::{OperationCounts, SeedOutcome, SeedReport};
+use crate::swarm::SwarmTally;
 
 /// How many failing seeds are kept whole.
 const FAILURES_KEPT: usize = 8;
@@ -18,7 +19,7 @@ const FAILURES_KEPT: usize = 8;
 pub struct Tally {
     /// Seeds that were run.
     pub seeds: u64,
-    /// Seeds in which every declared fault landed.
+    /// Seeds in which every fault that they have landed.
     pub landed: u64,
     /// Seeds that failed.
     pub failed: u64,
@@ -26,6 +27,9 @@ pub struct Tally {
     pub failures: Vec<SeedOutcome>,
     /// Failing seeds by signature.
     pub signatures: BTreeMap<String, u64>,
+    /// What the seeds drew, held against what failed.
+    #[serde(default)]
+    pub swarm: SwarmTally,
     /// By checker.
     pub checks: BTreeMap<String, CheckTally>,
     /// By fault, in the order of the plan.
@@ -133,6 +137,9 @@ pub struct FaultTally {
     pub injected: u64,
     /// Seeds in which it was injected and observed.
     pub landed: u64,
+    /// Seeds that go without it.
+    #[serde(default)]
+    pub left_out: u64,
     /// Its counters, both sides, all seeds together.
     pub counters: BTreeMap<String, u64>,
     /// An injection, in words.
@@ -148,6 +155,9 @@ pub struct LandingTally {
     pub text: String,
     /// Seeds in which it held.
     pub held: u64,
+    /// Seeds that go without what it is about.
+    #[serde(default)]
+    pub waived: u64,
     /// What was seen once when it held.
     pub seen: Option<String>,
     /// What was seen once when it did not.
@@ -160,6 +170,7 @@ impl Tally {
         self.seeds += 1;
         if let Some(report) = outcome.report() {
             self.add_report(report);
+            self.swarm.add(report, outcome.signature().as_deref());
         }
         if let Some(signature) = outcome.signature() {
             self.failed += 1;
@@ -211,12 +222,16 @@ impl Tally {
         let faults = self.faults.len().max(report.ledger.len());
         self.faults.resize_with(faults, FaultTally::default);
         for (tally, row) in self.faults.iter_mut().zip(&report.ledger) {
-            tally.add(row);
+            tally.add(row, report.goes_without(&row.name));
         }
         let conditions = self.landing.len().max(report.landing.len());
         self.landing.resize_with(conditions, LandingTally::default);
         for (tally, result) in self.landing.iter_mut().zip(&report.landing) {
             tally.text.clone_from(&result.text);
+            if result.waived {
+                tally.waived += 1;
+                continue;
+            }
             tally.held += u64::from(result.held);
             let example = if result.held {
                 &mut tally.seen
@@ -229,7 +244,8 @@ impl Tally {
 }
 
 impl FaultTally {
-    fn add(&mut self, row: &LedgerRow) {
+    fn add(&mut self, row: &LedgerRow, left_out: bool) {
+        self.left_out += u64::from(left_out);
         row.name.clone_into(&mut self.name);
         row.kind.clone_into(&mut self.kind);
         self.armed += u64::from(row.is_armed());
@@ -283,6 +299,7 @@ mod tests {
             digest: sim_runtime::Digest::default(),
             events: 10,
             policy: sim_runtime::Policy::Random,
+            swarm: None,
             polls: 5,
             virtual_ns: 100,
             checkpoints: Vec::new(),

@@ -80,6 +80,7 @@ pub(crate) fn scenario(
         closes,
         topology,
         weather,
+        every_fault: draft.workload.every_fault,
         workload,
         faults,
         model,

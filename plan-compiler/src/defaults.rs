@@ -5,7 +5,7 @@ use checkers::spec::ModelKind;
 use crate::compile::{Draft, fields};
 use crate::diagnostic::Code;
 use crate::grammar::formal;
-use crate::grammar::workload::{Rate, WorkloadDraft};
+use crate::grammar::workload::{Rate, Size, WorkloadDraft};
 use crate::plan::{Field, FieldKind, PlanScenario};
 use crate::scenario::{OpKind, Skew, Topology, Weather, Workload};
 use crate::sink::Sink;
@@ -45,11 +45,11 @@ pub(crate) fn settle(
     let mut open = |what: &str| sink.default(FieldKind::Workload, what);
     let nodes = said.nodes.unwrap_or_else(|| {
         open("3 nodes");
-        3
+        Size::of(3)
     });
     let clients = said.clients.unwrap_or_else(|| {
         open("3 clients");
-        3
+        Size::of(3)
     });
     let duration_ns = said.duration_ns.unwrap_or_else(|| {
         open("for 30s");
@@ -77,7 +77,7 @@ pub(crate) fn settle(
         open("each client at the runner's own think time");
     }
     let mix = mix(written, said, model, sink);
-    let rate_per_client = rate(written, said.rate, clients, sink);
+    let rate_per_client = rate(written, said.rate, clients.least, sink);
     let workload = Workload {
         mix,
         duration_ns,
@@ -86,7 +86,13 @@ pub(crate) fn settle(
         rate_per_client,
         op_timeout_ns,
     };
-    ((Topology { nodes, clients }, weather), workload, model)
+    let topology = Topology {
+        nodes: nodes.least,
+        clients: clients.least,
+        nodes_max: nodes.most,
+        clients_max: clients.most,
+    };
+    ((topology, weather), workload, model)
 }
 
 /// The operations and their shares; they add up to 100 and the model has them.

@@ -25,6 +25,9 @@ pub struct Scenario {
     /// What networks the seeds run on where no fault lies.
     #[serde(default)]
     pub weather: Weather,
+    /// Whether every seed has every fault; else half of them go without some.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub every_fault: bool,
     /// What the clients do.
     pub workload: Workload,
     /// What goes wrong, in the order of the plan.
@@ -109,6 +112,12 @@ pub struct Topology {
     pub nodes: u32,
     /// Clients, each a host of its own, `c1..`.
     pub clients: u32,
+    /// Servers at the most, where each seed draws how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes_max: Option<u32>,
+    /// Clients at the most, where each seed draws how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients_max: Option<u32>,
 }
 
 /// What the network is like where no fault lies.

@@ -45,8 +45,16 @@ fn place(written: &PlanScenario, kind: FieldKind) -> Range<usize> {
 
 fn sizes(written: &PlanScenario, topology: Topology, sink: &mut Sink<'_>) {
     let limits = [
-        ("nodes", topology.nodes, NODES_MAX),
-        ("clients", topology.clients, CLIENTS_MAX),
+        (
+            "nodes",
+            topology.nodes_max.unwrap_or(topology.nodes),
+            NODES_MAX,
+        ),
+        (
+            "clients",
+            topology.clients_max.unwrap_or(topology.clients),
+            CLIENTS_MAX,
+        ),
     ];
     for (what, asked, most) in limits {
         if asked > most {

@@ -8,6 +8,7 @@ use landfall::capsule::{Capsule, Drawn, Pinned, PlanPlace};
 use landfall::coordinate::{Pool, RunRequest, Tier};
 use landfall::report::SeedOutcome;
 use landfall::script::Script;
+use landfall::swarm::Swarm;
 use landfall::variables::Variables;
 
 use crate::args::{CargoArgs, FailureArgs};
@@ -103,10 +104,12 @@ impl Subject {
         sweep::pool(&self.one, jobs, &args.how, &self.variables)
     }
 
-    /// How many servers the scenario has.
+    /// How many servers the seed has.
     pub(crate) fn nodes(&self) -> u32 {
         let scenario = self.one.info.scenario.as_ref();
-        scenario.map_or(1, |scenario| scenario.topology.nodes)
+        scenario.map_or(1, |scenario| {
+            Swarm::draw(landfall::runtime::Seed(self.seed), scenario).nodes
+        })
     }
 
     /// The capsule of a failing run of this test that followed `script`.

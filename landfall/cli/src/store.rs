@@ -20,7 +20,7 @@ use crate::exit::Error;
 use crate::sweep::Place;
 
 /// The version of the tables.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("store/schema.sql");
 
 /// The file, open for a sweep.
@@ -318,8 +318,8 @@ fn enter(file: &mut Connection, test: i64, outcome: &SeedOutcome) -> rusqlite::R
     let report = outcome.report();
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let insert = "INSERT OR REPLACE INTO seeds (test, seed, failed, landed, signature, digest, \
-        events, polls, virtual_ns, policy, ok, no_effect, unknown, outcome) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        events, polls, virtual_ns, policy, ok, no_effect, unknown, outcome, swarm) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     all.prepare_cached(insert)?.execute(params![
         test,
         seed,
@@ -335,6 +335,7 @@ fn enter(file: &mut Connection, test: i64, outcome: &SeedOutcome) -> rusqlite::R
         report.map(|report| number(report.operations.failed)),
         report.map(|report| number(report.operations.unknown)),
         json(outcome),
+        report.and_then(|report| report.swarm.as_ref().map(json)),
     ])?;
     for row in report.iter().flat_map(|report| &report.ledger) {
         let insert = "INSERT OR REPLACE INTO ledger \
@@ -347,7 +348,7 @@ fn enter(file: &mut Connection, test: i64, outcome: &SeedOutcome) -> rusqlite::R
             row.kind,
             row.target,
             number(row.armed.len() as u64),
-            row.standing(),
+            report.map(|report| report.standing(row)),
             json(&row.injected),
             json(&row.observed),
         ])?;

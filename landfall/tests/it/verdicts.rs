@@ -32,6 +32,9 @@ impl Case {
     fn seeds(&mut self, seeds: u64) {
         self.tally.seeds = seeds;
         self.tally.landed = seeds;
+        for fault in &mut self.tally.faults {
+            fault.landed = seeds;
+        }
         for check in self.tally.checks.values_mut() {
             check.seeds = seeds;
         }
@@ -81,8 +84,11 @@ fn hardened() -> Case {
         topology: Topology {
             nodes: 3,
             clients: 2,
+            nodes_max: None,
+            clients_max: None,
         },
         weather: Weather::Usual,
+        every_fault: false,
         workload: Workload {
             mix: Vec::new(),
             duration_ns: 10,
@@ -341,12 +347,35 @@ fn a_fault_that_did_not_land_is_told_how_far_it_came() {
 }
 
 #[test]
+fn a_fault_is_asked_of_the_seeds_that_have_it_and_of_one_at_least() {
+    let at = |left_out, landed| {
+        let mut case = hardened();
+        let fault = &mut case.tally.faults[0];
+        (fault.left_out, fault.landed) = (left_out, landed);
+        case.judge()
+    };
+    // Of ten seeds four must show it; of two that have it, both.
+    assert_eq!(at(3, 4).verdict, Verdict::PassHardening);
+    assert_eq!(at(3, 3).verdict, Verdict::InconclusiveFaultNotProven);
+    assert_eq!(at(8, 2).verdict, Verdict::PassHardening);
+    assert_eq!(at(8, 1).verdict, Verdict::InconclusiveFaultNotProven);
+    let never = at(10, 0);
+    assert_eq!(never.verdict, Verdict::InconclusiveFaultNotProven);
+    assert!(
+        never.reason.ends_with("left out by every seed: run more"),
+        "{}",
+        never.reason
+    );
+}
+
+#[test]
 fn a_landing_condition_that_did_not_hold_is_quoted() {
     let mut case = hardened();
     case.tally.landed = 2;
     case.tally.faults[0].landed = 10;
     case.tally.landing = vec![LandingTally {
         text: "leader re-elected within 2s".to_owned(),
+        waived: 0,
         held: 2,
         seen: None,
         missed: Some("no other node became leader in time".to_owned()),

@@ -1,5 +1,7 @@
 //! `8 clients, 70% append / 30% read, 5min, key-skew zipf`.
 
+use std::fmt;
+
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
@@ -10,8 +12,8 @@ use crate::sink::Sink;
 /// What a workload (and topology) field says; what it leaves open is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WorkloadDraft {
-    pub(crate) clients: Option<u32>,
-    pub(crate) nodes: Option<u32>,
+    pub(crate) clients: Option<Size>,
+    pub(crate) nodes: Option<Size>,
     pub(crate) mix: Vec<(OpKind, u32)>,
     pub(crate) duration_ns: Option<u64>,
     pub(crate) keys: Option<u32>,
@@ -19,6 +21,32 @@ pub(crate) struct WorkloadDraft {
     pub(crate) rate: Option<Rate>,
     pub(crate) op_timeout_ns: Option<u64>,
     pub(crate) weather: Option<Weather>,
+    pub(crate) every_fault: bool,
+}
+
+/// How many there are: of each seed, or the bounds that a seed draws within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) least: u32,
+    pub(crate) most: Option<u32>,
+}
+
+impl Size {
+    pub(crate) const fn of(number: u32) -> Self {
+        Self {
+            least: number,
+            most: None,
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.most {
+            Some(most) => write!(f, "{} to {most}", self.least),
+            None => write!(f, "{}", self.least),
+        }
+    }
 }
 
 /// Operations a second.
@@ -56,6 +84,8 @@ const WEATHERS: &[(&str, Weather)] = &[
     ("drawn|random network|weather", Weather::Drawn),
     ("network|weather :|=|is? drawn by? seed?", Weather::Drawn),
 ];
+
+const EVERY_FAULT: &[&str] = &["every|all fault|faults in every|each seed|run", "no swarm"];
 
 const SKEWS: &[(&str, Skew)] = &[
     (
@@ -149,7 +179,7 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
                 sink.conflict(&span, "value of the workload");
             }
             sink.explain(field.kind, &span, said);
-        } else if let Some(nodes) = bare_nodes(field, &mut cursor) {
+        } else if let Some(nodes) = cursor.attempt(|c| bare_nodes(field, c)) {
             draft.nodes = Some(nodes);
             sink.explain(
                 field.kind,
@@ -188,6 +218,7 @@ fn vocabulary() -> Vec<&'static str> {
     let ops = OPERATIONS.iter().map(|(phrase, _)| *phrase);
     let skews = SKEWS.iter().map(|(phrase, _)| *phrase);
     let weathers = WEATHERS.iter().map(|(phrase, _)| *phrase);
+    let weathers = weathers.chain(EVERY_FAULT.iter().copied());
     let more = [
         "clients", "nodes", "cluster", "seconds", "minutes", "ops", "timeout", "rate",
     ];
@@ -240,6 +271,10 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
     if let Some(weather) = cursor.attempt(|c| c.lookup(WEATHERS)) {
         return Some((weather.to_string(), put(&mut draft.weather, weather)));
     }
+    if cursor.eat_any(EVERY_FAULT) {
+        draft.every_fault = true;
+        return Some(("every fault in every seed".to_owned(), false));
+    }
     if let Some(keys) = cursor.attempt(keys) {
         return Some((format!("{keys} keys"), put(&mut draft.keys, keys)));
     }
@@ -257,35 +292,49 @@ fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     clash
 }
 
-fn clients(c: &mut Cursor<'_>) -> Option<u32> {
-    if c.eat("clients|workers :|=?") {
-        return c.small().filter(|clients| *clients > 0);
+/// `3`, `3-5`, `3 to 5`, `between 3 and 5`.
+fn size(c: &mut Cursor<'_>) -> Option<Size> {
+    let between = c.eat("between");
+    let least = c.small().filter(|least| *least > 0)?;
+    let link = if between { "and" } else { "-|to" };
+    let most = c.attempt(|c| c.eat(link).then(|| c.small())?);
+    match most {
+        Some(most) if most < least => None,
+        Some(most) => Some(Size {
+            least,
+            most: (most > least).then_some(most),
+        }),
+        None => (!between).then_some(Size::of(least)),
     }
-    let clients = c.small()?;
-    let said = c.eat("concurrent|parallel? client|clients|worker|workers|writer|writers");
-    (said && clients > 0).then_some(clients)
 }
 
-fn nodes(c: &mut Cursor<'_>) -> Option<u32> {
+fn clients(c: &mut Cursor<'_>) -> Option<Size> {
+    if c.eat("clients|workers :|=?") {
+        return size(c);
+    }
+    let clients = size(c)?;
+    let said = c.eat("concurrent|parallel? client|clients|worker|workers|writer|writers");
+    said.then_some(clients)
+}
+
+fn nodes(c: &mut Cursor<'_>) -> Option<Size> {
     if c.eat("nodes|servers|replicas :|=?") {
-        return c.small().filter(|nodes| *nodes > 0);
+        return size(c);
     }
     if c.eat("cluster of") {
-        let nodes = c.small()?;
+        let nodes = size(c)?;
         c.eat("node|nodes|server|servers|replica|replicas|member|members");
-        return (nodes > 0).then_some(nodes);
+        return Some(nodes);
     }
-    let nodes = c.small()?;
+    let nodes = size(c)?;
     c.eat("-");
     let said = c.eat("node|nodes|server|servers|replica|replicas|voter|voters raft? cluster?");
-    (said && nodes > 0).then_some(nodes)
+    said.then_some(nodes)
 }
 
 /// `Nodes: 5`.
-fn bare_nodes(field: &Field, c: &mut Cursor<'_>) -> Option<u32> {
-    (field.kind == FieldKind::Topology)
-        .then(|| c.small())?
-        .filter(|nodes| *nodes > 0)
+fn bare_nodes(field: &Field, c: &mut Cursor<'_>) -> Option<Size> {
+    (field.kind == FieldKind::Topology).then(|| size(c))?
 }
 
 /// `70/30 read/write mix`, `reads and writes (50/50)`.

@@ -35,7 +35,8 @@ CREATE TABLE seeds (
     events      INTEGER,
     polls       INTEGER,
     virtual_ns  INTEGER,
-    policy      TEXT,                     -- what the seed drew
+    policy      TEXT,                     -- what the seed drew: its schedule
+    swarm       TEXT,                     -- JSON: and everything else
     ok          INTEGER,                  -- client operations by how they ended
     no_effect   INTEGER,
     unknown     INTEGER,
@@ -74,4 +75,4 @@ SELECT tests.sweep, tests.package, tests.test, tests.scenario, seeds.signature,
   FROM seeds JOIN tests ON tests.id = seeds.test
  WHERE seeds.failed
  GROUP BY tests.id, seeds.signature;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
