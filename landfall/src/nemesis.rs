@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, Target};
+use sim_net::Effect;
 use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, time, with, world};
 
 use crate::network;
@@ -304,11 +305,17 @@ impl Nemesis {
             let all = self.run.servers.iter().chain(clients);
             all.copied().filter(|node| !inside.contains(node)).collect()
         };
+        let cut = |from: &[NodeId], to: &[NodeId]| {
+            network::lay(&self.run, armed.id, &armed.spec, Effect::Cut, (from, to));
+        };
+        if let Some(onto) = network::onto(&self.run, &armed.spec) {
+            return cut(inside, &onto);
+        }
         if out {
-            self.run.net.cut(armed.id, inside, &outside);
+            cut(inside, &outside);
         }
         if back {
-            self.run.net.cut(armed.id, &outside, inside);
+            cut(&outside, inside);
         }
     }
 }

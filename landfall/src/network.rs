@@ -56,16 +56,54 @@ pub(crate) fn disturb(
     if back {
         lanes.push((&others[..], targets));
     }
+    let onto = onto(run, spec);
+    let lanes = match &onto {
+        Some(onto) => vec![(targets, &onto[..])],
+        None => lanes,
+    };
     let effect = match effect {
         NetEffect::Reset => {
             // A connection goes both ways, whichever the clause names.
-            run.net.reset(fault, targets, &others);
+            run.net
+                .reset(fault, targets, onto.as_deref().unwrap_or(&others));
             return;
         }
         other => drawn(other, draw),
     };
     for (from, to) in lanes {
-        run.net.disturb(fault, effect, from, to);
+        lay(run, fault, spec, effect, (from, to));
+    }
+}
+
+/// Whom the clause names behind its target: what goes there from the target is hit, and no more.
+pub(crate) fn onto(run: &RunState, spec: &FaultSpec) -> Option<Vec<NodeId>> {
+    let to = spec.frames.as_ref()?.to?;
+    Some(match to {
+        Target::Node { number } => {
+            let place = (number as usize).wrapping_sub(1);
+            run.servers.get(place).copied().into_iter().collect()
+        }
+        Target::Leader => run.leader().into_iter().collect(),
+        // Whoever else is named is not drawn apart from the target: everybody.
+        _ => run.servers.clone(),
+    })
+}
+
+/// Lays an effect on links, for the frames that the clause names.
+pub(crate) fn lay(
+    run: &RunState,
+    fault: FaultId,
+    spec: &FaultSpec,
+    effect: Effect,
+    (from, to): (&[NodeId], &[NodeId]),
+) {
+    let kind = spec
+        .frames
+        .as_ref()
+        .and_then(|frames| frames.kind.as_deref());
+    match kind {
+        Some(kind) => run.net.disturb_kind(fault, (effect, kind), from, to),
+        None => run.net.disturb(fault, effect, from, to),
     }
 }
 

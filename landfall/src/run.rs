@@ -360,6 +360,8 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let run = Rc::new(RunState::new(scenario, script, net, disk));
     RUN.set(Rc::downgrade(&run));
     let system = Rc::new(make());
+    let names = Rc::clone(&system);
+    run.net.classify(move |frame| names.frame_kind(frame));
     let ended = simulation.block_on(phases(Rc::clone(&run), system));
     let stop = ended.and_then(|ended| ended).err();
     let floor = interpose::floor::report();

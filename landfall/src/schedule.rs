@@ -123,6 +123,7 @@ mod tests {
             id: id.to_owned(),
             kind: FaultKind::Kill,
             target: Target::Leader,
+            frames: None,
             when: When {
                 start_ns: span(start),
                 duration_ns: span((5, 9)),

@@ -24,6 +24,12 @@ pub trait System: 'static {
     /// When it ends, with or without an error, the node's process is gone.
     fn start(&self, node: NodeContext) -> impl Future<Output = io::Result<()>> + 'static;
 
+    /// What a message of its protocol is called, for clauses of a plan that hit one kind alone, as
+    /// in `drop "AppendEntries" from node 2 to node 3`. Must not call the network.
+    fn frame_kind(&self, _frame: &sim_net::Frame<'_>) -> Option<String> {
+        None
+    }
+
     /// A client, made on a host of its own.
     fn client(&self, client: ClientContext) -> impl Future<Output = Self::Client> + 'static;
 }

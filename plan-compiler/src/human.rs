@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Budget, Direction, Evidence, FaultKind, FaultSpec, Landing, NetEffect, OpKind, Shape, Skew,
-    Span, StorageFault, Target, Way, Weather, When,
+    Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, Landing, NetEffect, OpKind, Shape,
+    Skew, Span, StorageFault, Target, Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -257,11 +257,16 @@ impl fmt::Display for When {
 
 impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} of {}, {}",
-            self.id, self.kind, self.target, self.when
-        )
+        write!(f, "{}: {} of {}", self.id, self.kind, self.target)?;
+        if let Some(Frames { kind, to }) = &self.frames {
+            if let Some(to) = to {
+                write!(f, " to {to}")?;
+            }
+            if let Some(kind) = kind {
+                write!(f, ", frames of kind {kind:?} alone")?;
+            }
+        }
+        write!(f, ", {}", self.when)
     }
 }
 

@@ -196,10 +196,22 @@ pub struct FaultSpec {
     pub kind: FaultKind,
     /// To whom; resolved when the fault arms.
     pub target: Target,
+    /// The frames that are hit, where it is not every packet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<Frames>,
     /// When, from the start of the workload.
     pub when: When,
     /// Line of the clause in the plan, from 1.
     pub line: u32,
+}
+
+/// Which frames a fault on links hits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frames {
+    /// Their kind, as the system under test names it; `None`: all.
+    pub kind: Option<String>,
+    /// Those that go to these nodes, and come from the target; `None`: to and from everybody.
+    pub to: Option<Target>,
 }
 
 /// What a fault does to its target.

@@ -95,6 +95,22 @@ fn latency_of_a_size_left_open_lands() {
 }
 
 #[test]
+fn frames_of_a_kind_on_one_link_alone_land() {
+    lands("s14_frames", "packets-dropped");
+    let mut pool = pool(1);
+    for report in reports(&mut pool, "network_faults::plan::s14_frames", SEEDS) {
+        let row = &report.ledger[0];
+        for seen in &row.injected_evidence {
+            let one_way =
+                seen.what.contains("10.0.0.2:") && seen.what.contains(" -> 10.0.0.1:7000");
+            assert!(one_way, "{row:?}");
+        }
+        // No handshake is of a kind: what a deputy writes is lost, and nothing else.
+        assert!(!row.observed.contains_key("connects-failed"), "{row:?}");
+    }
+}
+
+#[test]
 fn duplicates_that_tcp_hides_are_masked_and_prove_nothing() {
     let mut pool = pool(1);
     let result = sweep_all(&mut pool, "network_faults::plan::s13_duplicates", SEEDS);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use checkers::Value;
+use landfall::net::Frame;
 use landfall::runtime::{EventKind, with};
 use landfall::{Call, ClientContext, NodeContext, Peer, Reply, System};
 use tokio::fs::{File, OpenOptions};
@@ -66,6 +67,16 @@ impl System for Toy {
                 ended = work => ended,
             }
         }
+    }
+
+    fn frame_kind(&self, frame: &Frame<'_>) -> Option<String> {
+        let kind = match frame.bytes.first()? {
+            b'P' => "ping",
+            b'R' => "read",
+            b'W' => "write",
+            _ => "answer",
+        };
+        Some(kind.to_owned())
     }
 
     fn client(&self, client: ClientContext) -> impl Future<Output = Session> + 'static {

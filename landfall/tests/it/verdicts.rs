@@ -67,6 +67,7 @@ fn hardened() -> Case {
         id: "S1.f1".to_owned(),
         kind: FaultKind::Kill,
         target: Target::Leader,
+        frames: None,
         when: When {
             start_ns: span(1),
             duration_ns: span(1),

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::clauses::clauses;
 use super::fault_words::{
     CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS, UNSERVED,
 };
+use super::frames::{self, FramesDraft};
 use super::magnitude::{self, Amount, MagnitudeDraft};
 use super::names;
 use super::schedule::{self, Length, ScheduleDraft};
@@ -36,6 +38,7 @@ struct Draft {
     target: Option<Target>,
     direction: Option<Direction>,
     clients: Option<bool>,
+    frames: FramesDraft,
     magnitude: MagnitudeDraft,
     schedule: ScheduleDraft,
     beyond_budget: bool,
@@ -88,115 +91,6 @@ fn none(tokens: &[Token]) -> bool {
     tokens[cursor.at..]
         .iter()
         .all(|token| token.kind == Kind::Break)
-}
-
-/// The tokens cut into a range for each fault. No token is left out but list marks.
-fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    let mut has_kind = false;
-    let mut at = 0;
-    while at < tokens.len() {
-        if let Some(after) = enumerator(tokens, at) {
-            found.push(from..at);
-            (has_kind, from, at) = (false, after, after);
-            continue;
-        }
-        let mut cursor = Cursor { tokens, at };
-        if has_kind && separator(&mut cursor) && starts_fault(cursor) {
-            found.push(from..at);
-            (has_kind, from, at) = (false, cursor.at, cursor.at);
-            continue;
-        }
-        let mut cursor = Cursor { tokens, at };
-        if named(&mut cursor) {
-            has_kind = true;
-            at = cursor.at;
-        } else {
-            at += 1;
-        }
-    }
-    found.push(from..tokens.len());
-    let said = |range: &Range<usize>| {
-        let separates = |token: &Token| token.separates() || token.spelling() == "and";
-        !tokens[range.clone()].iter().all(separates)
-    };
-    found.retain(said);
-    found
-}
-
-/// A fault's name, served or not.
-fn named(cursor: &mut Cursor<'_>) -> bool {
-    cursor.eat_any(UNSERVED) || kind_at(cursor).is_some()
-}
-
-/// `(a)`, `1.`, `2)` at the start of a clause.
-fn enumerator(tokens: &[Token], at: usize) -> Option<usize> {
-    let fresh = at == 0 || tokens[at - 1].separates();
-    let opened = tokens[at].is("(");
-    let mark = at + usize::from(opened);
-    let short = tokens.get(mark).is_some_and(|t| match &t.kind {
-        Kind::Word(word) => word.len() == 1 || matches!(word.as_str(), "ii" | "iii" | "iv"),
-        Kind::Number { digits, .. } => digits.len() == 1 && (fresh || opened),
-        _ => false,
-    });
-    let closed = tokens.get(mark + 1).is_some_and(|t| t.is(")"));
-    if let (Kind::Number { digits, .. }, Some(dot)) = (&tokens[at].kind, tokens.get(at + 1))
-        && digits.len() == 1
-        && dot.is(".")
-        && starts_fault(Cursor { tokens, at: at + 2 })
-    {
-        return Some(at + 2);
-    }
-    (short && closed && (opened || fresh)).then_some(mark + 2)
-}
-
-fn separator(cursor: &mut Cursor<'_>) -> bool {
-    let from = cursor.at;
-    while cursor.eat_any(&[
-        ",",
-        ";",
-        ".",
-        "and",
-        "then",
-        "plus",
-        "+",
-        "&",
-        "followed by",
-        "interleaved|together|combined|concurrently|along with a|an|the?",
-        "while|during a|an|the?",
-    ]) || cursor.peek().is_some_and(|token| token.kind == Kind::Break)
-    {
-        cursor.at = cursor.at.max(from + 1);
-        if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
-            cursor.at += 1;
-        }
-    }
-    cursor.at > from
-}
-
-/// Whether the words that follow name a fault before anything else.
-fn starts_fault(mut cursor: Cursor<'_>) -> bool {
-    loop {
-        if named(&mut cursor) {
-            return true;
-        }
-        // `5% packet loss`, `100ms latency`.
-        let sized = |c: &mut Cursor<'_>| {
-            magnitude::leads(c)?;
-            named(c).then_some(())
-        };
-        if cursor.attempt(sized).is_some() {
-            return true;
-        }
-        let shape = cursor.lookup(DIRECTIONS).is_some()
-            || cursor.eat_any(&[
-                "rolling", "a|an|the", "then", "hard", "random", "network", "-",
-            ]);
-        if !shape {
-            return false;
-        }
-    }
 }
 
 /// A fault of the taxonomy that is not served yet, with the share of packets it may have.
@@ -316,6 +210,9 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     if let Some(clients) = cursor.lookup(CLIENTS) {
         return Some(put(&mut draft.clients, clients));
     }
+    if let Some(clash) = frames::phrase(cursor, draft.target, &mut draft.frames) {
+        return Some(clash);
+    }
     if let Some(target) = target(cursor) {
         let target = match (draft.target, target) {
             // `rolling restart of the cluster`, `all nodes, in reverse order`.
@@ -407,7 +304,7 @@ fn refines(new: Direction, old: Direction) -> bool {
     old == Direction::OneWay && matches!(new, Direction::Outbound | Direction::Inbound)
 }
 
-fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
+pub(super) fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
     let mut kinds = *cursor;
     if kind_at(&mut kinds).is_some() && cursor.tokens[cursor.at].spelling() == "leader" {
         return None;
@@ -429,7 +326,7 @@ fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
     }
 }
 
-fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
+pub(super) fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     let clash = slot.as_ref().is_some_and(|old| *old != value);
     *slot = Some(value);
     clash
@@ -487,9 +384,14 @@ fn settle(
         }
         target_left_open(kind)
     });
+    // What goes from one to another goes one way.
+    let usual = match draft.frames.to {
+        Some(_) => Direction::Outbound,
+        None => Direction::Both,
+    };
     let kind = match kind {
         FaultKind::Partition { .. } => FaultKind::Partition {
-            direction: draft.direction.unwrap_or(Direction::Both),
+            direction: draft.direction.unwrap_or(usual),
             clients_too: draft.clients.unwrap_or(false),
         },
         FaultKind::Split { shape, .. } => FaultKind::Split {
@@ -502,7 +404,7 @@ fn settle(
             ..
         } => FaultKind::Network {
             effect,
-            direction: draft.direction.unwrap_or(Direction::Both),
+            direction: draft.direction.unwrap_or(usual),
             clients_too: draft.clients.unwrap_or(clients_too),
         },
         FaultKind::Storage { how, .. } => FaultKind::Storage {
@@ -511,12 +413,17 @@ fn settle(
         },
         other => other,
     };
+    let frames = draft.frames.said();
+    if let Some(frames) = &frames {
+        frames::check(frames, kind, span, sink);
+    }
     let kind = sized(kind, magnitude, span, &mut defaults, sink);
     let line = sink.lines.line(span.start);
     let fault = FaultSpec {
         id: names::fault(&sink.scenario, kind, target, taken),
         kind,
         target,
+        frames,
         when,
         line,
     };

@@ -2,10 +2,12 @@
 
 pub(crate) mod budgets;
 mod checker_words;
+mod clauses;
 pub(crate) mod evidence;
 pub(crate) mod fault_words;
 pub(crate) mod faults;
 pub(crate) mod formal;
+mod frames;
 pub(crate) mod landing;
 mod magnitude;
 mod names;
