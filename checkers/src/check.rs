@@ -36,6 +36,21 @@ pub fn check(
     model: ModelKind,
     budget: &Budget,
 ) -> CheckReport {
+    check_on(history, spec, model, budget, 1)
+}
+
+/// As [`check`], by up to so many threads; the report is the same. Objects are judged for
+/// linearizability at the same time, each with what it may remember.
+///
+/// Not from inside a simulation, which has one thread.
+#[must_use]
+pub fn check_on(
+    history: &History,
+    spec: &CheckerSpec,
+    model: ModelKind,
+    budget: &Budget,
+    threads: usize,
+) -> CheckReport {
     if let Err(why) = history.validate() {
         let total = history.ops.len() as u64;
         let mut report = CheckReport::new(name_of(spec), Outcome::Unknown { why }, 0, total);
@@ -43,7 +58,7 @@ pub fn check(
         return report;
     }
     let mut report = match *spec {
-        CheckerSpec::Linearizability => linear::check(history, model, budget),
+        CheckerSpec::Linearizability => linear::check(history, model, budget, threads),
         CheckerSpec::NoLostAck => lost::check(history, model),
         CheckerSpec::SingleLeader => leader::check(history),
         CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),

@@ -3,10 +3,10 @@
 //! Takes a [`History`] (built by a recorder, or read by [`jsonl`] or [`codec`]), a
 //! [`spec::CheckerSpec`], a [`spec::ModelKind`] and a [`Budget`]; gives a [`CheckReport`].
 //!
-//! *Invariants.* This crate knows no simulator, no async and no thread, opens no file and reads
-//! no clock. It holds no randomness and no float: the same input gives the same report. No
-//! checker recurses over the length of a history, exceeds its budget silently, or answers *ok*
-//! about something that it did not consume.
+//! *Invariants.* This crate knows no simulator and no async, opens no file and reads no clock. It
+//! has no thread but those of `parallel`, which only [`check_on`] starts. It holds no randomness
+//! and no float: the same input gives the same report. No checker recurses over the length of a
+//! history, exceeds its budget silently, or answers *ok* about something that it did not consume.
 //!
 //! Modules in reading order: [`value`] and [`history`], the data; [`spec`], what can be asked;
 //! [`check`](crate::check()), the door; [`report`], the answer; [`models`], sequential objects;
@@ -35,14 +35,15 @@ mod leader;
 mod linear;
 mod lost;
 mod mutation;
+mod parallel;
 mod picture;
 mod preflight;
 mod progress;
 
-pub use check::{check, name_of};
+pub use check::{check, check_on, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
 pub use initial::beginning_with;
-pub use linear::{Certificate, certify, linearize_with, verify};
+pub use linear::{Certificate, Stream, certify, linearize_with, verify};
 pub use models::{Builtin, Looks, Model};
 pub use mutation::{Missed, MutationScore, mutation_score};
 pub use picture::picture;

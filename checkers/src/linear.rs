@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::history::{History, OpType, Operation};
 use crate::models::{Builtin, Model};
+use crate::parallel;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
@@ -12,6 +13,7 @@ use crate::value::Value;
 mod certificate;
 mod entries;
 mod explain;
+mod frontier;
 mod interned;
 mod log;
 mod machine;
@@ -20,11 +22,13 @@ mod partition;
 mod register;
 mod search;
 mod sentences;
+mod stream;
 mod verify;
 mod visited;
 
 pub use certificate::{Certificate, certify, verify};
 use explain::explain;
+use frontier::{Swept, sweep};
 use interned::Interned;
 use log::Log;
 use machine::Machine;
@@ -32,13 +36,14 @@ use monitor::Verdict;
 use partition::{Partition, partitions_of};
 use register::Register;
 use search::{Ending, search};
+pub use stream::Stream;
 
 /// Judges a history against a model of the caller's own, as [`crate::check()`] does against those
 /// of this crate. `name` is what the report calls the model.
 ///
 /// A history that contradicts itself is not judged: the answer is [`Outcome::Unknown`].
 ///
-/// Cost: the budget bounds it.
+/// Cost: the budget bounds it, to twice as much at most.
 #[must_use]
 pub fn linearize_with<M: Model>(
     history: &History,
@@ -50,25 +55,44 @@ pub fn linearize_with<M: Model>(
         let total = history.ops.len() as u64;
         return CheckReport::new("linearizability", Outcome::Unknown { why }, 0, total);
     }
-    let partitions = partitions_of(history, None, |op| model.part(op));
-    judge_all(history, partitions, name, budget, &mut |part, left| {
-        by_search(part, &mut Interned::new(part, model), left)
-    })
+    let partitions = partitions_of(history, None, 1, |op| model.part(op));
+    let mut engines = Engines {
+        decide: &mut |part, left| by_search(part, &mut Interned::new(part, model), left),
+        sweep: &|part| sweep(part, model, budget),
+        ahead: &|_, _| Vec::new(),
+        threads: 1,
+    };
+    judge_all(history, partitions, name, budget, &mut engines)
 }
 
 /// Judges each object by itself (linearizability is local), the smallest first.
-pub(crate) fn check(history: &History, kind: ModelKind, budget: &Budget) -> CheckReport {
+///
+/// With more than one thread, objects are decided ahead of their turn; the report is the same.
+pub(crate) fn check(
+    history: &History,
+    kind: ModelKind,
+    budget: &Budget,
+    threads: usize,
+) -> CheckReport {
     let kind = settled(history, kind);
-    let partitions = partitions_of(history, Some(kind), |op| Builtin(kind).part(op));
-    judge_all(
-        history,
-        partitions,
-        kind.name(),
-        budget,
-        &mut |part, left| {
-            by_monitor(part, kind, left).unwrap_or_else(|| by_search_of(part, kind, left))
-        },
-    )
+    let partitions = partitions_of(history, Some(kind), threads, |op| Builtin(kind).part(op));
+    let decide = |part: &Partition<'_>, left: &mut Budget| {
+        by_monitor(part, kind, left).unwrap_or_else(|| by_search_of(part, kind, left))
+    };
+    let ahead = |parts: &[Partition<'_>], left: &Budget| {
+        parallel::map(threads, parts, |part| {
+            let mut own = *left;
+            let decision = decide(part, &mut own);
+            (decision, left.steps_max - own.steps_max)
+        })
+    };
+    let mut engines = Engines {
+        decide: &mut |part, left| decide(part, left),
+        sweep: &|part| sweep(part, &Builtin(kind), budget),
+        ahead: &ahead,
+        threads,
+    };
+    judge_all(history, partitions, kind.name(), budget, &mut engines)
 }
 
 /// The model that decides what is asked: a map is one of texts or of lists if it is appended to.
@@ -183,12 +207,85 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
 /// Decides one partition.
 type Decide<'d> = &'d mut dyn FnMut(&Partition<'_>, &mut Budget) -> Decision;
 
+/// A decision, and the steps that it took off the budget.
+type Ahead = Vec<(Decision, u64)>;
+
+/// Who decides.
+struct Engines<'d> {
+    decide: Decide<'d>,
+    /// The second opinion on what the first does not decide within its budget.
+    sweep: &'d dyn Fn(&Partition<'_>) -> Swept,
+    /// Decides some partitions at once, each as if it had all that is left.
+    ahead: &'d dyn Fn(&[Partition<'_>], &Budget) -> Ahead,
+    threads: usize,
+}
+
+/// Partitions that a thread decides ahead at a time.
+const AHEAD: usize = 16;
+
+impl Engines<'_> {
+    /// Gives the decision on each partition, with the same answers for any number of threads:
+    /// what was decided ahead counts if it had been the same in turn.
+    fn each(
+        &mut self,
+        partitions: &[Partition<'_>],
+        left: &mut Budget,
+        mut give: impl FnMut(&mut Self, &Partition<'_>, Decision, &mut Budget),
+    ) {
+        for some in partitions.chunks(AHEAD * self.threads.max(1)) {
+            let before = *left;
+            let mut ahead = match self.threads > 1 {
+                true => (self.ahead)(some, &before),
+                false => Vec::new(),
+            }
+            .into_iter();
+            for partition in some {
+                let same = |steps: &u64| {
+                    *left == before || (*steps <= left.steps_max && left.steps_max > WITNESS_STEPS)
+                };
+                let known = ahead.next().filter(|(_, steps)| same(steps));
+                let decision = match known {
+                    Some((decision, steps)) => {
+                        left.steps_max = left.steps_max.saturating_sub(steps);
+                        decision
+                    }
+                    None => (self.decide)(partition, left),
+                };
+                let decision = self.second(partition, decision);
+                give(self, partition, decision, left);
+            }
+        }
+    }
+
+    /// Where the search gives up, what needs no memory of the past may still decide.
+    fn second(&self, partition: &Partition<'_>, first: Decision) -> Decision {
+        if !matches!(first.ending, Ending::OutOfSteps | Ending::OutOfMemory) {
+            return first;
+        }
+        let swept = (self.sweep)(partition);
+        match swept.ending {
+            Ending::Legal | Ending::Illegal => Decision {
+                ending: swept.ending,
+                engine: FRONTIER,
+                order: Vec::new(),
+                state: Value::Null,
+                witness: Vec::new(),
+                steps: swept.steps,
+            },
+            _ => first,
+        }
+    }
+}
+
+/// The name of the engine that gives no order.
+const FRONTIER: &str = "frontier";
+
 fn judge_all<'a>(
     history: &'a History,
     partitions: Result<Vec<Partition<'a>>, String>,
     name: &str,
     budget: &Budget,
-    decide: Decide<'_>,
+    deciders: &mut Engines<'_>,
 ) -> CheckReport {
     let total = history.ops.iter().filter(|op| op.is_client()).count() as u64;
     let weak = |field: String| {
@@ -215,32 +312,28 @@ fn judge_all<'a>(
     let mut report = CheckReport::new("linearizability", Outcome::Ok, 0, total);
     let (mut left, mut unknown) = (*budget, None);
     let mut engines = BTreeSet::new();
-    for partition in &partitions {
-        let decision = decide(partition, &mut left);
-        engines.insert(decision.engine);
-        let spent = match decision.ending {
-            Ending::Legal => {
+    deciders.each(
+        &partitions,
+        &mut left,
+        |deciders, partition, decision, left| {
+            engines.insert(decision.engine);
+            if let Ending::Legal | Ending::Illegal = decision.ending {
                 report.consumed += partition.total;
-                continue;
             }
-            Ending::Illegal => {
-                report.consumed += partition.total;
-                let finding = explain(partition, &decision.witness, decide, &mut left);
+            if decision.ending == Ending::Illegal {
+                let finding = explain(partition, &decision.witness, deciders.decide, left);
                 report.findings.push(finding);
-                continue;
             }
-            Ending::OutOfSteps => format!("{} steps", budget.steps_max),
-            Ending::OutOfMemory => format!("{} bytes of memory", budget.memory_bytes_max),
-        };
-        if unknown.is_none() {
-            let of = name_of(partition);
-            let why = format!("the search of {of} needs more than the budget of {spent}");
-            unknown = Some(why);
-            let ids = decision.order.iter();
-            let ids = ids.map(|at| partition.members[*at as usize].op.op_id);
-            report.deepest = ids.collect();
-        }
-    }
+            if let (None, Some(spent)) = (&unknown, decision.ending.spent(budget)) {
+                let of = name_of(partition);
+                let why = format!("the search of {of} needs more than the budget of {spent}");
+                unknown = Some(why);
+                let ids = decision.order.iter();
+                let ids = ids.map(|at| partition.members[*at as usize].op.op_id);
+                report.deepest = ids.collect();
+            }
+        },
+    );
     report.engine = engines.into_iter().collect::<Vec<_>>().join(", ");
     report.scope = scope_of(&partitions, name);
     report
@@ -282,6 +375,10 @@ fn scope_of(partitions: &[Partition<'_>], model: &str) -> String {
 }
 
 fn name_of(partition: &Partition<'_>) -> String {
+    key_name(partition.key)
+}
+
+fn key_name(key: Option<&Value>) -> String {
     let named = |key| format!("key {key}");
-    partition.key.map_or_else(|| "the object".to_owned(), named)
+    key.map_or_else(|| "the object".to_owned(), named)
 }

@@ -62,3 +62,32 @@ pub trait Model {
         op.key.as_ref()
     }
 }
+
+/// A model that is lent.
+impl<M: Model> Model for &M {
+    type State = M::State;
+
+    fn initial(&self) -> M::State {
+        (**self).initial()
+    }
+
+    fn step(&self, state: &M::State, op: &Operation, next: &mut Vec<M::State>) {
+        (**self).step(state, op, next);
+    }
+
+    fn observes(&self, op: &Operation) -> bool {
+        (**self).observes(op)
+    }
+
+    fn looks(&self) -> Looks {
+        (**self).looks()
+    }
+
+    fn show(&self, state: &M::State) -> Value {
+        (**self).show(state)
+    }
+
+    fn part<'a>(&self, op: &'a Operation) -> Option<&'a Value> {
+        (**self).part(op)
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Each row is a process of its own, so that its peak is its own. With `sweep N`, or
 //! `sweep N MODEL...`, every model is compared with all orders, on all histories of N operations
-//! and on random longer ones.
+//! and on a million random ones of one to five more.
 
 #![expect(clippy::disallowed_types, reason = "a bench measures wall time")]
 #![expect(clippy::disallowed_methods, reason = "a bench starts itself again")]
@@ -103,7 +103,7 @@ fn sweep(count: usize, names: &[&str]) {
         let (legal, illegal) = models::exhaust(kind, count);
         let all = legal + illegal;
         println!("{:<16} all of {count}: {all}, {legal} legal", kind.name());
-        for longer in [count + 2, count + 3, count + 4] {
+        for longer in count + 1..count + 6 {
             let (legal, illegal) = models::sample(kind, longer, longer as u64, 200_000);
             println!("{:<16} of {longer}: {}, {legal} legal", "", legal + illegal);
         }

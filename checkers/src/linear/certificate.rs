@@ -28,7 +28,7 @@ pub fn certify(history: &History, kind: ModelKind, budget: &Budget) -> Option<Ve
     history.validate().ok()?;
     let kind = settled(history, kind);
     let model = Builtin(kind);
-    let partitions = partitions_of(history, Some(kind), |op| model.part(op)).ok()?;
+    let partitions = partitions_of(history, Some(kind), 1, |op| model.part(op)).ok()?;
     let mut left = *budget;
     let mut certificates = Vec::with_capacity(partitions.len());
     for partition in &partitions {
@@ -64,7 +64,7 @@ pub fn verify(
     history.validate()?;
     let kind = settled(history, kind);
     let model = Builtin(kind);
-    let partitions = partitions_of(history, Some(kind), |op| model.part(op))?;
+    let partitions = partitions_of(history, Some(kind), 1, |op| model.part(op))?;
     if partitions.len() != certificates.len() {
         return Err("there is not one certificate for each object".to_owned());
     }

@@ -1,12 +1,12 @@
 //! The history cut into the parts that can be judged apart: one object each.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::history::{Completion, History, OpType, Operation};
 use crate::models;
+use crate::parallel;
 use crate::spec::ModelKind;
 use crate::value::Value;
 
@@ -172,23 +172,30 @@ fn only_observes(op: &Operation) -> bool {
 pub(super) fn partitions_of<'a>(
     history: &'a History,
     kind: Option<ModelKind>,
+    threads: usize,
     part: impl Fn(&'a Operation) -> Option<&'a Value>,
 ) -> Result<Vec<Partition<'a>>, String> {
-    let mut keys: BTreeMap<Option<&Value>, Vec<&Operation>> = BTreeMap::new();
+    let mut places: FxHashMap<Option<&Value>, usize> = FxHashMap::default();
+    let mut objects: Vec<(Option<&'a Value>, Vec<&'a Operation>)> = Vec::new();
     for op in history.ops.iter().filter(|op| op.is_client()) {
         if let Some(field) = kind.and_then(|kind| models::refuse(kind, op)) {
             return Err(field);
         }
-        keys.entry(part(op)).or_default().push(op);
+        let key = part(op);
+        let place = *places.entry(key).or_insert(objects.len());
+        if place == objects.len() {
+            objects.push((key, Vec::new()));
+        }
+        objects[place].1.push(op);
     }
-    Ok(keys
-        .into_iter()
-        .map(|(key, ops)| partition_of(key, ops, kind))
-        .collect())
+    objects.sort_unstable_by_key(|(key, _)| *key);
+    Ok(parallel::map(threads, &objects, |(key, ops)| {
+        partition_of(*key, ops, kind)
+    }))
 }
 
 /// Whether a response could contradict the model.
-fn tells(op: &Operation, kind: Option<ModelKind>) -> bool {
+pub(super) fn tells(op: &Operation, kind: Option<ModelKind>) -> bool {
     let indexed = op.op_type == OpType::Append && op.observed().as_int().is_some();
     let told = match kind {
         Some(ModelKind::Register | ModelKind::CasRegister | ModelKind::Map | ModelKind::Log) => {
@@ -208,7 +215,7 @@ fn tells(op: &Operation, kind: Option<ModelKind>) -> bool {
 
 fn partition_of<'a>(
     key: Option<&'a Value>,
-    ops: Vec<&'a Operation>,
+    ops: &[&'a Operation],
     kind: Option<ModelKind>,
 ) -> Partition<'a> {
     let count = |completion| {
@@ -226,12 +233,12 @@ fn partition_of<'a>(
         seen_values(ended.map(|op| (*op, op.is_acknowledged())), kind)
     });
     let seen = seen.flatten();
-    let mut placed: Vec<&Operation> = ops;
-    placed.retain(|op| match op.completion() {
+    let is_placed = |op: &&Operation| match op.completion() {
         Completion::Acknowledged => true,
         Completion::Failed => false,
         Completion::Ambiguous => !is_vain(op, kind, seen.as_ref()),
-    });
+    };
+    let mut placed: Vec<&Operation> = ops.iter().copied().filter(is_placed).collect();
     placed.sort_by_key(|op| op.invoke_ts);
     let mut last: FxHashMap<u64, u32> = FxHashMap::default();
     let mut members: Vec<Member<'a>> = Vec::with_capacity(placed.len());

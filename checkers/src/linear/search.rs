@@ -28,6 +28,17 @@ pub(super) enum Ending {
     OutOfMemory,
 }
 
+impl Ending {
+    /// What of a budget was spent, if that ended it.
+    pub(super) fn spent(self, budget: &Budget) -> Option<String> {
+        match self {
+            Ending::Legal | Ending::Illegal => None,
+            Ending::OutOfSteps => Some(format!("{} steps", budget.steps_max)),
+            Ending::OutOfMemory => Some(format!("{} bytes of memory", budget.memory_bytes_max)),
+        }
+    }
+}
+
 /// What a search found.
 pub(super) struct Found {
     pub(super) ending: Ending,

@@ -2,8 +2,8 @@
 
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{
-    Budget, Builtin, Certificate, Completion, History, Model, OpType, Operation, Outcome, Value,
-    certify, check, verify,
+    Budget, Builtin, Certificate, CheckReport, Completion, History, Model, OpType, Operation,
+    Outcome, Stream, Value, certify, check, verify,
 };
 
 /// What an operation of a small history may be: type, input, response.
@@ -203,7 +203,31 @@ pub(crate) fn agree(kind: ModelKind, ops: Vec<Operation>) -> bool {
         Outcome::Unknown { .. } => false,
     };
     assert!(agrees, "expected {expected}\n{report}\n{}", told(&ops));
+    let streamed = streamed(kind, &ops);
+    let agrees = match streamed.outcome {
+        Outcome::Ok | Outcome::Weak { .. } => expected,
+        Outcome::Violation => !expected,
+        Outcome::Unknown { .. } => false,
+    };
+    assert!(agrees, "expected {expected}\n{streamed}\n{}", told(&ops));
+    assert_eq!(
+        matches!(streamed.outcome, Outcome::Weak { .. }),
+        matches!(report.outcome, Outcome::Weak { .. })
+    );
     expected
+}
+
+/// What is said of rows that come one by one.
+pub(crate) fn streamed(kind: ModelKind, ops: &[Operation]) -> CheckReport {
+    let mut rows = ops.to_vec();
+    rows.sort_by_key(|op| op.invoke_ts);
+    let mut stream = Stream::new(kind, Budget::default());
+    for (op_id, row) in (0..).zip(rows) {
+        stream
+            .row(Operation { op_id, ..row })
+            .expect("rows in order");
+    }
+    stream.finish()
 }
 
 /// Proofs from which an operation is missing, or in which one is twice, do not hold.
