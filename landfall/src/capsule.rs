@@ -3,19 +3,25 @@
 //! The first line is the magic word, the version of the format and a checksum of the rest; the
 //! rest is JSON. Golden files in `testdata/capsules` hold the format.
 
-use std::fmt;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
 use sim_runtime::{Checkpoint, Digest, Policy};
 
 use crate::coordinate::Tier;
 use crate::script::{PinnedOperation, PinnedWindow, Script};
+use crate::swarm::Swarm;
 
 /// What the file begins with.
 const MAGIC: &str = "landfall-capsule";
 
 /// The version of the format that is written and read.
 pub const VERSION: u32 = 1;
+
+/// Where a package keeps the capsules of its failures, meant to be committed.
+pub const DIRECTORY: &str = "landfall-regressions";
 
 /// A failure, ready to be run again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +77,9 @@ pub struct PlanPlace {
 pub struct Drawn {
     /// How tasks are picked.
     pub policy: Policy,
+    /// Everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
 }
 
 /// Fault windows and operations as they were.
@@ -189,6 +198,33 @@ impl Capsule {
             ..self.script.clone()
         }
     }
+}
+
+/// The seeds of the capsules in a directory that failed in this test, in order; none where there is
+/// no such directory. They are what is run first.
+///
+/// # Errors
+/// A capsule there cannot be used, or the directory not be read.
+pub fn regressions(directory: &Path, test: &str) -> Result<Vec<u64>, String> {
+    let all = match fs::read_dir(directory) {
+        Ok(all) => all,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut seeds = BTreeSet::new();
+    for entry in all {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.extension().is_none_or(|ending| ending != "capsule") {
+            continue;
+        }
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
+        let capsule = Capsule::read(&text).map_err(|bad| format!("{name}: {bad}"))?;
+        if capsule.test == test {
+            seeds.insert(capsule.seed);
+        }
+    }
+    Ok(seeds.into_iter().collect())
 }
 
 /// Letters, digits and hyphens.

@@ -1,18 +1,18 @@
 //! A test as libtest runs it: its seeds in worker processes of its own binary.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use plan_compiler::scenario::Scenario;
 use sim_runtime::process::WorkerError;
 
-use crate::capsule::Capsule;
+use crate::capsule::{self, Capsule};
 use crate::coordinate::{CoordinateError, Pool, TestBinary, TestInfo, Tier};
 use crate::entry::{Entry, EntryKind};
 use crate::render;
 use crate::report::SeedOutcome;
-use crate::script::Script;
-use crate::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, Shard, TestResult, sweep};
+use crate::sweep::{HAND_SEEDS, Order, SHARE_PERCENT, TestResult, sweep};
 use crate::variables::{self, Variables};
 use crate::worker;
 
@@ -81,13 +81,10 @@ pub fn replay_capsule(path: &str) {
     let scripts = [capsule.script.clone(), capsule.pinned_script()];
     for script in scripts {
         let order = Order {
-            seeds: vec![capsule.seed],
-            shard: Shard::WHOLE,
             script,
-            tier: capsule.tier,
             double_percent: 0,
-            whole_log: false,
             stop_at_failure: true,
+            ..Order::new(vec![capsule.seed], capsule.tier)
         };
         let result = run_all(&info, &order, &variables);
         if result.tally.failed > 0 {
@@ -142,21 +139,31 @@ fn order(variables: &Variables, tier: Tier, scenario: Option<&Scenario>, info: &
     };
     let seeds = match variables.seed {
         Some(seed) => vec![seed],
-        None => (0..u64::from(variables.seeds.unwrap_or(planned))).collect(),
+        None => {
+            let mut seeds = regressions(info);
+            let fresh = 0..u64::from(variables.seeds.unwrap_or(planned));
+            let failed_once: BTreeSet<u64> = seeds.iter().copied().collect();
+            seeds.extend(fresh.filter(|seed| !failed_once.contains(seed)));
+            seeds
+        }
     };
     let double_percent = match variables.seed {
         Some(_) => 100,
         None => variables.check_determinism.unwrap_or(SHARE_PERCENT),
     };
     Order {
-        seeds,
-        shard: Shard::WHOLE,
-        script: Script::default(),
-        tier,
         double_percent,
         whole_log: variables.seed.is_some() && variables.log.is_some(),
         stop_at_failure: true,
+        ..Order::new(seeds, tier)
     }
+}
+
+/// The seeds that failed in this test before, as far as capsules of them were kept.
+fn regressions(info: &TestInfo) -> Vec<u64> {
+    let directory = this_directory().join(capsule::DIRECTORY);
+    capsule::regressions(&directory, &info.test)
+        .unwrap_or_else(|bad| panic!("{}: {bad}", directory.display()))
 }
 
 fn run_all(info: &TestInfo, order: &Order, variables: &Variables) -> TestResult {

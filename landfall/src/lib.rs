@@ -34,6 +34,7 @@ mod landing;
 mod log;
 mod nemesis;
 mod network;
+pub mod novelty;
 mod recorder;
 pub mod reduce;
 pub mod render;

@@ -151,6 +151,9 @@ fn evidence(out: &mut String, tally: &Tally) {
             grouped(operations.unknown),
         );
     }
+    if tally.seeds > 1 {
+        let _ = writeln!(out, "    new     {}", tally.novelty);
+    }
     if tally.compared > 0 {
         let (compared, differing) = (grouped(tally.compared), grouped(tally.differing));
         let _ = writeln!(

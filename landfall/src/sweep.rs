@@ -32,6 +32,9 @@ pub struct Order {
     pub whole_log: bool,
     /// Whether no new seed is begun after one has failed.
     pub stop_at_failure: bool,
+    /// After how many seeds without a new behaviour no more are counted. What is counted does not
+    /// depend on how fast seeds run.
+    pub flat_after: Option<u64>,
 }
 
 /// A part of a sweep: every `of`-th seed, beginning with the one at place `index`.
@@ -53,6 +56,21 @@ impl Shard {
 }
 
 impl Order {
+    /// These seeds, all of them and here, with nothing out of the ordinary.
+    #[must_use]
+    pub fn new(seeds: Vec<u64>, tier: Tier) -> Self {
+        Self {
+            seeds,
+            shard: Shard::WHOLE,
+            script: Script::default(),
+            tier,
+            double_percent: SHARE_PERCENT,
+            whole_log: false,
+            stop_at_failure: false,
+            flat_after: None,
+        }
+    }
+
     /// The seeds that are run here, in order.
     pub fn seeds_here(&self) -> impl Iterator<Item = u64> {
         let here = self
@@ -176,6 +194,10 @@ pub fn gather(
     // Outcomes come as they end, and are counted in the order of the seeds: what a tally keeps as
     // an example must not depend on how fast a worker is.
     let mut next = seeds.iter().peekable();
+    let is_flat = |tally: &Tally| {
+        let flat = tally.novelty.flat_for();
+        order.flat_after.is_some_and(|after| flat >= after)
+    };
     pool.run(
         todo.iter().map(|seed| order.request(test, *seed)),
         &mut |request, outcome| {
@@ -185,9 +207,14 @@ pub fn gather(
             }
             let failed = outcome.failed();
             known.insert(request.seed(), outcome);
-            while let Some(outcome) = next.peek().and_then(|seed| known.remove(*seed)) {
+            while !is_flat(&tally)
+                && let Some(outcome) = next.peek().and_then(|seed| known.remove(*seed))
+            {
                 tally.add(outcome);
                 next.next();
+            }
+            if is_flat(&tally) {
+                return Flow::Stop;
             }
             match failed && order.stop_at_failure {
                 true => Flow::Stop,
@@ -195,9 +222,17 @@ pub fn gather(
             }
         },
     )?;
-    for outcome in next.filter_map(|seed| known.remove(seed)) {
-        tally.add(outcome);
+    while !is_flat(&tally)
+        && let Some(seed) = next.next()
+    {
+        known
+            .remove(seed)
+            .into_iter()
+            .for_each(|outcome| tally.add(outcome));
     }
+    // Seeds that ran on while others made it flat count for nothing.
+    let beyond: BTreeSet<u64> = next.copied().collect();
+    prints.retain(|seed, _| !beyond.contains(seed));
     let reruns = run_again(
         pool,
         &|seed| order.request(test, seed),

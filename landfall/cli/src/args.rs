@@ -14,7 +14,7 @@ use landfall::coordinate::Tier;
 use landfall::variables::{parse_seed, parse_share};
 
 pub(crate) use self::failure::{ExplainArgs, FailureArgs, ReduceArgs, ReplayArgs};
-pub(crate) use self::sweep::{MergeArgs, ShownArgs, SweepArgs};
+pub(crate) use self::sweep::{FromSeed, MergeArgs, ShownArgs, SweepArgs};
 
 /// The most seeds that one command takes.
 const SEEDS_MAX: u64 = 10_000_000;

@@ -17,9 +17,6 @@ use crate::exit::Error;
 use crate::scenarios::{self, Found};
 use crate::sweep;
 
-/// Where capsules live, in the package.
-pub(crate) const DIRECTORY: &str = "landfall-regressions";
-
 /// A failure that was asked for.
 pub(crate) struct Subject {
     pub(crate) one: Found,
@@ -149,6 +146,7 @@ pub(crate) fn capsule(
         tier,
         drawn: Drawn {
             policy: report.map(|report| report.policy).unwrap_or_default(),
+            swarm: report.and_then(|report| report.swarm.clone()),
         },
         script: script.clone(),
         pinned: Pinned {
@@ -179,6 +177,26 @@ pub(crate) fn write(capsule: &Capsule, directory: &Path) -> Result<PathBuf, Erro
     written
         .map_err(|error| Error::usage(format!("{} cannot be written: {error}", path.display())))?;
     Ok(path)
+}
+
+/// The seed that a commit names: the first twelve hexadecimal digits of its name, as a number.
+pub(crate) fn seed_of_commit(revision: &str) -> Result<u64, Error> {
+    let bad = |why: &str| {
+        Error::usage(format!(
+            "--from-seed commit:{revision}: {why}; name a commit of the repository that this is \
+             called in, or give a number"
+        ))
+    };
+    let out = Command::new("git")
+        .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
+        .arg(format!("{revision}^{{commit}}"))
+        .output()
+        .map_err(|error| bad(&format!("git cannot be called: {error}")))?;
+    let name = String::from_utf8_lossy(&out.stdout);
+    let digits = name.get(..12).filter(|_| out.status.success());
+    digits
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .ok_or_else(|| bad("there is no such commit"))
 }
 
 /// The commit that is checked out there, with a `+` where files differ from it.

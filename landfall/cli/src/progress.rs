@@ -5,6 +5,7 @@
     reason = "how fast seeds run is told in real time"
 )]
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(crate) struct Progress {
     title: String,
     total: u64,
     counts: Counts,
+    /// Kinds of failures.
+    kinds: BTreeSet<String>,
     line: Line,
     started: Instant,
 }
@@ -31,6 +34,8 @@ struct Counts {
     done: u64,
     failed: u64,
     landed: u64,
+    virtual_ns: u64,
+    events: u64,
 }
 
 impl Progress {
@@ -40,6 +45,7 @@ impl Progress {
             title: title.to_owned(),
             total,
             counts: Counts::default(),
+            kinds: BTreeSet::new(),
             line: Line::new(),
             started: Instant::now(),
         }
@@ -53,9 +59,16 @@ impl Progress {
             .report()
             .is_some_and(landfall::report::SeedReport::landed);
         self.counts.landed += u64::from(landed);
-        let (title, total, counts) = (&self.title, self.total, self.counts);
+        if let Some(report) = outcome.report() {
+            self.counts.virtual_ns += report.virtual_ns;
+            self.counts.events += report.events;
+        }
+        self.kinds.extend(outcome.signature());
         let elapsed = self.started.elapsed();
-        self.line.show(|| line(title, total, counts, elapsed));
+        self.line.show(|| {
+            let kinds = self.kinds.len();
+            line(&self.title, self.total, self.counts, kinds, elapsed)
+        });
     }
 
     /// Takes the line away.
@@ -104,19 +117,26 @@ fn erase_and_write(line: &str) {
     let _ = write!(err, "\r\x1b[K{line}").and_then(|()| err.flush());
 }
 
-fn line(title: &str, total: u64, counts: Counts, elapsed: Duration) -> String {
+fn line(title: &str, total: u64, counts: Counts, kinds: usize, elapsed: Duration) -> String {
     let Counts {
         done,
         failed,
         landed,
+        virtual_ns,
+        events,
     } = counts;
     let elapsed_ms = u64::try_from(elapsed.as_millis())
         .unwrap_or(u64::MAX)
         .max(1);
-    let rate = grouped(done.saturating_mul(1_000) / elapsed_ms);
+    let rate = |n: u64| grouped(n.saturating_mul(1_000) / elapsed_ms);
+    let (seeds, simulated) = (rate(done), rate(virtual_ns / 1_000_000_000));
+    let events = rate(events);
     let (done, total) = (grouped(done), grouped(total));
     let (failed, landed) = (grouped(failed), grouped(landed));
-    format!("{title}: {done}/{total} seeds, {rate} seeds/s, {failed} failed, {landed} landed")
+    format!(
+        "{title}: {done}/{total} seeds, {landed} landed, {failed} failed in {kinds} ways; \
+         a second {seeds} seeds, {simulated} simulated s, {events} events"
+    )
 }
 
 #[cfg(test)]
@@ -127,15 +147,18 @@ mod tests {
     fn the_line_says_rate_and_counts() {
         let counts = Counts {
             done: 1_200,
-            failed: 1,
+            failed: 2,
             landed: 1_199,
+            virtual_ns: 40_000_000_000,
+            events: 8_000_000,
         };
-        let said = line("S1", 2_000, counts, Duration::from_secs(4));
+        let said = line("S1", 2_000, counts, 1, Duration::from_secs(4));
         assert_eq!(
             said,
-            "S1: 1,200/2,000 seeds, 300 seeds/s, 1 failed, 1,199 landed"
+            "S1: 1,200/2,000 seeds, 1,199 landed, 2 failed in 1 ways; \
+             a second 300 seeds, 10 simulated s, 2,000,000 events"
         );
-        let said = line("S1", 2_000, Counts::default(), Duration::ZERO);
-        assert_eq!(said, "S1: 0/2,000 seeds, 0 seeds/s, 0 failed, 0 landed");
+        let said = line("S1", 2_000, Counts::default(), 0, Duration::ZERO);
+        assert!(said.starts_with("S1: 0/2,000 seeds, 0 landed, 0 failed"));
     }
 }

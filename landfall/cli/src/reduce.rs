@@ -79,7 +79,12 @@ pub(crate) fn run(args: &ReduceArgs) -> Result<Exit, Error> {
     line.finish();
     let reduced = reduced.map_err(|error| refused(&error))?;
     let capsule = subject.capsule_of(&reduced.script, &reduced.outcome);
-    let default = subject.one.built.binary.cwd.join(failure::DIRECTORY);
+    let default = subject
+        .one
+        .built
+        .binary
+        .cwd
+        .join(landfall::capsule::DIRECTORY);
     let directory = args.out.as_deref().unwrap_or(&default);
     let path = failure::write(&capsule, directory)?;
     let test = path.with_extension("rs");

@@ -9,7 +9,7 @@ use landfall::judge::Verdict;
 use landfall::render;
 use landfall::report::{SeedOutcome, SeedReport};
 use landfall::script::Script;
-use landfall::sweep::{Order, Shard, TestResult, sweep};
+use landfall::sweep::{Order, TestResult, sweep};
 
 use crate::args::{FailureArgs, Format, ReplayArgs};
 use crate::exit::{Error, Exit};
@@ -143,13 +143,10 @@ fn run_twice(
     script: &Script,
 ) -> Result<(TestResult, SeedOutcome), Error> {
     let order = Order {
-        seeds: vec![subject.seed],
-        shard: Shard::WHOLE,
         script: script.clone(),
-        tier: subject.tier,
         double_percent: 100,
         whole_log: subject.variables.log.is_some(),
-        stop_at_failure: false,
+        ..Order::new(vec![subject.seed], subject.tier)
     };
     let mut pool = pool(&subject.one, 1, &args.how, &subject.variables)?;
     let mut first = None;

@@ -1,12 +1,13 @@
 //! `run` and `sweep`: many seeds of every selected scenario, and the verdict table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use landfall::coordinate::{CoordinateError, Flow, Pool, RunRequest, TestInfo, Tier};
+use landfall::capsule;
+use landfall::coordinate::{CoordinateError, Flow, Pool, RunRequest, Tier};
 use landfall::render;
 use landfall::report::SeedOutcome;
 use landfall::script::Script;
@@ -17,7 +18,7 @@ use landfall::tally::Tally;
 use landfall::variables::Variables;
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Format, HowArgs, OutputArgs, Seeds, ShownArgs, SweepArgs};
+use crate::args::{Format, FromSeed, HowArgs, OutputArgs, Seeds, ShownArgs, SweepArgs};
 use crate::cargo;
 use crate::exit::{self, Error, Exit};
 use crate::failure;
@@ -77,7 +78,7 @@ pub(crate) struct Place {
 pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
     let variables = variables()?;
     let tier = tier(&args.how, &variables, kind.tier());
-    if let (Some(Seeds::Range(_)), Some(_)) = (&args.seeds, args.from_seed) {
+    if let (Some(Seeds::Range(_)), Some(_)) = (&args.seeds, &args.from_seed) {
         return Err(Error::usage(
             "--seeds with a range says where it begins: no --from-seed",
         ));
@@ -93,16 +94,14 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
         let is_over = args.fail_fast && finished.iter().any(|one| has_failed(&one.result));
         let place = place(one, &found, args, tier);
         let order = Order {
-            seeds: seeds(args, &variables, &one.info, tier)?,
             shard,
-            script: Script::default(),
-            tier,
             double_percent: args
                 .check_determinism
                 .or(variables.check_determinism)
                 .unwrap_or(SHARE_PERCENT),
-            whole_log: false,
             stop_at_failure: args.fail_fast,
+            flat_after: args.keep.until_flat,
+            ..Order::new(seeds(args, &variables, one, tier)?, tier)
         };
         let result = if is_over || patience.is_over() {
             conclude(&one.info, tier, Tally::default(), Reruns::default())
@@ -248,7 +247,7 @@ fn save(
                 let outcome = pool.run_one(request).map_err(|error| broken(&error))?;
                 let script = Script::default();
                 let capsule = failure::capsule(one, &args.cargo, tier, &script, &outcome);
-                let directory = one.built.binary.cwd.join(failure::DIRECTORY);
+                let directory = one.built.binary.cwd.join(capsule::DIRECTORY);
                 let path = failure::write(&capsule, &directory)?;
                 output::say(&format!("saved {}", path.display()));
             }
@@ -288,9 +287,10 @@ pub(crate) fn broken(error: &CoordinateError) -> Error {
 fn seeds(
     args: &SweepArgs,
     variables: &Variables,
-    info: &TestInfo,
+    one: &Found,
     tier: Tier,
 ) -> Result<Vec<u64>, Error> {
+    let info = &one.info;
     let planned = match (&info.scenario, tier) {
         (Some(scenario), Tier::Smoke) => scenario.budgets.smoke.seeds,
         (Some(scenario), Tier::Harden) => scenario.budgets.hardening.seeds,
@@ -303,13 +303,22 @@ fn seeds(
         (Some(Seeds::Count(count)), _) => *count,
         (None, _) => u64::from(variables.seeds.unwrap_or(planned)),
     };
-    let from = args.from_seed.unwrap_or(0);
-    match from.checked_add(count) {
-        Some(until) => Ok((from..until).collect()),
-        None => Err(Error::usage(format!(
+    let from = match &args.from_seed {
+        None => 0,
+        Some(FromSeed::Seed(seed)) => *seed,
+        Some(FromSeed::Commit(revision)) => failure::seed_of_commit(revision)?,
+    };
+    let Some(until) = from.checked_add(count) else {
+        return Err(Error::usage(format!(
             "there are no {count} seeds from {from} on"
-        ))),
-    }
+        )));
+    };
+    let directory = one.built.binary.cwd.join(capsule::DIRECTORY);
+    let mut seeds = capsule::regressions(&directory, &info.test)
+        .map_err(|bad| Error::usage(format!("{}: {bad}", directory.display())))?;
+    let failed_once: BTreeSet<u64> = seeds.iter().copied().collect();
+    seeds.extend((from..until).filter(|seed| !failed_once.contains(seed)));
+    Ok(seeds)
 }
 
 /// Workers for a test, with the limits that the flags, else the environment ask for.

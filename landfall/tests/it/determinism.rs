@@ -7,8 +7,7 @@ use landfall::judge::Verdict;
 use landfall::render;
 use landfall::report::{SeedOutcome, SeedReport};
 use landfall::runtime::{EventKind, NodeId, interpose, spawn, spawn_on, time, with};
-use landfall::script::Script;
-use landfall::sweep::{Order, Shard, sweep};
+use landfall::sweep::{Order, sweep};
 use serde_json::Value;
 
 use crate::sweeps::{outcomes, pool, reports, sweep_all, test_named};
@@ -301,13 +300,8 @@ fn every_seed_is_compared_when_all_are_asked_for() {
     let mut pool = pool(2);
     let test = test_named(&mut pool, ONE);
     let order = Order {
-        shard: Shard::WHOLE,
-        script: Script::default(),
-        seeds: (0..20).collect(),
-        tier: Tier::Smoke,
         double_percent: 100,
-        whole_log: false,
-        stop_at_failure: false,
+        ..Order::new((0..20).collect(), Tier::Smoke)
     };
     let result = sweep(&mut pool, &test, &order, &mut |_| {}).expect("the workers hold");
     assert_eq!((result.tally.compared, result.tally.differing), (20, 0));
@@ -316,4 +310,26 @@ fn every_seed_is_compared_when_all_are_asked_for() {
         table.contains("    twice   20 seeds run again in another worker, 0 differ\n"),
         "{table}"
     );
+}
+
+#[test]
+fn a_sweep_that_meets_nothing_new_stops_at_the_same_seed_however_fast_it_is() {
+    let order = Order {
+        flat_after: Some(3),
+        ..Order::new((0..60).collect(), Tier::Smoke)
+    };
+    let [one, two] = [1, 2].map(|jobs| {
+        let mut pool = pool(jobs);
+        let test = test_named(&mut pool, ONE);
+        sweep(&mut pool, &test, &order, &mut |_| {}).expect("the workers hold")
+    });
+    assert_eq!(one, two);
+    let novelty = &one.tally.novelty;
+    assert_eq!(novelty.flat_for(), 3, "{novelty}");
+    assert!(
+        one.tally.seeds < 60 && one.tally.seeds == novelty.seeds,
+        "{novelty}"
+    );
+    let table = render::table(&[one]);
+    assert!(table.contains("    new     "), "{table}");
 }

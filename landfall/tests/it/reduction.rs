@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use landfall::capsule::{BadCapsule, Capsule};
+use landfall::capsule::{BadCapsule, Capsule, regressions};
 use landfall::coordinate::{Pool, RunRequest, Tier};
 use landfall::explain::{self, explain};
 use landfall::reduce::{Effort, ReduceError, Reduced, reduce};
@@ -259,4 +259,29 @@ fn a_capsule_is_read_as_it_was_written_and_refused_if_it_was_not() {
     for cut in (0..text.len()).step_by(97) {
         assert!(Capsule::read(&text[..cut]).is_err(), "cut at {cut}");
     }
+}
+
+#[test]
+fn seeds_that_failed_once_are_told_by_the_capsules_of_a_directory() {
+    let home = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("regressions");
+    let _ = std::fs::remove_dir_all(&home);
+    assert_eq!(regressions(&home, "some::test"), Ok(Vec::new()));
+    std::fs::create_dir_all(&home).expect("a directory");
+    let text = include_str!("../../testdata/capsules/v1.capsule");
+    let mut capsule = Capsule::read(text).expect("it is one");
+    let (test, seed) = (capsule.test.clone(), capsule.seed);
+    let write = |name: &str, text: &str| std::fs::write(home.join(name), text).expect("a file");
+    write("a.capsule", text);
+    write("again.capsule", text);
+    write("notes.txt", "of another kind");
+    capsule.seed = 3;
+    write("b.capsule", &capsule.write());
+    assert_eq!(regressions(&home, &test), Ok(vec![seed, 3]));
+    assert_eq!(regressions(&home, "another::test"), Ok(Vec::new()));
+    write("broken.capsule", &text[..text.len() - 1]);
+    let error = regressions(&home, &test).expect_err("one is damaged");
+    assert!(
+        error.starts_with("broken.capsule: this capsule is damaged"),
+        "{error}"
+    );
 }

@@ -2,8 +2,7 @@
 
 use landfall::coordinate::{Flow, Pool, RunRequest, TestBinary, TestInfo, Tier};
 use landfall::report::{SeedOutcome, SeedReport};
-use landfall::script::Script;
-use landfall::sweep::{Order, SHARE_PERCENT, Shard, TestResult, sweep};
+use landfall::sweep::{Order, TestResult, sweep};
 
 /// A pool of workers of this executable.
 pub(crate) fn pool(jobs: usize) -> Pool {
@@ -28,15 +27,7 @@ pub(crate) fn sweep_all(pool: &mut Pool, name: &str, seeds: u64) -> TestResult {
 /// The same at the length of a budget.
 pub(crate) fn sweep_tier(pool: &mut Pool, name: &str, seeds: u64, tier: Tier) -> TestResult {
     let test = test_named(pool, name);
-    let order = Order {
-        shard: Shard::WHOLE,
-        script: Script::default(),
-        seeds: (0..seeds).collect(),
-        tier,
-        double_percent: SHARE_PERCENT,
-        whole_log: false,
-        stop_at_failure: false,
-    };
+    let order = Order::new((0..seeds).collect(), tier);
     sweep(pool, &test, &order, &mut |_| {}).expect("the workers hold")
 }
 

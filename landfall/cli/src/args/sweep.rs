@@ -9,6 +9,27 @@ use super::{
     parse_share_of_seeds,
 };
 
+/// Where seeds begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FromSeed {
+    /// At this one.
+    Seed(u64),
+    /// At the one that a commit names.
+    Commit(String),
+}
+
+fn parse_from_seed(text: &str) -> Result<FromSeed, String> {
+    match text.strip_prefix("commit") {
+        Some("") => Ok(FromSeed::Commit("HEAD".to_owned())),
+        Some(rest) if rest.len() > 1 && rest.starts_with(':') => {
+            Ok(FromSeed::Commit(rest[1..].to_owned()))
+        }
+        _ => parse_one_seed(text)
+            .map(FromSeed::Seed)
+            .map_err(|error| format!("{error}, or commit, or commit:REV")),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
@@ -16,9 +37,10 @@ pub(crate) struct SweepArgs {
     /// Seeds of each scenario: a count, or a range such as 100..200
     #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
     pub(crate) seeds: Option<Seeds>,
-    /// First seed
-    #[arg(long, value_name = "SEED", value_parser = parse_one_seed)]
-    pub(crate) from_seed: Option<u64>,
+    /// First seed; `commit`, or `commit:REV`: the first twelve digits of the commit's name, so that
+    /// each commit is swept with seeds of its own
+    #[arg(long, value_name = "SEED|commit", value_parser = parse_from_seed)]
+    pub(crate) from_seed: Option<FromSeed>,
     #[command(flatten)]
     pub(crate) how: HowArgs,
     /// Begin no new seed after one has failed
@@ -53,6 +75,10 @@ pub(crate) struct KeepArgs {
     /// Begin no new seed after so many seconds
     #[arg(long = "for", value_name = "SECONDS")]
     pub(crate) seconds: Option<u64>,
+    /// Stop a scenario once so many seeds in a row have done nothing that none did before: reached
+    /// no site, moved no fault's counter to another magnitude, failed in no other way
+    #[arg(long, value_name = "SEEDS", conflicts_with = "shard")]
+    pub(crate) until_flat: Option<u64>,
     /// Enter every seed into this SQLite database as it ends
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::{command, landfall, of_landfall, on_landfall};
+use crate::{command, landfall, of_landfall, on_landfall, root};
 
 const FAILS: &str = "failures::unsynced::s1_acknowledged_writes_survive";
 const PASSES: &str = "failures::synced::s1_acknowledged_writes_survive";
@@ -116,6 +116,35 @@ fn a_second_sweep_says_what_is_new_recurring_and_gone() {
     assert!(xml.contains("<failure type=\"FAIL-reproducible\""), "{xml}");
     let plan = "::error file=landfall/tests/it/plans/power_loss.md,line=";
     assert!(answer.stderr.contains(plan), "{}", answer.stderr);
+}
+
+#[test]
+fn each_commit_has_seeds_of_its_own() {
+    let home = directory("commit");
+    let db = home.join("results.db");
+    let swept = |from: &str| {
+        let rest = ["--seeds", "1", "--from-seed", from, "--db", path(&db)];
+        on_landfall("sweep", PASSES, &rest)
+    };
+    let answer = swept("commit:no-such-revision");
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+    let why = "--from-seed commit:no-such-revision: there is no such commit";
+    assert!(answer.stderr.contains(why), "{}", answer.stderr);
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--short=12", "HEAD"])
+        .current_dir(root());
+    let Ok(head) = git.output() else { return };
+    let answer = swept("commit");
+    let head = String::from_utf8(head.stdout).expect("ASCII");
+    let Ok(seed) = u64::from_str_radix(head.trim(), 16) else {
+        assert_eq!(answer.code, 2, "no repository: {}", answer.stderr);
+        return;
+    };
+    let file = rusqlite::Connection::open(&db).expect("a database");
+    let ran: i64 = file
+        .query_row("SELECT seed FROM seeds", [], |row| row.get(0))
+        .expect("one seed was run");
+    assert_eq!(u64::try_from(ran), Ok(seed));
 }
 
 #[test]
