@@ -396,3 +396,61 @@ impl Device for Disk {
         *self.state.borrow_mut() = State::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sim_runtime::{Config, NodeId, Seed, Simulation};
+
+    use super::{Disk, OpKind, State};
+    use crate::config::{DiskConfig, MediaFault};
+    use crate::kernel::faults::FailMode;
+
+    /// Streams that were made; a draw needs one.
+    fn streams(state: &State) -> usize {
+        state.latency.len()
+            + state.crash.len()
+            + state.writing_back.len()
+            + state.short.len()
+            + state.slow.len()
+    }
+
+    fn work(disk: &Disk) {
+        for name in ["/a", "/b"] {
+            let flags = libc::O_RDWR | libc::O_CREAT;
+            let fd = disk.open_with(name, flags, 0o644).unwrap();
+            for op in [OpKind::Open, OpKind::Write, OpKind::Sync, OpKind::Read] {
+                assert!(disk.latency(op).is_zero());
+            }
+            let mut page = [7; 4096];
+            for at in 0..20 {
+                assert!(disk.pwrite(fd, &page, at * 4096).unwrap() > 0);
+                assert!(disk.pread(fd, &mut page, at * 4096).unwrap() > 0);
+            }
+            disk.fsync(fd).unwrap();
+            disk.close(fd).unwrap();
+            disk.rename(name, "/c").unwrap();
+        }
+        assert_eq!(disk.read_dir("/").unwrap().len(), 2);
+        disk.remove_file("/c").unwrap();
+    }
+
+    #[test]
+    fn a_call_draws_nothing_but_for_faults_that_are_open_on_its_node() {
+        let simulation = Simulation::new(Config::new(Seed(1)));
+        let disk = Disk::install(simulation.world(), DiskConfig::default());
+        work(&disk);
+        assert_eq!(streams(&disk.state.borrow()), 0);
+        // Media faults hit by what is where, drawn when they begin.
+        let ledger = simulation.world().ledger();
+        let (rot, short) = (ledger.plan("rot", "rot"), ledger.plan("short", "short"));
+        disk.damage(rot, NodeId::HARNESS, (MediaFault::Rot, 1_000_000), None);
+        work(&disk);
+        assert_eq!(streams(&disk.state.borrow()), 0);
+        disk.fail(short, NodeId(9), FailMode::Short);
+        work(&disk);
+        assert_eq!(streams(&disk.state.borrow()), 0, "of another node");
+        disk.fail(short, NodeId::HARNESS, FailMode::Short);
+        work(&disk);
+        assert_eq!(streams(&disk.state.borrow()), 1);
+    }
+}

@@ -211,7 +211,8 @@ impl Disk {
         };
         self.check_path(OpKind::Rename, to, || Asks::space(false))?;
         let rename = |volume: &mut Volume, old: &Walked<'_>, new: &Walked<'_>, now| {
-            let dirty = old.inode().is_some_and(|id| volume.has_dirty_data(id));
+            let mut dirty = self.config.lints;
+            dirty &= old.inode().is_some_and(|id| volume.has_dirty_data(id));
             volume.rename_at(old, new, collision, now)?;
             Ok((new.dir(), dirty))
         };

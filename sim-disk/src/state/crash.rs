@@ -60,6 +60,7 @@ impl Volume {
     pub(crate) fn crash(&mut self, selection: &Selection) -> Outcome {
         let paths = self.paths();
         let pending = std::mem::take(&mut self.ops);
+        self.entangled.clear();
         let mut unlinked = Vec::new();
         let mut lost = Vec::new();
         for (at, op) in pending.values().enumerate() {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::inode::{Doomed, InodeId, Kind};
-use super::op::{Change, OpId, Side, apply};
-use super::order::closure;
+use super::op::{Change, Op, OpId, Side, apply};
+use super::order::{closure, dependencies};
 use super::scars::Met;
 use super::select::{Below, random_closed};
 use super::volume::Volume;
@@ -38,33 +38,59 @@ impl Volume {
     }
 
     fn sync_operations(&mut self, id: InodeId, roots: Vec<OpId>) -> usize {
-        let weak = self.rules.profile == Profile::PosixWeak;
-        let is_local = |op: &OpId| match &self.ops[op].change {
-            Change::Names(names) => names.is_local(),
-            _ => true,
-        };
-        if roots.is_empty() {
+        let Some(&last) = roots.last() else {
             return 0;
-        }
-        let whole = roots.len() == self.inodes[&id].pending.len();
-        let durable = if weak && whole && roots.iter().all(is_local) {
-            roots
-        } else {
-            self.closed(&roots)
+        };
+        let is_dir = self.inodes[&id].cache.is_dir();
+        let durable = match self.rules.profile {
+            Profile::Sequential => self.ops.range(..=last).map(|(&id, _)| id).collect(),
+            // What a file's operations need are earlier ones of the same file.
+            Profile::PosixWeak if !is_dir || self.are_local(&roots) => roots,
+            Profile::PosixWeak | Profile::Ext4Ordered => self.closed(&roots),
         };
         self.persist(&durable);
         durable.len()
     }
 
+    fn are_local(&self, roots: &[OpId]) -> bool {
+        roots.iter().all(|op| match &self.ops[op].change {
+            Change::Names(names) => names.is_local(),
+            _ => true,
+        })
+    }
+
     /// `roots` with all that they depend on, in order.
     fn closed(&self, roots: &[OpId]) -> Vec<OpId> {
-        let (ids, _, deps) = self.pending();
-        let at = |id: &OpId| ids.binary_search(id).expect("roots are pending");
+        let ids = self.candidates(roots);
+        let ops: Vec<&Op> = ids.iter().map(|id| &self.ops[id]).collect();
+        let deps = dependencies(&ops, self.rules.profile, self.rules.tear);
+        let at = |id: &OpId| ids.binary_search(id).expect("roots are candidates");
         let kept = closure(&deps, roots.iter().map(at));
-        ids.into_iter()
+        ids.iter()
             .zip(kept)
-            .filter_map(|(id, kept)| kept.then_some(id))
+            .filter_map(|(&id, kept)| kept.then_some(id))
             .collect()
+    }
+
+    /// `roots`, and all that they could depend on, in order: of other files, that is what is
+    /// entangled and not later, and under ordered data the writes that a size among it reveals.
+    fn candidates(&self, roots: &[OpId]) -> Vec<OpId> {
+        let entangled = |op: &&OpId| self.entangled.contains(op);
+        let Some(&last) = roots.iter().rev().find(entangled) else {
+            return roots.to_vec();
+        };
+        let mut ids = BTreeSet::from_iter(roots.iter().copied());
+        let mut revealing = BTreeSet::new();
+        for &id in self.entangled.range(..=last) {
+            ids.insert(id);
+            if let Change::Resize { inode, .. } = &self.ops[&id].change
+                && revealing.insert(*inode)
+            {
+                let pending = self.inodes[inode].pending.iter();
+                ids.extend(pending.filter(|op| !self.ops[op].change.is_metadata()));
+            }
+        }
+        ids.into_iter().collect()
     }
 
     /// sync(2): everything.
@@ -80,11 +106,7 @@ impl Volume {
         let mut touched = BTreeSet::new();
         let mut named = BTreeSet::new();
         for id in ids {
-            let op = self
-                .ops
-                .remove(id)
-                .expect("only pending operations become durable");
-            self.pending_bytes -= op.change.payload();
+            let op = self.take_op(*id);
             if self.media.is_idle() || op.change.is_metadata() {
                 apply(&mut self.inodes, Side::Media, &op, None, &mut unlinked);
             } else {
@@ -191,5 +213,131 @@ impl Volume {
             false
         });
         before - inode.pending.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Volume, closure};
+    use crate::config::{Profile, TearUnit};
+    use crate::hash::scatter;
+    use crate::state::inode::InodeId;
+    use crate::state::names::OpenRequest;
+    use crate::state::op::OpId;
+    use crate::state::volume::Rules;
+
+    const PROFILES: [Profile; 3] = [
+        Profile::PosixWeak,
+        Profile::Ext4Ordered,
+        Profile::Sequential,
+    ];
+
+    const CREATE: OpenRequest = OpenRequest {
+        write: true,
+        truncate: false,
+        create: true,
+        create_new: false,
+        only_dir: false,
+        only_path: false,
+        mode: 0o644,
+    };
+
+    fn volume(profile: Profile) -> Volume {
+        let rules = Rules {
+            profile,
+            tear: TearUnit::Atomic512,
+            capacity_pages: None,
+            dirty_ops_max: usize::MAX,
+            dirty_bytes_max: u64::MAX,
+        };
+        Volume::new(rules, 0)
+    }
+
+    fn file(volume: &mut Volume, path: &str) -> InodeId {
+        volume.open_path(path.as_bytes(), CREATE, 0).unwrap().0
+    }
+
+    /// What a sync of `roots` makes durable by the whole graph.
+    fn closed_by_all(volume: &Volume, roots: &[OpId]) -> Vec<OpId> {
+        let (ids, _, deps) = volume.pending();
+        let at = |id: &OpId| ids.binary_search(id).unwrap();
+        let kept = closure(&deps, roots.iter().map(at));
+        let kept = ids.iter().zip(kept).filter(|(_, kept)| *kept);
+        kept.map(|(&id, _)| id).collect()
+    }
+
+    /// Some call on one of a few files and directories, by a number.
+    fn act(volume: &mut Volume, number: u64) {
+        let pick = |shift: u32, below: u64| (number >> shift) % below;
+        let names = ["/a", "/b", "/d/a", "/d/b", "/d/e/a", "/f"];
+        let dirs = ["/d", "/d/e", "/g", "/tmp"];
+        let name = names[pick(8, 6) as usize].as_bytes();
+        let dir = dirs[pick(16, 4) as usize].as_bytes();
+        let open = volume.open_path(name, CREATE, 0);
+        let is_file = |id: &InodeId| volume.cache(*id).is_file();
+        let id = open.ok().map(|(id, _)| id).filter(is_file);
+        match (pick(0, 9), id) {
+            (0..=2, Some(id)) => {
+                let written = volume.write(id, pick(24, 9_000), &[1; 700], 0);
+                assert_eq!(written.unwrap(), 700);
+            }
+            (3, Some(id)) => volume.resize(id, pick(24, 6_000), 0).unwrap(),
+            (4, Some(id)) => volume.set_mode(id, 0o600, 0),
+            // What cannot be done changes nothing.
+            (5, _) => drop(volume.make_dir(dir, 0o755, 0)),
+            (6, _) => drop(volume.rename(name, names[pick(32, 6) as usize].as_bytes(), 0)),
+            (7, _) => drop(volume.unlink(name, 0)),
+            (8, _) => drop(volume.rename(dir, dirs[pick(32, 4) as usize].as_bytes(), 0)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_sync_takes_what_the_whole_graph_says() {
+        for profile in PROFILES {
+            let mut more_than_its_own = 0;
+            for seed in 0..150 {
+                let mut volume = volume(profile);
+                for step in 0..40 {
+                    act(&mut volume, scatter(scatter(seed) ^ step));
+                }
+                let ids: Vec<InodeId> = volume.inodes.keys().copied().collect();
+                for id in ids {
+                    let roots = volume.sync_roots(id);
+                    let expected = closed_by_all(&volume, &roots);
+                    let mut synced = volume.clone();
+                    assert_eq!(
+                        synced.sync(id),
+                        expected.len(),
+                        "{profile:?}, {seed}, {id:?}"
+                    );
+                    assert!(expected.iter().all(|op| !synced.ops.contains_key(op)));
+                    more_than_its_own += usize::from(expected.len() > roots.len());
+                }
+            }
+            assert!(more_than_its_own > 0, "{profile:?}: {more_than_its_own}");
+        }
+    }
+
+    /// How many operations a sync of a file with one write looks at.
+    fn looked_at(profile: Profile, others: u64) -> usize {
+        let mut volume = volume(profile);
+        let (one, other) = (file(&mut volume, "/one"), file(&mut volume, "/other"));
+        volume.write(one, 0, &[1; 512], 0).unwrap();
+        volume.resize(other, others * 4096, 0).unwrap();
+        volume.sync_all();
+        for page in 0..others {
+            volume.write(other, page * 4096, &[2; 512], 0).unwrap();
+        }
+        volume.write(one, 0, &[2; 512], 0).unwrap();
+        volume.candidates(&volume.sync_roots(one)).len()
+    }
+
+    #[test]
+    fn a_sync_does_not_look_at_what_is_pending_elsewhere() {
+        for profile in PROFILES {
+            assert_eq!(looked_at(profile, 10), 1, "{profile:?}");
+            assert_eq!(looked_at(profile, 1_000), 1, "{profile:?}");
+        }
     }
 }

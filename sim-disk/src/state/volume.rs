@@ -1,6 +1,6 @@
 //! A volume: inodes in two versions and the ordered operations between them; file content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::inode::{Body, Inode, InodeId, Kind, Name};
@@ -34,6 +34,10 @@ pub(crate) struct Volume {
     pub(crate) inodes: Inodes,
     /// All pending operations, in the order of the calls.
     pub(crate) ops: BTreeMap<OpId, Op>,
+    /// Those of them that one file's sync may have to take along from elsewhere: changes of names
+    /// under `posix-weak`, of any metadata under `ext4-ordered`; nothing is looked up under
+    /// `sequential`. So a sync need not look at all that is pending.
+    pub(crate) entangled: BTreeSet<OpId>,
     pub(crate) pending_bytes: u64,
     /// Pages that the cache holds; what capacity is counted in.
     pub(crate) pages_used: u64,
@@ -51,6 +55,7 @@ impl Volume {
             rules,
             inodes: Inodes::new(),
             ops: BTreeMap::new(),
+            entangled: BTreeSet::new(),
             pending_bytes: 0,
             pages_used: 0,
             scars: Scars::default(),
@@ -186,7 +191,28 @@ impl Volume {
             | Change::Attributes { inode, .. } => self.inode_mut(*inode).pending.push(id),
         }
         self.pending_bytes += change.payload();
+        let entangled = match self.rules.profile {
+            Profile::PosixWeak => matches!(change, Change::Names(_)),
+            Profile::Ext4Ordered => change.is_metadata(),
+            Profile::Sequential => false,
+        };
+        if entangled {
+            self.entangled.insert(id);
+        }
         self.ops.insert(id, Op { time_ns, change });
+    }
+
+    /// An operation is pending no more.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub(crate) fn take_op(&mut self, id: OpId) -> Op {
+        let op = self.ops.remove(&id).expect("only what is pending is taken");
+        self.pending_bytes -= op.change.payload();
+        if op.change.is_metadata() {
+            self.entangled.remove(&id);
+        }
+        op
     }
 
     /// Applies an operation to the cache and records it.
@@ -382,15 +408,10 @@ impl Volume {
         }
         let inode = self.inodes.remove(&id).expect("looked up above");
         for op in inode.pending {
-            let op = self
-                .ops
-                .remove(&op)
-                .expect("a pending list names pending operations");
             assert!(
-                op.change.file().is_some(),
+                self.take_op(op).change.file().is_some(),
                 "rmdir waits for all names in the directory"
             );
-            self.pending_bytes -= op.change.payload();
         }
         self.scars.forget(id);
     }

@@ -3,6 +3,7 @@
 mod c_files;
 mod cases;
 mod conformance;
+mod costs;
 mod crash_table;
 mod crashes;
 mod determinism;
