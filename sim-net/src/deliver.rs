@@ -13,9 +13,8 @@ impl State {
     /// An event of the queue.
     pub(crate) fn event(&mut self, world: &World, token: u64) {
         match Token::decode(token) {
-            Token::Packet(index) => {
-                self.arrive(world, index);
-            }
+            Token::Packet(index) if self.express_arrive(world, index) => {}
+            Token::Packet(index) => self.arrive(world, index),
             Token::Syn(conn) => self.syn_timer(world, conn),
             Token::SynAck(conn) => self.synack_timer(world, conn),
             Token::Retransmission(conn, side) => self.retransmission_timer(world, conn, side),

@@ -226,6 +226,18 @@ impl Flow {
         moved
     }
 
+    /// Applies all acknowledgements that have arrived by `now`, where nothing can have happened to
+    /// them: the last says all that those before it have said. As [`Flow::acknowledge`].
+    #[inline]
+    pub(crate) fn acknowledge_until(&mut self, now: SimInstant) -> bool {
+        let mut last = None;
+        while let Some(ack) = self.acks.front().filter(|ack| ack.at <= now) {
+            last = Some(*ack);
+            self.acks.pop_front();
+        }
+        last.is_some_and(|ack| self.acknowledge(ack))
+    }
+
     /// The bytes of a segment, in at most two pieces. Empty where they are acknowledged already.
     pub(crate) fn bytes(&self, from: u64, upto: u64) -> (&[u8], &[u8]) {
         let held = self.written - self.buffer.len() as u64;

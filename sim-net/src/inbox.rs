@@ -62,6 +62,7 @@ impl Inbox {
     }
 
     /// Bytes that can be read.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()
     }
@@ -79,6 +80,13 @@ impl Inbox {
         if segment.end() <= self.next {
             return Arrival::Old;
         }
+        self.take(segment, flow);
+        Arrival::New
+    }
+
+    /// Takes a segment that moves the stream forward.
+    #[inline]
+    pub(crate) fn take(&mut self, segment: Segment, flow: &Flow) {
         let (head, tail) = flow.bytes(self.next, segment.offset + u64::from(segment.len));
         self.buffer.extend(head);
         if !tail.is_empty() {
@@ -90,10 +98,10 @@ impl Inbox {
             self.buffer.len() <= self.capacity,
             "the sender overran the window"
         );
-        Arrival::New
     }
 
     /// Copies out up to `into.len()` bytes; `peek` leaves them there.
+    #[inline]
     pub(crate) fn read(&mut self, into: &mut [u8], peek: bool) -> usize {
         let (head, tail) = self.buffer.as_slices();
         let first = head.len().min(into.len());

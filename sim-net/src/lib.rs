@@ -38,10 +38,11 @@
 //! # Modules, in reading order
 //! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`,
 //! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`,
-//! `deliver` and `detain` (where faults bite), `faults` (the nemesis's calls), `frames` (kinds of
-//! messages), `dns`, `evidence` (receipts), `net` (the calls), `netstat`, `inspect`; `calls` with
-//! `numbers` (sockets of code that opens them by itself); `local` (Unix sockets and pipes, which
-//! are no part of the network).
+//! `deliver` and `detain` (where faults bite), `express` (the short way for streams that are
+//! well), `faults` (the nemesis's calls), `frames` (kinds of messages), `dns`, `evidence`
+//! (receipts), `net` (the calls) and `poll`, `netstat`, `inspect`; `calls` with `numbers` (sockets
+//! of code that opens them by itself); `local` (Unix sockets and pipes, which are no part of the
+//! network).
 
 sim_runtime::if_sim! {
     sim {
@@ -54,6 +55,7 @@ sim_runtime::if_sim! {
         mod effect;
         mod errno;
         mod evidence;
+        mod express;
         mod faults;
         mod flow;
         mod frames;
@@ -68,6 +70,7 @@ sim_runtime::if_sim! {
         mod numbers;
         mod options;
         mod packet;
+        mod poll;
         mod ports;
         mod ready;
         mod socket;
@@ -83,9 +86,10 @@ sim_runtime::if_sim! {
         pub use frames::{Classifier, Frame};
         pub use inspect::{Flying, Whereabouts};
         pub use link::LinkStats;
-        pub use net::{Net, net, poll_recv, poll_send};
+        pub use net::{Net, net};
         pub use netstat::SocketInfo;
         pub use options::SocketOptions;
+        pub use poll::{poll_recv, poll_send};
         pub use ready::{Interest, Ready};
         pub use socket::Socket;
     }

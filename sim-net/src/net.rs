@@ -43,62 +43,6 @@ pub fn net() -> io::Result<Rc<Net>> {
         .ok_or_else(|| error(libc::ENETDOWN))
 }
 
-/// [`Net::send_vectored`] on a socket of the current world; where it would answer `EAGAIN` the
-/// task is registered. The cheapest way to send.
-///
-/// # Errors
-/// As [`Net::send_vectored`], but for `EAGAIN`.
-pub fn poll_send(
-    fd: Fd,
-    pieces: &[IoSlice<'_>],
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    poll_on(fd, Interest::WRITABLE, context, |state, world, sock| {
-        state.socket_send(world, sock, pieces)
-    })
-}
-
-/// [`Net::recv`] on a socket of the current world; where it would answer `EAGAIN` the task is
-/// registered. The cheapest way to receive.
-///
-/// # Errors
-/// As [`Net::recv`], but for `EAGAIN`.
-pub fn poll_recv(
-    fd: Fd,
-    into: &mut [u8],
-    peek: bool,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    poll_on(fd, Interest::READABLE, context, |state, world, sock| {
-        state.socket_recv(world, sock, into, peek)
-    })
-}
-
-/// Tries `f`; registers the task when it answers `EAGAIN`, in the same look at the socket.
-#[inline]
-fn poll_on<R>(
-    fd: Fd,
-    interest: Interest,
-    context: &mut Context<'_>,
-    f: impl FnOnce(&mut State, &World, usize) -> io::Result<R>,
-) -> Poll<io::Result<R>> {
-    let outcome = sim_runtime::try_with(|world| {
-        let find = |socket: &Socket| (Rc::clone(&socket.net), socket.index);
-        let Some((net, sock)) = world.read_description(fd, find)? else {
-            return Poll::Ready(fail(libc::ENOTSOCK));
-        };
-        net.run_in(world, |state, world| match f(state, world, sock) {
-            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
-                state.socket_waits(world, sock, interest, context.waker());
-                world.waiting(interest.waits(fd));
-                Poll::Pending
-            }
-            result => Poll::Ready(result),
-        })
-    });
-    outcome.unwrap_or_else(|| Poll::Ready(fail(libc::ENETDOWN)))
-}
-
 impl Net {
     /// Puts a network into a world.
     pub fn install(world: &Rc<World>, config: NetConfig) -> Rc<Self> {
@@ -125,8 +69,9 @@ impl Net {
         Ok(self.run_in(&world, f))
     }
 
+    /// [`Net::run`], in a world that is known.
     #[inline]
-    fn run_in<R>(&self, world: &World, f: impl FnOnce(&mut State, &World) -> R) -> R {
+    pub(crate) fn run_in<R>(&self, world: &World, f: impl FnOnce(&mut State, &World) -> R) -> R {
         let mut state = self.state.borrow_mut();
         let result = f(&mut state, world);
         match state.woken.len() {
@@ -143,6 +88,12 @@ impl Net {
             }
         }
         result
+    }
+
+    /// Has nothing take the short way, to compare.
+    #[cfg(test)]
+    pub(crate) fn take_long_way(&self, long_way: bool) {
+        self.state.borrow_mut().long_way = long_way;
     }
 
     /// Runs `f` on the socket of a descriptor.

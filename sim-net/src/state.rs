@@ -27,6 +27,9 @@ use crate::udp::Udp;
 /// A node that is nowhere: packets to addresses that nobody has go there and vanish.
 pub(crate) const NOWHERE: NodeId = NodeId(u32::MAX);
 
+/// The note that a segment arrived.
+pub(crate) const NOTE_DATA: u64 = 6;
+
 /// A machine, as far as the network is concerned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Host {
@@ -94,6 +97,9 @@ pub(crate) struct State {
     serial: u64,
     /// How many packets were sent.
     order: u64,
+    /// Nothing takes the short way ([`crate::express`]).
+    #[cfg(test)]
+    pub(crate) long_way: bool,
 }
 
 impl State {
@@ -114,6 +120,8 @@ impl State {
             hosts: Vec::new(),
             serial: 0,
             order: 0,
+            #[cfg(test)]
+            long_way: false,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::config::back_off;
 use crate::conn::{Holder, Phase, Side};
 use crate::flow::{Ack, Segment};
 use crate::packet::{Packet, Token, echo};
-use crate::state::State;
+use crate::state::{NOTE_DATA, State};
 
 impl State {
     /// Sends what the window lets out.
@@ -276,7 +276,7 @@ impl State {
             return self.reset_peer(world, conn, to);
         }
         let arrival = c.ends[to].inbox.accept(segment, &c.flows[from]);
-        self.note(world, 6, conn, segment.end() << 1 | from as u64);
+        self.note(world, NOTE_DATA, conn, segment.end() << 1 | from as u64);
         match arrival {
             crate::inbox::Arrival::Old => self.acknowledge(world, (conn, to), echo(word)),
             crate::inbox::Arrival::Gap => {
