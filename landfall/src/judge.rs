@@ -229,6 +229,13 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
             return say(Verdict::InconclusiveOracleTooWeak, reason);
         }
     }
+    let back = &tally.convergence;
+    if back.no_liveness + back.hopeless > 0 {
+        let (seeds, of) = (back.no_liveness + back.hopeless, tally.seeds);
+        let example = back.example.as_deref().unwrap_or_default();
+        let reason = format!("in {seeds} of {of} seeds the last state was not read: {example}");
+        return say(Verdict::PartialModel, reason);
+    }
     for (name, check) in &tally.checks {
         if let Some(why) = &check.unknown {
             return say(

@@ -35,6 +35,7 @@ mod log;
 mod nemesis;
 mod network;
 pub mod novelty;
+pub mod phases;
 mod recorder;
 pub mod reduce;
 pub mod render;

@@ -151,6 +151,17 @@ fn evidence(out: &mut String, tally: &Tally) {
             grouped(operations.unknown),
         );
     }
+    let back = &tally.convergence;
+    if back.no_liveness + back.hopeless > 0 {
+        let (no_liveness, hopeless) = (grouped(back.no_liveness), grouped(back.hopeless));
+        let example = back.example.as_deref().unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "    after   {} seeds served again after the faults; {no_liveness} did not, and in \
+             {hopeless} more they could not: {example}",
+            grouped(back.reached)
+        );
+    }
     if tally.seeds > 1 {
         let _ = writeln!(out, "    new     {}", tally.novelty);
     }

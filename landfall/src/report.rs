@@ -7,6 +7,7 @@ use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
 pub use crate::death::{Cause, Death};
 pub use crate::log::{Directives, LogLine};
+use crate::phases::{Begun, Convergence};
 use crate::script::Recording;
 use crate::swarm::Swarm;
 
@@ -38,6 +39,12 @@ pub struct SeedReport {
     pub landing: Vec<LandingResult>,
     /// One report a checker.
     pub checks: Vec<CheckReport>,
+    /// The phases of the run; none of a simulation written by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Begun>,
+    /// Whether the system came back after the faults, where the run went so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convergence: Option<Convergence>,
     /// Client operations by how they ended.
     pub operations: OperationCounts,
     /// Panics nobody joined, in words.

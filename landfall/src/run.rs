@@ -1,34 +1,39 @@
 //! One seed of one scenario: warm-up, chaos, heal, converge, verify; then judgement.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
-use std::io;
+mod state;
+
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
-use checkers::{Budget, CheckReport, Completion, History};
+use checkers::single::Single;
+use checkers::spec::CheckerSpec;
+use checkers::{Budget, CheckReport, Completion, History, Outcome};
 use plan_compiler::scenario::{Evidence, Scenario};
 use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
-    Boot, Config, FaultId, NodeId, NodeMain, NodeState, Seed, SimInstant, Simulation, Stop,
-    Summary, interpose, spawn, time, with, world,
+    Config, NodeId, NodeMain, NodeState, Seed, Simulation, Stop, Summary, interpose, spawn, time,
+    world,
 };
 
 use crate::entry::{LogWanted, SeedContext};
-use crate::landing::{self, Election, Seen};
+use crate::landing::{self, Seen};
 use crate::log::{self, LogLine};
-use crate::nemesis::{Nemesis, Windows};
+use crate::nemesis::Nemesis;
 use crate::network;
-use crate::recorder::Recorder;
+use crate::phases::{Convergence, Phase};
 use crate::report::{OperationCounts, SeedReport};
-use crate::script::{PinnedOperation, PinnedWindow, Recording, Script};
+use crate::script::Recording;
 use crate::swarm::Swarm;
 use crate::system::{ClientContext, NodeContext, Peer, System};
 use crate::variables::Variables;
 use crate::workload;
+
+use self::state::RUN;
+pub(crate) use self::state::{RunState, leader_elected};
 
 /// How long a first leader is waited for; a system without leaders gets a part of it.
 const WARM_UP_MAX: Duration = Duration::from_secs(10);
@@ -57,162 +62,6 @@ fn disk_config(percent: u32) -> DiskConfig {
     DiskConfig {
         latency,
         ..DiskConfig::default()
-    }
-}
-
-/// What a run's parts share.
-pub(crate) struct RunState {
-    pub(crate) scenario: Scenario,
-    pub(crate) recorder: Recorder,
-    pub(crate) net: Rc<Net>,
-    pub(crate) disk: Rc<Disk>,
-    pub(crate) servers: Vec<NodeId>,
-    pub(crate) clients: Vec<NodeId>,
-    pub(crate) idle: Vec<NodeId>,
-    peers: Vec<Peer>,
-    elections: RefCell<Vec<Election>>,
-    windows: RefCell<Windows>,
-    /// What the run does other than its seed would.
-    pub(crate) script: Script,
-    /// The windows that were opened, as a script has them.
-    pub(crate) pinned: RefCell<Vec<PinnedWindow>>,
-    /// The operations that clients began, as a script has them.
-    pub(crate) begun: RefCell<Vec<PinnedOperation>>,
-    started: Cell<SimInstant>,
-    stop_clients: Cell<bool>,
-    clients_busy: Cell<u32>,
-    exits: RefCell<Vec<String>>,
-    /// Boots that were asked to stop.
-    stopping: RefCell<BTreeSet<(NodeId, Boot)>>,
-}
-
-thread_local! {
-    /// The run on this thread: what a [`NodeContext`] reports to, which guests may move into
-    /// tasks that must be `Send`.
-    static RUN: RefCell<Weak<RunState>> = const { RefCell::new(Weak::new()) };
-}
-
-/// Reports an election to the run on this thread; after its end to nobody.
-pub(crate) fn leader_elected(peer: &Peer, term: u64) {
-    if let Some(run) = RUN.with_borrow(Weak::upgrade) {
-        run.leader_elected(peer, term);
-    }
-}
-
-impl RunState {
-    fn new(scenario: Scenario, script: Script, net: Rc<Net>, disk: Rc<Disk>) -> Self {
-        let world = world();
-        let host = |name: String, third: u8, number: u32| {
-            let last = u8::try_from(number).expect("at most 255 hosts of a kind");
-            world.create_node(&name, IpAddr::from([10, 0, third, last]))
-        };
-        let topology = scenario.topology;
-        let servers: Vec<_> = (1..=topology.nodes)
-            .map(|n| host(format!("n{n}"), 0, n))
-            .collect();
-        let clients = (1..=topology.clients)
-            .map(|n| host(format!("c{n}"), 1, n))
-            .collect();
-        let idle = (1..=2).map(|n| host(format!("idle{n}"), 2, n)).collect();
-        let peers = (1..).zip(&servers).map(|(number, id)| {
-            let info = world.node(*id);
-            Peer {
-                number,
-                name: info.name.to_string(),
-                ip: info.ip,
-            }
-        });
-        Self {
-            recorder: Recorder::default(),
-            net,
-            disk,
-            peers: peers.collect(),
-            servers,
-            clients,
-            idle,
-            elections: RefCell::new(Vec::new()),
-            windows: RefCell::new(Vec::new()),
-            script,
-            pinned: RefCell::default(),
-            begun: RefCell::default(),
-            started: Cell::new(SimInstant(0)),
-            stop_clients: Cell::new(false),
-            clients_busy: Cell::new(0),
-            exits: RefCell::new(Vec::new()),
-            stopping: RefCell::default(),
-            scenario,
-        }
-    }
-
-    fn leader_elected(&self, peer: &Peer, term: u64) {
-        let node = self.servers[peer.number as usize - 1];
-        self.recorder
-            .lead(1_000 + u64::from(peer.number), term, &peer.name);
-        self.elections.borrow_mut().push(Election {
-            at: with(|world| world.now()),
-            term,
-            node,
-        });
-    }
-
-    /// Whoever leads in the highest term that anybody has led in.
-    pub(crate) fn leader(&self) -> Option<NodeId> {
-        let elections = self.elections.borrow();
-        elections
-            .iter()
-            .max_by_key(|election| election.term)
-            .map(|election| election.node)
-    }
-
-    /// When the workload began.
-    pub(crate) fn workload_start(&self) -> SimInstant {
-        self.started.get()
-    }
-
-    pub(crate) fn clients_should_stop(&self) -> bool {
-        self.stop_clients.get()
-    }
-
-    /// Whether a client beside the one that asks has not come to its end.
-    pub(crate) fn other_clients_are_busy(&self) -> bool {
-        self.clients_busy.get() > 1
-    }
-
-    /// Notes that a node's present boot is asked to stop.
-    pub(crate) fn asked_to_stop(&self, node: NodeId) {
-        let boot = world().boot_of(node);
-        self.stopping.borrow_mut().insert((node, boot));
-    }
-
-    /// Whether a node was asked to stop and has not yet.
-    pub(crate) fn is_stopping(&self, node: NodeId) -> bool {
-        let info = world().node(node);
-        info.state == NodeState::Running && self.stopping.borrow().contains(&(node, info.boot))
-    }
-
-    /// Notes that a node's main future ended, unless it was asked to and did so in order.
-    fn main_ended(&self, name: &str, ended: io::Result<()>) {
-        let me = with(|world| (world.current_node(), world.current_boot()));
-        let how = match ended {
-            Ok(()) if self.stopping.borrow().contains(&me) => return,
-            Ok(()) => "ended without having been asked to".to_owned(),
-            Err(error) => format!("ended with: {error}"),
-        };
-        let line = format!("{} {name} {how}", with(|world| world.now()));
-        self.exits.borrow_mut().push(line);
-    }
-
-    /// Starts a node again if it is down, whoever took it down.
-    pub(crate) fn restart(&self, node: NodeId, fault: Option<FaultId>) {
-        let world = world();
-        let info = world.node(node);
-        if let NodeState::Down(_) = info.state {
-            world.restart_node(node);
-            if let Some(fault) = fault {
-                let what = || format!("{} started again", info.name);
-                world.ledger().inject(fault, "restarts", 1, what);
-            }
-        }
     }
 }
 
@@ -292,12 +141,14 @@ async fn clients_are_done(run: &RunState) -> Result<(), Stop> {
 
 /// The phases of a run.
 async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) -> Result<(), Stop> {
+    run.begin(Phase::WarmUp);
     for (node, peer) in run.servers.iter().zip(&run.peers) {
         world().start_node(*node, node_main(&run, &system, peer));
     }
     warm_up(&run).await;
 
     run.started.set(time::now());
+    run.begin(Phase::Chaos);
     let nemesis = Nemesis::new(&run);
     for (number, host) in (1..).zip(run.clients.clone()) {
         start_client(&run, &system, host, number, workload::drive);
@@ -308,10 +159,7 @@ async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) -> Result<(), Stop>
     let windows = chaos.await.expect("the nemesis comes to its end");
     *run.windows.borrow_mut() = windows;
 
-    // Every window has closed; what died by itself is started again, too.
-    for node in &run.servers {
-        run.restart(*node, None);
-    }
+    run.heal();
     let settler = run.scenario.topology.clients + 1;
     let last = u8::try_from(settler).expect("at most 254 clients");
     let host = world().create_node(&format!("c{settler}"), IpAddr::from([10, 0, 1, last]));
@@ -357,7 +205,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let net = network::config(context.seed, swarm.network);
     let net = Net::install(simulation.world(), net);
     let disk = Disk::install(simulation.world(), disk_config(swarm.disk_percent));
-    let run = Rc::new(RunState::new(scenario, script, net, disk));
+    let run = Rc::new(RunState::new((scenario, swarm), script, net, disk));
     RUN.set(Rc::downgrade(&run));
     let system = Rc::new(make());
     let names = Rc::clone(&system);
@@ -365,9 +213,15 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let ended = simulation.block_on(phases(Rc::clone(&run), system));
     let stop = ended.and_then(|ended| ended).err();
     let floor = interpose::floor::report();
+    let is_running = |node: &&NodeId| simulation.world().node(**node).state == NodeState::Running;
+    let running = run.servers.iter().filter(is_running).count();
     let (summary, lines) = finish(simulation);
     let history = run.recorder.take();
-    let checks = judge(&run.scenario, &history);
+    let convergence = match stop {
+        Some(_) => None,
+        None => run.convergence(&summary.ledger, running),
+    };
+    let checks = judge(&run.scenario, &history, convergence.as_ref());
     let seen = Seen {
         ledger: &summary.ledger,
         windows: &run.windows.borrow(),
@@ -385,7 +239,9 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
             started_ns: run.workload_start().0,
         });
     }
-    report.swarm = Some(swarm);
+    report.swarm = Some(run.swarm.clone());
+    report.phases = run.phases.take();
+    report.convergence = convergence;
     report.checks = checks;
     report.landing = landing;
     report.operations = count(&history);
@@ -469,11 +325,31 @@ impl<E: std::fmt::Debug> HandOutput for Result<(), E> {
     }
 }
 
-fn judge(scenario: &Scenario, history: &History) -> Vec<CheckReport> {
+fn judge(
+    scenario: &Scenario,
+    history: &History,
+    convergence: Option<&Convergence>,
+) -> Vec<CheckReport> {
     let budget = Budget::default();
     let each = scenario.checkers.iter();
-    each.map(|spec| checkers::check(history, spec, scenario.model, &budget))
-        .collect()
+    each.map(|spec| {
+        let mut check = checkers::check(history, spec, scenario.model, &budget);
+        let is_liveness = matches!(
+            spec,
+            CheckerSpec::Progress { .. } | CheckerSpec::Single(Single::Election { .. })
+        );
+        if let Some(hopeless @ Convergence::Hopeless { .. }) = convergence
+            && is_liveness
+            && matches!(check.outcome, Outcome::Violation)
+        {
+            // Nobody promises to go on with fewer servers than a majority.
+            check.outcome = Outcome::Unknown {
+                why: hopeless.to_string(),
+            };
+        }
+        check
+    })
+    .collect()
 }
 
 fn count(history: &History) -> OperationCounts {
@@ -502,6 +378,8 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         trace: summary.trace,
         ledger: summary.ledger,
         landing: Vec::new(),
+        phases: Vec::new(),
+        convergence: None,
         checks: Vec::new(),
         operations: OperationCounts::default(),
         exits: Vec::new(),
@@ -526,6 +404,7 @@ impl SeedContext {
         swarm.quiet |= script.quiet;
         swarm.network = script.network.unwrap_or(swarm.network);
         swarm.disk_percent = script.disk_percent.unwrap_or(swarm.disk_percent);
+        swarm.core = script.core.clone().unwrap_or(swarm.core);
         if script.windows.is_none() {
             script.without.extend(swarm.without.iter().cloned());
         }

@@ -47,6 +47,9 @@ pub struct Script {
     /// Latencies of disks, in percent of the usual ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_percent: Option<u32>,
+    /// The servers that come back after the faults, from 1; none: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core: Option<Vec<u32>>,
     /// `buggify!` never fires, and knobs have their defaults.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_compiler::scenario::{Scenario, Weather};
+use plan_compiler::scenario::{Heal, Scenario, Weather};
 use serde::{Deserialize, Serialize};
 use sim_runtime::probe::SiteKind;
 use sim_runtime::{Seed, Stream};
@@ -34,6 +34,9 @@ pub struct Swarm {
     pub quiet: bool,
     /// Faults of the scenario that the seed goes without, by name.
     pub without: Vec<String>,
+    /// Servers that come back after the faults, from 1, where not all do: a majority.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub core: Vec<u32>,
 }
 
 impl Swarm {
@@ -58,8 +61,21 @@ impl Swarm {
             Weather::Drawn if disk.chance(1, 2) => *disk.pick(&DISKS_PERCENT),
             _ => DISK_USUAL_PERCENT,
         };
+        let nodes = between("nodes", topology.nodes, topology.nodes_max);
+        let mut core = stream("core");
+        let core = match scenario.heal {
+            Heal::Majority if core.chance(1, 2) => {
+                let mut all: Vec<u32> = (1..=nodes).collect();
+                core.shuffle(&mut all);
+                all.truncate(nodes as usize / 2 + 1);
+                all.sort_unstable();
+                all
+            }
+            _ => Vec::new(),
+        };
         Self {
-            nodes: between("nodes", topology.nodes, topology.nodes_max),
+            core,
+            nodes,
             clients: between("clients", topology.clients, topology.clients_max),
             network,
             disk_percent,
@@ -103,6 +119,9 @@ fn features(report: &SeedReport) -> BTreeSet<String> {
         features.insert(format!("{} clients", swarm.clients));
         let knobs = if swarm.quiet { "default" } else { "drawn" };
         features.insert(format!("{knobs} knobs"));
+        if !swarm.core.is_empty() {
+            features.insert("a minority lost for good".to_owned());
+        }
         for row in &report.ledger {
             let is_off = swarm.without.contains(&row.name);
             let word = if is_off { "without" } else { "with" };
@@ -259,6 +278,18 @@ mod tests {
                 ..rest
             };
             assert_eq!(swarm, wanted);
+        }
+    }
+
+    #[test]
+    fn where_a_majority_heals_half_of_the_seeds_have_one() {
+        let scenario = scenario("3-5 nodes, a minority is lost for good, 30s");
+        let all = (0..400).map(|n| Swarm::draw(Seed(n), &scenario));
+        let cores: Vec<_> = all.filter(|swarm| !swarm.core.is_empty()).collect();
+        assert!((160..240).contains(&cores.len()), "{}", cores.len());
+        for Swarm { nodes, core, .. } in cores {
+            assert_eq!(core.len() as u32, nodes / 2 + 1);
+            assert!(core.is_sorted() && core.iter().all(|n| (1..=nodes).contains(n)));
         }
     }
 

@@ -9,6 +9,7 @@ use sim_runtime::probe::{Seen, SiteKind};
 use sim_runtime::{LedgerRow, Sighting};
 
 use crate::novelty::Novelty;
+use crate::phases::Convergence;
 use crate::report::{OperationCounts, SeedOutcome, SeedReport};
 use crate::swarm::SwarmTally;
 
@@ -40,6 +41,9 @@ pub struct Tally {
     pub faults: Vec<FaultTally>,
     /// By landing condition, in the order of the plan.
     pub landing: Vec<LandingTally>,
+    /// How the seeds came back after the faults.
+    #[serde(default)]
+    pub convergence: ConvergenceTally,
     /// Client operations.
     pub operations: OperationCounts,
     /// How often a node's main future ended by itself.
@@ -58,6 +62,36 @@ pub struct Tally {
     pub probes: BTreeMap<String, ProbeTally>,
     /// Layers of the determinism floor that were missing in some seed.
     pub floor_missing: BTreeSet<String>,
+}
+
+/// How seeds came back after the faults.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConvergenceTally {
+    /// Seeds that served again.
+    pub reached: u64,
+    /// How long the slowest of them took, in nanoseconds after the heal.
+    pub slowest_ns: u64,
+    /// Seeds that did not, though they could have.
+    pub no_liveness: u64,
+    /// Seeds in which the faults had left too few servers.
+    pub hopeless: u64,
+    /// What was seen in one that did not.
+    pub example: Option<String>,
+}
+
+impl ConvergenceTally {
+    fn add(&mut self, convergence: &Convergence) {
+        match convergence {
+            Convergence::Reached { after_ns } => {
+                self.reached += 1;
+                self.slowest_ns = self.slowest_ns.max(*after_ns);
+                return;
+            }
+            Convergence::NoLiveness { .. } => self.no_liveness += 1,
+            Convergence::Hopeless { .. } => self.hopeless += 1,
+        }
+        self.example.get_or_insert_with(|| convergence.to_string());
+    }
 }
 
 /// What a checker did over the seeds.
@@ -196,6 +230,10 @@ impl Tally {
         if self.exit.is_none() {
             self.exit = report.exits.first().cloned();
         }
+        report
+            .convergence
+            .iter()
+            .for_each(|how| self.convergence.add(how));
         self.operations.ok += report.operations.ok;
         self.operations.failed += report.operations.failed;
         self.operations.unknown += report.operations.unknown;
@@ -312,6 +350,8 @@ mod tests {
             trace: Vec::new(),
             ledger,
             landing: Vec::new(),
+            phases: Vec::new(),
+            convergence: None,
             checks: Vec::new(),
             operations: OperationCounts::default(),
             panics: Vec::new(),

@@ -8,6 +8,7 @@ use checkers::spec::ModelKind;
 use plan_compiler::scenario::{OpKind, Scenario, Skew, Workload};
 use sim_runtime::{Stream, time, with};
 
+use crate::phases::Phase;
 use crate::run::RunState;
 use crate::script::PinnedOperation;
 use crate::system::{Call, Client, Reply};
@@ -205,6 +206,7 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
         value += 1;
         let call = probe(&run.scenario, value);
         if let Reply::Ok(_) = perform(&run, number, &mut client, call, false).await {
+            run.served_again();
             break;
         }
         time::sleep(Duration::from_millis(100)).await;
@@ -213,6 +215,7 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
     while run.other_clients_are_busy() {
         time::sleep(Duration::from_millis(10)).await;
     }
+    run.begin(Phase::Verify);
     let end = time::now() + Duration::from_nanos(LAST_TRIES_NS);
     for place in 0..run.scenario.workload.keys.max(1) as usize {
         while time::now() < end {

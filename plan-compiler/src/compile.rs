@@ -81,6 +81,7 @@ pub(crate) fn scenario(
         topology,
         weather,
         every_fault: draft.workload.every_fault,
+        heal: draft.workload.heal.unwrap_or_default(),
         workload,
         faults,
         model,

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, Landing, NetEffect, OpKind, Shape,
-    Skew, Span, StorageFault, Target, Way, Weather, When,
+    Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, Heal, Landing, NetEffect, OpKind,
+    Shape, Skew, Span, StorageFault, Target, Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -52,6 +52,15 @@ impl fmt::Display for Weather {
             Weather::Drawn => "network drawn by seed",
             Weather::Usual => "usual network",
             Weather::Calm => "calm network",
+        })
+    }
+}
+
+impl fmt::Display for Heal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Heal::All => "every server comes back after the faults",
+            Heal::Majority => "in half of the seeds only a majority comes back after the faults",
         })
     }
 }

@@ -28,6 +28,9 @@ pub struct Scenario {
     /// Whether every seed has every fault; else half of them go without some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub every_fault: bool,
+    /// Who is there after the faults.
+    #[serde(default, skip_serializing_if = "Heal::is_all")]
+    pub heal: Heal,
     /// What the clients do.
     pub workload: Workload,
     /// What goes wrong, in the order of the plan.
@@ -133,6 +136,25 @@ pub enum Weather {
     /// Every packet takes as long as every other, and every read and write moves all it can:
     /// nothing is drawn.
     Calm,
+}
+
+/// Which servers come back once the faults are over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heal {
+    /// All of them.
+    #[default]
+    All,
+    /// In half of the seeds a majority, drawn; the others are lost for good.
+    Majority,
+}
+
+impl Heal {
+    /// Whether it says nothing out of the ordinary.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
 }
 
 /// What the clients do, for how long.

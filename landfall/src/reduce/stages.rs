@@ -220,8 +220,9 @@ impl Trials<'_, '_> {
     /// Without `buggify!` and drawn knobs; on a network and disks that draw nothing.
     fn calm(&mut self, mut best: Script) -> Script {
         self.stage("knobs back to defaults", &best);
-        let calmer: [fn(&mut Script); 4] = [
+        let calmer: [fn(&mut Script); 5] = [
             |script| script.quiet = true,
+            |script| script.core = Some(Vec::new()),
             |script| script.disk_percent = Some(100),
             |script| script.network = script.network.or(Some(Weather::Usual)),
             |script| script.network = Some(Weather::Calm),

@@ -9,6 +9,7 @@ mod hand;
 mod logs;
 mod misbehaviour;
 mod network_faults;
+mod phases;
 mod probes;
 mod reduction;
 mod storage_faults;

@@ -7,8 +7,8 @@ use landfall::judge::{Circumstances, Judgement, Verdict, judge};
 use landfall::report::{Cause, Death, SeedOutcome};
 use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
 use plan_compiler::scenario::{
-    Ambiguity, Budget, Budgets, ExitCriteria, FaultKind, FaultSpec, Scenario, Skew, Span, Target,
-    Topology, Weather, When, Workload,
+    Ambiguity, Budget, Budgets, ExitCriteria, FaultKind, FaultSpec, Heal, Scenario, Skew, Span,
+    Target, Topology, Weather, When, Workload,
 };
 
 /// Seeds that the hardening budget asks for.
@@ -90,6 +90,7 @@ fn hardened() -> Case {
         },
         weather: Weather::Usual,
         every_fault: false,
+        heal: Heal::All,
         workload: Workload {
             mix: Vec::new(),
             duration_ns: 10,

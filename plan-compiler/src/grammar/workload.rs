@@ -6,7 +6,7 @@ use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{OpKind, Skew, Weather};
+use crate::scenario::{Heal, OpKind, Skew, Weather};
 use crate::sink::Sink;
 
 /// What a workload (and topology) field says; what it leaves open is `None`.
@@ -22,6 +22,7 @@ pub(crate) struct WorkloadDraft {
     pub(crate) op_timeout_ns: Option<u64>,
     pub(crate) weather: Option<Weather>,
     pub(crate) every_fault: bool,
+    pub(crate) heal: Option<Heal>,
 }
 
 /// How many there are: of each seed, or the bounds that a seed draws within.
@@ -86,6 +87,20 @@ const WEATHERS: &[(&str, Weather)] = &[
 ];
 
 const EVERY_FAULT: &[&str] = &["every|all fault|faults in every|each seed|run", "no swarm"];
+
+const HEALS: &[(&str, Heal)] = &[
+    (
+        "only? a majority only? heals|recovers|returns",
+        Heal::Majority,
+    ),
+    ("heal only? a? majority only?", Heal::Majority),
+    ("a? minority is? lost|gone for good|ever", Heal::Majority),
+    (
+        "all|every|each node|nodes|server|servers heal|heals|recover|recovers|return|returns",
+        Heal::All,
+    ),
+    ("heal all|everything|everybody", Heal::All),
+];
 
 const SKEWS: &[(&str, Skew)] = &[
     (
@@ -219,6 +234,7 @@ fn vocabulary() -> Vec<&'static str> {
     let skews = SKEWS.iter().map(|(phrase, _)| *phrase);
     let weathers = WEATHERS.iter().map(|(phrase, _)| *phrase);
     let weathers = weathers.chain(EVERY_FAULT.iter().copied());
+    let weathers = weathers.chain(HEALS.iter().map(|(phrase, _)| *phrase));
     let more = [
         "clients", "nodes", "cluster", "seconds", "minutes", "ops", "timeout", "rate",
     ];
@@ -274,6 +290,9 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
     if cursor.eat_any(EVERY_FAULT) {
         draft.every_fault = true;
         return Some(("every fault in every seed".to_owned(), false));
+    }
+    if let Some(heal) = cursor.attempt(|c| c.lookup(HEALS)) {
+        return Some((heal.to_string(), put(&mut draft.heal, heal)));
     }
     if let Some(keys) = cursor.attempt(keys) {
         return Some((format!("{keys} keys"), put(&mut draft.keys, keys)));
