@@ -13,8 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
 use landfall::variables::{parse_seed, parse_share};
 
-pub(crate) use self::failure::{ExplainArgs, FailureArgs, ReduceArgs, ReplayArgs};
-pub(crate) use self::sweep::{FromSeed, MergeArgs, ShownArgs, SweepArgs};
+pub(crate) use self::failure::{BisectArgs, ExplainArgs, FailureArgs, ReduceArgs, ReplayArgs};
+pub(crate) use self::sweep::{Engine, EngineArgs, FromSeed, MergeArgs, ShownArgs, SweepArgs};
 
 /// The most seeds that one command takes.
 const SEEDS_MAX: u64 = 10_000_000;
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Reduce(ReduceArgs),
     /// Show when a failure became inevitable, and which faults it takes
     Explain(ExplainArgs),
+    /// Find the first commit at which a capsule's failure is there
+    Bisect(BisectArgs),
     /// Put the databases of a sweep's parts together
     Merge(MergeArgs),
     /// Judge a history: JSON Lines, EDN, a Jepsen log or landfall's binary form

@@ -19,9 +19,11 @@
 //! `check` with `formats` and `floor` (what needs no build), `init` (what prepares one).
 
 mod args;
+mod bisect;
 mod cargo;
 mod check;
 mod clock;
+mod engine;
 mod exit;
 mod explain;
 mod failure;
@@ -85,6 +87,7 @@ fn run() -> Exit {
         Command::Replay(args) => (args.failure.output.format, replay::run(args)),
         Command::Reduce(args) => (args.failure.output.format, reduce::run(args)),
         Command::Explain(args) => (args.failure.output.format, explain::run(args)),
+        Command::Bisect(args) => (args.output.format, bisect::run(args)),
         Command::Merge(args) => (args.output.format, merge::run(args)),
         Command::Check(args) => (args.output.format, check::run(args)),
         Command::Convert(args) => (Format::Human, formats::run(args)),

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
 
 /// The result, what its first run gave, and the script that it followed. A capsule whose events
 /// are no longer what they were is followed by its windows and operations instead.
-fn as_the_capsule_says(
+pub(crate) fn as_the_capsule_says(
     subject: &Subject,
     args: &FailureArgs,
 ) -> Result<(TestResult, SeedOutcome, Script), Error> {

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::{Format, FromSeed, HowArgs, OutputArgs, Seeds, ShownArgs, SweepArgs};
 use crate::cargo;
+use crate::engine;
 use crate::exit::{self, Error, Exit};
 use crate::failure;
 use crate::junit;
@@ -76,6 +77,9 @@ pub(crate) struct Place {
 
 /// Builds, selects, runs, shows.
 pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
+    if let Some(kind) = args.engine.engine {
+        return engine::run(&args.engine, kind);
+    }
     let variables = variables()?;
     let tier = tier(&args.how, &variables, kind.tier());
     if let (Some(Seeds::Range(_)), Some(_)) = (&args.seeds, &args.from_seed) {

@@ -61,3 +61,25 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) failure: FailureArgs,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct BisectArgs {
+    /// The capsule of the failure
+    #[arg(value_name = "CAPSULE")]
+    pub(crate) capsule: PathBuf,
+    /// A commit at which it is not there
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) good: String,
+    /// A later commit at which it is
+    #[arg(long, value_name = "REVISION", default_value = "HEAD")]
+    pub(crate) bad: String,
+    /// Seconds after which no further commit is tried
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+}

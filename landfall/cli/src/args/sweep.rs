@@ -1,8 +1,9 @@
 //! The command line of what runs many seeds, and of what puts their results together.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{
     CargoArgs, HowArgs, OutputArgs, Seeds, SelectArgs, parse_one_seed, parse_seeds,
@@ -61,11 +62,44 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
     #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+    #[command(flatten)]
     pub(crate) shown: ShownArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) cargo: CargoArgs,
+}
+
+/// Who starts the parts of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// An Indexed Job, as a manifest.
+    Kubernetes,
+    /// A matrix of jobs, as a workflow.
+    Github,
+}
+
+/// Sweeps beyond one machine.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Other machines")]
+pub(crate) struct EngineArgs {
+    /// Write to the standard output what runs this sweep in parts elsewhere, and run nothing here
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) engine: Option<Engine>,
+    /// How many parts it is run in
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) shards: NonZeroU32,
+    /// Kubernetes: the image that the parts run in, with the sources and cargo landfall
+    #[arg(long, value_name = "IMAGE", default_value = "landfall")]
+    pub(crate) image: String,
+    /// GitHub: a line that makes cargo landfall callable; more than one may be given
+    #[arg(
+        long,
+        value_name = "LINE",
+        default_value = "cargo install --locked --path landfall/cli"
+    )]
+    pub(crate) setup: Vec<String>,
 }
 
 /// How long a sweep goes on, and what is left of it.

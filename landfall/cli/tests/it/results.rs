@@ -267,3 +267,30 @@ fn a_capsule_that_cannot_be_used_is_refused_with_what_to_do() {
         assert!(answer.stderr.contains(why), "{}", answer.stderr);
     }
 }
+
+#[test]
+fn a_bisection_between_nothing_is_refused_and_leaves_nothing() {
+    let capsule = "landfall/testdata/capsules/v1.capsule";
+    let bisect = |good: &str, bad: &str| {
+        let answer = landfall(&["bisect", capsule, "--good", good, "--bad", bad]);
+        assert_eq!(answer.code, 2, "{}", answer.stderr);
+        answer.stderr
+    };
+    let is_repository = root().join(".git").exists();
+    let unknown = bisect("no-such-revision", "HEAD");
+    assert!(
+        !is_repository || unknown.contains("no-such-revision names no commit"),
+        "{unknown}"
+    );
+    let nothing = bisect("HEAD", "HEAD");
+    assert!(
+        !is_repository || nothing.contains("is not before"),
+        "{nothing}"
+    );
+    let beside = root().join("..").read_dir().expect("a directory");
+    let left = beside.filter_map(Result::ok).filter(|entry| {
+        let name = entry.file_name();
+        name.to_string_lossy().starts_with(".landfall-bisect-")
+    });
+    assert_eq!(left.count(), 0);
+}
