@@ -5,6 +5,7 @@ use std::ops::{Index, IndexMut};
 
 use sim_runtime::{Boot, FaultId, NodeId, SimInstant, TimerKey};
 
+use crate::care::Care;
 use crate::flow::Flow;
 use crate::inbox::Inbox;
 use crate::ready::BothWaiters;
@@ -97,6 +98,8 @@ pub(crate) struct End {
     pub(crate) left_first: Option<bool>,
     /// The fault that has reset this end, which does not know it yet.
     pub(crate) doomed: Option<FaultId>,
+    /// How long it bears silence, where its socket says anything of that.
+    pub(crate) care: Option<Box<Care>>,
 }
 
 impl End {
@@ -115,6 +118,7 @@ impl End {
             reset_by: None,
             left_first: None,
             doomed: None,
+            care: None,
         }
     }
 

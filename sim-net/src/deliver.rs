@@ -19,6 +19,7 @@ impl State {
             Token::SynAck(conn) => self.synack_timer(world, conn),
             Token::Retransmission(conn, side) => self.retransmission_timer(world, conn, side),
             Token::Ack(conn, side) => self.ack_timer(world, conn, side),
+            Token::Keepalive(conn, side) => self.keepalive_timer(world, conn, side),
         }
     }
 
@@ -62,6 +63,9 @@ impl State {
             self.deliver(world, flying);
         } else {
             let faults = self.loss_receipt(world, &flying);
+            if !faults.is_empty() {
+                self.datagram_lost(world, &flying, &faults);
+            }
             self.lost(world, &flying, &faults);
         }
         if let Some((conn, _)) = ends {
@@ -130,6 +134,10 @@ impl State {
                 from,
                 segment,
             } => {
+                let care = self.conns[conn].ends[from].care.as_mut();
+                if let (0, false, Some(care)) = (segment.len, segment.fin, care) {
+                    return care.probe_lost(faults);
+                }
                 let hurt = &mut self.conns[conn].flows[from].hurt;
                 extend_hurt(hurt, faults, (segment.offset, segment.end()), world.now());
                 self.waiting_writer_stalls(world, conn, from);

@@ -130,6 +130,7 @@ impl State {
         if let Some((conn, _)) = ends {
             self.conns[conn].in_flight -= 1;
         }
+        self.datagram_lost(world, flying, &faults);
         self.lost(world, flying, &faults);
         // Who is not reached by the packet is not reached by a refusal of it either.
         if found.dropped.is_empty() && !found.rejected.is_empty() {

@@ -6,16 +6,29 @@ use std::time::Duration;
 
 use sim_runtime::{FaultId, NodeId, World};
 
-use crate::errno::{error, unknown_name};
+use crate::errno::{error, try_again, unknown_name};
 use crate::net::Net;
+use crate::state::State;
+
+/// How long a resolver waits for a name server that is silent: two attempts of 5 s, as
+/// `resolv.conf(5)` has it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a fault does to the look-ups of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameFault {
     /// No name is known (`NXDOMAIN`).
     Unknown,
+    /// The name server does not answer: a look-up takes 10 s and fails ("Temporary failure in
+    /// name resolution").
+    Silent,
     /// Answers take so much longer.
     Slow(Duration),
+    /// Every name leads to this address, whosever it is.
+    Elsewhere(IpAddr),
+    /// A name leads to the address that its host had before it got another
+    /// ([`Net::readdress`]): an answer that somebody kept for too long.
+    Stale,
 }
 
 /// A fault that is on.
@@ -39,26 +52,16 @@ impl Net {
     /// virtual time: callers wait for [`Net::lookup_takes`] before.
     ///
     /// # Errors
-    /// "failed to lookup address information" as `std` words it, for any other name.
+    /// "failed to lookup address information" as `std` words it, for any other name, and where a
+    /// fault has it so.
     pub fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         if let Some(ip) = literal(host) {
             return Ok(vec![ip]);
         }
-        let unknown = self.run(|state, world| {
-            let hit = misled_by(&state.misled, world, |what| what == NameFault::Unknown);
-            for fault in &hit {
-                let who = || format!("{} looked {host} up", world.node(world.current_node()).name);
-                world.ledger().inject(*fault, "lookups-failed", 1, who);
-                world.ledger().observe(*fault, "lookups-failed", who);
-            }
-            !hit.is_empty()
-        })?;
-        if unknown {
-            return Err(unknown_name());
-        }
-        let world = self.world().ok_or_else(|| error(libc::ENETDOWN))?;
-        let node = world.node_by_name(host).ok_or_else(unknown_name)?;
-        Ok(vec![world.node(node).ip])
+        let node = self.world().ok_or_else(|| error(libc::ENETDOWN))?;
+        let node = node.node_by_name(host);
+        self.run(|state, world| state.looked_up(world, host, node))?
+            .map(|ip| vec![ip])
     }
 
     /// How long the look-up of a host takes: zero, unless a fault says otherwise; then the longest.
@@ -67,26 +70,104 @@ impl Net {
             return Duration::ZERO;
         }
         let longest = self.run(|state, world| {
-            let is_slow = |what| matches!(what, NameFault::Slow(_));
-            let hit = misled_by(&state.misled, world, is_slow);
-            for fault in &hit {
-                let who = || format!("{} looks {host} up", world.node(world.current_node()).name);
-                world.ledger().inject(*fault, "lookups-delayed", 1, who);
-                world.ledger().observe(*fault, "lookups-late", who);
+            let mut longest = Duration::ZERO;
+            for misled in state.misled_here(world) {
+                match misled.what {
+                    NameFault::Slow(by) => {
+                        longest = longest.max(by);
+                        late(world, misled.fault, host);
+                    }
+                    NameFault::Silent => longest = longest.max(PATIENCE),
+                    NameFault::Unknown | NameFault::Elsewhere(_) | NameFault::Stale => {}
+                }
             }
-            let node = world.current_node();
-            let slow = state
-                .misled
-                .iter()
-                .filter(|misled| misled.hosts.contains(&node));
-            let by = slow.filter_map(|misled| match misled.what {
-                NameFault::Slow(by) => Some(by),
-                NameFault::Unknown => None,
-            });
-            by.max().unwrap_or_default()
+            longest
         });
         longest.unwrap_or_default()
     }
+}
+
+impl State {
+    /// The faults on the look-ups of the running node, in the order they came.
+    fn misled_here(&self, world: &World) -> impl Iterator<Item = &Misled> {
+        let here = world.current_node();
+        let all = self.misled.iter();
+        all.filter(move |misled| misled.hosts.contains(&here))
+    }
+
+    /// What a name leads to: a server that is silent tells nothing, one that knows no name no
+    /// address, and of wrong answers the last counts.
+    fn looked_up(&self, world: &World, host: &str, node: Option<NodeId>) -> io::Result<IpAddr> {
+        let fails = |what| {
+            let mut all = self
+                .misled_here(world)
+                .filter(|m| m.what == what)
+                .peekable();
+            let any = all.peek().is_some();
+            all.for_each(|misled| failed(world, misled.fault, host));
+            any
+        };
+        if fails(NameFault::Silent) {
+            return Err(try_again());
+        }
+        if fails(NameFault::Unknown) {
+            return Err(unknown_name());
+        }
+        let node = node.ok_or_else(unknown_name)?;
+        let true_ip = world.node(node).ip;
+        let mut answer = (true_ip, None);
+        for misled in self.misled_here(world) {
+            let ip = match misled.what {
+                NameFault::Elsewhere(ip) => Some(ip),
+                NameFault::Stale => self.before(node),
+                _ => None,
+            };
+            if let Some(ip) = ip.filter(|ip| *ip != true_ip) {
+                answer = (ip, Some(misled.fault));
+            }
+        }
+        let (ip, fault) = answer;
+        if let Some(fault) = fault {
+            misled(world, fault, (host, true_ip, ip));
+        }
+        Ok(ip)
+    }
+
+    /// The address that a host had before the one that it has.
+    fn before(&self, node: NodeId) -> Option<IpAddr> {
+        let mut all = self.former.iter().rev();
+        all.find(|former| former.node == node)
+            .map(|former| former.ip)
+    }
+}
+
+fn running(world: &World) -> std::rc::Rc<str> {
+    world.node(world.current_node()).name
+}
+
+/// A look-up that fails is told to whoever looks up.
+fn failed(world: &World, fault: FaultId, host: &str) {
+    let who = || format!("{} looked {host} up", running(world));
+    world.ledger().inject(fault, "lookups-failed", 1, who);
+    world.ledger().observe(fault, "lookups-failed", who);
+}
+
+fn late(world: &World, fault: FaultId, host: &str) {
+    let who = || format!("{} looks {host} up", running(world));
+    world.ledger().inject(fault, "lookups-delayed", 1, who);
+    world.ledger().observe(fault, "lookups-late", who);
+}
+
+/// A wrong answer is noticed by what comes of it, or never; whoever asked has read it.
+fn misled(world: &World, fault: FaultId, (host, right, wrong): (&str, IpAddr, IpAddr)) {
+    let what = || {
+        format!(
+            "{} was told {wrong} for {host}, not {right}",
+            running(world)
+        )
+    };
+    world.ledger().inject(fault, "lookups-misled", 1, what);
+    world.ledger().observe(fault, "lookups-misled", what);
 }
 
 /// What needs no name server.
@@ -95,13 +176,4 @@ fn literal(host: &str) -> Option<IpAddr> {
         "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
         host => host.parse().ok(),
     }
-}
-
-/// The faults of a sort that the running node's look-ups meet.
-fn misled_by(all: &[Misled], world: &World, is: impl Fn(NameFault) -> bool) -> Vec<FaultId> {
-    let node = world.current_node();
-    let hit = all.iter().filter(|misled| misled.hosts.contains(&node));
-    hit.filter(|misled| is(misled.what))
-        .map(|misled| misled.fault)
-        .collect()
 }

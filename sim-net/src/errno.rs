@@ -17,3 +17,9 @@ pub(crate) fn fail<T>(code: i32) -> io::Result<T> {
 pub(crate) fn unknown_name() -> io::Error {
     io::Error::other("failed to lookup address information: Name or service not known")
 }
+
+/// What `std` makes of `EAI_AGAIN`; the kind tells it from [`unknown_name`].
+pub(crate) fn try_again() -> io::Error {
+    let text = "failed to lookup address information: Temporary failure in name resolution";
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}

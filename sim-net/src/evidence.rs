@@ -15,8 +15,9 @@
 //! | `peers-disconnected` | it read the end or a reset of a connection whose peer's node died |
 //! | `datagrams-late` | it read a datagram that came late |
 //! | `datagrams-read-out-of-order`, `-read-twice`, `-read-corrupt` | it read one of those |
-//!
-//! A dropped datagram is injected and never observed: no operation tells of it.
+//! | `datagrams-missed` | a reader asked or waited for what came, and one had been dropped |
+//! | `datagrams-sent-again` | it sent the very datagram again that had been dropped |
+//! | `lookups-failed`, `-late`, `-misled` | a name led nowhere, late, or elsewhere |
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -62,7 +63,10 @@ impl State {
         self.note_loss(world, flying);
         let host = self.host(self.links.get(flying.link).to);
         let blame = host.blame.filter(|_| !host.up);
-        blame.into_iter().collect()
+        blame
+            .or_else(|| self.moved_away(flying))
+            .into_iter()
+            .collect()
     }
 
     /// Books a packet that faults dropped.
@@ -92,8 +96,7 @@ impl State {
             format!("{from} to {to}: {path} {name} {bytes} bytes, sent {sent}, {verb}")
         });
         if bytes > 0 {
-            let what = || format!("{path} {name} {bytes} bytes");
-            world.ledger().inject(fault, octets, bytes, what);
+            world.ledger().inject_more(fault, octets, bytes);
         }
     }
 
@@ -125,7 +128,7 @@ impl State {
         let what = || format!("{} datagram {bytes} bytes, overtaken", Path(from, to));
         world.ledger().inject(fault, packets, 1, what);
         if bytes > 0 {
-            world.ledger().inject(fault, octets, bytes, what);
+            world.ledger().inject_more(fault, octets, bytes);
         }
     }
 
@@ -264,6 +267,9 @@ impl State {
         let mut faults = take_faults(c);
         for side in Side::BOTH {
             faults.extend(c.flows[side].hurt_acks.drain(..).map(|hurt| hurt.fault));
+        }
+        if let Some(care) = &mut c.ends[side].care {
+            faults.append(&mut care.hurt);
         }
         for fault in faults_of(faults.into_iter()) {
             world

@@ -215,6 +215,7 @@ fn may_send(c: &Conn, side: Side) -> bool {
     end.phase == Phase::Open
         && end.error.is_none()
         && end.doomed.is_none()
+        && end.care.is_none()
         && !flow.fin
         && !flow.dead
         && flow.tries == 0
@@ -227,6 +228,7 @@ fn may_arrive(c: &Conn, from: Side, segment: Segment) -> bool {
     let (end, flow) = (&c.ends[from.other()], &c.flows[from]);
     end.phase == Phase::Open
         && end.doomed.is_none()
+        && end.care.is_none()
         && end.holder != Holder::Nobody
         && !flow.dead
         && flow.detained == 0

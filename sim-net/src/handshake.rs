@@ -210,6 +210,7 @@ impl State {
             world.cancel_timer(timer);
         }
         self.conns[conn].ends[Side::Client].phase = Phase::Open;
+        self.take_care(world, (conn, Side::Client), true);
         self.note(world, 2, conn, 0);
         self.connected_late(world, conn);
         self.transmit(world, conn, Side::Client, Packet::Established { conn });
@@ -251,7 +252,9 @@ impl State {
             std::time::Duration::MAX,
         );
         let at = (c.flows[Side::Client].last_sent + wait).max(world.now());
+        let at = self.syn_limit(conn).map_or(at, |limit| at.min(limit));
         let token = Token::Syn(conn).encode();
+        let c = &mut self.conns[conn];
         c.syn.timer = Some(world.device_event_at(at, self.device, token));
     }
 
@@ -263,7 +266,9 @@ impl State {
             return;
         }
         c.syn.tries += 1;
-        if c.syn.tries > self.config.syn_retries {
+        let is_late = self.syn_limit(conn).is_some_and(|at| at <= world.now());
+        let c = &mut self.conns[conn];
+        if c.syn.tries > self.config.syn_retries || is_late {
             let waited = world.now().since(c.syn.since);
             self.note(world, 3, conn, nanos(waited));
             return self.end_fails(world, conn, Side::Client, libc::ETIMEDOUT);
@@ -410,6 +415,7 @@ impl State {
             kind,
         });
         self.conns[conn].ends[Side::Server].holder = Holder::Socket(new);
+        self.take_care(world, (conn, Side::Server), true);
         self.note(world, 4, conn, 0);
         Ok((new, self.conns[conn].ends[Side::Client].addr))
     }

@@ -37,16 +37,17 @@
 //!
 //! # Modules, in reading order
 //! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`,
-//! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `udp`, `effect`, `judge`,
-//! `deliver` and `detain` (where faults bite), `express` (the short way for streams that are
-//! well), `faults` (the nemesis's calls), `frames` (kinds of messages), `dns`, `evidence`
-//! (receipts), `net` (the calls) and `poll`, `netstat`, `inspect`; `calls` with `numbers` (sockets
-//! of code that opens them by itself); `local` (Unix sockets and pipes, which are no part of the
-//! network).
+//! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `care` (of peers that are
+//! silent), `udp`, `effect`, `judge`, `deliver` and `detain` (where faults bite), `express` (the
+//! short way for streams that are well), `faults` (the nemesis's calls), `frames` (kinds of
+//! messages), `dns`, `readdress`, `evidence` (receipts), `net` (the calls) and `poll`, `netstat`,
+//! `inspect`; `calls` with `numbers` (sockets of code that opens them by itself); `local` (Unix
+//! sockets and pipes, which are no part of the network).
 
 sim_runtime::if_sim! {
     sim {
         mod calls;
+        mod care;
         mod config;
         mod conn;
         mod deliver;
@@ -72,6 +73,7 @@ sim_runtime::if_sim! {
         mod packet;
         mod poll;
         mod ports;
+        mod readdress;
         mod ready;
         mod socket;
         mod state;

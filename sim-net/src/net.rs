@@ -368,8 +368,13 @@ impl Net {
     /// # Errors
     /// Only those of the descriptor.
     pub fn set_options(&self, fd: Fd, change: impl FnOnce(&mut SocketOptions)) -> io::Result<()> {
-        self.on(fd, |state, _, sock| {
-            change(&mut state.socks[sock].options);
+        self.on(fd, |state, world, sock| {
+            let options = &mut state.socks[sock].options;
+            let before = options.patience();
+            change(options);
+            if options.patience() != before {
+                state.patience_changed(world, sock, before.keepalive.is_none());
+            }
             Ok(())
         })
     }

@@ -29,6 +29,18 @@ pub(crate) fn int(value: &[u8]) -> io::Result<i32> {
     }
 }
 
+/// A number from 1 to `most` (`MAX_TCP_KEEPIDLE` and the like).
+fn within(value: &[u8], most: i32) -> io::Result<u32> {
+    match int(value)? {
+        number if (1..=most).contains(&number) => Ok(number.unsigned_abs()),
+        _ => fail(libc::EINVAL),
+    }
+}
+
+fn seconds(value: &[u8]) -> io::Result<Duration> {
+    within(value, 32_767).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
 /// A `struct timeval`; zero is no limit.
 pub(crate) fn limit(value: &[u8]) -> io::Result<Option<Duration>> {
     let (Some(seconds), Some(micros)) = (value.first_chunk::<8>(), value.last_chunk::<8>()) else {
@@ -68,6 +80,7 @@ pub(crate) fn get(socket: &Socket, fd: Fd, option: (i32, i32)) -> io::Result<Vec
     }
     let options = net.options(fd)?;
     let flag = |set: bool| Ok(bytes(i32::from(set)));
+    let seconds = |time: Duration| Ok(bytes(i32::try_from(time.as_secs()).unwrap_or(i32::MAX)));
     match option {
         (libc::SOL_SOCKET, libc::SO_TYPE) => Ok(bytes(net.type_of(fd)?)),
         (libc::SOL_SOCKET, libc::SO_DOMAIN) => Ok(bytes(match socket.manner.is_v6.get() {
@@ -89,6 +102,13 @@ pub(crate) fn get(socket: &Socket, fd: Fd, option: (i32, i32)) -> io::Result<Vec
         (libc::SOL_SOCKET, libc::SO_RCVTIMEO) => Ok(of_limit(socket.manner.receive_timeout.get())),
         (libc::SOL_SOCKET, libc::SO_SNDTIMEO) => Ok(of_limit(socket.manner.send_timeout.get())),
         (libc::IPPROTO_TCP, libc::TCP_NODELAY) => flag(options.nodelay),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE) => seconds(options.keepalive_idle),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL) => seconds(options.keepalive_interval),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPCNT) => Ok(bytes(options.keepalive_probes.cast_signed())),
+        (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) => {
+            let limit = options.user_timeout.unwrap_or_default();
+            Ok(bytes(i32::try_from(limit.as_millis()).unwrap_or(i32::MAX)))
+        }
         (libc::IPPROTO_IP, libc::IP_TTL) => Ok(bytes(options.ttl.cast_signed())),
         (SOL_UDP, _) => unknown_option(),
         _ => {
@@ -146,6 +166,25 @@ pub(crate) fn set(socket: &Socket, fd: Fd, option: (i32, i32), value: &[u8]) -> 
         (libc::IPPROTO_TCP, libc::TCP_NODELAY) => {
             let on = flag()?;
             change(&|options| options.nodelay = on)
+        }
+        (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE) => {
+            let idle = seconds(value)?;
+            change(&|options| options.keepalive_idle = idle)
+        }
+        (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL) => {
+            let interval = seconds(value)?;
+            change(&|options| options.keepalive_interval = interval)
+        }
+        (libc::IPPROTO_TCP, libc::TCP_KEEPCNT) => {
+            let probes = within(value, 127)?;
+            change(&|options| options.keepalive_probes = probes)
+        }
+        (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) => {
+            let Ok(millis) = u64::try_from(int(value)?) else {
+                return fail(libc::EINVAL);
+            };
+            let limit = (millis > 0).then(|| Duration::from_millis(millis));
+            change(&|options| options.user_timeout = limit)
         }
         (libc::IPPROTO_IP, libc::IP_TTL) => {
             let ttl = int(value)?.cast_unsigned();

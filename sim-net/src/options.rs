@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::config::NetConfig;
 
-/// The options of a socket. `linger`, `reuse_address` and the buffer sizes change what the socket
-/// does; the others are remembered.
+/// The options of a socket. `linger`, `reuse_address`, the buffer sizes, keepalive and the user's
+/// time-out change what the socket does; the others are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketOptions {
     /// `TCP_NODELAY`. Segments never wait for others here.
@@ -14,8 +14,17 @@ pub struct SocketOptions {
     pub ttl: u32,
     /// `SO_LINGER`: zero makes `close` send RST; any other value closes in the background.
     pub linger: Option<Duration>,
-    /// `SO_KEEPALIVE`. Probes are not sent.
+    /// `SO_KEEPALIVE`: a peer that is silent is probed, and given up when it stays so.
     pub keepalive: bool,
+    /// `TCP_KEEPIDLE`: how long it may be silent before it is probed.
+    pub keepalive_idle: Duration,
+    /// `TCP_KEEPINTVL`: from probe to probe.
+    pub keepalive_interval: Duration,
+    /// `TCP_KEEPCNT`: how many probes without an answer are the end (`ETIMEDOUT`).
+    pub keepalive_probes: u32,
+    /// `TCP_USER_TIMEOUT`: how long data may stay unacknowledged, or unsent because the peer takes
+    /// none; also the limit of `connect` and, in the place of a number of probes, of silence.
+    pub user_timeout: Option<Duration>,
     /// `SO_REUSEADDR`: a listener may bind to a port on which connections linger.
     pub reuse_address: bool,
     /// `SO_REUSEPORT`.
@@ -36,6 +45,10 @@ impl SocketOptions {
             ttl: 64,
             linger: None,
             keepalive: false,
+            keepalive_idle: Duration::from_secs(7_200),
+            keepalive_interval: Duration::from_secs(75),
+            keepalive_probes: 9,
+            user_timeout: None,
             reuse_address: false,
             reuse_port: false,
             broadcast: false,

@@ -160,6 +160,8 @@ pub(crate) enum Token {
     Retransmission(usize, Side),
     /// An acknowledgement reaches the side that sends.
     Ack(usize, Side),
+    /// A side has heard nothing for long.
+    Keepalive(usize, Side),
 }
 
 impl Token {
@@ -170,6 +172,7 @@ impl Token {
             Self::SynAck(index) => (2, Side::Client, index),
             Self::Retransmission(index, side) => (3, side, index),
             Self::Ack(index, side) => (4, side, index),
+            Self::Keepalive(index, side) => (5, side, index),
         };
         (index as u64) << 4 | (side as u64) << 3 | kind
     }
@@ -186,7 +189,8 @@ impl Token {
             1 => Self::Syn(index),
             2 => Self::SynAck(index),
             3 => Self::Retransmission(index, side),
-            _ => Self::Ack(index, side),
+            4 => Self::Ack(index, side),
+            _ => Self::Keepalive(index, side),
         }
     }
 }
@@ -203,6 +207,7 @@ mod tests {
             Token::SynAck(1 << 40),
             Token::Retransmission(3, Side::Server),
             Token::Ack(3, Side::Client),
+            Token::Keepalive(9, Side::Server),
         ] {
             assert_eq!(Token::decode(token.encode()), token);
         }

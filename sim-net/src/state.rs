@@ -21,6 +21,7 @@ use crate::link::Links;
 use crate::options::SocketOptions;
 use crate::packet::{Hand, InFlight, Packet, Token};
 use crate::ports::Ports;
+use crate::readdress::Former;
 use crate::ready::{BothWaiters, Interest, Ready, Waiters};
 use crate::udp::Udp;
 
@@ -90,6 +91,8 @@ pub(crate) struct State {
     pub(crate) held: Vec<InFlight>,
     /// Who names frames.
     pub(crate) classifier: Option<Rc<Classifier>>,
+    /// Addresses that hosts had, the latest last.
+    pub(crate) former: Vec<Former>,
     /// Faults on look-ups of names.
     pub(crate) misled: Vec<Misled>,
     pub(crate) woken: Vec<Waker>,
@@ -115,6 +118,7 @@ impl State {
             jammed: Vec::new(),
             held: Vec::new(),
             classifier: None,
+            former: Vec::new(),
             misled: Vec::new(),
             woken: Vec::new(),
             hosts: Vec::new(),
@@ -235,6 +239,10 @@ impl State {
             retry.take(),
             c.flows[side].retransmission.take(),
             c.flows[side].ack_timer.take(),
+            c.ends[side]
+                .care
+                .as_mut()
+                .and_then(|care| care.timer.take()),
         ];
         for key in timers.into_iter().flatten() {
             world.cancel_timer(key);

@@ -151,6 +151,7 @@ impl State {
         let options = self.options_of(conn, side);
         let linger = options.and_then(|options| options.linger);
         let reuses = options.is_some_and(|options| options.reuse_address);
+        self.stop_caring(world, conn, side);
         let end = &mut self.conns[conn].ends[side];
         end.holder = Holder::Nobody;
         let waiters = end.waiters.take();

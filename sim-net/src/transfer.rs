@@ -50,15 +50,17 @@ impl State {
     }
 
     /// Might packets between the ends be lost on the way or at the far end?
-    fn in_trouble(&self, conn: usize, side: Side) -> bool {
+    pub(crate) fn in_trouble(&self, conn: usize, side: Side) -> bool {
         let c = &self.conns[conn];
         let ill = |side: Side| !self.links.get(c.links[side]).laid.is_empty();
-        ill(side) || ill(side.other()) || !self.host(c.ends[side.other()].node).up
+        ill(side) || ill(side.other()) || !self.host(self.links.get(c.links[side]).to).up
     }
 
     /// Has a sender whose window is closed probe it, if the window's opening might get lost.
     pub(crate) fn alarm(&mut self, world: &World, conn: usize, side: Side) {
-        if self.conns[conn].flows[side].is_blocked() && self.in_trouble(conn, side) {
+        let is_limited = self.is_limited(conn, side);
+        let is_blocked = self.conns[conn].flows[side].is_blocked();
+        if is_blocked && (is_limited || self.in_trouble(conn, side)) {
             self.arm_retransmission(world, conn, side);
         }
     }
@@ -185,6 +187,10 @@ impl State {
         if moved && flow.is_writable() && end.phase == Phase::Open {
             end.waiters.write.wake_into(&mut self.woken);
         }
+        if let Some(care) = &mut end.care {
+            care.heard(ack.at);
+            self.alarm(world, conn, side);
+        }
         moved
     }
 
@@ -199,8 +205,10 @@ impl State {
         let base = self.config.rto_min + round_trip;
         let wait = back_off(base, flow.tries, self.config.rto_max);
         let at = (flow.last_sent + wait).max(world.now());
+        let at = self.no_later(world, (conn, side), at);
         let token = Token::Retransmission(conn, side).encode();
-        flow.retransmission = Some(world.device_event_at(at, self.device, token));
+        let key = world.device_event_at(at, self.device, token);
+        self.conns[conn].flows[side].retransmission = Some(key);
     }
 
     /// A retransmission time-out: sends the head again, or probes a closed window.
@@ -208,6 +216,9 @@ impl State {
         self.conns[conn].flows[side].retransmission = None;
         self.settle(world, conn, side);
         if self.conns[conn].ends[side].phase != Phase::Open {
+            return;
+        }
+        if self.gives_up(world, conn, side) {
             return;
         }
         let trouble = self.in_trouble(conn, side);
@@ -269,6 +280,9 @@ impl State {
             _ => return self.reset_peer(world, conn, to),
         }
         let c = &mut self.conns[conn];
+        if let Some(care) = &mut c.ends[to].care {
+            care.heard(world.now());
+        }
         let fresh = segment.offset + u64::from(segment.len) > c.ends[to].inbox.next;
         if fresh && c.ends[to].holder == Holder::Nobody {
             // Nobody will ever read this: the kernel says so.

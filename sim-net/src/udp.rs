@@ -8,7 +8,7 @@ use sim_runtime::{EventKind, FaultId, World};
 
 use crate::effect::Harm;
 use crate::errno::fail;
-use crate::packet::{Datagram, Packet};
+use crate::packet::{Datagram, InFlight, Packet};
 use crate::ports::Protocol;
 use crate::ready::{BothWaiters, Ready};
 use crate::state::{Kind, NOWHERE, Sock, State};
@@ -18,6 +18,9 @@ const DATAGRAM_MAX: usize = 65_507;
 
 /// What the kernel adds to a datagram when it counts it against the buffer.
 const OVERHEAD: usize = 512;
+
+/// How many datagrams that faults took a socket remembers, to tell a retry.
+const REMEMBERED: usize = 32;
 
 /// A UDP socket.
 #[derive(Debug, Default)]
@@ -29,6 +32,10 @@ pub(crate) struct Udp {
     pub(crate) error: Option<i32>,
     /// The fault that the error is due to.
     pub(crate) error_by: Option<FaultId>,
+    /// What it sent and faults took, the latest last: whom to, a hash of the bytes, which fault.
+    taken: VecDeque<(SocketAddr, u64, FaultId)>,
+    /// Faults that took what it was to receive, until its reader asks for more.
+    missed: Vec<(FaultId, SocketAddr)>,
     /// `shutdown(2)`: nothing more is received, nothing more is sent.
     pub(crate) shut: (bool, bool),
     pub(crate) waiters: BothWaiters,
@@ -62,6 +69,38 @@ impl Udp {
             ..Ready::default()
         }
     }
+}
+
+impl Udp {
+    /// Its guest sends a datagram: did it send the very same before, and faults took it?
+    fn sent_again(&mut self, world: &World, bytes: &[u8], to: SocketAddr) {
+        let hash = hash(bytes);
+        self.taken.retain(|&(before, of, fault)| {
+            let is_same = (before, of) == (to, hash);
+            if is_same {
+                world.ledger().observe(fault, "datagrams-sent-again", || {
+                    format!("sent {} bytes to {to} again", bytes.len())
+                });
+            }
+            !is_same
+        });
+    }
+
+    /// Its reader asks for what comes, or waits for it, and does not get what faults took.
+    fn miss(&mut self, world: &World) {
+        for (fault, from) in self.missed.drain(..) {
+            world.ledger().observe(fault, "datagrams-missed", || {
+                format!("a reader did not get a datagram of {from}")
+            });
+        }
+    }
+}
+
+/// For telling datagrams apart (FNV-1a).
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 /// The reader of a datagram sees what faults did to it.
@@ -162,6 +201,9 @@ impl State {
         if to.port() == 0 {
             return fail(libc::EINVAL);
         }
+        if !udp.taken.is_empty() {
+            udp.sent_again(world, bytes, to);
+        }
         let mut from = self.udp_bound(world, sock)?;
         let node = self.socks[sock].node;
         let (peer, source) = self.route(world, node, &mut to);
@@ -194,6 +236,9 @@ impl State {
         let udp = self.udp(sock)?;
         if let Some(code) = udp.take_error(world) {
             return fail(code);
+        }
+        if !udp.missed.is_empty() {
+            udp.miss(world);
         }
         let Some(datagram) = udp.queue.front() else {
             return fail(libc::EAGAIN);
@@ -251,6 +296,35 @@ impl State {
         udp.queued += len + OVERHEAD;
         udp.queue.push_back(datagram);
         udp.waiters.read.wake_into(&mut self.woken);
+    }
+
+    /// Faults took a datagram: its sender may send it again, and its reader misses it.
+    pub(crate) fn datagram_lost(&mut self, world: &World, flying: &InFlight, faults: &[FaultId]) {
+        let Packet::Datagram(datagram) = &flying.packet else {
+            return;
+        };
+        let link = self.links.get(flying.link);
+        let (from, to) = (datagram.from, datagram.to);
+        let sender = self.ports.socket_at(link.from, Protocol::Udp, from);
+        let reader = self.ports.socket_at(link.to, Protocol::Udp, to);
+        if let Some(Kind::Udp(udp)) = sender.map(|sock| &mut self.socks[sock].kind) {
+            let hash = hash(&datagram.bytes);
+            for &fault in faults {
+                udp.taken.push_back((to, hash, fault));
+            }
+            let more = udp.taken.len().saturating_sub(REMEMBERED);
+            udp.taken.drain(..more);
+        }
+        if let Some(Kind::Udp(udp)) = reader.map(|sock| &mut self.socks[sock].kind)
+            && udp.peer.is_none_or(|peer| peer == from)
+            && !udp.shut.0
+        {
+            udp.missed.extend(faults.iter().map(|&fault| (fault, from)));
+            // Who waits for it goes on waiting.
+            if !udp.waiters.read.is_empty() {
+                udp.miss(world);
+            }
+        }
     }
 
     /// Was a datagram that was made late to be overtaken, overtaken?

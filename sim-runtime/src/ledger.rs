@@ -135,6 +135,11 @@ impl Ledger {
         });
     }
 
+    /// More of the injection whose evidence was entered just now: `n` of another counter.
+    pub fn inject_more(&self, id: FaultId, counter: &str, n: u64) {
+        self.change(id, 2, n, |row, _| count(&mut row.injected, counter, n));
+    }
+
     /// The guest noticed.
     pub fn observe(&self, id: FaultId, counter: &str, what: impl FnOnce() -> String) {
         self.change(id, 3, 1, |row, at| {

@@ -162,6 +162,29 @@ impl World {
         self.nodes.borrow_mut().add(name, ip)
     }
 
+    /// Gives a host another address. Devices that keep addresses are told by whoever calls this.
+    ///
+    /// # Panics
+    /// When it is running, or the address is another's.
+    pub fn readdress_node(&self, id: NodeId, ip: IpAddr) {
+        let owner = self.node_by_ip(ip);
+        assert!(
+            owner.is_none_or(|owner| owner == id),
+            "there are two nodes at {ip}"
+        );
+        {
+            let mut nodes = self.nodes.borrow_mut();
+            let node = nodes.get_mut(id);
+            assert!(node.state != NodeState::Running, "{} is running", node.name);
+            node.ip = ip;
+        }
+        let bits = match ip {
+            IpAddr::V4(ip) => u64::from(u32::from(ip)),
+            IpAddr::V6(ip) => u128::from(ip) as u64,
+        };
+        self.event(EventKind::Node, u64::from(id.0), bits);
+    }
+
     /// A node as it is now.
     ///
     /// # Panics

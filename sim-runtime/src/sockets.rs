@@ -77,7 +77,7 @@ pub trait Sockets {
     /// The addresses of a host.
     ///
     /// # Errors
-    /// Of any kind, where there is none by that name.
+    /// `TimedOut` where nobody answers; of any other kind, where there is none by that name.
     fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 }
 

@@ -153,3 +153,89 @@ fn of_several_faults_one_without_a_receipt_makes_no_difference() {
         "{vacuous} vacuous, {decisive} decisive"
     );
 }
+
+/// Sends datagrams to B under a cut, each `times` times; whether B has a socket is `heard`.
+fn cut_datagrams(times: u64, heard: bool) -> sim_runtime::LedgerRow {
+    let summary = run(calm(), move || async move {
+        let bind = |port| net().udp_bind(([0, 0, 0, 0], port).into()).expect("a port");
+        if heard {
+            on(B, async move { bind(7) }).await;
+        }
+        let fault = disturb("f", &[Effect::Cut], &[A], &[B]);
+        on(A, async move {
+            let socket = bind(8);
+            for text in ["one", "another"] {
+                for _ in 0..times {
+                    let sent = net().send_to(socket, text.as_bytes(), addr(B, 7));
+                    sent.expect("nobody tells");
+                    settle().await;
+                }
+            }
+        })
+        .await;
+        heal(fault);
+    });
+    row(&summary, "f")
+}
+
+#[test]
+fn a_receipt_counts_packets_and_bytes_and_names_the_first_with_its_link_time_and_size() {
+    let row = cut_datagrams(1, false);
+    assert_eq!(row.injected["packets-dropped"], 2);
+    assert_eq!(row.injected["bytes-dropped"], 10);
+    let [first, second] = &row.injected_evidence[..] else {
+        panic!("one sighting a packet: {row:?}");
+    };
+    assert!(first.at < second.at && first.at >= row.armed[0]);
+    let what = "a to b: 10.1.0.1:8 -> 10.1.0.2:7 datagram 3 bytes, sent ";
+    assert!(first.what.starts_with(what), "{}", first.what);
+    assert!(first.what.ends_with(", dropped"), "{}", first.what);
+}
+
+#[test]
+fn a_datagram_that_nobody_would_have_read_and_nobody_sends_again_is_masked() {
+    let row = cut_datagrams(1, false);
+    assert_eq!(row.standing(), "masked", "{row:?}");
+}
+
+#[test]
+fn a_datagram_that_is_sent_again_is_a_retry() {
+    let row = cut_datagrams(3, false);
+    assert_eq!(row.observed["datagrams-sent-again"], 4, "{row:?}");
+    assert_eq!(row.standing(), "landed");
+}
+
+#[test]
+fn a_reader_that_never_asks_misses_nothing() {
+    let row = cut_datagrams(1, true);
+    assert_eq!(row.standing(), "masked", "{row:?}");
+}
+
+/// The table of `sim-net/src/evidence.rs`: each way of an operation to fail, stall or be retried.
+#[test]
+fn operations_that_failed_stalled_or_were_retried_are_counted_apart() {
+    let summary = run(calm(), || async {
+        let (client, server) = pair(A, B, 7).await;
+        // Cut for three seconds: a read comes late, a connect is retried.
+        let short = disturb("short", &[Effect::Cut], &[A, B], &[A, B]);
+        client.send_all(b"late").await.expect("there is room");
+        let connect = sim_runtime::spawn_on(A, "connect", Tcp::connect(addr(B, 7)));
+        time::sleep(Duration::from_secs(3)).await;
+        heal(short);
+        on(B, server.recv_exact(4)).await.expect("it comes");
+        let second = connect.await.expect("it ends").expect("it connects");
+        // Cut for good: a write stalls, and fails.
+        let long = disturb("long", &[Effect::Cut], &[A], &[B]);
+        on(A, async move {
+            while second.send(&[1; 10_000]).await.is_ok() {}
+        })
+        .await;
+        heal(long);
+    });
+    let short = row(&summary, "short");
+    let counters: Vec<&str> = short.observed.keys().map(String::as_str).collect();
+    assert_eq!(counters, ["connects-late", "reads-late"], "{short:?}");
+    let long = row(&summary, "long");
+    let counters: Vec<&str> = long.observed.keys().map(String::as_str).collect();
+    assert_eq!(counters, ["io-errors", "writes-stalled"], "{long:?}");
+}

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_int};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
@@ -76,7 +77,11 @@ fn look_up(
                 let end = world::with(|world| world.clock() + takes);
                 fiber::wait_for(Some(end), |_| false);
             }
-            world::with(|world| world.sockets()?.resolve(host)).map_err(|_| libc::EAI_NONAME)?
+            let found = world::with(|world| world.sockets()?.resolve(host));
+            found.map_err(|error| match error.kind() {
+                ErrorKind::TimedOut => libc::EAI_AGAIN,
+                _ => libc::EAI_NONAME,
+            })?
         }
     };
     Ok(ips
