@@ -3,6 +3,7 @@
 mod failure;
 mod sweep;
 
+use std::num::NonZeroU16;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Put a workspace under simulation: landfall's tokio in place of tokio, for every crate
     Init(InitArgs),
+    /// See whether this installation finds the bugs that it must, and none where there is none
+    Selftest(SelftestArgs),
     /// Look what this machine would leak into a run, through real crates
     #[cfg(feature = "floor")]
     Floor(FloorArgs),
@@ -81,6 +84,15 @@ pub(crate) struct InitArgs {
     /// Ask no registry
     #[arg(long)]
     pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// Worker processes [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroU16>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

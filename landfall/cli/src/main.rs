@@ -42,6 +42,7 @@ mod progress;
 mod reduce;
 mod replay;
 mod scenarios;
+mod selftest;
 mod shard;
 mod store;
 mod sweep;
@@ -88,6 +89,7 @@ fn run() -> Exit {
         Command::Reduce(args) => (args.failure.output.format, reduce::run(args)),
         Command::Explain(args) => (args.failure.output.format, explain::run(args)),
         Command::Bisect(args) => (args.output.format, bisect::run(args)),
+        Command::Selftest(args) => (args.output.format, selftest::run(args)),
         Command::Merge(args) => (args.output.format, merge::run(args)),
         Command::Check(args) => (args.output.format, check::run(args)),
         Command::Convert(args) => (Format::Human, formats::run(args)),

@@ -23,9 +23,17 @@ const ALLOWED: [(&str, &[&str]); 10] = [
         ],
     ),
     ("landfall/floor", &["sim-runtime", "sim-tokio"]),
+    ("landfall/selftest", &["landfall", "sim-tokio"]),
     (
         "landfall/cli",
-        &["checkers", "plan-compiler", "landfall", "landfall-floor"],
+        &[
+            "checkers",
+            "plan-compiler",
+            "landfall",
+            "landfall-floor",
+            "landfall-selftest",
+            "landfall-selftest",
+        ],
     ),
 ];
 

@@ -63,6 +63,7 @@ fn every_crate_has_its_place_in_the_architecture() {
         "landfall/macros",
         "landfall/cli",
         "landfall/floor",
+        "landfall/selftest",
         "examples",
     ];
     let crates: Vec<_> = crates.iter().map(|name| format!("`{name}`")).collect();

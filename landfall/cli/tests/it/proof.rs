@@ -1,6 +1,6 @@
 //! Seeds that differ and seeds that die, from the command line: landfall's own planted ones.
 
-use crate::on_landfall;
+use crate::{landfall, on_landfall};
 
 #[test]
 fn a_difference_is_placed_and_has_an_exit_code_of_its_own() {
@@ -45,4 +45,16 @@ fn a_death_is_told_and_the_line_that_replays_it() {
     );
     let line = format!("replay -p landfall --debug --offline --test {test} --seed 0\n");
     assert!(shown.contains(&line), "{shown}");
+}
+
+#[test]
+fn what_is_planted_is_found_and_nothing_else() {
+    let answer = landfall(&["selftest", "--jobs", "2", "--format", "json"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let told = answer.json();
+    let cases = told["cases"].as_array().expect("one row a case");
+    let planted = cases.iter().filter(|case| case["planted"] != "");
+    let seeds: Vec<_> = planted.map(|case| case["seed"].as_u64()).collect();
+    assert_eq!(seeds.len(), 8);
+    assert!(seeds.iter().all(Option::is_some), "{told:#}");
 }
