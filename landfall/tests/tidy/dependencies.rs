@@ -47,6 +47,7 @@ const HOUSE: [&str; 11] = [
     "landfall-macros",
     "landfall",
     "landfall-floor",
+    "landfall-selftest",
     "cargo-landfall",
 ];
 
