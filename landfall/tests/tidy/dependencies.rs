@@ -32,7 +32,6 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "landfall",
             "landfall-floor",
             "landfall-selftest",
-            "landfall-selftest",
         ],
     ),
 ];
