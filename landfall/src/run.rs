@@ -399,7 +399,10 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
 impl SeedContext {
     /// What the seed draws for the whole run, as far as the script does not say it.
     fn swarm(&mut self, scenario: &Scenario) -> Swarm {
-        let mut swarm = Swarm::draw(self.seed, scenario);
+        let mut swarm = match self.script.plain {
+            true => Swarm::plain(scenario),
+            false => Swarm::draw(self.seed, scenario),
+        };
         let script = &mut self.script;
         swarm.quiet |= script.quiet;
         swarm.network = script.network.unwrap_or(swarm.network);

@@ -23,6 +23,10 @@ pub struct Script {
     /// The operations of all clients, in place of those that are drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<PinnedOperation>>,
+    /// Nothing is drawn for the whole run but the schedule's policy: every fault, the usual network
+    /// and disks, knobs at their defaults, the fewest hosts, and all of them come back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// How many servers there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<u32>,

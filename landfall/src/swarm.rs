@@ -84,6 +84,19 @@ impl Swarm {
         }
     }
 
+    /// What a run has for which nothing is drawn.
+    pub(crate) fn plain(scenario: &Scenario) -> Self {
+        Self {
+            nodes: scenario.topology.nodes,
+            clients: scenario.topology.clients,
+            network: Weather::Usual,
+            disk_percent: DISK_USUAL_PERCENT,
+            quiet: true,
+            without: Vec::new(),
+            core: Vec::new(),
+        }
+    }
+
     /// The scenario with the sizes that were drawn.
     pub(crate) fn shape(&self, scenario: &mut Scenario) {
         scenario.topology.nodes = self.nodes;

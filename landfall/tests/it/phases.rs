@@ -1,7 +1,10 @@
 //! The phases of a run: who comes back after the faults, and what a system that does not is told.
 
+use landfall::coordinate::{RunRequest, Tier};
 use landfall::judge::Verdict;
 use landfall::phases::{Convergence, Phase};
+use landfall::script::Script;
+use plan_compiler::scenario::Weather;
 
 use crate::sweeps::{pool, reports, sweep_all};
 use crate::toy::{Quirk, Toy};
@@ -56,4 +59,22 @@ fn a_system_whose_minority_is_lost_goes_on_or_is_told_that_it_does_not() {
     assert_eq!(judgement.verdict, Verdict::PartialModel, "{judgement:?}");
     let expected = format!("in {stuck} of {SEEDS} seeds the last state was not read: no liveness");
     assert!(judgement.reason.starts_with(&expected), "{judgement:?}");
+}
+
+#[test]
+fn a_plain_run_draws_nothing_for_itself() {
+    let script = Script {
+        plain: true,
+        ..Script::default()
+    };
+    let mut pool = pool(1);
+    for seed in 0..5 {
+        let request = RunRequest::new(LOST, seed, Tier::Smoke).with_script(&script);
+        let outcome = pool.run_one(request).expect("the worker holds");
+        let report = outcome.report().expect("it ran to its end");
+        let swarm = report.swarm.as_ref().expect("it is of a plan");
+        assert_eq!((swarm.network, swarm.disk_percent), (Weather::Usual, 100));
+        assert!(swarm.quiet && swarm.without.is_empty() && swarm.core.is_empty());
+        assert_eq!((swarm.nodes, swarm.clients), (3, 2));
+    }
 }
