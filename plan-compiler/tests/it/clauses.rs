@@ -90,3 +90,27 @@ fn every_clause_means_what_the_corpus_says() {
     assert!(clauses >= 100, "only {clauses} clauses");
     expect_file![path].assert_eq(&out);
 }
+
+#[test]
+fn the_clauses_that_agents_are_given_compile() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/AGENTS.md");
+    let page = std::fs::read_to_string(path).expect("the page is readable");
+    let rows = page.lines().filter_map(|line| {
+        let mut cells = line
+            .strip_prefix("| ")?
+            .strip_suffix(" |")?
+            .splitn(2, " | ");
+        let (field, clause) = (cells.next()?, cells.next()?);
+        let clause = clause.strip_prefix('`')?.strip_suffix('`')?;
+        Some((field.to_owned(), clause.to_owned()))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() >= 15, "{rows:?}");
+    for (field, clause) in rows {
+        let meaning = meaning(&field, &clause);
+        assert!(
+            !meaning.is_empty() && !meaning.contains("error "),
+            "{clause}: {meaning}"
+        );
+    }
+}
