@@ -49,6 +49,17 @@ pub enum TearUnit {
     None,
 }
 
+impl TearUnit {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            TearUnit::Atomic512 => "atomic-512",
+            TearUnit::Atomic4096 => "atomic-4096",
+            TearUnit::None => "none",
+        }
+    }
+}
+
 /// What media do to sectors. Whether a sector is hit follows from where it is and what it holds:
 /// no retry heals it, a write does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

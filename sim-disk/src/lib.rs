@@ -18,7 +18,8 @@
 //! # Modules, in reading order
 //! `config` (what a test chooses), `budget`, `errno`, `hash`, `state` (pure: pages, inodes,
 //! operations, volume, fsync, paths, names, ordering, crashes, scars, media), `kernel` (the device
-//! in the world: descriptors, calls, faults, evidence).
+//! in the world: descriptors, calls, faults, evidence), `exhaustive` (every crash state of a small
+//! program, for a test).
 //!
 //! Without the feature `sim` of sim-runtime the crate is empty.
 
@@ -27,6 +28,7 @@ sim_runtime::if_sim! {
         mod budget;
         mod config;
         mod errno;
+        mod exhaustive;
         mod hash;
         mod kernel;
         mod state;
@@ -35,6 +37,7 @@ sim_runtime::if_sim! {
         pub use config::{
             DiskConfig, Latency, LatencyRange, MediaFault, Profile, TearUnit, VolumeId,
         };
+        pub use exhaustive::{Exhaustive, Explored, crash_states};
         pub use kernel::device::{Disk, disk};
         pub use kernel::explore::CrashState;
         pub use kernel::faults::FailMode;

@@ -55,6 +55,7 @@ impl Disk {
         file: &OpenFile,
         only_data: bool,
     ) -> io::Result<()> {
+        self.call.set(OpKind::Sync);
         if let Some(hit) = self.injected(world, OpKind::Sync, &file.path, Asks::default) {
             let given_up = self.on_volume(world, file.volume, |volume, _| {
                 volume.sync_failed(file.inode, hit.fault)
@@ -136,9 +137,15 @@ impl Disk {
                 return;
             };
             let volumes = self.state.borrow().mounts.below(root);
+            if self.is_watching.get() {
+                self.look_at_crashes(world, false);
+            }
             for id in volumes {
                 let durable = self.on_volume(world, id, |volume, _| volume.sync_all());
                 event(world, OpKind::Sync, 0, durable as u64);
+            }
+            if self.is_watching.get() {
+                self.look_at_crashes(world, true);
             }
         });
     }
@@ -268,6 +275,7 @@ impl Disk {
     pub fn metadata(&self, fd: Fd) -> io::Result<Metadata> {
         with(|world| {
             let file = world.description_as::<OpenFile>(fd)?;
+            self.call.set(OpKind::Stat);
             Ok(self.on_volume(world, file.volume, |volume, _| {
                 let size = volume.cache(file.inode).size();
                 volume.scars.meet_size(file.inode, size);

@@ -52,6 +52,8 @@ pub struct Disk {
     pub(crate) state: RefCell<State>,
     /// Is any fault open that makes calls fail? The one check that a call without faults pays.
     pub(crate) is_failing: Cell<bool>,
+    /// The call that is being made, for evidence of what it meets.
+    pub(crate) call: Cell<OpKind>,
     /// Is a crash looked for at each persistence call?
     pub(crate) is_watching: Cell<bool>,
 }
@@ -107,6 +109,7 @@ impl Disk {
             config,
             state: RefCell::default(),
             is_failing: Cell::new(false),
+            call: Cell::new(OpKind::Open),
             is_watching: Cell::new(false),
         });
         world.serve_files(Rc::<Disk>::clone(&disk));
@@ -224,7 +227,10 @@ impl Disk {
             ledger.inject(receipt.fault, receipt.counter, 1, || receipt.what);
         }
         for met in met {
-            ledger.observe(met.fault, met.counter, || met.what);
+            ledger.observe(met.fault, met.counter, || {
+                let node = world.node(world.current_node()).name;
+                format!("{}, met by {} on {node}", met.what, self.call.get().name())
+            });
         }
     }
 
@@ -264,6 +270,8 @@ impl Disk {
         let State {
             volumes,
             writing_back,
+            stats,
+            mounts,
             ..
         } = &mut *state;
         let (Some(volume), Some(stream)) = (volumes.get_mut(&id), writing_back.get_mut(&id)) else {
@@ -271,6 +279,9 @@ impl Disk {
         };
         let durable = volume.write_back_some(&mut |n| stream.below(n));
         let more = !volume.ops.is_empty();
+        if let Some(node) = mounts.owner(id) {
+            stats.entry(node).or_default().written_back += durable as u64;
+        }
         event(world, OpKind::SyncRange, id.0, durable as u64);
         if more {
             self.will_write_back(&mut state, world, id);

@@ -52,10 +52,10 @@ impl Exploration {
 }
 
 impl Disk {
-    /// Collects, from now on, before and after each fsync, fdatasync and syncfs of `node`, every
-    /// state that a power loss could leave of its first volume, each once, `cap` at most. Cost
-    /// grows with the number of sets of operations that the profile lets survive: for small
-    /// scenarios.
+    /// Collects, from now on, before and after each fsync, fdatasync, syncfs and sync of `node`,
+    /// every state that a power loss could leave of its first volume, each once, `cap` at most.
+    /// Cost grows with the number of sets of operations that the profile lets survive: for small
+    /// scenarios. [`crash_states`](crate::crash_states) does all of it for a test.
     pub fn explore(&self, node: NodeId, cap: usize) {
         let volume = with(|world| self.root_volume(world, node));
         let exploration = Exploration {

@@ -252,7 +252,7 @@ impl Disk {
         };
         let error = errno(code);
         let path = String::from_utf8_lossy(path);
-        let evidence = format!("{op:?} of {path} failed: {error}");
+        let evidence = format!("{} of {path} failed: {error}", op.name());
         let ledger = world.ledger();
         ledger.inject(fault, "disk-errors", 1, || evidence.clone());
         ledger.observe(fault, "errors-returned", || evidence);
@@ -268,6 +268,7 @@ impl Disk {
         file: &OpenFile,
         asks: impl FnOnce() -> Asks,
     ) -> io::Result<()> {
+        self.call.set(op);
         if !self.is_failing.get() {
             return Ok(());
         }
@@ -321,7 +322,7 @@ impl Disk {
         }
         let less = 1 + stream.index(len - 1);
         let ledger = world.ledger();
-        let what = || format!("{op:?} of {} moved {less} of {len}", file.name());
+        let what = || format!("{} of {} moved {less} of {len}", op.name(), file.name());
         ledger.inject(fault, "calls-shortened", 1, what);
         ledger.observe(fault, "short-counts", what);
         less
@@ -357,7 +358,7 @@ impl Disk {
                 continue;
             }
             let ledger = world.ledger();
-            let what = || format!("{op:?} takes {by:?} longer");
+            let what = || format!("{} takes {by:?} longer", op.name());
             ledger.inject(fault, counter, 1, what);
             ledger.observe(fault, "waits", what);
             longer = longer.saturating_add(by);

@@ -129,11 +129,12 @@ impl Disk {
         self.check(world, OpKind::Read, file, Asks::default)?;
         let len = self.shorten(world, OpKind::Read, file, buf.len());
         let buf = &mut buf[..len];
+        let past_cache = file.has(libc::O_DIRECT);
         let read = self.on_volume(world, file.volume, |volume, stats| {
             if volume.cache(file.inode).is_dir() {
                 return Err(errno(libc::EISDIR));
             }
-            let read = volume.read(file.inode, offset, buf)?;
+            let read = volume.read(file.inode, offset, buf, past_cache)?;
             stats.reads += 1;
             stats.bytes_read += read as u64;
             Ok(read)
@@ -232,6 +233,7 @@ impl Disk {
             SeekFrom::Current(by) => from(file.position.get(), by),
             SeekFrom::End(by) => {
                 let size = with(|world| {
+                    self.call.set(OpKind::Stat);
                     self.on_volume(world, file.volume, |volume, _| {
                         let size = volume.cache(file.inode).size();
                         volume.scars.meet_size(file.inode, size);

@@ -1,6 +1,6 @@
 //! What a guest does with its disk that is allowed and asks for trouble.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use sim_runtime::{NodeId, SimInstant, World, time};
@@ -63,6 +63,9 @@ const DIR_SYNC_NS: u64 = 1_000_000_000;
 /// Writes of a file that are kept to see others overlap them.
 const RECENT_WRITES_MAX: usize = 64;
 
+/// Lints that are kept apart; what is like one of them is still counted.
+const LINTS_MAX: usize = 1_000;
+
 struct Written {
     range: Range<u64>,
     end_ns: u64,
@@ -77,7 +80,8 @@ pub(crate) struct Watch {
     begun: BTreeMap<u64, u64>,
     recent: BTreeMap<Point, Vec<Written>>,
     failed_syncs: BTreeSet<Point>,
-    renamed: BTreeMap<Point, Vec<(NodeId, String, u64)>>,
+    /// By directory, in the order of the calls.
+    renamed: BTreeMap<Point, VecDeque<(NodeId, String, u64)>>,
 }
 
 fn now_ns() -> u64 {
@@ -90,7 +94,11 @@ fn task_of(world: &World) -> u64 {
 
 impl Watch {
     fn hit(&mut self, kind: LintKind, node: NodeId, path: String, first: String) {
-        let lint = self.found.entry((node, kind, path.clone()));
+        let key = (node, kind, path.clone());
+        if self.found.len() >= LINTS_MAX && !self.found.contains_key(&key) {
+            return;
+        }
+        let lint = self.found.entry(key);
         let lint = lint.or_insert_with(|| Lint {
             kind,
             node,
@@ -102,29 +110,41 @@ impl Watch {
         lint.times += 1;
     }
 
-    /// A process ended: what it had open cannot be gone on with.
+    /// A process ended: what it had open cannot be gone on with, and what it renamed a moment ago
+    /// it has no time to sync any more.
     pub(crate) fn forget(&mut self, volumes: &[VolumeId]) {
+        self.overdue();
         let is_other = |at: &Point| !volumes.contains(&at.volume);
         self.failed_syncs.retain(is_other);
         self.recent.retain(|at, _| is_other(at));
+        self.renamed.retain(|at, _| is_other(at));
     }
 
+    /// Renames that should have been followed by a sync by now.
     fn overdue(&mut self) {
-        let now = now_ns();
-        for (node, path, at) in self.renamed.values().flatten().cloned().collect::<Vec<_>>() {
-            if now.saturating_sub(at) >= DIR_SYNC_NS {
-                let first = format!("rename to {path}, no sync of its directory");
-                self.hit(LintKind::RenameWithoutDirSync, node, path, first);
-            }
+        let dirs: Vec<Point> = self.renamed.keys().copied().collect();
+        for dir in dirs {
+            self.overdue_in(dir);
         }
-        self.renamed.clear();
+    }
+
+    fn overdue_in(&mut self, dir: Point) {
+        let now = now_ns();
+        while let Some(renamed) = self.renamed.get_mut(&dir)
+            && let Some((_, _, at)) = renamed.front()
+            && now.saturating_sub(*at) >= DIR_SYNC_NS
+            && let Some((node, path, _)) = renamed.pop_front()
+        {
+            let first = format!("rename to {path}, no sync of its directory");
+            self.hit(LintKind::RenameWithoutDirSync, node, path, first);
+        }
     }
 }
 
 impl Disk {
     /// What the guests' code does with its disks that asks for trouble, by node, kind and file;
-    /// nothing unless the configuration asks for lints. Renames are looked through for the last
-    /// time.
+    /// nothing unless the configuration asks for lints. At most 1,000 of them. A rename counts a
+    /// second after it, unless its directory was synced or its node went down before.
     pub fn lints(&self) -> Vec<Lint> {
         let watch = &mut self.state.borrow_mut().watch;
         watch.overdue();
@@ -226,6 +246,7 @@ impl Disk {
             watch.hit(LintKind::RenameBeforeSync, node, path.clone(), first);
         }
         let renamed = watch.renamed.entry(dir).or_default();
-        renamed.push((node, path, now_ns()));
+        renamed.push_back((node, path, now_ns()));
+        watch.overdue_in(dir);
     }
 }

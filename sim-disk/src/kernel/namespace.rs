@@ -32,6 +32,17 @@ impl Mounts {
         self.roots.get(&node).copied().unwrap_or(own)
     }
 
+    /// The node whose tree a volume is in; None: no node's.
+    pub(crate) fn owner(&self, volume: VolumeId) -> Option<NodeId> {
+        let mut root = volume;
+        while let Some(covered) = self.covered.get(&root) {
+            root = covered.volume;
+        }
+        let given = self.roots.iter().find(|(_, id)| **id == root);
+        let own = || u32::try_from(root.0).ok().map(NodeId);
+        given.map(|(&node, _)| node).or_else(own)
+    }
+
     /// The volumes that hang below this one, itself first.
     pub(crate) fn below(&self, root: VolumeId) -> Vec<VolumeId> {
         let mut found = Vec::from([root]);

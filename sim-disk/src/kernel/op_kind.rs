@@ -34,3 +34,26 @@ pub enum OpKind {
     /// The power went: what is left of the volume.
     PowerLoss,
 }
+
+impl OpKind {
+    /// Its name in evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            OpKind::Open => "open",
+            OpKind::Read => "read",
+            OpKind::Write => "write",
+            OpKind::Sync => "fsync",
+            OpKind::SetLen => "truncate",
+            OpKind::Stat => "stat",
+            OpKind::ReadDir => "readdir",
+            OpKind::SetMode => "chmod",
+            OpKind::CreateDir => "mkdir",
+            OpKind::RemoveDir => "rmdir",
+            OpKind::Rename => "rename",
+            OpKind::Unlink => "unlink",
+            OpKind::Link => "link",
+            OpKind::SyncRange => "sync_file_range",
+            OpKind::PowerLoss => "power loss",
+        }
+    }
+}

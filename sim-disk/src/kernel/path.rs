@@ -62,6 +62,7 @@ impl Disk {
                 Ok((id, f(volume, &walked, now)?))
             };
             let result = call();
+            self.call.set(op);
             self.settle(world);
             enter(world, op, at.bytes(), &result);
             result
@@ -87,6 +88,7 @@ impl Disk {
                 Ok((found.volume, f(volume, found, now)?))
             };
             let result = call();
+            self.call.set(op);
             self.settle(world);
             enter(world, op, at.bytes(), &result);
             result
@@ -120,6 +122,7 @@ impl Disk {
                 f(volume, &old, &new, now)
             };
             let result = call();
+            self.call.set(op);
             self.settle(world);
             let both = [from.bytes(), to.bytes()].join(&0);
             enter(world, op, &both, &result);

@@ -25,6 +25,9 @@ pub struct DiskStats {
     pub errors_injected: u64,
     /// Times that the power went.
     pub power_losses: u64,
+    /// Operations that became durable without a sync: the kernel wrote them back by itself, some
+    /// time after the call.
+    pub written_back: u64,
 }
 
 /// What is visible on a node's volumes and not yet durable.

@@ -121,19 +121,27 @@ fn sector_of(body: &Body, sector: u64) -> [u8; SECTOR as usize] {
 }
 
 impl Volume {
-    /// What a guest reads is served by the media where it is not dirty. Returns how many bytes
-    /// from `offset` on can be read: none when the first sector is bad.
-    pub(crate) fn meet_media(&mut self, id: InodeId, offset: u64, len: u64) -> Option<u64> {
+    /// What a guest reads is served by the media where it is not dirty. `past_cache`: what is dirty
+    /// has to be on the media to be read, so a latent error hits there, too. Returns how many
+    /// bytes from `offset` on can be read: none when the first sector is bad.
+    pub(crate) fn meet_media(
+        &mut self,
+        id: InodeId,
+        offset: u64,
+        len: u64,
+        past_cache: bool,
+    ) -> Option<u64> {
         let end = offset.saturating_add(len).min(self.cache(id).size());
         if offset >= end {
             return Some(len);
         }
         for number in offset / SECTOR..=(end - 1) / SECTOR {
             let sector = (id, number);
-            if !self.is_clean(sector) {
+            if self.is_clean(sector) {
+                self.damage_by_reading(sector);
+            } else if !past_cache {
                 continue;
             }
-            self.damage_by_reading(sector);
             if let Some(&fault) = self.media.latent.get(&sector) {
                 let readable = (number * SECTOR).saturating_sub(offset);
                 if readable > 0 {

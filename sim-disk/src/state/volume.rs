@@ -229,12 +229,19 @@ impl Volume {
     /// Reads from a file; notes the scars that the read meets.
     ///
     /// # Errors
-    /// `EIO` where the media have a latent error.
-    pub(crate) fn read(&mut self, id: InodeId, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    /// `EIO` where the media have a latent error, with `past_cache` (`O_DIRECT`) also below what
+    /// is dirty.
+    pub(crate) fn read(
+        &mut self,
+        id: InodeId,
+        offset: u64,
+        buf: &mut [u8],
+        past_cache: bool,
+    ) -> io::Result<usize> {
         if self.scars.is_empty() && self.media.is_idle() {
             return Ok(self.cache(id).read(offset, buf));
         }
-        let readable = self.meet_media(id, offset, buf.len() as u64);
+        let readable = self.meet_media(id, offset, buf.len() as u64, past_cache);
         let readable = readable.ok_or_else(|| errno(libc::EIO))?;
         let buf = &mut buf[..readable as usize];
         self.scars.meet_range(id, offset, readable);

@@ -157,6 +157,8 @@ fn rule_5_the_kernel_writes_back_by_itself_a_closed_subset() {
         bench.run_for(Duration::from_millis(2_100));
         let after = bench.disk.pending_summary(bench.node).operations;
         assert!(after < before || after == before && before == 41);
+        let written_back = bench.disk.stats(bench.node).written_back;
+        assert_eq!(written_back, (before - after) as u64);
         left.insert(after);
         bench.run_for(Duration::from_secs(1_000));
         assert_eq!(bench.disk.pending_summary(bench.node).operations, 0);
