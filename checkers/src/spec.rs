@@ -62,7 +62,8 @@ pub enum ModelKind {
     },
     /// Members of a group: join, leave, read of all of them.
     Membership,
-    /// Many registers at once: `txn` of `["r", k, v]` and `["w", k, v]`.
+    /// Many registers, counters and sets at once: `txn` of `["r", k, v]`, `["w", k, v]`,
+    /// `["inc", k, n]` and `["add", k, element]`.
     MultiRegister,
 }
 

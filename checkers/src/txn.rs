@@ -6,11 +6,11 @@
 //! versions there were, who wrote and who read each, which came before which), from these a graph
 //! of dependencies, each with what justifies it, and from that the anomalies and levels.
 //!
-//! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `append`,
-//! `register`, which make them, `internal` and `updates`; `edges` and `graph`; [`levels`] and
-//! `anomaly`, the names; `decide` and `visible`, a level by what it forbids; `cycles`, anomalies by
-//! class; `paths`; `search`, orders of versions; `judged`, `explain` and `told`; `analysis` and
-//! `judge`, the doors; `certificate`, proofs and their check.
+//! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `writes`,
+//! `append`, `register` and `predicate`, which make them, `internal` and `updates`; `edges` and
+//! `graph`; [`levels`] and `anomaly`, the names; `decide` and `visible`, a level by what it
+//! forbids; `cycles`, anomalies by class; `paths`; `search`, orders of versions; `judged`,
+//! `explain` and `told`; `analysis` and `judge`, the doors; `certificate`, proofs and their check.
 
 mod analysis;
 mod anomaly;
@@ -27,12 +27,14 @@ mod judge;
 mod judged;
 pub mod levels;
 mod paths;
+mod predicate;
 mod register;
 mod search;
 mod told;
 mod transactions;
 mod updates;
 mod visible;
+mod writes;
 
 pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, analyze_from, certify};
 pub use anomaly::{Kind, Name};

@@ -167,7 +167,7 @@ pub fn certify(
 ) -> Result<Option<Certificate>, String> {
     let all = Transactions::of(history)?;
     let facts = facts_of(&all, workload, &Value::Null)?;
-    if !facts.plain.told.is_empty() || facts.untold > 0 {
+    if !facts.plain.told.is_empty() || facts.untold > 0 || !all.found.is_empty() {
         return Ok(None);
     }
     let graph = edges::graph(&all, &facts);
@@ -201,6 +201,7 @@ fn facts_of<'h>(
     };
     let mut plain = std::mem::take(&mut facts.plain);
     super::updates::lost(all, &facts, &mut plain);
+    super::updates::circles(all, &facts, &mut plain);
     facts.plain = plain;
     Ok(facts)
 }

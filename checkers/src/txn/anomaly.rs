@@ -99,9 +99,7 @@ impl Kind {
     /// The weakest levels that proscribe it, of one that is no cycle.
     pub(super) const fn proscribed_by(self) -> &'static [Base] {
         match self {
-            Kind::GarbageRead | Kind::DuplicateElements | Kind::CyclicVersions => {
-                &[Base::ReadUncommitted]
-            }
+            Kind::GarbageRead | Kind::DuplicateElements => &[Base::ReadUncommitted],
             Kind::Internal => &[Base::ReadAtomic],
             Kind::LostUpdate => &[Base::CursorStability],
             Kind::PredicateReadMiss => &[Base::Serializable],

@@ -1,25 +1,10 @@
 //! Lists to which transactions add distinct elements: a read of a list tells all that came before.
 
-use rustc_hash::FxHashMap;
-
 use super::anomaly::{Kind, Plains};
 use super::facts::{Facts, Touch, Touches};
 use super::transactions::{Access, NONE, Status, Transactions};
+use super::writes::Writes;
 use crate::value::{Brief, Value};
-
-/// An append.
-struct Write<'h> {
-    value: &'h Value,
-    txn: u32,
-    step: u32,
-    key: u32,
-    /// No later append of its transaction is of the same object.
-    last: bool,
-    /// More than one transaction may have added the element.
-    untold: bool,
-    /// Its version, once it has one.
-    version: u32,
-}
 
 /// The elements of a list, each with its append, if there is one.
 type Chain<'h> = Vec<(&'h Value, u32)>;
@@ -29,9 +14,7 @@ struct Lists<'h, 't> {
     all: &'t Transactions<'h>,
     /// What every list has before all that is added.
     initial: &'h [Value],
-    writes: Vec<Write<'h>>,
-    /// By object and element, the append.
-    found: FxHashMap<(u32, &'h Value), u32>,
+    writes: Writes<'h>,
     /// By object, its longest read and who read it.
     longest: Vec<(&'h [Value], u32)>,
     /// By object, whether an element is in its longest read twice.
@@ -48,8 +31,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
     let mut lists = Lists {
         all,
         initial: elements(initial).ok_or("an initial value that is a list")?,
-        writes: Vec::new(),
-        found: FxHashMap::default(),
+        writes: Writes::new(keys),
         longest: vec![(&[][..], NONE); keys],
         twice: vec![false; keys],
         plain: Plains::default(),
@@ -74,13 +56,14 @@ pub(super) fn elements(value: &Value) -> Option<&[Value]> {
 
 impl<'h> Lists<'h, '_> {
     fn collect(&mut self) -> Result<(), String> {
-        let mut stamp = vec![NONE; self.all.keys.len()];
         for txn in 0..self.all.len() {
-            let first = self.writes.len();
             let committed = self.all.status(txn) == Status::Committed;
             for (at, step) in self.all.steps(txn).iter().enumerate() {
                 match step.access {
-                    Access::Append => self.write(txn, at as u32, step.key, step.value),
+                    Access::Append => {
+                        let what = (step.key, step.value);
+                        self.writes.push(self.all, (txn, at as u32), what, false);
+                    }
                     Access::Read if committed => {
                         let id = self.all.op(txn).op_id;
                         let list = elements(step.value)
@@ -91,43 +74,17 @@ impl<'h> Lists<'h, '_> {
                         }
                     }
                     Access::Read => {}
-                    Access::Write => {
+                    Access::Write | Access::Delete | Access::Predicate => {
                         let id = self.all.op(txn).op_id;
-                        return Err(format!("input (appends to lists, no writes) of txn #{id}"));
+                        return Err(format!(
+                            "input (appends to lists and reads of one list each) of txn #{id}"
+                        ));
                     }
                 }
             }
-            for write in self.writes[first..].iter_mut().rev() {
-                let stamp = &mut stamp[write.key as usize];
-                write.last = *stamp != txn;
-                *stamp = txn;
-            }
+            self.writes.mark_last(txn);
         }
         Ok(())
-    }
-
-    fn write(&mut self, txn: u32, step: u32, key: u32, value: &'h Value) {
-        let number = self.writes.len() as u32;
-        self.writes.push(Write {
-            value,
-            txn,
-            step,
-            key,
-            last: true,
-            untold: false,
-            version: NONE,
-        });
-        let slot = self.found.entry((key, value)).or_insert(number);
-        if *slot == number || self.all.status(txn) == Status::Aborted {
-            return;
-        }
-        let other = *slot as usize;
-        if self.all.status(self.writes[other].txn) == Status::Aborted {
-            *slot = number;
-        } else {
-            self.writes[other].untold = true;
-            self.writes[number as usize].untold = true;
-        }
     }
 
     /// Numbers the versions: of each object the initial one, those of its longest read, and those
@@ -141,14 +98,14 @@ impl<'h> Lists<'h, '_> {
             Status::Aborted => false,
         };
         let takes_part: Vec<bool> = (0..self.all.len()).map(part).collect();
-        let mut in_chain = vec![false; self.writes.len()];
+        let mut in_chain = vec![false; self.writes.all.len()];
         for (_, write) in chains.iter().flatten() {
             if *write != NONE {
                 in_chain[*write as usize] = true;
             }
         }
         let mut loose: Vec<Vec<u32>> = vec![Vec::new(); keys as usize];
-        for (number, write) in self.writes.iter().enumerate() {
+        for (number, write) in self.writes.all.iter().enumerate() {
             if takes_part[write.txn as usize] && !write.untold && !in_chain[number] {
                 loose[write.key as usize].push(number as u32);
             }
@@ -160,14 +117,16 @@ impl<'h> Lists<'h, '_> {
                 self.version(&mut facts, key as u32, value, *write);
             }
             // Of one transaction alone, the order of its steps is that of its versions.
-            let mut writers = loose.iter().map(|write| self.writes[*write as usize].txn);
+            let mut writers = loose
+                .iter()
+                .map(|write| self.writes.all[*write as usize].txn);
             let first = writers.next();
             let ordered = writers.all(|writer| Some(writer) == first);
             if !ordered {
                 facts.close_chain();
             }
             for write in loose {
-                let value = self.writes[*write as usize].value;
+                let value = self.writes.all[*write as usize].value;
                 self.version(&mut facts, key as u32, value, *write);
             }
             if ordered {
@@ -175,8 +134,8 @@ impl<'h> Lists<'h, '_> {
             }
         }
         facts.first.push(facts.key.len() as u32);
-        facts.untold = self.writes.iter().filter(|write| write.untold).count() as u64;
-        let touches = self.writes.iter().filter(|write| write.version != NONE);
+        facts.untold = self.writes.all.iter().filter(|write| write.untold).count() as u64;
+        let touches = self.writes.all.iter().filter(|write| write.version != NONE);
         let touches = touches.filter(|write| facts.takes_part[write.txn as usize]);
         let touches: Vec<Touch> = touches
             .map(|write| Touch {
@@ -197,18 +156,18 @@ impl<'h> Lists<'h, '_> {
     fn chains(&mut self) -> (Vec<Chain<'h>>, Vec<bool>) {
         let mut seen = vec![false; self.all.txns.len()];
         let mut chains = Vec::with_capacity(self.longest.len());
-        let mut stamp = vec![NONE; self.writes.len()];
+        let mut stamp = vec![NONE; self.writes.all.len()];
         for (key, (list, reader)) in self.longest.iter().enumerate() {
             let mut chain = Vec::with_capacity(list.len());
             let name = self.all.keys[key];
             let mut aborted = None;
             for value in *list {
-                let found = self.found.get(&(key as u32, value)).copied();
+                let found = self.writes.number(key as u32, value);
                 let Some(number) = found else {
                     chain.push((value, NONE));
                     continue;
                 };
-                let write = &self.writes[number as usize];
+                let write = &self.writes.all[number as usize];
                 if stamp[number as usize] == key as u32 {
                     self.twice[key] = true;
                     if !write.untold {
@@ -244,7 +203,7 @@ impl<'h> Lists<'h, '_> {
     fn version(&mut self, facts: &mut Facts<'h>, key: u32, value: &'h Value, write: u32) {
         let mut writer = NONE;
         if write != NONE {
-            let write = &mut self.writes[write as usize];
+            let write = &mut self.writes.all[write as usize];
             write.version = facts.key.len() as u32;
             if facts.takes_part[write.txn as usize] && !write.untold {
                 writer = write.txn;
@@ -293,12 +252,11 @@ impl<'h> Lists<'h, '_> {
             return (NONE, NONE);
         }
         for (at, value) in (0..).zip(list) {
-            match self.found.get(&(key, value)) {
+            match self.writes.find(key, value) {
                 None if self.initial.contains(value) => {}
                 None => known = known.min(at),
                 Some(write) => {
-                    let txn = self.writes[*write as usize].txn;
-                    if self.all.status(txn) == Status::Aborted {
+                    if self.all.status(write.txn) == Status::Aborted {
                         told = told.min(at);
                     }
                 }
@@ -319,11 +277,10 @@ impl<'h> Lists<'h, '_> {
         } else {
             version = facts.first[read.key as usize];
             for (at, value) in read.list.iter().enumerate() {
-                match self.found.get(&(read.key, value)) {
+                match self.writes.find(read.key, value) {
                     None if self.initial.contains(value) => {}
                     None => garbage = garbage.or(Some(at)),
                     Some(write) => {
-                        let write = &self.writes[*write as usize];
                         if self.all.status(write.txn) == Status::Aborted {
                             aborted = aborted.or(Some(at));
                         }
@@ -377,9 +334,7 @@ impl<'h> Lists<'h, '_> {
         let Some(value) = read.list.last() else {
             return false;
         };
-        let found = self.found.get(&(read.key, value));
-        let write = found.map(|write| &self.writes[*write as usize]);
-        if let Some(write) = write
+        if let Some(write) = self.writes.find(read.key, value)
             && !write.last
             && !write.untold
             && write.txn != read.txn
@@ -396,8 +351,8 @@ impl<'h> Lists<'h, '_> {
         let name = self.all.keys[read.key as usize];
         if let Some(at) = aborted {
             let value = &read.list[at];
-            let by = self.found.get(&(read.key, value));
-            let by = by.map_or(NONE, |write| self.writes[*write as usize].txn);
+            let by = self.writes.find(read.key, value);
+            let by = by.map_or(NONE, |write| write.txn);
             self.plain.add(Kind::G1a, Some(name), &[read.txn, by], || {
                 format!("{value} was read in {name}, though its transaction aborted")
             });

@@ -43,7 +43,12 @@ pub fn refutation(analysis: &Analysis, level: Level) -> Option<Certificate> {
         return None;
     };
     let anomaly = &analysis.anomalies[*anomaly];
-    let stands = !anomaly.guessed && breaks(&anomaly.cycle, level);
+    // What a predicate read selected is not in the history to be looked up.
+    let looked_up = anomaly
+        .cycle
+        .iter()
+        .all(|link| !matches!(&*link.kind, "pwr" | "prw"));
+    let stands = looked_up && !anomaly.guessed && breaks(&anomaly.cycle, level);
     stands.then(|| Certificate::Cycle(anomaly.cycle.clone()))
 }
 
@@ -237,6 +242,12 @@ impl Replay<'_> {
                     _ => *state = Value::List(vec![(*value).clone()]),
                 },
                 Access::Write => *state = (*value).clone(),
+                Access::Delete => *state = Value::Null,
+                Access::Predicate => {
+                    return Err(format!(
+                        "#{id} reads by a predicate, which is not played back"
+                    ));
+                }
             }
             if *access != Access::Read {
                 written.push(*key);
@@ -324,6 +335,7 @@ impl Replay<'_> {
         match &*link.kind {
             "process" => return Ok(known && first.process_id == second.process_id && at < then),
             "realtime" => return Ok(precedes((at, first), (then, second))),
+            "pwr" | "prw" => return Err("links of predicates are not looked up".to_owned()),
             _ => {}
         }
         let (Some(key), Some(value)) = (&link.key, &link.value) else {

@@ -1,7 +1,7 @@
 //! From facts to a graph: who depends on whom, and what justifies it.
 
-use super::facts::Facts;
-use super::graph::{Edge, Graph, Kinds, PASS, PROCESS, REALTIME, RW, WR, WW};
+use super::facts::{Facts, Touches};
+use super::graph::{Edge, Graph, Kinds, PASS, PROCESS, PRW, PWR, REALTIME, RW, WR, WW};
 use super::transactions::{NONE, Status, Transactions};
 
 /// Makes the graph of what is certain. Cost: linear in the touches, n log n in the transactions.
@@ -12,8 +12,10 @@ pub(super) fn graph(all: &Transactions<'_>, facts: &Facts<'_>) -> Graph {
         edges: Vec::with_capacity(facts.reads.all().len() * 2 + facts.key.len()),
     };
     edges.chains();
-    edges.reads();
-    edges.loose();
+    edges.reads(&facts.reads, (WR, RW));
+    edges.reads(&facts.selected, (PWR, PRW));
+    edges.loose(&facts.reads, RW);
+    edges.loose(&facts.selected, PRW);
     edges.processes(all);
     edges.realtime(all);
     Graph::new(edges.nodes, facts.txns, &edges.edges)
@@ -56,32 +58,32 @@ impl Edges<'_, '_> {
     }
 
     /// Who reads a version depends on it, and misses the one after it.
-    fn reads(&mut self) {
-        for read in self.facts.reads.all() {
+    fn reads(&mut self, touches: &Touches, (depends, misses): (Kinds, Kinds)) {
+        for read in touches.all() {
             let chain = self.facts.chain(self.facts.key[read.version as usize]);
             let mut seen = read.version;
             // Lists show what came before, too, when the last of it is of nobody.
             while self.writer(seen) == NONE && seen > chain.start && chain.contains(&seen) {
                 seen -= 1;
             }
-            self.add(self.writer(seen), read.txn, WR, seen);
+            self.add(self.writer(seen), read.txn, depends, seen);
             if chain.contains(&read.version)
                 && let Some(next) = self.facts.next(read.version)
             {
-                self.add(read.txn, self.writer(next), RW, next);
+                self.add(read.txn, self.writer(next), misses, next);
             }
         }
     }
 
     /// Versions that are not in order come after those that are, and after those that are known
     /// to come before them.
-    fn loose(&mut self) {
+    fn loose(&mut self, touches: &Touches, misses: Kinds) {
         let facts = self.facts;
         let mut readers: Vec<Vec<u32>> = Vec::new();
         let keys = facts.ordered.len() as u32;
         let loose = (0..keys).filter(|key| !facts.loose(*key).is_empty());
         let loose: Vec<u32> = loose.collect();
-        if loose.is_empty() {
+        if loose.is_empty() || misses != RW && touches.all().is_empty() {
             return;
         }
         let mut place = vec![NONE; facts.key.len()];
@@ -105,7 +107,7 @@ impl Edges<'_, '_> {
         for (first, _) in &facts.before {
             listed(*first, &mut readers);
         }
-        for read in facts.reads.all() {
+        for read in touches.all() {
             let key = facts.key[read.version as usize];
             let last = last_of[key as usize];
             if last == NONE {
@@ -126,26 +128,30 @@ impl Edges<'_, '_> {
             let after: Vec<u32> = facts.loose(*key).collect();
             let from = std::mem::take(&mut readers[place[last as usize] as usize]);
             let writer = self.writer(last);
-            for version in &after {
-                self.add(writer, self.writer(*version), WW, *version);
+            if misses == RW {
+                for version in &after {
+                    self.add(writer, self.writer(*version), WW, *version);
+                }
             }
-            self.all_to_all(&from, &after);
+            self.all_to_all(&from, &after, misses);
         }
         for (first, second) in &facts.before {
-            self.add(self.writer(*first), self.writer(*second), WW, *second);
+            if misses == RW {
+                self.add(self.writer(*first), self.writer(*second), WW, *second);
+            }
             let to = self.writer(*second);
             for reader in &readers[place[*first as usize] as usize] {
-                self.add(*reader, to, RW, *second);
+                self.add(*reader, to, misses, *second);
             }
         }
     }
 
     /// Every reader misses every one of the versions, but its own.
-    fn all_to_all(&mut self, readers: &[u32], versions: &[u32]) {
+    fn all_to_all(&mut self, readers: &[u32], versions: &[u32], misses: Kinds) {
         if readers.len() * versions.len() <= 8 * (readers.len() + versions.len()) {
             for reader in readers {
                 for version in versions {
-                    self.add(*reader, self.writer(*version), RW, *version);
+                    self.add(*reader, self.writer(*version), misses, *version);
                 }
             }
             return;
@@ -171,11 +177,11 @@ impl Edges<'_, '_> {
         }
         for reader in readers {
             match leaves.binary_search_by_key(reader, |leaf| leaf.0) {
-                Err(_) => self.add(*reader, node(1), RW, NONE),
+                Err(_) => self.add(*reader, node(1), misses, NONE),
                 Ok(own) => {
                     let mut at = width + own;
                     while at > 1 {
-                        self.add(*reader, node(at ^ 1), RW, NONE);
+                        self.add(*reader, node(at ^ 1), misses, NONE);
                         at /= 2;
                     }
                 }

@@ -34,9 +34,19 @@ pub(super) fn because(
                 Access::Append => ("append of", "added"),
                 _ => ("write of", "wrote"),
             };
+            let dead = facts.is_dead(edge.why);
             match kind {
-                WR | PWR => format!("{from} {did} {value} in {name}, which {to} read"),
-                RW | PRW => {
+                PWR if dead => format!("{from} deleted {name}, so that {to} did not find it"),
+                PWR => format!("{from} {did} {value} in {name}, so that {to} did not find it"),
+                PRW if dead => {
+                    format!("{from} looked for what {name} was not, before {to} deleted it")
+                }
+                PRW => format!(
+                    "{from} looked for what {name} became when {to} {did} {value}, and did not \
+                     find it"
+                ),
+                WR => format!("{from} {did} {value} in {name}, which {to} read"),
+                RW => {
                     let read = seen(facts, edge);
                     let read = read.map_or_else(
                         || "an older version".to_owned(),

@@ -37,6 +37,9 @@ impl Touches {
 
     /// Those of a transaction.
     pub(super) fn of(&self, txn: u32) -> &[Touch] {
+        if self.all.is_empty() {
+            return &[];
+        }
         let (from, to) = (self.first[txn as usize], self.first[txn as usize + 1]);
         &self.all[from as usize..to as usize]
     }
@@ -69,6 +72,8 @@ pub(super) struct Facts<'h> {
     pub(super) before: Vec<(u32, u32)>,
     /// Reads by transactions that took part, but those of their own writes.
     pub(super) reads: Touches,
+    /// What predicate reads must have selected and do not show.
+    pub(super) selected: Touches,
     /// The writes of transactions that took part.
     pub(super) writes: Touches,
     /// Whether a transaction took part: it committed, or was seen to.
@@ -79,6 +84,8 @@ pub(super) struct Facts<'h> {
     pub(super) plain: Plains<'h>,
     /// Versions whose writer can not be told, since more than one may have written them.
     pub(super) untold: u64,
+    /// What was taken for granted beside the history.
+    pub(super) assumptions: Vec<String>,
 }
 
 impl<'h> Facts<'h> {
@@ -93,11 +100,13 @@ impl<'h> Facts<'h> {
             value: Vec::new(),
             before: Vec::new(),
             reads: Touches::default(),
+            selected: Touches::default(),
             writes: Touches::default(),
             takes_part,
             updates: vec![false; txns as usize],
             plain: Plains::default(),
             untold: 0,
+            assumptions: Vec::new(),
         }
     }
 
@@ -139,6 +148,15 @@ impl<'h> Facts<'h> {
         rest.find(|next| self.writer[*next as usize] != NONE)
     }
 
+    /// The versions in order that come later than one; none when that one is not in order.
+    pub(super) fn later(&self, version: u32) -> std::ops::Range<u32> {
+        let chain = self.chain(self.key[version as usize]);
+        match chain.contains(&version) {
+            true => version + 1..chain.end,
+            false => chain.end..chain.end,
+        }
+    }
+
     /// Whether a version comes before another of its object for certain.
     pub(super) fn precedes(&self, first: u32, second: u32) -> bool {
         let key = self.key[first as usize];
@@ -159,7 +177,8 @@ impl<'h> Facts<'h> {
             let key = self.key[read.version as usize];
             self.chain(key).contains(&read.version)
         };
-        self.before.is_empty() && self.reads.all().iter().all(in_order)
+        let mut seen = self.reads.all().iter().chain(self.selected.all());
+        self.before.is_empty() && seen.all(in_order)
     }
 
     /// Whether the order of every two versions is known, but of those of one transaction.

@@ -12,7 +12,7 @@ use super::certificate::{Certificate, Moment};
 use super::decide::{Cycle, Decider, Decision, kinds_of};
 use super::edges;
 use super::facts::{Facts, Touch, Touches};
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, Part, WW};
+use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PRW, Part, WW};
 use super::levels::{Base, Level};
 use super::transactions::{NONE, Transactions};
 use super::visible;
@@ -137,6 +137,7 @@ impl<'s, 'h> Search<'s, 'h> {
         total.writer = old.iter().map(|old| facts.writer[*old as usize]).collect();
         total.value = old.iter().map(|old| facts.value[*old as usize]).collect();
         total.reads = touches(&facts.reads);
+        total.selected = touches(&facts.selected);
         total.writes = touches(&facts.writes);
         total.updates.clone_from(&facts.updates);
         let graph = edges::graph(self.all, &total);
@@ -275,6 +276,7 @@ impl<'s, 'h> Search<'s, 'h> {
             }
             let touches = match edge.kind {
                 WW => facts.writes.of(edge.from),
+                PRW => facts.selected.of(edge.from),
                 _ => facts.reads.of(edge.from),
             };
             let mut touches = touches.iter().rev();

@@ -108,7 +108,7 @@ impl Judged {
             fails: weakest(&those(false)),
             levels,
             transactions: taking_part as u64,
-            assumptions: Vec::new(),
+            assumptions: facts.assumptions.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::predicate::{DEAD, Predicate};
 use crate::history::{Completion, History, OpType, Operation};
 use crate::value::Value;
 
@@ -28,6 +29,11 @@ pub(super) enum Access {
     Append,
     /// Sets it.
     Write,
+    /// Takes it away.
+    Delete,
+    /// Reads all objects that match a predicate, its value; the object is the place among
+    /// [`Transactions::found`].
+    Predicate,
 }
 
 /// A step of a transaction.
@@ -61,14 +67,19 @@ pub(super) struct Transactions<'h> {
     pub(super) keys: Vec<&'h Value>,
     pub(super) txns: Vec<Txn>,
     steps: Vec<Step<'h>>,
+    /// What each predicate read shows: objects and their values.
+    pub(super) found: Vec<Vec<(u32, &'h Value)>>,
+    /// The transaction that made what there was in the beginning, if one did.
+    pub(super) universe: Option<u32>,
 }
 
 static UNKEYED: Value = Value::Null;
 
 impl<'h> Transactions<'h> {
     /// Reads the transactions: rows whose argument is a list of `["r", key, value]`,
-    /// `["w", key, value]` and `["append", key, value]`, and plain reads, writes and appends,
-    /// each a transaction of one step.
+    /// `["w", key, value]`, `["append", key, value]`, `["insert", key, value]`, `["delete", key]`
+    /// and `["rp", predicate, [[key, value], ...]]`; plain reads, writes and appends, each a
+    /// transaction of one step; and one `init` of `[[key, value], ...]`.
     ///
     /// # Errors
     /// The field that a row lacks.
@@ -80,6 +91,8 @@ impl<'h> Transactions<'h> {
                 keys: Vec::new(),
                 txns: Vec::with_capacity(history.ops.len()),
                 steps: Vec::with_capacity(history.ops.len() * 4),
+                found: Vec::new(),
+                universe: None,
             },
         };
         for (row, op) in history.ops.iter().enumerate() {
@@ -131,6 +144,7 @@ impl<'h> Reader<'h> {
             OpType::Read | OpType::FinalRead => {}
             OpType::Write => self.step(Access::Write, op, &op.input),
             OpType::Append => self.step(Access::Append, op, &op.input),
+            OpType::Other(name) if name == "init" => self.universe(op, status)?,
             _ => {
                 let all = match (told, op.observed()) {
                     (true, Value::List(_)) => op.observed(),
@@ -166,16 +180,23 @@ impl<'h> Reader<'h> {
         let steps = all.as_list().ok_or_else(wrong)?;
         let silent = told && op.observed() == &Value::Null;
         for step in steps {
-            let Some([Value::Text(name), key, value]) = step.as_list() else {
-                return Err(wrong());
-            };
-            let access = match name.trim_start_matches(':') {
-                "r" => Access::Read,
-                "w" => Access::Write,
-                "append" => Access::Append,
+            let (name, key, value) = match step.as_list() {
+                Some([Value::Text(name), key, value]) => (name, key, value),
+                Some([Value::Text(name), key]) => (name, key, &DEAD),
                 _ => return Err(wrong()),
             };
-            if access == Access::Read {
+            let access = match (
+                name.trim_start_matches(':'),
+                std::ptr::eq(value, &raw const DEAD),
+            ) {
+                ("r", false) => Access::Read,
+                ("w" | "insert", false) => Access::Write,
+                ("append", false) => Access::Append,
+                ("rp", false) => Access::Predicate,
+                ("delete", true) => Access::Delete,
+                _ => return Err(wrong()),
+            };
+            if matches!(access, Access::Read | Access::Predicate) {
                 if silent {
                     return Err(format!("output (what it read) of txn #{}", op.op_id));
                 }
@@ -183,10 +204,49 @@ impl<'h> Reader<'h> {
                     continue;
                 }
             }
+            if access == Access::Predicate {
+                let found = self.pairs(value).ok_or_else(wrong)?;
+                Predicate::parse(key).ok_or_else(wrong)?;
+                self.all.steps.push(Step {
+                    value: key,
+                    key: self.all.found.len() as u32,
+                    access,
+                });
+                self.all.found.push(found);
+                continue;
+            }
             let key = self.key(key);
             self.all.steps.push(Step { value, key, access });
         }
         Ok(())
+    }
+
+    /// What there was in the beginning: objects and their values.
+    fn universe(&mut self, op: &'h Operation, status: Status) -> Result<(), String> {
+        let given = self.pairs(&op.input);
+        let given =
+            given.ok_or_else(|| format!("input (objects and values) of init #{}", op.op_id))?;
+        for (key, value) in given {
+            let access = Access::Write;
+            self.all.steps.push(Step { value, key, access });
+        }
+        if status == Status::Committed && self.all.universe.is_none() {
+            self.all.universe = Some(self.all.len());
+        }
+        Ok(())
+    }
+
+    /// Objects and their values.
+    fn pairs(&mut self, value: &'h Value) -> Option<Vec<(u32, &'h Value)>> {
+        let pairs = match value {
+            Value::Null => &[][..],
+            value => value.as_list()?,
+        };
+        let pair = |pair: &'h Value| {
+            let (key, value) = pair.as_pair()?;
+            Some((self.key(key), value))
+        };
+        pairs.iter().map(pair).collect()
     }
 
     fn key(&mut self, key: &'h Value) -> u32 {

@@ -1,10 +1,10 @@
-//! Updates that are lost whatever the order of versions.
+//! What updates say whatever the order of versions: which are lost, and which go in circles.
 
 use rustc_hash::FxHashMap;
 
 use super::anomaly::{Kind, Plains};
 use super::facts::Facts;
-use super::transactions::Transactions;
+use super::transactions::{NONE, Transactions};
 use crate::value::Brief;
 
 /// Complains of versions that two transactions read and both replaced. Cost: linear.
@@ -34,5 +34,44 @@ pub(super) fn lost<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut Pl
                 format!("both read {name} at {value} and wrote it: one update is lost")
             });
         }
+    }
+}
+
+/// Complains of versions each of which was made of the one before it, in a circle. Cost: linear.
+pub(super) fn circles<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut Plains<'h>) {
+    // By version, the one of which its transaction made it.
+    let mut made_of = vec![NONE; facts.key.len()];
+    for read in facts.reads.all() {
+        let key = facts.key[read.version as usize];
+        let writes = facts.writes.of(read.txn).iter();
+        let mut after = writes.filter(|write| write.step > read.step);
+        if let Some(write) = after.find(|write| facts.key[write.version as usize] == key) {
+            made_of[write.version as usize] = read.version;
+        }
+    }
+    // On which walk each version was met.
+    let mut met = vec![NONE; facts.key.len()];
+    for start in 0..facts.key.len() as u32 {
+        let mut version = start;
+        while version != NONE && met[version as usize] == NONE {
+            met[version as usize] = start;
+            version = made_of[version as usize];
+        }
+        if version == NONE || met[version as usize] != start {
+            continue;
+        }
+        let (mut txns, first) = (Vec::new(), version);
+        loop {
+            txns.push(facts.writer[version as usize]);
+            version = made_of[version as usize];
+            if version == first {
+                break;
+            }
+        }
+        let name = all.keys[facts.key[first as usize] as usize];
+        plain.add(Kind::CyclicVersions, Some(name), &txns, || {
+            let value = Brief(facts.value[first as usize]);
+            format!("the version of {value} in {name} was made of what was made of it")
+        });
     }
 }

@@ -1,8 +1,9 @@
 //! The levels that speak of what a transaction sees of others, and of starts and commits.
 
 use super::decide::{Cycle, Decider, Decision, all_cycles, kinds_of, some};
+use super::facts::Touch;
 use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, REALTIME, WR, WW};
-use super::graph::{PWR, RW};
+use super::graph::{PRW, PWR, RW};
 use super::levels::Order;
 use super::paths::Paths;
 use super::transactions::NONE;
@@ -13,6 +14,13 @@ impl Decider<'_, '_> {
         let writer = self.facts.writer[version as usize];
         let node = (writer != NONE).then(|| self.node(writer))??;
         (node != than).then_some(node)
+    }
+
+    /// What a transaction observed, each with the kinds of the edges that come of it.
+    fn seen(&self, txn: u32) -> impl Iterator<Item = (&Touch, Kinds, Kinds)> + Clone {
+        let reads = self.facts.reads.of(txn).iter().map(|read| (read, WR, RW));
+        let selected = self.facts.selected.of(txn).iter();
+        reads.chain(selected.map(|read| (read, PWR, PRW)))
     }
 
     fn nodes(&self) -> std::ops::Range<u32> {
@@ -67,19 +75,22 @@ impl Decider<'_, '_> {
         let mut cycles = Vec::new();
         for node in self.nodes() {
             let txn = self.txn(node);
-            let reads = facts.reads.of(txn);
-            for from in reads {
+            let seen = self.seen(txn);
+            for (from, wr, _) in seen.clone() {
                 let Some(source) = self.other(from.version, node) else {
                     continue;
                 };
                 let writes = facts.writes.of(self.txn(source));
-                for read in reads.iter().filter(|read| !later || read.step > from.step) {
+                for (read, _, rw) in seen.clone() {
+                    if later && read.step <= from.step {
+                        continue;
+                    }
                     let missed = writes.iter();
                     let mut missed = missed.filter(|w| facts.precedes(read.version, w.version));
                     if let Some(missed) = missed.next() {
                         cycles.push(vec![
-                            edge(node, source, RW, missed.version),
-                            edge(source, node, WR, from.version),
+                            edge(node, source, rw, missed.version),
+                            edge(source, node, wr, from.version),
                         ]);
                     }
                 }
@@ -107,16 +118,11 @@ impl Decider<'_, '_> {
         let mut links = Vec::new();
         for node in self.nodes() {
             let txn = self.txn(node);
-            for read in facts.reads.of(txn) {
+            let mut spent = 0;
+            for (read, _, rw) in self.seen(txn) {
                 // Writers of later versions come later in the order; past the reader none leads
                 // to it.
-                let chain = facts.chain(facts.key[read.version as usize]);
-                let from = if chain.contains(&read.version) {
-                    read.version + 1
-                } else {
-                    NONE
-                };
-                for version in from..chain.end {
+                for version in facts.later(read.version) {
                     let writer = facts.writer[version as usize];
                     if writer == NONE || writer == txn {
                         continue;
@@ -124,17 +130,21 @@ impl Decider<'_, '_> {
                     let Some(writer) = self.node(writer) else {
                         continue;
                     };
-                    if place[writer as usize] > place[node as usize] || !self.steps.take(1) {
+                    if place[writer as usize] > place[node as usize] {
                         break;
                     }
-                    links.push((edge(node, writer, RW, version), None));
+                    spent += 1;
+                    links.push((edge(node, writer, rw, version), None));
                 }
+            }
+            if !self.steps.take(spent) {
+                return Decision::Unknown;
             }
             for arc in self
                 .graph()
                 .out(node)
                 .iter()
-                .filter(|arc| arc.kind & RW != 0)
+                .filter(|arc| arc.kind & MISSES != 0)
             {
                 links.push((edge(node, arc.to, arc.kind, arc.why), None));
             }
@@ -176,7 +186,11 @@ impl Decider<'_, '_> {
     /// missed: the last of them.
     fn read_step(&self, link: Edge) -> u32 {
         let facts = self.facts;
-        let reads = facts.reads.of(self.txn(link.from)).iter();
+        let seen = match link.kind {
+            PRW => &facts.selected,
+            _ => &facts.reads,
+        };
+        let reads = seen.of(self.txn(link.from)).iter();
         let missed = |version: u32| match link.why {
             // Through auxiliary nodes: any version that nothing in order follows.
             NONE => facts.next(version).is_none(),
@@ -193,7 +207,7 @@ impl Decider<'_, '_> {
         let touches = match last.kind {
             WR => facts.reads.of(txn),
             WW => facts.writes.of(txn),
-            PWR => return 1,
+            PWR => facts.selected.of(txn),
             _ => return 0,
         };
         let mut steps = touches.iter().filter(|touch| touch.version == last.why);
@@ -217,14 +231,9 @@ impl Decider<'_, '_> {
             if ours.is_empty() {
                 continue;
             }
-            for read in facts.reads.of(txn) {
-                let chain = facts.chain(facts.key[read.version as usize]);
-                let from = if chain.contains(&read.version) {
-                    read.version + 1
-                } else {
-                    NONE
-                };
-                for missed in from..chain.end {
+            let mut spent = 0;
+            for (read, _, rw) in self.seen(txn) {
+                for missed in facts.later(read.version) {
                     let Some(other) = self.other(missed, node) else {
                         continue;
                     };
@@ -232,18 +241,22 @@ impl Decider<'_, '_> {
                         break;
                     }
                     let theirs = facts.writes.of(self.txn(other));
-                    if !self.steps.take((theirs.len() * ours.len()) as u64) {
+                    spent += (theirs.len() * ours.len()) as u64;
+                    if spent > self.steps.0 {
                         return Decision::Unknown;
                     }
                     let mut pairs = theirs.iter().flat_map(|a| ours.iter().map(move |b| (a, b)));
                     let first = pairs.find(|(a, b)| facts.precedes(a.version, b.version));
                     if let Some((_, last)) = first {
                         cycles.push(vec![
-                            edge(node, other, RW, missed),
+                            edge(node, other, rw, missed),
                             edge(other, node, WW, last.version),
                         ]);
                     }
                 }
+            }
+            if !self.steps.take(spent) {
+                return Decision::Unknown;
             }
             if cycles.len() >= self.cycles_max {
                 break;

@@ -1,6 +1,7 @@
 //! Transactional isolation.
 
 mod notation;
+mod predicates;
 mod reference;
 mod small;
 mod textbook;

@@ -108,3 +108,67 @@ fn the_literature_is_judged_as_it_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 40, "{count}");
 }
+
+/// What a case shows by name; `G2` and `predicate-read-miss` are shown in `predicates.rs`.
+const SHOWN: [&str; 40] = [
+    "G0",
+    "G0-process",
+    "G0-realtime",
+    "G1a",
+    "G1b",
+    "G1c",
+    "G1c-process",
+    "G1c-realtime",
+    "G-single",
+    "G-single-process",
+    "G-single-realtime",
+    "G-nonadjacent",
+    "G-nonadjacent-process",
+    "G-nonadjacent-realtime",
+    "G2-item",
+    "G2-item-process",
+    "G2-item-realtime",
+    "G-SIa",
+    "G-SIb",
+    "G-cursor",
+    "G-monotonic",
+    "G-monotonic-process",
+    "G-monotonic-realtime",
+    "G-MSR",
+    "G-MSR-process",
+    "G-MSR-realtime",
+    "G-update",
+    "G-update-process",
+    "G-update-realtime",
+    "lost-update",
+    "write-skew",
+    "fractured-read",
+    "long-fork",
+    "internal",
+    "future-read",
+    "dirty-update",
+    "duplicate-elements",
+    "incompatible-order",
+    "garbage-read",
+    "cyclic-versions",
+];
+
+#[test]
+fn every_anomaly_is_shown_by_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/txn");
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).expect("the cases");
+    let all = cases(&text("lists.txt"), "lists", Workload::ListAppend);
+    let registers = cases(&text("registers.txt"), "registers", Workload::RwRegister);
+    let all: Vec<Case> = all.into_iter().chain(registers).collect();
+    for name in SHOWN {
+        let has = |case: &&Case| case.anomalies.split(' ').any(|told| told == name);
+        let with = all.iter().filter(has).count();
+        assert!(with > 0 && with < all.len(), "{name}: {with}");
+    }
+    for name in all.iter().flat_map(|case| case.anomalies.split(' ')) {
+        assert!(
+            name.is_empty() || SHOWN.contains(&name),
+            "{name} is not in the table"
+        );
+    }
+}
