@@ -57,6 +57,8 @@ impl Record {
 /// What is looked at or written at each poll of the task in this place.
 struct Turn {
     aborted: Cell<bool>,
+    /// It is blocking code that has begun, which nobody but the end of its node stops.
+    blocks: Cell<bool>,
     /// When its last poll began, in virtual nanoseconds.
     polled: Cell<u64>,
     /// When it noted what it waits for, plus one; not after `polled`: it has not since.
@@ -68,6 +70,7 @@ impl Turn {
     const fn new() -> Self {
         Self {
             aborted: Cell::new(false),
+            blocks: Cell::new(false),
             polled: Cell::new(0),
             noted: Cell::new(0),
             waits: Cell::new(Waits::Other("", 0)),
@@ -211,6 +214,7 @@ impl Executor {
         // A task spawned while its process is being torn down is dropped at its first turn.
         turn.aborted
             .set(self.ending.get() || !world.is_alive(node, boot));
+        turn.blocks.set(false);
         turn.polled.set(world.now().as_nanos());
         turn.noted.set(0);
     }
@@ -227,6 +231,13 @@ impl Executor {
         // Runs that are still queued for it find it dropped.
         self.ready.borrow_mut().finished(meta.slot);
         drop(record);
+    }
+
+    /// From now on the running task cannot be aborted.
+    pub(crate) fn begin_blocking(&self, world: &World) {
+        if let Some(slot) = world.current_slot() {
+            self.turns.borrow()[slot as usize].blocks.set(true);
+        }
     }
 
     fn is_aborted(&self, slot: u32) -> bool {
@@ -460,7 +471,12 @@ impl Executor {
         let tasks = self.tasks.borrow();
         let waker = match tasks.get(meta.slot as usize) {
             Some(record) if record.id == meta.id => {
-                self.turns.borrow()[meta.slot as usize].aborted.set(true);
+                let turns = self.turns.borrow();
+                let turn = &turns[meta.slot as usize];
+                if turn.blocks.get() {
+                    return;
+                }
+                turn.aborted.set(true);
                 record.waker.clone()
             }
             _ => None,

@@ -184,6 +184,7 @@ where
     let meta = world.executor.reserve(world, node, boot);
     let future = TaskFuture {
         future: ManuallyDrop::new(future),
+        is_done: false,
         registration: Registration(meta),
     };
     // SAFETY: the schedule function is Send and Sync and captures nothing; the future is 'static;
@@ -215,14 +216,19 @@ impl Drop for Registration {
 /// The future of a task: the guest's, then (dropped after it) the registration.
 struct TaskFuture<F> {
     future: ManuallyDrop<F>,
+    /// It was ready, and is dropped.
+    is_done: bool,
     registration: Registration,
 }
 
 impl<F> Drop for TaskFuture<F> {
     /// async-task aborts the process when a destructor panics; a guest's panic is a finding.
     fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
         let future = &mut self.future;
-        // SAFETY: dropped once, here, in place, and not touched afterwards.
+        // SAFETY: dropped once, in place, as it is not done, and not touched afterwards.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(future) }));
         if let Err(payload) = dropped {
             let meta = &self.registration.0;
@@ -237,9 +243,22 @@ impl<F: Future> Future for TaskFuture<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let meta = self.registration.0;
-        // SAFETY: `future` is structurally pinned: never moved out of, and dropped in place.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.future) };
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        // SAFETY: nothing is moved out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        let (future, is_done) = (&mut this.future, &mut this.is_done);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: `future` is structurally pinned: never moved out of, and dropped in place.
+            let pinned = unsafe { Pin::new_unchecked(&mut **future) };
+            let polled = pinned.poll(cx);
+            if polled.is_ready() {
+                *is_done = true;
+                // A destructor that panics now is the task's panic, as with tokio.
+                // SAFETY: dropped once, in place, as it is done from now on.
+                unsafe { ManuallyDrop::drop(future) };
+            }
+            polled
+        }));
+        match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::new(meta, Ok(output))),
             Err(payload) => {
@@ -326,7 +345,7 @@ impl<T> Future for JoinHandle<T> {
         let task = self
             .task
             .as_mut()
-            .expect("a JoinHandle is not polled after completion");
+            .expect("JoinHandle polled after completion");
         let Poll::Ready(output) = Pin::new(task).poll(cx) else {
             if let Some(here) = here() {
                 here.waiting(Waits::Task(id));

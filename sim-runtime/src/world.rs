@@ -204,6 +204,11 @@ impl World {
         self.executor.id_of(slot)
     }
 
+    /// The running task's place in the executor's list.
+    pub(crate) fn current_slot(&self) -> Option<u32> {
+        self.current.get().task
+    }
+
     /// How many turns tasks have had, this one included.
     pub const fn turns(&self) -> u64 {
         self.executor.polls()

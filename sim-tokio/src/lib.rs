@@ -19,7 +19,8 @@
 //! # What differs inside a simulation
 //! - `spawn_blocking` runs its closure on a fiber, on the simulation's own thread: where it blocks,
 //!   others run.
-//! - What is refused there, and what differs, stands in the table of the surface, `SURFACE.md`.
+//! - What is refused there, and what differs, stands in the table of the surface, `SURFACE.md`;
+//!   which test holds what of tokio's semantics, in `SEMANTICS.md`.
 //! - `fs::Metadata` and `fs::FileType` are types of this crate, as std's cannot be made;
 //!   `task::Id`, `task::JoinError` and `time::error::Elapsed` likewise, with tokio's wording.
 //!
@@ -40,6 +41,9 @@ sim_runtime::if_sim! {
         pub mod runtime;
         pub mod signal;
         mod state;
+        #[cfg(doc)]
+        #[doc = include_str!("SEMANTICS.md")]
+        pub mod semantics {}
         #[cfg(doc)]
         #[doc = include_str!("SURFACE.md")]
         pub mod surface {}

@@ -22,8 +22,8 @@ type Closure = Box<dyn FnOnce()>;
 /// Runs `f` on a fiber of `node`'s present boot: it may block as a thread may. Makes a thread to
 /// borrow thread-locals from, which takes some tens of microseconds.
 ///
-/// A panic of `f` is the task's. Killing the node, or aborting the task, abandons `f` where it
-/// waits: no destructor of its frames runs.
+/// A panic of `f` is the task's. Aborting the task does nothing once `f` has begun, as with tokio.
+/// Killing the node abandons `f` where it waits: no destructor of its frames runs.
 ///
 /// # Panics
 /// Outside a simulation, or when the machine gives no more threads.
@@ -38,6 +38,7 @@ where
         let returned: Rc<RefCell<Option<thread::Result<R>>>> = Rc::default();
         let slot = Rc::clone(&returned);
         let closure: Closure = Box::new(move || {
+            world::try_with(|world| world.executor.begin_blocking(world));
             let result = catch_unwind(AssertUnwindSafe(f));
             *slot.borrow_mut() = Some(result);
         });

@@ -33,6 +33,7 @@ in_both_worlds! {
     channels
     locks
     timers
+    a_sleep_of_nothing_waits_for_no_other_timer
     intervals
     join_macros
     task_locals
@@ -481,6 +482,18 @@ async fn timers() {
     moved.as_mut().await;
     assert!(moved.is_elapsed());
     assert!(moved.deadline() <= Instant::now());
+}
+
+/// tokio's is due with the millisecond that has begun, ours at once: neither waits for longer.
+async fn a_sleep_of_nothing_waits_for_no_other_timer() {
+    let other = tokio::spawn(sleep(Duration::from_secs(3_600)));
+    let start = Instant::now();
+    for _ in 0..5 {
+        sleep(Duration::ZERO).await;
+        tokio::time::sleep_until(start).await;
+    }
+    assert!(start.elapsed() < Duration::from_secs(60) && !other.is_finished());
+    other.abort();
 }
 
 async fn intervals() {

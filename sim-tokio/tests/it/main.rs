@@ -6,10 +6,12 @@
 extern crate sim_tokio as tokio;
 
 mod both;
+mod cancelling;
 mod clocks;
 mod files;
 mod joins;
 mod nodes;
+mod panicking;
 mod runtimes;
 mod selecting;
 mod semantics;

@@ -69,6 +69,7 @@ crate::support::in_both_worlds! {
     the_budget_is_spent_and_given_back
     who_never_waits_lets_others_run
     processes_and_standard_input
+    children_of_std_are_refused_or_run
 }
 
 async fn nested_runtimes_panic() {
@@ -313,6 +314,24 @@ async fn processes_and_standard_input() {
         assert_eq!(output.unwrap().stdout, b"one two\n");
         let status = tokio::process::Command::new("true").status().await;
         assert!(status.unwrap().success());
+    }
+}
+
+/// What a pipe of the simulation is to a program outside of it.
+const EBADF: i32 = 9;
+
+/// A child whose output is captured by std: inside, an error and no hang.
+async fn children_of_std_are_refused_or_run() {
+    let blocking = tokio::task::spawn_blocking(|| {
+        let mut command = std::process::Command::new("echo");
+        command.arg("three").output()
+    });
+    let output = blocking.await.unwrap();
+    if sim_runtime::in_simulation() {
+        let error = output.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(EBADF));
+    } else {
+        assert_eq!(output.unwrap().stdout, b"three\n");
     }
 }
 
