@@ -229,6 +229,8 @@ pub(crate) struct WorldFiles {
     masks: RefCell<BTreeMap<(NodeId, Boot), u32>>,
     /// Directories that are being read, by descriptor.
     pub(crate) listings: RefCell<BTreeMap<i32, Listing>>,
+    /// The descriptors of the C library's streams, by their addresses.
+    pub(crate) streams: RefCell<BTreeMap<usize, i32>>,
     /// Paths of the machine that may be used, with how often they were.
     allowed: RefCell<BTreeMap<Vec<u8>, u64>>,
 }

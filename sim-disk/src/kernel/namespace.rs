@@ -9,7 +9,7 @@ use sim_runtime::{Boot, Fd, NodeId, World, with};
 use super::device::{Disk, State};
 use super::open_file::OpenFile;
 use super::path::bytes_of;
-use crate::config::VolumeId;
+use crate::config::{Profile, VolumeId};
 use crate::errno::errno;
 use crate::state::inode::InodeId;
 use crate::state::volume::Volume;
@@ -268,6 +268,17 @@ impl Disk {
                 Ok(())
             })
         })
+    }
+
+    /// Gives the node's first volume another order of un-synced operations, from now on; other
+    /// volumes keep that of the simulation. For a test to call before the node writes.
+    pub fn set_profile(&self, node: NodeId, profile: Profile) {
+        with(|world| {
+            let root = self.root_volume(world, node);
+            let volumes = &mut self.state.borrow_mut().volumes;
+            let volume = volumes.get_mut(&root).expect("it was just made");
+            volume.rules.profile = profile;
+        });
     }
 
     /// chdir(2).

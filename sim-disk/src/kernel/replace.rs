@@ -63,9 +63,9 @@ impl Disk {
         node: NodeId,
         budget: Option<&Rc<RefCell<Budget>>>,
     ) -> io::Result<()> {
-        let rules = self.rules();
         self.replace(node, budget, |world, state| {
             for id in state.mounts.below(state.mounts.root_of(node)) {
+                let rules = state.volumes.get(&id).map_or(self.rules(), |old| old.rules);
                 let empty = Volume::new(rules, world.wall_clock());
                 put(world, state, id, empty, (fault, "files-wiped"));
             }

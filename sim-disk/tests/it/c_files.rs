@@ -19,14 +19,14 @@ use crate::harness::Bench;
 use crate::std_files::{Log, same_on_both};
 
 /// What a call gave, or its error.
-fn gave(result: impl Into<c_long>) -> io::Result<c_long> {
+pub(crate) fn gave(result: impl Into<c_long>) -> io::Result<c_long> {
     match result.into() {
         -1 => Err(io::Error::last_os_error()),
         count => Ok(count),
     }
 }
 
-fn c(path: &Path) -> CString {
+pub(crate) fn c(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).expect("no NUL")
 }
 

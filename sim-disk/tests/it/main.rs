@@ -1,6 +1,7 @@
 //! The disk, seen from outside.
 
 mod c_files;
+mod c_streams;
 mod cases;
 mod conformance;
 mod costs;
@@ -19,3 +20,4 @@ mod receipts;
 mod rules;
 mod rules_table;
 mod std_files;
+mod std_surface;

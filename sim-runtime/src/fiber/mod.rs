@@ -25,6 +25,9 @@
 //! (`parking_lot` keeps its waiters in thread-locals). A fiber killed while it waits for a word of
 //! its own thread-locals or stack keeps both; [`kept`] counts them.
 //!
+//! A mutex of C code that a killed fiber holds is taken over by whoever wants it next: statics are
+//! those of all nodes here, and the memory of a real process would have gone with it.
+//!
 //! # Invariants, as absences
 //! - No fiber runs on another thread than its simulation's, or while another one does.
 //! - No host runs while the simulation does, but for its own start and end.
@@ -50,6 +53,6 @@ mod waiting;
 
 pub use blocking::spawn_blocking;
 pub(crate) use futex::Waited;
-pub(crate) use run::{Fibers, crossing, current, sleep, yield_now};
+pub(crate) use run::{Fibers, awaits, crossing, current, sleep, yield_now};
 pub use run::{is_here, kept};
 pub(crate) use waiting::wait_for;

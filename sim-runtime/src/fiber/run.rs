@@ -3,8 +3,8 @@
 
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::ffi::c_void;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{c_int, c_void};
 use std::future::Future;
 use std::pin::Pin;
 use std::ptr;
@@ -20,6 +20,7 @@ use super::waiting::wait_for;
 use super::{futex, keys, nested, tls};
 use crate::ids::SimInstant;
 use crate::interpose;
+use crate::interpose::hooks::locks;
 use crate::interpose::hooks::real::ThreadStart;
 use crate::report::Waits;
 use crate::stream;
@@ -39,6 +40,8 @@ pub(crate) struct Fiber {
     stack: RefCell<Option<String>>,
     /// The word that it waits for; 0 when none.
     pub(super) word: Cell<usize>,
+    /// The mutex of C code that it waits for; 0 when none.
+    mutex: Cell<usize>,
     /// Its host's thread-locals.
     base: usize,
     stack_bytes: (usize, usize),
@@ -60,6 +63,8 @@ pub(crate) struct Fibers {
     made: Cell<u64>,
     alive: RefCell<BTreeMap<u64, Rc<Fiber>>>,
     stacks: RefCell<Vec<DefaultStack>>,
+    /// What mutexes of C code call their owners that died with their processes.
+    dead_owners: RefCell<BTreeSet<c_int>>,
     pub(crate) futexes: futex::Table,
     pub(crate) threads: super::threads::Table,
 }
@@ -79,6 +84,13 @@ pub fn kept() -> u64 {
 
 /// Stacks kept for use again.
 const STACKS_MAX: usize = 64;
+
+/// Notes which mutex of C code the running fiber waits for; 0: for none any more.
+pub(crate) fn awaits(mutex: usize) {
+    if let Some(fiber) = current() {
+        fiber.mutex.set(mutex);
+    }
+}
 
 /// Whether the caller is on a fiber, where it may block.
 pub fn is_here() -> bool {
@@ -257,6 +269,7 @@ impl FiberFuture {
             asked: Cell::new(false),
             stack: RefCell::new(None),
             word: Cell::new(0),
+            mutex: Cell::new(0),
             base: host.base(),
             stack_bytes: (stack.limit().get(), stack.base().get()),
             done: RefCell::new(Some(done)),
@@ -324,8 +337,10 @@ impl FiberFuture {
             // SAFETY: the host sleeps, and `abandon` uses no thread-local but the C library's.
             unsafe { tls::switch(self.fiber.base, direct) };
             keys::abandon();
+            let owner = locks::owner_here();
             // SAFETY: it is this thread's own.
             unsafe { tls::switch(own, direct) };
+            world::try_with(|world| world.fibers.bury(world, owner));
             // SAFETY: the frames are abandoned, as a killed process abandons its own: nothing
             // that they own is used again, but for what `owns` keeps.
             unsafe { coroutine.force_reset() };
@@ -380,6 +395,28 @@ impl Drop for FiberFuture {
 }
 
 impl Fibers {
+    /// An owner of mutexes is dead: who waits for one of its mutexes looks again.
+    fn bury(&self, world: &World, owner: c_int) {
+        self.dead_owners.borrow_mut().insert(owner);
+        let alive = self.alive.borrow();
+        let waited: BTreeSet<usize> = alive.values().map(|fiber| fiber.mutex.get()).collect();
+        drop(alive);
+        for mutex in waited.into_iter().filter(|mutex| *mutex != 0) {
+            // SAFETY: a fiber waits for it, so it is alive.
+            let owner = unsafe { locks::owner_of(mutex) };
+            if self.is_dead(owner) {
+                let none_moved = (0, 0);
+                self.futexes
+                    .wake(world, mutex, (usize::MAX, u32::MAX), none_moved);
+            }
+        }
+    }
+
+    /// Whether the owner of a mutex died with its process.
+    pub(crate) fn is_dead(&self, owner: c_int) -> bool {
+        self.dead_owners.borrow().contains(&owner)
+    }
+
     /// Whether any fiber lives.
     pub(crate) fn any(&self) -> bool {
         !self.alive.borrow().is_empty()

@@ -7,14 +7,17 @@
 
 use std::cell::UnsafeCell;
 use std::mem;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use sim_runtime::time;
+use sim_runtime::{Down, NodeId, NodeMain, fiber, time, world};
 
 use crate::fibers::twice;
+use crate::support;
 
 /// Something of the C library that threads share.
 struct Shared<T>(UnsafeCell<T>);
@@ -293,4 +296,52 @@ fn a_lost_update_between_two_locks_is_found() {
     let lost = |seed: &u64| twice(*seed, checks_then_acts) == 1;
     let found = (0..100).filter(lost).count();
     assert!((1..100).contains(&found), "{found} of 100 seeds");
+}
+
+/// A mutex that all nodes have, as statics of C libraries are.
+static SHARED: Statics = Statics(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
+
+struct Statics(UnsafeCell<libc::pthread_mutex_t>);
+
+// SAFETY: what is in it is made to be shared.
+unsafe impl Sync for Statics {}
+
+/// Takes what all nodes have, sleeps, and lets it go; when it was taken, in seconds.
+fn hold(seconds: u64) -> u64 {
+    // SAFETY: initialised.
+    assert_eq!(unsafe { libc::pthread_mutex_lock(SHARED.0.get()) }, 0);
+    let at = time::now().as_nanos() / 1_000_000_000;
+    thread::sleep(Duration::from_secs(seconds));
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::pthread_mutex_unlock(SHARED.0.get()) }, 0);
+    at
+}
+
+#[test]
+fn a_c_mutex_of_a_killed_process_is_taken_over() {
+    let (at, _) = support::run(1, || async {
+        let host = |name, ip| {
+            let main: NodeMain = Rc::new(|| {
+                Box::pin(async {
+                    drop(thread::spawn(|| hold(100)));
+                    std::future::pending::<()>().await;
+                })
+            });
+            let node = world().create_node(name, IpAddr::from([10, 0, 0, ip]));
+            world().start_node(node, main);
+            node
+        };
+        let first = host("n1", 1);
+        time::sleep(Duration::from_secs(1)).await;
+        let waits = fiber::spawn_blocking(NodeId::HARNESS, || hold(1));
+        time::sleep(Duration::from_secs(1)).await;
+        world().kill_node(first, Down::Kill);
+        let waited = waits.await.expect("no panic");
+        host("n2", 2);
+        time::sleep(Duration::from_secs(1)).await;
+        let later = fiber::spawn_blocking(NodeId::HARNESS, || hold(1));
+        (waited, later.await.expect("no panic"))
+    });
+    // An owner that lives is waited for.
+    assert_eq!(at, (2, 103));
 }

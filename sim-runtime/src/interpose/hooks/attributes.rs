@@ -205,7 +205,10 @@ pub(super) unsafe fn serve_times(
 /// # Safety
 ///
 /// `path` is null or ends in NUL; `times` is null or valid for a read of two.
-unsafe fn serve_utimes(path: *const c_char, times: *const libc::timeval) -> Option<c_long> {
+pub(super) unsafe fn serve_utimes(
+    path: *const c_char,
+    times: *const libc::timeval,
+) -> Option<c_long> {
     let place = (libc::AT_FDCWD, path);
     if path.is_null() || times.is_null() {
         // SAFETY: the caller's promise.

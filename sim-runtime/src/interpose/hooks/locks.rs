@@ -5,7 +5,10 @@
 //! wakes. Who owns a mutex is told by thread-locals, of which each fiber has its own, so that
 //! recursive and checked mutexes are right.
 //!
+//! A mutex whose owner was killed with its process is taken over by the next who wants it.
+//!
 //! # What is not served
+//! - A lock for reading and writing, or a semaphore, that was held by a killed process.
 //! - A condition variable that a thread outside signals: the C library sees nobody wait for it.
 //! - A lock for reading and writing that its owner takes again is a deadlock, not `EDEADLK`.
 #![expect(
@@ -13,6 +16,7 @@
     reason = "defines functions of the C library, which take raw pointers"
 )]
 
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem;
 use std::ptr;
@@ -107,16 +111,76 @@ unsafe fn deadline(clock: clockid_t, time: Time) -> Option<SimInstant> {
 ///
 /// `mutex` is initialised.
 unsafe fn lock(mutex: Mutex, deadline: Option<SimInstant>) -> Option<c_int> {
-    wait_for(mutex as usize, deadline, || {
+    let has_waited = Cell::new(false);
+    let taken = wait_for(mutex as usize, deadline, || {
         // SAFETY: the caller's promise.
         let answer = unsafe { libc::pthread_mutex_trylock(mutex) };
+        if answer != libc::EBUSY {
+            return answer;
+        }
         // SAFETY: the caller's promise.
-        if answer == libc::EBUSY && unsafe { is_checked(mutex) } {
+        if unsafe { inherit(mutex) } {
+            return 0;
+        }
+        if !has_waited.replace(true) {
+            fiber::awaits(mutex as usize);
+        }
+        // SAFETY: the caller's promise.
+        if unsafe { is_checked(mutex) } {
             // SAFETY: the caller's promise.
             return unsafe { is_own(mutex) };
         }
         answer
-    })
+    });
+    if has_waited.get() {
+        fiber::awaits(0);
+    }
+    taken
+}
+
+/// Where a mutex has its owner on this platform: as for its kind.
+const OWNER: usize = 8;
+
+/// What a mutex calls its owner; 0: nobody.
+///
+/// # Safety
+///
+/// It is initialised.
+pub(crate) unsafe fn owner_of(mutex: usize) -> c_int {
+    let owner = (mutex as *const c_int).wrapping_byte_add(OWNER);
+    // SAFETY: within the structure, whose other users are fibers of this thread.
+    unsafe { owner.read_volatile() }
+}
+
+/// What a mutex calls the thread that runs, or the fiber.
+pub(crate) fn owner_here() -> c_int {
+    let mut mutex = libc::PTHREAD_MUTEX_INITIALIZER;
+    // SAFETY: initialised, and nobody else's.
+    if unsafe { libc::pthread_mutex_trylock(&raw mut mutex) } != 0 {
+        return 0;
+    }
+    // SAFETY: initialised.
+    unsafe { owner_of(&raw const mutex as usize) }
+}
+
+/// Takes a mutex whose owner died with its process; false if it did not.
+///
+/// # Safety
+///
+/// `mutex` is initialised.
+unsafe fn inherit(mutex: Mutex) -> bool {
+    // SAFETY: the caller's promise.
+    let owner = unsafe { owner_of(mutex as usize) };
+    if owner == 0 || world::try_with(|world| world.fibers.is_dead(owner)) != Some(true) {
+        return false;
+    }
+    // The word, how often it was taken, its owner, and how many use it: all that is not its kind.
+    for field in 0..4 {
+        // SAFETY: within the structure; its owner, who alone would write there, is no more.
+        unsafe { mutex.cast::<c_int>().add(field).write_volatile(0) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { libc::pthread_mutex_trylock(mutex) == 0 }
 }
 
 /// Whether a mutex tells its owner that it is the owner.

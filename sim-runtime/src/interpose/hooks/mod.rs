@@ -12,7 +12,9 @@ pub(crate) mod entropy;
 pub(crate) mod file_locks;
 mod file_numbers;
 pub(crate) mod files;
+pub(crate) mod fortified;
 pub(crate) mod identity;
+pub(crate) mod listings;
 #[cfg(floor_traps)]
 pub(crate) mod locks;
 pub(crate) mod maps;
@@ -22,6 +24,7 @@ pub(crate) mod paths;
 mod places;
 pub(crate) mod polls;
 pub(crate) mod real;
+pub(crate) mod refused;
 pub(crate) mod sleep;
 mod socket_numbers;
 mod socket_pairs;
@@ -30,7 +33,9 @@ pub(crate) mod sockets;
 pub(crate) mod start;
 mod state;
 pub(crate) mod status;
+pub(crate) mod streams;
 pub(crate) mod syscall;
+pub(crate) mod temporary;
 #[cfg(floor_traps)]
 pub(crate) mod thread_ends;
 #[cfg(floor_traps)]

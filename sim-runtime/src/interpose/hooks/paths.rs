@@ -254,7 +254,7 @@ unsafe fn give(text: io::Result<Vec<u8>>, out: *mut c_char, length: size_t) -> *
 /// # Safety
 ///
 /// `path` is null or ends in NUL; `out` is null or valid for a write of `PATH_MAX` bytes.
-unsafe fn serve_realpath(path: *const c_char, out: *mut c_char) -> Option<*mut c_char> {
+pub(super) unsafe fn serve_realpath(path: *const c_char, out: *mut c_char) -> Option<*mut c_char> {
     let place = (libc::AT_FDCWD, path);
     // SAFETY: the caller's promise.
     let found = unsafe { on_path(place, false, |files, at| files.real_path(at)) }?;
@@ -274,7 +274,7 @@ fn directory() -> Option<io::Result<Vec<u8>>> {
 /// # Safety
 ///
 /// `out` is null or valid for a write of `length` bytes.
-unsafe fn serve_getcwd(out: *mut c_char, length: size_t) -> Option<*mut c_char> {
+pub(super) unsafe fn serve_getcwd(out: *mut c_char, length: size_t) -> Option<*mut c_char> {
     let directory = directory()?;
     if !out.is_null() && length == 0 {
         answer(Err(error(libc::EINVAL)));
