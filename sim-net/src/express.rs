@@ -79,7 +79,8 @@ impl State {
         }
         let link = self.links.get_mut(c.links[side.other()]);
         let count = link.partial(world, &self.config, there);
-        end.inbox.read(&mut into[..count], false);
+        let flow = &mut c.flows[side.other()];
+        end.inbox.read(flow, &mut into[..count]);
         if end.inbox.update_due() && end.phase == Phase::Open {
             self.update_window(world, conn, side);
         }
@@ -183,7 +184,7 @@ impl State {
         drop::<InFlight>(self.packets.remove(index));
         c.in_flight -= 1;
         let (flow, end) = (&mut c.flows[from], &mut c.ends[to]);
-        end.inbox.take(segment, flow);
+        end.inbox.take(segment);
         let about = segment.end() << 1 | from as u64;
         world.event(EventKind::Net, NOTE_DATA << 48 | c.serial, about);
         let back = self.links.get_mut(c.links[to]);

@@ -1,8 +1,9 @@
 //! The sender's half of one direction of a stream. [`crate::inbox`] is the other half.
 //!
 //! Offsets count bytes since the handshake; the FIN takes one offset after the last byte. Bytes
-//! stay with the sender until they are acknowledged, so a segment in flight is a range of offsets
-//! and a retransmission costs no copy.
+//! stay here until they are acknowledged and read, so a segment in flight is a range of offsets,
+//! a retransmission costs no copy, and neither does an arrival: the receiver's half knows offsets
+//! alone, and reads from here.
 
 use std::collections::VecDeque;
 
@@ -53,10 +54,12 @@ pub(crate) struct Hurt {
 /// The sender's half.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    /// The bytes `[una, written)`.
+    /// The bytes before `written`, from the first that is not both acknowledged and read.
     buffer: VecDeque<u8>,
     /// The offset after the last byte written.
     written: u64,
+    /// The first offset that the receiver has not read.
+    taken: u64,
     /// The first offset that is not acknowledged.
     pub(crate) una: u64,
     /// The next offset to be put on the wire.
@@ -97,6 +100,7 @@ impl Flow {
         Self {
             buffer: VecDeque::new(),
             written: 0,
+            taken: 0,
             una: 0,
             next: 0,
             edge: window as u64,
@@ -124,8 +128,9 @@ impl Flow {
     }
 
     /// Room for further bytes.
+    #[inline]
     pub(crate) fn free(&self) -> usize {
-        self.capacity.saturating_sub(self.buffer.len())
+        self.capacity.saturating_sub(self.unacknowledged())
     }
 
     /// Sets the size of the send buffer.
@@ -134,13 +139,14 @@ impl Flow {
     }
 
     /// Bytes that are written and not acknowledged.
+    #[inline]
     pub(crate) fn unacknowledged(&self) -> usize {
-        self.buffer.len()
+        self.written.saturating_sub(self.una) as usize
     }
 
     /// As `sk_stream_is_writeable`: a third of the buffer must be free before a writer is woken.
     pub(crate) fn is_writable(&self) -> bool {
-        self.free() * 2 >= self.buffer.len()
+        self.free() * 2 >= self.unacknowledged()
     }
 
     /// Everything written has arrived, and so has the FIN.
@@ -159,6 +165,7 @@ impl Flow {
     }
 
     /// Takes bytes from the writer.
+    #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         debug_assert!(
             bytes.len() <= self.free() && !self.fin,
@@ -200,17 +207,50 @@ impl Flow {
         self.lost_upto = self.lost_upto.max(Some(upto));
     }
 
+    /// The offset of the first byte in the buffer.
+    #[inline]
+    fn held(&self) -> u64 {
+        self.written - self.buffer.len() as u64
+    }
+
+    /// Drops the bytes that nobody will ask for again.
+    #[inline]
+    fn release(&mut self) {
+        let done = self.una.min(self.taken).min(self.written);
+        let held = self.held();
+        if done > held {
+            discard(&mut self.buffer, (done - held) as usize);
+        }
+    }
+
+    /// Copies bytes from offset `from` on to the reader; `into` is no longer than what arrived.
+    #[inline]
+    pub(crate) fn copy(&self, from: u64, into: &mut [u8]) {
+        let (head, tail) = self.bytes(from, from + into.len() as u64);
+        let (first, second) = into.split_at_mut(head.len());
+        first.copy_from_slice(head);
+        if !second.is_empty() {
+            second.copy_from_slice(tail);
+        }
+    }
+
+    /// The receiver has read all bytes before an offset.
+    #[inline]
+    pub(crate) fn is_read(&mut self, before: u64) {
+        self.taken = before;
+        self.release();
+    }
+
     /// Applies an acknowledgement. Says whether bytes were acknowledged or the window moved.
+    #[inline]
     pub(crate) fn acknowledge(&mut self, ack: Ack) -> bool {
         let moved = ack.next > self.una || ack.edge > self.edge;
         self.edge = self.edge.max(ack.edge);
         if ack.next > self.una {
-            let held = self.written - self.buffer.len() as u64;
-            let bytes = ack.next.min(self.written).saturating_sub(held);
-            discard(&mut self.buffer, bytes as usize);
             self.una = ack.next;
             self.next = self.next.max(self.una);
             self.tries = 0;
+            self.release();
         }
         if self.lost_upto.is_some_and(|lost| lost <= self.una) {
             self.lost_upto = None;
@@ -238,9 +278,10 @@ impl Flow {
         last.is_some_and(|ack| self.acknowledge(ack))
     }
 
-    /// The bytes of a segment, in at most two pieces. Empty where they are acknowledged already.
+    /// The bytes of a segment, in at most two pieces. Empty where they are gone already.
+    #[inline]
     pub(crate) fn bytes(&self, from: u64, upto: u64) -> (&[u8], &[u8]) {
-        let held = self.written - self.buffer.len() as u64;
+        let held = self.held();
         let upto = upto.min(self.written);
         if from < held || from >= upto {
             return (&[], &[]);
@@ -258,7 +299,7 @@ impl Flow {
 /// Drops the first `count` bytes. Gives the memory of a large buffer back once it is empty: idle
 /// connections are small.
 #[inline]
-pub(crate) fn discard(buffer: &mut VecDeque<u8>, count: usize) {
+fn discard(buffer: &mut VecDeque<u8>, count: usize) {
     const KEPT: usize = 1_024;
     if count < buffer.len() {
         buffer.drain(..count);

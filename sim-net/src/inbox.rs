@@ -1,10 +1,9 @@
-//! The receiver's half of one direction of a stream: bytes that arrived and are not read yet.
-
-use std::collections::VecDeque;
+//! The receiver's half of one direction of a stream: which bytes arrived and are not read yet. The
+//! bytes themselves are with the sender's half.
 
 use sim_runtime::{FaultId, SimInstant};
 
-use crate::flow::{Flow, Segment, discard};
+use crate::flow::{Flow, Segment};
 
 /// What became of a segment that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +29,6 @@ pub(crate) struct Late {
 /// The receive buffer.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    /// The bytes `[read, next)`, without the FIN.
-    buffer: VecDeque<u8>,
     /// The next offset to arrive.
     pub(crate) next: u64,
     /// The first offset the reader has not taken.
@@ -50,7 +47,6 @@ impl Inbox {
     /// An empty buffer for `capacity` bytes.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            buffer: VecDeque::new(),
             next: 0,
             read: 0,
             capacity,
@@ -64,7 +60,7 @@ impl Inbox {
     /// Bytes that can be read.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.buffer.len()
+        (self.next - u64::from(self.fin) - self.read) as usize
     }
 
     /// Offsets read so far.
@@ -72,50 +68,40 @@ impl Inbox {
         self.read
     }
 
-    /// Takes a segment, whose bytes are with the sender's half.
-    pub(crate) fn accept(&mut self, segment: Segment, flow: &Flow) -> Arrival {
+    /// Takes a segment.
+    pub(crate) fn accept(&mut self, segment: Segment) -> Arrival {
         if segment.offset > self.next {
             return Arrival::Gap;
         }
         if segment.end() <= self.next {
             return Arrival::Old;
         }
-        self.take(segment, flow);
+        self.take(segment);
         Arrival::New
     }
 
     /// Takes a segment that moves the stream forward.
     #[inline]
-    pub(crate) fn take(&mut self, segment: Segment, flow: &Flow) {
-        let (head, tail) = flow.bytes(self.next, segment.offset + u64::from(segment.len));
-        self.buffer.extend(head);
-        if !tail.is_empty() {
-            self.buffer.extend(tail);
-        }
+    pub(crate) fn take(&mut self, segment: Segment) {
         self.next = segment.end();
         self.fin = segment.fin;
-        debug_assert!(
-            self.buffer.len() <= self.capacity,
-            "the sender overran the window"
-        );
+        debug_assert!(self.len() <= self.capacity, "the sender overran the window");
     }
 
-    /// Copies out up to `into.len()` bytes; `peek` leaves them there.
+    /// Copies out up to `into.len()` bytes, which are with the sender's half.
     #[inline]
-    pub(crate) fn read(&mut self, into: &mut [u8], peek: bool) -> usize {
-        let (head, tail) = self.buffer.as_slices();
-        let first = head.len().min(into.len());
-        into[..first].copy_from_slice(&head[..first]);
-        let mut count = first;
-        if first < into.len() && !tail.is_empty() {
-            let second = tail.len().min(into.len() - first);
-            into[first..first + second].copy_from_slice(&tail[..second]);
-            count += second;
-        }
-        if !peek {
-            discard(&mut self.buffer, count);
-            self.read += count as u64;
-        }
+    pub(crate) fn read(&mut self, flow: &mut Flow, into: &mut [u8]) -> usize {
+        let count = self.peek(flow, into);
+        self.read += count as u64;
+        flow.is_read(self.read);
+        count
+    }
+
+    /// As [`Inbox::read`], and leaves them there.
+    #[inline]
+    pub(crate) fn peek(&self, flow: &Flow, into: &mut [u8]) -> usize {
+        let count = self.len().min(into.len());
+        flow.copy(self.read, &mut into[..count]);
         count
     }
 
@@ -146,15 +132,15 @@ mod tests {
         flow.write(b"hello world");
         flow.fin = true;
         let mut inbox = Inbox::new(64);
-        assert_eq!(inbox.accept(segment(6, 5, true), &flow), Arrival::Gap);
-        assert_eq!(inbox.accept(segment(0, 6, false), &flow), Arrival::New);
-        assert_eq!(inbox.accept(segment(0, 6, false), &flow), Arrival::Old);
-        assert_eq!(inbox.accept(segment(0, 11, true), &flow), Arrival::New);
+        assert_eq!(inbox.accept(segment(6, 5, true)), Arrival::Gap);
+        assert_eq!(inbox.accept(segment(0, 6, false)), Arrival::New);
+        assert_eq!(inbox.accept(segment(0, 6, false)), Arrival::Old);
+        assert_eq!(inbox.accept(segment(0, 11, true)), Arrival::New);
         assert!(inbox.fin);
         let mut into = [0; 32];
-        assert_eq!(inbox.read(&mut into, true), 11);
-        assert_eq!(inbox.read(&mut into[..4], false), 4);
-        assert_eq!(inbox.read(&mut into, false), 7);
+        assert_eq!(inbox.peek(&flow, &mut into), 11);
+        assert_eq!(inbox.read(&mut flow, &mut into[..4]), 4);
+        assert_eq!(inbox.read(&mut flow, &mut into), 7);
         assert_eq!(&into[..7], b"o world");
     }
 
@@ -163,11 +149,11 @@ mod tests {
         let mut flow = Flow::new(64, 8);
         flow.write(&[1; 8]);
         let mut inbox = Inbox::new(8);
-        inbox.accept(segment(0, 8, false), &flow);
+        inbox.accept(segment(0, 8, false));
         assert_eq!(inbox.advertise(), 8);
-        inbox.read(&mut [0; 3], false);
+        inbox.read(&mut flow, &mut [0; 3]);
         assert!(!inbox.update_due());
-        inbox.read(&mut [0; 1], false);
+        inbox.read(&mut flow, &mut [0; 1]);
         assert!(inbox.update_due());
         assert_eq!(inbox.advertise(), 12);
     }

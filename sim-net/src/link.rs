@@ -77,7 +77,7 @@ impl Link {
     }
 
     /// The word that a packet's latency is made of: drawn, unless nothing depends on it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn word(&mut self, world: &World, config: &NetConfig) -> u64 {
         if self.is_loopback() || config.latency.is_constant() {
             return 0;
@@ -90,7 +90,7 @@ impl Link {
     }
 
     /// When a packet of so many bytes of payload arrives that is sent now, by its word.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrival(
         &mut self,
         world: &World,

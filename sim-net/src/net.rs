@@ -1,10 +1,10 @@
 //! The device, and the calls a guest's sockets are made of.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use sim_runtime::{Boot, Device, DeviceId, Down, Fd, NodeId, World};
 
@@ -63,6 +63,19 @@ impl Net {
         self.world.upgrade()
     }
 
+    /// The state itself; whoever is to be woken is for the caller to wake.
+    #[inline]
+    pub(crate) fn state(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    /// Wakes whoever is to be woken.
+    #[cold]
+    pub(crate) fn wake(&self) {
+        let woken = std::mem::take(&mut self.state().woken);
+        woken.wake();
+    }
+
     /// Runs `f` on the state, then wakes whoever it found to wake.
     pub(crate) fn run<R>(&self, f: impl FnOnce(&mut State, &World) -> R) -> io::Result<R> {
         let world = self.world.upgrade().ok_or_else(|| error(libc::ENETDOWN))?;
@@ -74,17 +87,14 @@ impl Net {
     pub(crate) fn run_in<R>(&self, world: &World, f: impl FnOnce(&mut State, &World) -> R) -> R {
         let mut state = self.state.borrow_mut();
         let result = f(&mut state, world);
-        match state.woken.len() {
-            0 => {}
-            1 => {
-                let waker = state.woken.pop();
+        if !state.woken.is_empty() {
+            if let Some(waker) = state.woken.take_only() {
                 drop(state);
-                waker.into_iter().for_each(Waker::wake);
-            }
-            _ => {
+                waker.wake();
+            } else {
                 let woken = std::mem::take(&mut state.woken);
                 drop(state);
-                woken.into_iter().for_each(Waker::wake);
+                woken.wake();
             }
         }
         result
@@ -93,7 +103,7 @@ impl Net {
     /// Has nothing take the short way, to compare.
     #[cfg(test)]
     pub(crate) fn take_long_way(&self, long_way: bool) {
-        self.state.borrow_mut().long_way = long_way;
+        self.state().long_way = long_way;
     }
 
     /// Runs `f` on the socket of a descriptor.

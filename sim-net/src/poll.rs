@@ -1,13 +1,13 @@
 //! Sending and receiving as a task does: the cheapest calls there are.
 
 use std::io::{self, IoSlice};
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use sim_runtime::{Fd, World};
 
 use crate::errno::{error, fail};
 use crate::express::Express;
+use crate::net::Net;
 use crate::ready::Interest;
 use crate::socket::Socket;
 use crate::state::State;
@@ -24,18 +24,9 @@ pub fn poll_send(
 ) -> Poll<io::Result<usize>> {
     on(fd, |state, world, sock| {
         match state.express_send(world, sock, pieces) {
-            Express::No => {}
-            way => return way.answer(world, fd, Interest::WRITABLE),
+            Express::No => send_long(state, world, (fd, sock), pieces, context),
+            way => way.answer(world, fd, Interest::WRITABLE),
         }
-        let result = state.socket_send(world, sock, pieces);
-        finish(
-            state,
-            world,
-            (fd, sock),
-            Interest::WRITABLE,
-            context,
-            result,
-        )
     })
 }
 
@@ -51,34 +42,37 @@ pub fn poll_recv(
     context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     on(fd, |state, world, sock| {
-        if !peek {
-            match state.express_recv(world, sock, into, context.waker()) {
-                Express::No => {}
-                way => return way.answer(world, fd, Interest::READABLE),
-            }
+        let way = match peek {
+            true => Express::No,
+            false => state.express_recv(world, sock, into, context.waker()),
+        };
+        match way {
+            Express::No => recv_long(state, world, (fd, sock), (into, peek), context),
+            way => way.answer(world, fd, Interest::READABLE),
         }
-        let result = state.socket_recv(world, sock, into, peek);
-        finish(
-            state,
-            world,
-            (fd, sock),
-            Interest::READABLE,
-            context,
-            result,
-        )
     })
 }
 
-/// Runs `f` on the socket of a descriptor.
+/// Runs `f` on the socket of a descriptor, then wakes whoever it found to wake.
 #[inline]
 fn on<R>(
     fd: Fd,
     f: impl FnOnce(&mut State, &World, usize) -> Poll<io::Result<R>>,
 ) -> Poll<io::Result<R>> {
     let outcome = sim_runtime::try_with(|world| {
-        let find = |socket: &Socket| (Rc::clone(&socket.net), socket.index);
-        match world.read_description(fd, find) {
-            Ok(Some((net, sock))) => net.run_in(world, |state, world| f(state, world, sock)),
+        let mut has_woken = false;
+        // In place: nothing that `f` does opens or closes a descriptor.
+        let found = world.read_description(fd, |socket: &Socket| {
+            let mut state = socket.net.state();
+            let answer = f(&mut state, world, socket.index);
+            has_woken = !state.woken.is_empty();
+            answer
+        });
+        if has_woken && let Some(net) = world.device::<Net>() {
+            net.wake();
+        }
+        match found {
+            Ok(Some(answer)) => answer,
             Ok(None) => Poll::Ready(fail(libc::ENOTSOCK)),
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -100,14 +94,40 @@ impl Express {
     }
 }
 
-/// Registers the task where the answer is `EAGAIN`, in the same look at the socket.
+/// [`poll_send`] the long way.
 #[inline(never)]
+fn send_long(
+    state: &mut State,
+    world: &World,
+    (fd, sock): (Fd, usize),
+    pieces: &[IoSlice<'_>],
+    context: &Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let result = state.socket_send(world, sock, pieces);
+    let waits = (Interest::WRITABLE, context);
+    finish(state, world, (fd, sock), waits, result)
+}
+
+/// [`poll_recv`] the long way.
+#[inline(never)]
+fn recv_long(
+    state: &mut State,
+    world: &World,
+    (fd, sock): (Fd, usize),
+    (into, peek): (&mut [u8], bool),
+    context: &Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let result = state.socket_recv(world, sock, into, peek);
+    let waits = (Interest::READABLE, context);
+    finish(state, world, (fd, sock), waits, result)
+}
+
+/// Registers the task where the answer is `EAGAIN`, in the same look at the socket.
 fn finish(
     state: &mut State,
     world: &World,
     (fd, sock): (Fd, usize),
-    interest: Interest,
-    context: &Context<'_>,
+    (interest, context): (Interest, &Context<'_>),
     result: io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
     match result {

@@ -81,6 +81,45 @@ impl Ready {
     }
 }
 
+/// Tasks to be woken once nothing is borrowed. One, as it mostly is, takes no list.
+#[derive(Debug, Default)]
+pub(crate) struct Woken {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Woken {
+    #[inline]
+    pub(crate) fn push(&mut self, waker: Waker) {
+        match &self.first {
+            None => self.first = Some(waker),
+            Some(_) => self.more.push(waker),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Takes the only one; none where there is none, or more.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Waker> {
+        match self.more.is_empty() {
+            true => self.first.take(),
+            false => None,
+        }
+    }
+
+    /// Takes and wakes them all, in order.
+    pub(crate) fn wake(self) {
+        self.first
+            .into_iter()
+            .chain(self.more)
+            .for_each(Waker::wake);
+    }
+}
+
 /// The tasks that wait for one direction. The first needs no allocation.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
@@ -90,6 +129,7 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// Adds a task, once. Never drops a waker that was there.
+    #[inline]
     pub(crate) fn add(&mut self, waker: &Waker) {
         match &self.first {
             None if self.more.is_empty() => self.first = Some(waker.clone()),
@@ -100,13 +140,13 @@ impl Waiters {
     }
 
     /// Moves every waker to `woken`; the caller wakes them once nothing is borrowed.
-    #[inline]
-    pub(crate) fn wake_into(&mut self, woken: &mut Vec<Waker>) {
+    #[inline(always)]
+    pub(crate) fn wake_into(&mut self, woken: &mut Woken) {
         if let Some(waker) = self.first.take() {
             woken.push(waker);
         }
         if !self.more.is_empty() {
-            woken.append(&mut self.more);
+            self.more.drain(..).for_each(|waker| woken.push(waker));
         }
     }
 
@@ -137,7 +177,7 @@ impl BothWaiters {
 
     /// Moves everybody to `woken`.
     #[inline]
-    pub(crate) fn wake_into(&mut self, woken: &mut Vec<Waker>) {
+    pub(crate) fn wake_into(&mut self, woken: &mut Woken) {
         self.read.wake_into(woken);
         self.write.wake_into(woken);
     }

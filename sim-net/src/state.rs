@@ -22,7 +22,7 @@ use crate::options::SocketOptions;
 use crate::packet::{Hand, InFlight, Packet, Token};
 use crate::ports::Ports;
 use crate::readdress::Former;
-use crate::ready::{BothWaiters, Interest, Ready, Waiters};
+use crate::ready::{BothWaiters, Interest, Ready, Waiters, Woken};
 use crate::udp::Udp;
 
 /// A node that is nowhere: packets to addresses that nobody has go there and vanish.
@@ -95,7 +95,7 @@ pub(crate) struct State {
     pub(crate) former: Vec<Former>,
     /// Faults on look-ups of names.
     pub(crate) misled: Vec<Misled>,
-    pub(crate) woken: Vec<Waker>,
+    pub(crate) woken: Woken,
     pub(crate) hosts: Vec<Host>,
     serial: u64,
     /// How many packets were sent.
@@ -120,7 +120,7 @@ impl State {
             classifier: None,
             former: Vec::new(),
             misled: Vec::new(),
-            woken: Vec::new(),
+            woken: Woken::default(),
             hosts: Vec::new(),
             serial: 0,
             order: 0,

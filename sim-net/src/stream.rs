@@ -66,12 +66,13 @@ impl State {
             return self.nothing_to_read(world, conn, side);
         }
         let there = end.inbox.len().min(into.len());
+        let flow = &mut c.flows[side.other()];
         if peek || there == 0 {
-            return Ok(end.inbox.read(into, true));
+            return Ok(end.inbox.peek(flow, into));
         }
         let link = self.links.get_mut(c.links[side.other()]);
         let count = link.partial(world, &self.config, there);
-        let count = end.inbox.read(&mut into[..count], false);
+        let count = end.inbox.read(flow, &mut into[..count]);
         let (late, update) = (!end.inbox.late.is_empty(), end.inbox.update_due());
         if late {
             self.read_late(world, conn, side);

@@ -289,7 +289,7 @@ impl State {
             self.end_dies(world, conn, to, Phase::Gone);
             return self.reset_peer(world, conn, to);
         }
-        let arrival = c.ends[to].inbox.accept(segment, &c.flows[from]);
+        let arrival = c.ends[to].inbox.accept(segment);
         self.note(world, NOTE_DATA, conn, segment.end() << 1 | from as u64);
         match arrival {
             crate::inbox::Arrival::Old => self.acknowledge(world, (conn, to), echo(word)),

@@ -142,7 +142,7 @@ impl Recorder {
     }
 
     /// Mixes one event in. True: its number is in the traced window.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, kind: EventKind, a: u64, b: u64) -> bool {
         self.state.set(mix(self.state.get(), kind, a, b));
         let left = self.left.get();

@@ -110,7 +110,9 @@ pub use {
     simulation::{Budget, Config, Reseed, Simulation, Summary},
     sockets::{Address, Readiness, SocketCalls, Sockets, UnixName},
     stream::{Entity, Stream},
-    task::{AbortHandle, JoinError, JoinHandle, UnjoinedPanic, spawn, spawn_on},
+    task::{
+        AbortHandle, JoinError, JoinHandle, UnjoinedPanic, note_turn, spawn, spawn_on, turn_note,
+    },
     timers::TimerKey,
     world::{World, in_simulation, try_with, try_world, with, world},
 };

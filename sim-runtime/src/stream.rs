@@ -75,10 +75,17 @@ pub(crate) const fn spread(word: u64) -> u64 {
     (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
+/// How many words of 32 bits are taken from the generator at a time.
+const WORDS: usize = 16;
+
 /// A sequence of draws for one (purpose, entity). About 3 ns a draw.
 #[derive(Clone, Debug)]
 pub struct Stream {
     rng: ChaCha8Rng,
+    /// What was taken and is not drawn yet, from `at` on: a draw is not to save the registers that
+    /// the generator needs.
+    words: [u32; WORDS],
+    at: usize,
     /// What the world's streams are mixed with from some moment on, and what this one was last.
     salt: Option<(Arc<AtomicU64>, u64)>,
 }
@@ -136,6 +143,8 @@ impl Stream {
         let stream = mix(hash(purpose.as_bytes()) ^ mix(entity.wrapping_add(1)));
         Self {
             rng: keyed(root.0, stream),
+            words: [0; WORDS],
+            at: WORDS,
             salt: None,
         }
     }
@@ -144,7 +153,36 @@ impl Stream {
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.settle();
-        self.rng.next_u64()
+        match self.words.get(self.at..) {
+            Some([low, high, ..]) => {
+                let word = u64::from(*high) << 32 | u64::from(*low);
+                self.at += 2;
+                word
+            }
+            _ => self.next_u64_across(),
+        }
+    }
+
+    /// [`Stream::next_u64`] where not both halves are at hand.
+    #[cold]
+    #[inline(never)]
+    fn next_u64_across(&mut self) -> u64 {
+        let low = u64::from(self.next_word());
+        u64::from(self.next_word()) << 32 | low
+    }
+
+    fn next_word(&mut self) -> u32 {
+        if self.at >= WORDS {
+            let mut bytes = [0; 4 * WORDS];
+            self.rng.fill_bytes(&mut bytes);
+            for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks().0) {
+                *word = u32::from_le_bytes(*bytes);
+            }
+            self.at = 0;
+        }
+        let word = self.words[self.at];
+        self.at += 1;
+        word
     }
 
     #[inline]
@@ -160,11 +198,12 @@ impl Stream {
     #[cold]
     #[inline(never)]
     fn take_salt(&mut self) {
+        // The old place is mixed in, so that streams of one name and two worlds stay apart.
+        let place = self.next_u64_across();
         if let Some((salt, seen)) = &mut self.salt {
             *seen = salt.load(Ordering::Relaxed);
-            // The old place is mixed in, so that streams of one name and two worlds stay apart.
-            let root = self.rng.next_u64() ^ *seen;
-            self.rng = keyed(root, self.rng.get_stream());
+            self.rng = keyed(place ^ *seen, self.rng.get_stream());
+            self.at = WORDS;
         }
     }
 
@@ -205,7 +244,10 @@ impl Stream {
     /// Fills `buf` with random bytes.
     pub fn fill(&mut self, buf: &mut [u8]) {
         self.settle();
-        self.rng.fill_bytes(buf);
+        for bytes in buf.chunks_mut(4) {
+            let word = self.next_word().to_le_bytes();
+            bytes.copy_from_slice(&word[..bytes.len()]);
+        }
     }
 
     /// A duration between `low` and `high`, both included, to the nanosecond.
@@ -278,6 +320,23 @@ mod tests {
     fn draws_are_the_same_for_ever() {
         // A change here breaks every stored seed: it must be a decision, written in the CHANGELOG.
         assert_eq!(first("sched", 1), PINNED, "keyed draws changed");
+    }
+
+    #[test]
+    fn draws_are_the_generator_s_own_however_they_are_taken() {
+        let mut stream = Stream::of(Seed(9), "test", 5);
+        let mut plain = stream.rng.clone();
+        for round in 0..2_000_usize {
+            if round.is_multiple_of(3) {
+                let mut ours = vec![0; round * 7 % 150];
+                let mut theirs = ours.clone();
+                stream.fill(&mut ours);
+                plain.fill_bytes(&mut theirs);
+                assert_eq!(ours, theirs, "round {round}");
+            } else {
+                assert_eq!(stream.next_u64(), plain.next_u64(), "round {round}");
+            }
+        }
     }
 
     const PINNED: u64 = 6_367_084_486_004_321_138;

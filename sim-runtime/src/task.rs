@@ -81,6 +81,31 @@ impl Here {
     pub(crate) fn waiting(self, waits: Waits) {
         self.world().waiting(waits);
     }
+
+    #[inline]
+    fn turn_note(self) -> Option<u64> {
+        self.world().turn_note()
+    }
+
+    #[inline]
+    fn note_turn(self, note: u64) {
+        self.world().note_turn(note);
+    }
+}
+
+/// [`World::turn_note`] of this thread's world; `None` outside a simulation.
+#[inline]
+#[must_use]
+pub fn turn_note() -> Option<Option<u64>> {
+    here().map(Here::turn_note)
+}
+
+/// [`World::note_turn`] of this thread's world; nothing outside a simulation.
+#[inline]
+pub fn note_turn(note: u64) {
+    if let Some(here) = here() {
+        here.note_turn(note);
+    }
 }
 
 /// What the executor must know of a task without asking it.

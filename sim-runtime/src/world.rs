@@ -241,7 +241,7 @@ impl World {
     }
 
     /// Enters an event into the digest. 10 to 15 instructions.
-    #[inline]
+    #[inline(always)]
     pub fn event(&self, kind: EventKind, a: u64, b: u64) {
         if self.recorder.record(kind, a, b) {
             self.trace(kind, a, b);

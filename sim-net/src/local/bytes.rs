@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::task::Waker;
 
 use crate::errno::fail;
-use crate::ready::BothWaiters;
+use crate::ready::{BothWaiters, Woken};
 
 /// A bounded queue of bytes with a writer's and a reader's end. Nothing takes time on it.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl Bytes {
 
     /// Wakes readers or writers once nothing is borrowed.
     fn wake(&self, mut inner: std::cell::RefMut<'_, Inner>, readers: bool, writers: bool) {
-        let mut woken = Vec::new();
+        let mut woken = Woken::default();
         if readers {
             inner.waiters.read.wake_into(&mut woken);
         }
@@ -174,7 +174,7 @@ impl Bytes {
             inner.waiters.write.wake_into(&mut woken);
         }
         drop(inner);
-        woken.into_iter().for_each(Waker::wake);
+        woken.wake();
     }
 }
 

@@ -16,7 +16,7 @@ use crate::calls::Manner;
 use crate::errno::{error, fail};
 use crate::local::bytes::Bytes;
 use crate::net::Net;
-use crate::ready::Waiters;
+use crate::ready::{Waiters, Woken};
 
 /// What each direction of a stream holds (`net.core.wmem_default`).
 pub(crate) const CAPACITY: usize = 208 * 1_024;
@@ -257,9 +257,9 @@ impl UnixSocket {
 }
 
 fn wake(waiters: &RefCell<Waiters>) {
-    let mut woken = Vec::new();
+    let mut woken = Woken::default();
     waiters.borrow_mut().wake_into(&mut woken);
-    woken.into_iter().for_each(Waker::wake);
+    woken.wake();
 }
 
 impl Description for UnixSocket {

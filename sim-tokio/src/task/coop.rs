@@ -20,13 +20,15 @@ const BUDGET: u64 = 128;
 const UNLIMITED: u64 = u64::MAX;
 
 /// What is left of this turn's; `None` where there is no limit, and outside a simulation.
+#[inline]
 fn left() -> Option<u64> {
-    let noted = sim_runtime::try_with(|world| world.turn_note().unwrap_or(BUDGET));
+    let noted = sim_runtime::turn_note().map(|note| note.unwrap_or(BUDGET));
     noted.filter(|left| *left != UNLIMITED)
 }
 
+#[inline]
 fn set(left: Option<u64>) {
-    sim_runtime::try_with(|world| world.note_turn(left.unwrap_or(UNLIMITED)));
+    sim_runtime::note_turn(left.unwrap_or(UNLIMITED));
 }
 
 /// Whether the running task may go on without yielding.
@@ -92,6 +94,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
 
 /// Polls what is simulated for one unit of the budget, which is taken when there is an output. When
 /// none is left it is not polled: the task is woken, and others run first.
+#[inline]
 pub(crate) fn spend<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
