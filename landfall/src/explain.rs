@@ -18,6 +18,7 @@ use sim_runtime::{Reseed, Seed, SimInstant};
 
 pub use self::curve::{Curve, Point};
 pub use self::events::Parting;
+pub(crate) use self::events::parting;
 use crate::coordinate::{CoordinateError, Flow, Pool, RunRequest};
 use crate::reduce::ReduceError;
 use crate::report::{SeedOutcome, SeedReport};

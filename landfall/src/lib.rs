@@ -14,17 +14,20 @@
 //! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
 //! `landing` (one seed of one scenario), [`report`] (what came of it) and `death` (or of its
 //! process), `twice` (whether it is one run), [`judge`] (what to believe
-//! of many), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds over many
-//! processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`),
+//! of many), [`evidence`] with [`blame`] and [`stand_in`] (what a report rests on, and whose
+//! fault a failure is), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds
+//! over many processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`),
 //! `hosts` (for those written by hand), [`render`]
 //! and `words` (as text), [`variables`] (the environment).
 
 #![cfg(feature = "sim")]
 
+pub mod blame;
 pub mod capsule;
 pub mod coordinate;
 mod death;
 mod entry;
+pub mod evidence;
 pub mod explain;
 pub mod floor;
 mod harness;
@@ -43,6 +46,7 @@ pub mod report;
 mod run;
 mod schedule;
 pub mod script;
+pub mod stand_in;
 mod standstill;
 mod storage;
 pub mod swarm;
@@ -63,7 +67,9 @@ pub use sim_runtime::{
     always, always_ge, always_gt, always_le, always_lt, buggify, knob, reachable, sometimes,
     sometimes_ge, sometimes_gt, sometimes_le, sometimes_lt, unreachable,
 };
-pub use system::{Call, Client, ClientContext, NodeContext, Peer, Reply, System};
+pub use system::{
+    Call, Client, ClientContext, NodeContext, NodeFuture, Peer, Reference, Reply, System,
+};
 pub use {sim_disk as disk, sim_net as net, sim_runtime as runtime};
 
 /// What the macros' output names. Not for use by hand.

@@ -27,6 +27,7 @@ use crate::network;
 use crate::phases::{Convergence, Phase};
 use crate::report::{OperationCounts, SeedReport};
 use crate::script::Recording;
+use crate::stand_in::{self, Played, StandIn};
 use crate::swarm::Swarm;
 use crate::system::{ClientContext, NodeContext, Peer, System};
 use crate::variables::Variables;
@@ -78,9 +79,16 @@ fn node_main<S: System>(run: &Rc<RunState>, system: &Rc<S>, me: &Peer) -> NodeMa
             restarts,
         };
         let (run, name) = (Rc::clone(&run), me.name.clone());
-        let main = system.start(node);
+        let main = match run.script.stand_in {
+            Some(StandIn::Servers) => Err(system.reference(node, run.reference.clone())),
+            _ => Ok(system.start(node)),
+        };
         Box::pin(async move {
-            let ended = main.await;
+            let ended = match main {
+                Ok(main) => main.await,
+                Err(Some(main)) => main.await,
+                Err(None) => Err(std::io::Error::other(stand_in::MISSING)),
+            };
             run.main_ended(&name, ended);
         })
     })
@@ -102,7 +110,7 @@ fn start_client<S, F>(
     system: &Rc<S>,
     host: NodeId,
     number: u32,
-    drive: impl Fn(Rc<RunState>, u32, S::Client) -> F + 'static,
+    drive: impl Fn(Rc<RunState>, u32, Played<S::Client>) -> F + 'static,
 ) where
     S: System,
     F: Future<Output = ()> + 'static,
@@ -116,11 +124,18 @@ fn start_client<S, F>(
     };
     let main: NodeMain = Rc::new(move || {
         let (run, drive) = (Rc::clone(&run), Rc::clone(&drive));
-        let client = system.client(context.clone());
+        let client = match run.script.stand_in {
+            Some(StandIn::Object) => None,
+            _ => Some(system.client(context.clone())),
+        };
         let busy = Busy(Rc::clone(&run));
         Box::pin(async move {
             let _busy = busy;
-            drive(run, number, client.await).await;
+            let client = match client {
+                Some(client) => Played::System(client.await),
+                None => Played::Object(run.reference.clone()),
+            };
+            drive(run, number, client).await;
         })
     });
     world().start_node(host, main);

@@ -8,6 +8,7 @@ use plan_compiler::scenario::{FaultKind, Scenario, Weather};
 use serde::{Deserialize, Serialize};
 use sim_runtime::{Deviation, Policy, Reseed, Schedule};
 
+use crate::stand_in::StandIn;
 use crate::system::Call;
 
 /// What a run does other than its seed alone would. Empty, it changes nothing.
@@ -57,6 +58,9 @@ pub struct Script {
     /// `buggify!` never fires, and knobs have their defaults.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
+    /// What stands in for the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandIn>,
 }
 
 /// A window of a fault as it opened.

@@ -5,12 +5,17 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use checkers::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::run;
+pub use crate::stand_in::Reference;
+
+/// The main future of a node, boxed.
+pub type NodeFuture = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
 /// A system under test.
 ///
@@ -27,6 +32,14 @@ pub trait System: 'static {
     /// What a message of its protocol is called, for clauses of a plan that hit one kind alone, as
     /// in `drop "AppendEntries" from node 2 to node 3`. Must not call the network.
     fn frame_kind(&self, _frame: &sim_net::Frame<'_>) -> Option<String> {
+        None
+    }
+
+    /// A node of the stand-in: it serves the same protocol to the same clients, and answers by
+    /// `object`, which is perfect. A failure that stays with it is no fault of the system, but of
+    /// what drives it: without a stand-in that remains open, and no failure is said to be the
+    /// system's for certain.
+    fn reference(&self, _node: NodeContext, _object: Reference) -> Option<NodeFuture> {
         None
     }
 

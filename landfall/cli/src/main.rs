@@ -15,9 +15,11 @@
 //! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
 //! `scenarios` (what there is to run), `sweep` and `line` (running it), `store`, `shard` and
 //! `merge` (results that are kept), `failure` with `replay`, `reduce` and `explain` (one failure),
-//! `patience` (when to stop), `clock`, `progress`, `output` and `junit` (saying so), `plan`,
-//! `check` with `formats` and `floor` (what needs no build), `init` (what prepares one).
+//! `account` (the session and its report), `patience` (when to stop), `clock`, `progress`,
+//! `output` and `junit` (saying so), `plan`, `check` with `formats` and `floor` (what needs no
+//! build), `init` (what prepares one).
 
+mod account;
 mod args;
 mod bisect;
 mod cargo;

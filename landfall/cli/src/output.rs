@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use landfall::judge::session::PlanSession;
 use landfall::sweep::{Divergence, TestResult};
 use serde::Serialize;
 
@@ -14,6 +15,9 @@ pub(crate) struct Report<'a> {
     pub(crate) command: &'a str,
     /// One row a test.
     pub(crate) results: Vec<Row>,
+    /// What each plan comes to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sessions: Vec<PlanSession>,
     /// What the command exits with.
     pub(crate) exit_code: u8,
 }

@@ -42,6 +42,14 @@ impl Patience {
         })
     }
 
+    /// Another limit, from now on, and the same interrupts.
+    pub(crate) fn for_another(&self, limit: Duration) -> Self {
+        Self {
+            until: Some(Instant::now() + limit),
+            interrupted: Arc::clone(&self.interrupted),
+        }
+    }
+
     /// Whether it is over.
     pub(crate) fn is_over(&self) -> bool {
         self.was_interrupted() || self.until.is_some_and(|until| Instant::now() >= until)

@@ -51,6 +51,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
             let replay = seed_to_replay(&result).map(line);
             let results = vec![Row::new(&one.built.package, &result, replay)];
             let report = Report {
+                sessions: Vec::new(),
                 command: "replay",
                 results,
                 exit_code: exit.code(),

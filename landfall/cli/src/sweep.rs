@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use landfall::capsule;
 use landfall::coordinate::{CoordinateError, Flow, Pool, RunRequest, Tier};
+use landfall::judge::session::{PlanSession, sessions};
 use landfall::render;
 use landfall::report::SeedOutcome;
 use landfall::script::Script;
@@ -18,6 +19,7 @@ use landfall::tally::Tally;
 use landfall::variables::Variables;
 use serde::{Deserialize, Serialize};
 
+use crate::account::Account;
 use crate::args::{Format, FromSeed, HowArgs, OutputArgs, Seeds, ShownArgs, SweepArgs};
 use crate::cargo;
 use crate::engine;
@@ -93,6 +95,7 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
     scenarios::refuse_broken(&errors, &args.select, &selected)?;
     let patience = Patience::new(args.keep.seconds.map(Duration::from_secs))?;
     let mut store = store(args, kind, shard)?;
+    let mut account = args.keep.out.as_deref().map(Account::new);
     let mut finished: Vec<Finished> = Vec::new();
     for one in &selected {
         let is_over = args.fail_fast && finished.iter().any(|one| has_failed(&one.result));
@@ -120,28 +123,42 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
             )?
         };
         output::say(&render::summary(&result));
+        if let Some(account) = &mut account {
+            let jobs = jobs(&args.how, &variables);
+            let mut pool = pool(one, jobs, &args.how, &variables)?;
+            account.tell(one, &place, &result, (&mut pool, &order), &patience)?;
+        }
         finished.push(Finished { place, result });
+    }
+    if let Some(account) = &account {
+        account.end();
     }
     if args.keep.save {
         save(&selected, &finished, args, &variables)?;
     }
-    if patience.was_interrupted() {
-        let how = match &args.keep.db {
-            Some(path) => format!("go on with --db {} --resume", path.display()),
-            None => "with --db FILE it could be gone on with".to_owned(),
-        };
-        output::say(&format!("interrupted: not every seed was run; {how}"));
-    } else if let Some(store) = &mut store
-        && let Some(against) = store.end()?
-    {
-        output::say(&against.to_string());
-    }
+    wind_up(args, &patience, store.as_mut())?;
     let exit = report(&finished, &args.shown, &args.output, kind.name())?;
     match (exit, patience.was_interrupted()) {
         // What was not run has not passed.
         (Exit::Pass, true) => Ok(Exit::Inconclusive),
         (exit, _) => Ok(exit),
     }
+}
+
+/// Says how an interrupted sweep is gone on with; else ends it, and says what is new in it.
+fn wind_up(args: &SweepArgs, patience: &Patience, store: Option<&mut Store>) -> Result<(), Error> {
+    if patience.was_interrupted() {
+        let how = match &args.keep.db {
+            Some(path) => format!("go on with --db {} --resume", path.display()),
+            None => "with --db FILE it could be gone on with".to_owned(),
+        };
+        output::say(&format!("interrupted: not every seed was run; {how}"));
+    } else if let Some(store) = store
+        && let Some(against) = store.end()?
+    {
+        output::say(&against.to_string());
+    }
+    Ok(())
 }
 
 /// Shows results in every form that was asked for.
@@ -170,6 +187,7 @@ pub(crate) fn report(
         Format::Json => {
             let results = finished.iter().map(row).collect();
             output::print_json(&Report {
+                sessions: sessions_of(finished),
                 command,
                 results,
                 exit_code: exit.code(),
@@ -401,6 +419,21 @@ pub(crate) fn seed_to_replay(result: &TestResult) -> Option<u64> {
     failing.or(result.divergence.as_ref().map(|divergence| divergence.seed))
 }
 
+/// What each plan of each package comes to.
+fn sessions_of(finished: &[Finished]) -> Vec<PlanSession> {
+    let mut packages: Vec<&str> = finished
+        .iter()
+        .map(|one| one.place.package.as_str())
+        .collect();
+    packages.dedup();
+    let of = |package: &str| {
+        let mine = finished.iter().filter(|one| one.place.package == package);
+        let results: Vec<TestResult> = mine.map(|one| one.result.clone()).collect();
+        sessions(&results)
+    };
+    packages.into_iter().flat_map(of).collect()
+}
+
 /// Everything that did not pass in full, then the table of all.
 fn text(finished: &[Finished], exit: Exit) -> String {
     let mut out = String::new();
@@ -420,6 +453,12 @@ fn text(finished: &[Finished], exit: Exit) -> String {
         out.push_str(&format!(
             "\nallowed by the plan: {} of {id}",
             result.judgement.verdict
+        ));
+    }
+    for session in sessions_of(finished) {
+        out.push_str(&format!(
+            "\nsession of {}: {}, {}",
+            session.plan, session.session, session.reason
         ));
     }
     let passed = finished

@@ -84,7 +84,7 @@ pub(super) fn between(report: &SeedReport, (from, to): (u64, u64)) -> Vec<String
 
 /// The first operation, in the order of the failing run's calls, that is another in the other run:
 /// it was called at another time or ended another way.
-pub(super) fn parting(here: &SeedReport, there: &SeedReport) -> Option<Parting> {
+pub(crate) fn parting(here: &SeedReport, there: &SeedReport) -> Option<Parting> {
     let (here, there) = (history(here)?, history(there)?);
     let mut pairs = here.ops.iter().map(Some).zip(there.ops.iter().map(Some));
     let (one, other) = pairs

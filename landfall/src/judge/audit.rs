@@ -4,6 +4,7 @@
 use plan_compiler::scenario::{Direction, FaultKind, Scenario};
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Strength;
 use crate::tally::Tally;
 use crate::workload::RATE_DEFAULT;
 
@@ -46,6 +47,37 @@ pub fn audit(scenario: &Scenario, tally: &Tally) -> Vec<Question> {
     ];
     questions.extend(criteria(scenario, tally));
     questions
+}
+
+/// The same, and whether the oracles are strong: of the mutants of a passing history that each
+/// of them saw, how many it caught.
+#[must_use]
+pub fn audit_with(scenario: &Scenario, tally: &Tally, strength: &[Strength]) -> Vec<Question> {
+    let mut questions = audit(scenario, tally);
+    questions.extend(strength.iter().map(oracle));
+    questions
+}
+
+/// The least share of mutants that an oracle must catch.
+pub const CAUGHT_PERCENT_MIN: u64 = 80;
+
+fn oracle(strength: &Strength) -> Question {
+    let asked = format!(
+        "Does {} catch {CAUGHT_PERCENT_MIN} % of what is planted in a good history?",
+        strength.checker()
+    );
+    match strength {
+        Strength::Scored(score) if score.mutants == 0 => {
+            let why = format!("no place for any mutant: {}", score.unused.join(", "));
+            question(&asked, false, why)
+        }
+        Strength::Scored(score) => {
+            let good = score.caught * 100 >= score.mutants * CAUGHT_PERCENT_MIN;
+            let evidence = format!("{} of {} mutants", score.caught, score.mutants);
+            question(&asked, good, evidence)
+        }
+        Strength::NotScored { why, .. } => not_asked(&asked, why),
+    }
 }
 
 /// How many answers are of concern.

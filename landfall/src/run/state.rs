@@ -18,6 +18,7 @@ use crate::nemesis::Windows;
 use crate::phases::{Begun, Convergence, Left, Phase};
 use crate::recorder::Recorder;
 use crate::script::{PinnedOperation, PinnedWindow, Script};
+use crate::stand_in::Reference;
 use crate::swarm::Swarm;
 use crate::system::Peer;
 
@@ -50,6 +51,8 @@ pub(crate) struct RunState {
     pub(super) exits: RefCell<Vec<String>>,
     /// Boots that were asked to stop.
     pub(super) stopping: RefCell<BTreeSet<(NodeId, Boot)>>,
+    /// What stands in for the system, where the script asks for it.
+    pub(super) reference: Reference,
 }
 
 thread_local! {
@@ -114,6 +117,7 @@ impl RunState {
             clients_busy: Cell::new(0),
             exits: RefCell::new(Vec::new()),
             stopping: RefCell::default(),
+            reference: Reference::default(),
             scenario,
         }
     }

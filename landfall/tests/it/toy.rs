@@ -11,7 +11,7 @@ use std::time::Duration;
 use checkers::Value;
 use landfall::net::Frame;
 use landfall::runtime::{EventKind, with};
-use landfall::{Call, ClientContext, NodeContext, Peer, Reply, System};
+use landfall::{Call, ClientContext, NodeContext, NodeFuture, Peer, Reference, Reply, System};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,6 +43,10 @@ pub(crate) enum Quirk {
     Loyal,
     /// A task that nobody joins panics on the primary.
     TaskPanics,
+    /// Clients say that every fifth write was done, and never sent it.
+    Liar,
+    /// Writes are acknowledged before they are synced, and depend on the machine's real clock.
+    UnsyncedDice,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +83,10 @@ impl System for Toy {
         Some(kind.to_owned())
     }
 
+    fn reference(&self, node: NodeContext, object: Reference) -> Option<NodeFuture> {
+        Some(Box::pin(perfect(node, object)))
+    }
+
     fn client(&self, client: ClientContext) -> impl Future<Output = Session> + 'static {
         let quirk = self.0;
         async move {
@@ -90,6 +98,7 @@ impl System for Toy {
                 connection: None,
                 calls: 0,
                 panics: quirk == Quirk::ClientPanics && client.number == 1,
+                lies: quirk == Quirk::Liar,
             }
         }
     }
@@ -122,6 +131,45 @@ async fn primary(node: &NodeContext, quirk: Quirk) -> io::Result<()> {
     tokio::select! {
         ended = accept => ended,
         error = breaks.recv() => Err(error.expect("this end is kept, too")),
+    }
+}
+
+/// A primary whose registers no fault reaches, in place of the toy's.
+async fn perfect(node: NodeContext, object: Reference) -> io::Result<()> {
+    if node.me.number != 1 {
+        return std::future::pending().await;
+    }
+    let listener = TcpListener::bind(address(&node.me)).await?;
+    node.leads(1 + u64::from(node.restarts));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let object = object.clone();
+        tokio::spawn(async move {
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            while let Ok(1..) = stream.read_line(&mut line).await {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let call = match words[..] {
+                    ["R", key] => Call::Read {
+                        key: key.to_owned(),
+                    },
+                    ["W", key, value] => Call::Write {
+                        key: key.to_owned(),
+                        value: value.parse().expect("clients write numbers"),
+                    },
+                    _ => break,
+                };
+                let answer = match (object.call(&call), call) {
+                    (Reply::Ok(Value::Int(value)), _) => format!("{value}\n"),
+                    (_, Call::Read { .. }) => "-\n".to_owned(),
+                    _ => "ok\n".to_owned(),
+                };
+                if stream.write_all(answer.as_bytes()).await.is_err() {
+                    break;
+                }
+                line.clear();
+            }
+        });
     }
 }
 
@@ -217,7 +265,7 @@ impl Store {
     }
 
     async fn write(&mut self, key: &str, value: i64) -> io::Result<()> {
-        if self.quirk == Quirk::Dice {
+        if matches!(self.quirk, Quirk::Dice | Quirk::UnsyncedDice) {
             let real = real_nanoseconds();
             with(|world| world.event(EventKind::User, real, 0));
         }
@@ -226,7 +274,7 @@ impl Store {
         line.push('\n');
         self.file.write_all(line.as_bytes()).await?;
         self.file.flush().await?;
-        if self.quirk != Quirk::Unsynced {
+        if !matches!(self.quirk, Quirk::Unsynced | Quirk::UnsyncedDice) {
             self.file.sync_data().await?;
         }
         self.values.insert(key.to_owned(), value);
@@ -278,12 +326,16 @@ pub(crate) struct Session {
     connection: Option<Connection>,
     calls: u32,
     panics: bool,
+    lies: bool,
 }
 
 impl landfall::Client for Session {
     async fn call(&mut self, call: Call) -> Reply {
         self.calls += 1;
         assert!(!self.panics || self.calls < 10, "the client gives up");
+        if self.lies && self.calls.is_multiple_of(5) && matches!(call, Call::Write { .. }) {
+            return Reply::Ok(Value::Null);
+        }
         let line = match &call {
             Call::Read { key } => format!("R {key}"),
             Call::Write { key, value } => format!("W {key} {value}"),

@@ -122,6 +122,10 @@ pub(crate) struct KeepArgs {
     /// Run only this part of the seeds: 0/4, or auto for the one that the environment names
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
+    /// Write a session into this directory as the run proceeds: for each plan its log, metrics,
+    /// histories, findings, and the report as Markdown and as one HTML file
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) out: Option<PathBuf>,
     /// Write a capsule for the first and the fastest failing seed of each kind into
     /// landfall-regressions
     #[arg(long)]

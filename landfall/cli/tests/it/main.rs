@@ -1,6 +1,7 @@
 //! The command as its users meet it: words in, text and exit code out. Only `floor` and `proof`
 //! build something.
 
+mod account;
 mod check;
 #[cfg(feature = "floor")]
 mod floor;
