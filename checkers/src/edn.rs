@@ -14,14 +14,20 @@
 //! is skipped. A log has lines like `INFO  jepsen.util - 0 :invoke :read nil`, separated by tabs;
 //! other lines are skipped.
 //!
+//! Others' histories have gaps, which are read: a completion without invocation is an operation of
+//! no length, unless it says again what ended before; a map without `:process` is of a process of its own; one without `:f` is a `txn` when
+//! its value is made of micro-operations, or else of a type that no model knows. [`read_noted`]
+//! says where.
+//!
 //! A `fail` did not happen, unless [`Fails::Refused`] says that a failed `cas` found another
 //! value, which is more than Jepsen promises, and what its client for etcd, for one, means.
 
 use std::io::{self, BufRead};
 
-use crate::history::{History, OpType};
-use crate::jsonl::ReadError;
+use crate::history::{History, OpType, Operation};
 use crate::jsonl::events::{Event, EventType, Reader};
+use crate::jsonl::{ReadError, settle};
+use crate::preflight::Note;
 use crate::value::Value;
 
 mod parser;
@@ -44,11 +50,55 @@ pub enum Fails {
 /// Reads a history in EDN. Holds one map and the history in memory.
 ///
 /// # Errors
-/// The first thing that is wrong, with its place: what is not EDN, a map without `:type`, `:f` or
-/// `:process`, a float as a value, a completion without invocation, a second completion.
+/// The first thing that is wrong, with its place: what is not EDN, a map without `:type`, a float
+/// as a value, a second completion.
 pub fn read(input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
-    let mut parser = Parser::new(input);
+    read_noted(input, fails).map(|(history, _)| history)
+}
+
+/// [`read`], with what is odd in the history and is read all the same.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_noted(input: impl BufRead, fails: Fails) -> Result<(History, Vec<Note>), ReadError> {
     let mut rows = Rows::new(fails);
+    each_form(input, &mut |form| rows.form(form))?;
+    let notes = rows.notes();
+    Ok((rows.finish(), notes))
+}
+
+/// Reads a history in EDN row by row, as [`jsonl::stream`](crate::jsonl::stream) does.
+///
+/// # Errors
+/// As [`read`]; too many rows that are held back; whatever the receiver answers.
+pub fn stream(
+    input: impl BufRead,
+    fails: Fails,
+    held_max: usize,
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), ReadError> {
+    let mut rows = Rows::new(fails);
+    let mut place = (1, 1);
+    each_form(input, &mut |form| {
+        rows.form(form)?;
+        place = (rows.number, 1);
+        settle(&mut rows.reader, held_max, give)
+    })?;
+    let mut rest = rows.finish().ops.into_iter();
+    let (line, column) = place;
+    rest.try_for_each(give).map_err(|message| ReadError {
+        line,
+        column,
+        message,
+    })
+}
+
+/// Gives the forms that a history is made of.
+fn each_form(
+    input: impl BufRead,
+    give: &mut dyn FnMut(Form) -> Result<(), String>,
+) -> Result<(), ReadError> {
+    let mut parser = Parser::new(input);
     let mut wrapped = false;
     loop {
         if parser.at_end()? {
@@ -61,27 +111,21 @@ pub fn read(input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
         }
         if wrapped && parser.leave()? {
             if parser.at_end()? {
-                return Ok(rows.finish());
+                return Ok(());
             }
-            let (line, column) = parser.place();
-            let message = "something follows the history".to_owned();
-            return Err(ReadError {
-                line,
-                column,
-                message,
-            });
+            return Err(parser.error("something follows the history"));
         }
         let form = parser.form()?;
-        rows.form(form).map_err(|message| ReadError {
+        give(form).map_err(|message| ReadError {
             line,
             column,
             message,
         })?;
     }
-    if wrapped {
-        return Err(parser.error("truncated: the history is not closed"));
+    match wrapped {
+        true => Err(parser.error("truncated: the history is not closed")),
+        false => Ok(()),
     }
-    Ok(rows.finish())
 }
 
 /// Reads the log of a Jepsen test.
@@ -151,7 +195,20 @@ struct Rows {
     reader: Reader,
     fails: Fails,
     number: u64,
+    /// Maps without `:process`, without `:f`, and completions without invocation: how many, and
+    /// the number of the first.
+    gaps: [(u64, u64); 3],
 }
+
+/// What each gap is called.
+const GAPS: [&str; 3] = [
+    "no :process, and are taken for those of one more process",
+    "no :f, and are taken for txn if they look like it",
+    "no invocation, and are taken for operations of no length",
+];
+
+/// Who does what nobody does.
+const NOBODY: u64 = u64::MAX;
 
 impl Rows {
     fn new(fails: Fails) -> Self {
@@ -159,7 +216,29 @@ impl Rows {
             reader: Reader::default(),
             fails,
             number: 0,
+            gaps: Default::default(),
         }
+    }
+
+    fn gap(&mut self, kind: usize) {
+        let (count, first) = &mut self.gaps[kind];
+        if *count == 0 {
+            *first = self.number;
+        }
+        *count += 1;
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let told = GAPS
+            .iter()
+            .zip(&self.gaps)
+            .filter(|(_, (count, _))| *count > 0);
+        told.map(|(what, (count, first))| Note {
+            kind: "malformed",
+            message: format!("{count} maps, the first of them map {first}, have {what}"),
+            ops: Vec::new(),
+        })
+        .collect()
     }
 
     fn finish(self) -> History {
@@ -189,18 +268,16 @@ impl Rows {
                 u64::try_from(process).map_err(|_| "a process is negative".to_owned())?
             }
             Some(_) => return Ok(()),
-            None => return Err("the map has no :process".to_owned()),
+            None => {
+                self.gap(0);
+                NOBODY
+            }
         };
         let r#type = match &r#type {
             Some(Form::Keyword(name)) => EventType::named(name),
             _ => None,
         };
         let r#type = r#type.ok_or(":type is not :invoke, :ok, :fail or :info")?;
-        let f = match f {
-            Some(Form::Keyword(name)) => name.trim_start_matches(':').to_owned(),
-            Some(Form::Text(name)) => name,
-            _ => return Err("the map has no :f".to_owned()),
-        };
         let value = match value {
             // What a completion without a response says is the reason, if anything.
             Some(Form::Keyword(_)) if matches!(r#type, EventType::Info | EventType::Fail) => {
@@ -208,6 +285,15 @@ impl Rows {
             }
             Some(value) => value.into_value()?,
             None => Value::Null,
+        };
+        let f = match f {
+            Some(Form::Keyword(name)) => name.trim_start_matches(':').to_owned(),
+            Some(Form::Text(name)) => name,
+            _ => {
+                self.gap(1);
+                let txn = is_txn(&value);
+                (if txn { "txn" } else { "unnamed" }).to_owned()
+            }
         };
         let mut event = Event {
             index: None,
@@ -235,6 +321,11 @@ impl Rows {
         if self.fails == Fails::Refused && r#type == EventType::Fail && event.f == OpType::Cas {
             event.r#type = EventType::Ok;
             (event.result, event.error) = (Some(Value::Bool(false)), None);
+        }
+        if event.r#type != EventType::Invoke && !self.reader.expects(&event) {
+            self.gap(2);
+            let lone = self.reader.lone(self.number, event);
+            return lone.map_err(|error| error.message);
         }
         self.reader
             .event(self.number, event)
@@ -266,4 +357,14 @@ impl Rows {
             event.value = value.unwrap_or_default();
         }
     }
+}
+
+/// Whether a value is a list of micro-operations.
+fn is_txn(value: &Value) -> bool {
+    let micro = |one: &Value| {
+        let parts = one.as_list().unwrap_or(&[]);
+        parts.len() == 3 && matches!(parts[0].as_text(), Some("r" | "w" | "append"))
+    };
+    let all = value.as_list().unwrap_or(&[]);
+    !all.is_empty() && all.iter().all(micro)
 }

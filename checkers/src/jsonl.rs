@@ -104,6 +104,67 @@ pub fn read_limited(input: impl BufRead, line_max: usize) -> Result<History, Rea
     }
 }
 
+/// Reads a history of either shape row by row, in the order of the invocations, and holds no more
+/// than the rows that are not over. What gives none of its operations back is an invocation without
+/// any completion: what follows it is held back to the end of the input, up to `held_max` rows.
+///
+/// Rows of the first shape are given as they come; fault windows are left out.
+///
+/// # Errors
+/// As [`read`], but for an `op_id` twice, which is the receiver's to see; too many rows that are
+/// held back; whatever the receiver answers, with the line that was read last.
+pub fn stream(
+    input: impl BufRead,
+    held_max: usize,
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), ReadError> {
+    let mut lines = lines::Lines::new(input, LINE_MAX);
+    let Some((number, first)) = lines.next_line()? else {
+        return Ok(());
+    };
+    if !events::is_event(number, first)? {
+        let mut reader = operations::Reader::default();
+        let mut op = reader.row(number, first)?;
+        let mut last = number;
+        loop {
+            let given = op.map_or(Ok(()), &mut *give);
+            given.map_err(|message| line_error(last, message))?;
+            let Some((number, line)) = lines.next_line()? else {
+                return Ok(());
+            };
+            (op, last) = (reader.row(number, line)?, number);
+        }
+    }
+    let mut reader = events::Reader::default();
+    reader.line(number, first)?;
+    while let Some((number, line)) = lines.next_line()? {
+        reader.line(number, line)?;
+        settle(&mut reader, held_max, give).map_err(|message| line_error(number, message))?;
+    }
+    let rest = reader.finish().ops;
+    let mut rest = rest.into_iter();
+    rest.try_for_each(give)
+        .map_err(|message| line_error(lines.number(), message))
+}
+
+/// Gives what is over.
+pub(crate) fn settle(
+    reader: &mut events::Reader,
+    held_max: usize,
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), String> {
+    while let Some(op) = reader.settled() {
+        give(op)?;
+    }
+    match reader.held() > held_max {
+        true => Err(format!(
+            "more than {held_max} operations follow one that has no completion: complete it as \
+             `info`, or read the whole history"
+        )),
+        false => Ok(()),
+    }
+}
+
 /// One JSON value that fills a line.
 fn parse<T: DeserializeOwned>(number: u64, line: &str) -> Result<T, ReadError> {
     serde_json::from_str(line).map_err(|error| {

@@ -40,10 +40,16 @@ mod picture;
 mod preflight;
 mod progress;
 
+#[cfg(test)]
+extern crate self as checkers;
+#[cfg(test)]
+#[path = "../tests/it/reference.rs"]
+mod reference;
+
 pub use check::{check, check_on, name_of};
 pub use history::{Completion, FaultWindow, History, OpType, Operation};
 pub use initial::beginning_with;
-pub use linear::{Certificate, Stream, certify, linearize_with, verify};
+pub use linear::{Certificate, Stream, certify, linearize_with, refute, verify};
 pub use models::{Builtin, Looks, Model};
 pub use mutation::{Missed, MutationScore, mutation_score};
 pub use picture::picture;

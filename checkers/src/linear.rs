@@ -11,6 +11,7 @@ use crate::spec::ModelKind;
 use crate::value::Value;
 
 mod certificate;
+mod defect;
 mod entries;
 mod explain;
 mod frontier;
@@ -19,6 +20,7 @@ mod log;
 mod machine;
 mod monitor;
 mod partition;
+mod refutation;
 mod register;
 mod search;
 mod sentences;
@@ -34,6 +36,7 @@ use log::Log;
 use machine::Machine;
 use monitor::Verdict;
 use partition::{Partition, partitions_of};
+pub use refutation::refute;
 use register::Register;
 use search::{Ending, search};
 pub use stream::Stream;
@@ -58,7 +61,8 @@ pub fn linearize_with<M: Model>(
     let partitions = partitions_of(history, None, 1, |op| model.part(op));
     let mut engines = Engines {
         decide: &mut |part, left| by_search(part, &mut Interned::new(part, model), left),
-        sweep: &|part| sweep(part, model, budget),
+        sweep: &|part, left| sweep(part, model, left),
+        spare: *budget,
         ahead: &|_, _| Vec::new(),
         threads: 1,
     };
@@ -88,7 +92,8 @@ pub(crate) fn check(
     };
     let mut engines = Engines {
         decide: &mut |part, left| decide(part, left),
-        sweep: &|part| sweep(part, &Builtin(kind), budget),
+        sweep: &|part, left| sweep(part, &Builtin(kind), left),
+        spare: *budget,
         ahead: &ahead,
         threads,
     };
@@ -184,7 +189,7 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
             };
             let again = by_search_of(&part, kind, &mut steps);
             debug_assert!(
-                again.ending != Ending::Legal,
+                again.ending != Ending::Legal || defect::any(),
                 "the {engine} calls legal operations illegal: {:?}",
                 part.members
                     .iter()
@@ -214,7 +219,9 @@ type Ahead = Vec<(Decision, u64)>;
 struct Engines<'d> {
     decide: Decide<'d>,
     /// The second opinion on what the first does not decide within its budget.
-    sweep: &'d dyn Fn(&Partition<'_>) -> Swept,
+    sweep: &'d dyn Fn(&Partition<'_>, &Budget) -> Swept,
+    /// What is left for it.
+    spare: Budget,
     /// Decides some partitions at once, each as if it had all that is left.
     ahead: &'d dyn Fn(&[Partition<'_>], &Budget) -> Ahead,
     threads: usize,
@@ -258,11 +265,12 @@ impl Engines<'_> {
     }
 
     /// Where the search gives up, what needs no memory of the past may still decide.
-    fn second(&self, partition: &Partition<'_>, first: Decision) -> Decision {
+    fn second(&mut self, partition: &Partition<'_>, first: Decision) -> Decision {
         if !matches!(first.ending, Ending::OutOfSteps | Ending::OutOfMemory) {
             return first;
         }
-        let swept = (self.sweep)(partition);
+        let swept = (self.sweep)(partition, &self.spare);
+        self.spare.steps_max = self.spare.steps_max.saturating_sub(swept.steps);
         match swept.ending {
             Ending::Legal | Ending::Illegal => Decision {
                 ending: swept.ending,

@@ -6,6 +6,8 @@
 //! anomaly so that the claim is broken for certain; a way that finds no place in a history makes no
 //! mutant, and is named.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::check::{check, name_of};
@@ -31,6 +33,22 @@ pub struct MutationScore {
     pub missed: Vec<Missed>,
     /// Ways for which the history has no place.
     pub unused: Vec<String>,
+}
+
+/// One line: how many of how many, what was missed, and the ways without a place.
+impl fmt::Display for MutationScore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (caught, mutants) = (self.caught, self.mutants);
+        write!(f, "{}: {caught} of {mutants} mutants caught", self.checker)?;
+        for missed in &self.missed {
+            let (way, id) = (&missed.way, missed.op_id);
+            write!(f, "\n  missed: {way} at #{id} ({})", missed.outcome)?;
+        }
+        if !self.unused.is_empty() {
+            write!(f, "\n  no place for: {}", self.unused.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// A mutant that was not caught.

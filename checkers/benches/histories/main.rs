@@ -15,6 +15,8 @@ use checkers::{Budget, History, Operation, Outcome, check};
 
 #[path = "../../tests/it/models.rs"]
 mod models;
+#[path = "../../tests/it/reference.rs"]
+mod reference;
 
 mod families;
 

@@ -1,6 +1,6 @@
 //! One event a line: invocations and completions in real-time order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 
 use serde::de::IgnoredAny;
@@ -71,7 +71,7 @@ pub(crate) struct Event {
 
 /// The last operation of a process.
 struct Last {
-    /// Its place in the history.
+    /// Its place in the history, those given away included.
     row: usize,
     invoke_line: u64,
     complete_line: Option<u64>,
@@ -80,7 +80,9 @@ struct Last {
 /// Pairs completions with invocations.
 #[derive(Default)]
 pub(crate) struct Reader {
-    history: History,
+    ops: VecDeque<Operation>,
+    /// Operations that were given away.
+    given: usize,
     processes: BTreeMap<u64, Last>,
     /// Events so far: the time stamp of the next one.
     events: u64,
@@ -95,7 +97,53 @@ impl Reader {
     /// The key of the last operation of a process.
     pub(crate) fn key_of(&self, process: u64) -> Option<&Value> {
         let last = self.processes.get(&process)?;
-        self.history.ops[last.row].key.as_ref()
+        let op = self.ops.get(last.row.checked_sub(self.given)?)?;
+        op.key.as_ref()
+    }
+
+    /// Whether a completion can be that of an operation that was invoked, or is a second one of the
+    /// last, which is an error.
+    pub(crate) fn expects(&self, event: &Event) -> bool {
+        let Some(last) = self.processes.get(&event.process) else {
+            return false;
+        };
+        let Some(complete_line) = last.complete_line else {
+            return true;
+        };
+        let place = last.row.checked_sub(self.given);
+        let op = place.and_then(|place| self.ops.get(place));
+        complete_line != last.invoke_line && op.is_none_or(|op| op.op_type == event.f)
+    }
+
+    /// Takes a completion without invocation: an operation of no length.
+    pub(crate) fn lone(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
+        let invocation = Event {
+            index: None,
+            process: event.process,
+            r#type: EventType::Invoke,
+            f: event.f.clone(),
+            key: event.key.clone(),
+            value: event.value.clone(),
+            result: None,
+            error: None,
+            node: None,
+            time: None,
+        };
+        self.invoke(number, invocation)?;
+        self.event(number, event)
+    }
+
+    /// Gives away, in the order of their invocations, the operations that can not change any more
+    /// and follow none that can.
+    pub(crate) fn settled(&mut self) -> Option<Operation> {
+        self.ops.front().filter(|op| op.complete_ts.is_some())?;
+        self.given += 1;
+        self.ops.pop_front()
+    }
+
+    /// What is held back behind an operation that may still end.
+    pub(crate) fn held(&self) -> usize {
+        self.ops.len()
     }
 
     /// Takes an event, whose line is given for complaints.
@@ -118,7 +166,7 @@ impl Reader {
     }
 
     fn invoke(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
-        let row = self.history.ops.len();
+        let row = self.given + self.ops.len();
         let last = Last {
             row,
             invoke_line: number,
@@ -137,7 +185,7 @@ impl Reader {
             let message = "an invocation has neither result nor error".to_owned();
             return Err(line_error(number, message));
         }
-        self.history.ops.push(Operation {
+        self.ops.push_back(Operation {
             op_id: row as u64,
             process_id: event.process,
             invoke_ts: self.events,
@@ -172,7 +220,7 @@ impl Reader {
             );
             return Err(line_error(number, message));
         }
-        let op = &mut self.history.ops[last.row];
+        let op = &mut self.ops[last.row - self.given];
         let differs = |what: &str| {
             let place = last.invoke_line;
             Err(line_error(
@@ -220,7 +268,10 @@ impl Reader {
     }
 
     pub(crate) fn finish(self) -> History {
-        self.history
+        History {
+            ops: self.ops.into(),
+            windows: Vec::new(),
+        }
     }
 }
 

@@ -22,6 +22,11 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// The line that was read last.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The next line that is not blank, without its end, and its number.
     pub(super) fn next_line(&mut self) -> Result<Option<(u64, &str)>, ReadError> {
         loop {

@@ -31,6 +31,19 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn line(&mut self, number: u64, line: &str) -> Result<(), ReadError> {
+        let Some(op) = self.row(number, line)? else {
+            return Ok(());
+        };
+        if let Some(first) = self.lines.insert(op.op_id, number) {
+            let message = format!("operation {} is already on line {first}", op.op_id);
+            return Err(line_error(number, message));
+        }
+        self.history.ops.push(op);
+        Ok(())
+    }
+
+    /// The operation of a line; none when it has a fault window.
+    pub(super) fn row(&mut self, number: u64, line: &str) -> Result<Option<Operation>, ReadError> {
         // An operation may well carry the text in a value; only the shape of the line decides.
         let named = line.contains("\"fault_window\"");
         if named && parse::<Probe>(number, line)?.fault_window.is_some() {
@@ -40,16 +53,11 @@ impl Reader {
                 return Err(line_error(number, message));
             }
             self.history.windows.push(window);
-            return Ok(());
+            return Ok(None);
         }
         let op: Operation = parse(number, line)?;
         validate(number, &op)?;
-        if let Some(first) = self.lines.insert(op.op_id, number) {
-            let message = format!("operation {} is already on line {first}", op.op_id);
-            return Err(line_error(number, message));
-        }
-        self.history.ops.push(op);
-        Ok(())
+        Ok(Some(op))
     }
 
     pub(super) fn finish(self) -> History {

@@ -1,6 +1,7 @@
 //! Why there is no linearization: the first response that fits no order, and the fewest
 //! operations that can not be explained together.
 
+use super::defect::{Defect, planted};
 use super::partition::{Forgotten, Partition};
 use super::search::Ending;
 use super::{Decide, name_of, sentences};
@@ -152,13 +153,14 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
             let mut rest = Vec::with_capacity(needed.len());
             for chunk in needed.chunks(size) {
                 self.keep(chunk, false);
-                if !self.illegal()? {
+                let legal = !self.illegal()?;
+                if legal && !planted(Defect::ShrinkerGoesTooFar) {
                     self.keep(chunk, true);
                     rest.extend_from_slice(chunk);
                 }
             }
             needed = rest;
-            if size == 1 {
+            if size == 1 || planted(Defect::ShrinkerStopsEarly) {
                 return Some(needed);
             }
             size = size.div_ceil(2);

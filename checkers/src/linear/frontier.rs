@@ -11,6 +11,7 @@ use std::borrow::Borrow;
 use rustc_hash::FxHashMap;
 
 use super::Ending;
+use super::defect::{Defect, planted};
 use super::partition::Partition;
 use crate::history::{OpType, Operation};
 use crate::models::{Looks, Model};
@@ -38,7 +39,9 @@ pub(super) fn sweep<M: Model>(partition: &Partition<'_>, model: &M, budget: &Bud
     let mut ending = None;
     for (at, member) in partition.members.iter().enumerate() {
         while returned < ends.len() && end(ends[returned]) < Some(member.op.invoke_ts) {
-            let slot = slots[ends[returned] as usize].expect("it was called before it returned");
+            // What has returned is followed by everything anyhow.
+            let slot = slots[ends[returned] as usize].take();
+            let slot = slot.expect("it was called before it returned");
             ending = ending.or(frontier.returned(slot));
             returned += 1;
         }
@@ -50,7 +53,7 @@ pub(super) fn sweep<M: Model>(partition: &Partition<'_>, model: &M, budget: &Bud
     }
     for at in &ends[returned..] {
         if ending.is_none() {
-            let slot = slots[*at as usize].expect("all were called");
+            let slot = slots[*at as usize].take().expect("all were called");
             ending = frontier.returned(slot);
         }
     }
@@ -91,9 +94,8 @@ pub(super) struct Frontier<O, M: Model> {
     alike: FxHashMap<u64, Vec<u32>>,
     setters: FxHashMap<Value, Vec<u32>>,
     now: Configurations<M::State>,
-    /// Steps in all, and since the last point at which nothing was open.
+    /// Steps so far, which the budget bounds.
     pub(super) steps: u64,
-    since: u64,
     /// The most configurations there were at once.
     pub(super) widest: usize,
 }
@@ -115,7 +117,6 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             setters: FxHashMap::default(),
             now,
             steps: 0,
-            since: 0,
             widest: 1,
         }
     }
@@ -160,7 +161,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             // The keys change, and all of them in the same way or not at all.
             let all = std::mem::take(&mut self.now);
             for mut one in all.list {
-                self.observe(&mut one);
+                self.count(self.observe(&mut one));
                 self.now.insert(one, 0);
             }
         }
@@ -210,19 +211,21 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         let mut kept = Configurations::default();
         let mut work = Configurations::default();
         for mut one in std::mem::take(&mut self.now).list {
-            if one.done.take(slot) {
+            if one.done.take(slot) || planted(Defect::FrontierForgetsReturns) {
                 kept.insert(one, 0);
             } else {
                 work.insert(one, 0);
             }
         }
         let mut head = 0;
-        while head < work.list.len() {
-            let one = work.list[head].clone();
-            head += 1;
+        loop {
             if let Some(spent) = self.spent(&kept, &work) {
                 return Some(spent);
             }
+            let Some(one) = work.list.get(head).cloned() else {
+                break;
+            };
+            head += 1;
             self.expand(&one, &candidates, |mut next| {
                 if next.done.take(slot) {
                     kept.insert(next, 0);
@@ -252,9 +255,10 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             *after = after.filter(|after| *after != slot);
             after.is_some()
         });
-        if self.open.is_empty() {
-            self.since = 0;
-        }
+    }
+
+    fn count(&mut self, steps: u64) {
+        self.steps += steps;
     }
 
     fn spent(
@@ -262,7 +266,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         kept: &Configurations<M::State>,
         work: &Configurations<M::State>,
     ) -> Option<Ending> {
-        if self.since > self.budget.steps_max {
+        if self.steps > self.budget.steps_max {
             return Some(Ending::OutOfSteps);
         }
         let each = size_of::<Configuration<M::State>>() as u64 + 24;
@@ -277,7 +281,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         candidates: &[u32],
         mut give: impl FnMut(Configuration<M::State>),
     ) {
-        let mut states = Vec::new();
+        let (mut states, mut steps) = (Vec::new(), 0);
         for slot in &self.open {
             let Some(open) = self.slots[*slot as usize].as_ref() else {
                 continue;
@@ -285,24 +289,23 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             if one.done.has(*slot) || open.after.is_some_and(|after| !one.done.has(after)) {
                 continue;
             }
-            self.steps += 1;
-            self.since += 1;
+            steps += 1;
             self.model.step(&one.state, open.op.borrow(), &mut states);
             for state in states.drain(..) {
                 let mut next = one.with(state);
                 next.done.put(*slot);
-                self.observe(&mut next);
+                steps += self.observe(&mut next);
                 give(next);
             }
         }
         for class in candidates {
             let known = &self.classes[*class as usize];
             let blocked = known.after.is_some_and(|after| !one.done.has(after));
-            if blocked || one.used_of(*class) >= known.called {
+            let used_up = planted(Defect::FrontierTakesNothingOptional);
+            if used_up || blocked || one.used_of(*class) >= known.called {
                 continue;
             }
-            self.steps += 1;
-            self.since += 1;
+            steps += 1;
             let op = known.example.borrow();
             self.model.step(&one.state, op, &mut states);
             for state in states.drain(..) {
@@ -310,16 +313,18 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
                 if state != one.state {
                     let mut next = one.with(state);
                     next.uses(*class);
-                    self.observe(&mut next);
+                    steps += self.observe(&mut next);
                     give(next);
                 }
             }
         }
+        self.count(steps);
     }
 
     /// Linearizes what is open and only observes, where that is legal: no order is lost by it.
-    fn observe(&self, one: &mut Configuration<M::State>) {
-        let mut states = Vec::new();
+    /// Says how many steps that took.
+    fn observe(&self, one: &mut Configuration<M::State>) -> u64 {
+        let (mut states, mut steps) = (Vec::new(), 0);
         let mut again = true;
         while again {
             again = false;
@@ -332,15 +337,18 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
                 if one.done.has(*slot) || !free || !self.model.observes(op) {
                     continue;
                 }
+                steps += 1;
                 self.model.step(&one.state, op, &mut states);
                 // Of a model with choices it may rule some out, which is no reason to wait.
-                if states.drain(..).any(|state| state == one.state) {
+                let legal = states.drain(..).any(|state| state == one.state);
+                if legal || planted(Defect::FrontierBelievesReads) {
                     one.done.put(*slot);
                     // Another may follow it at the same instant.
                     again = true;
                 }
             }
         }
+        steps
     }
 
     /// The classes worth a try. Of a register, what sets a value that nothing open asks for can
@@ -371,7 +379,8 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
                     candidates.push(*class);
                     let op = self.classes[*class as usize].example.borrow();
                     let from = op.input.as_pair().filter(|_| op.op_type == OpType::Cas);
-                    wanted.extend(from.map(|(from, _)| from));
+                    let chained = from.filter(|_| !planted(Defect::FrontierForgetsChains));
+                    wanted.extend(chained.map(|(from, _)| from));
                 }
             }
         }

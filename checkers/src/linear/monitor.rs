@@ -4,6 +4,7 @@
 //! order that it gives is played back, and what it calls illegal is a small part of the history
 //! that the search judges again. Where it can not tell, the search decides.
 
+use super::defect;
 use super::partition::Partition;
 use crate::spec::ModelKind;
 
@@ -91,7 +92,7 @@ pub(super) fn ask(partition: &Partition<'_>, kind: ModelKind) -> Option<(&'stati
     if partition.members.len() >= 1 << 29 {
         return None;
     }
-    Some(match kind {
+    let (name, verdict) = match kind {
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
             ("register-monitor", register::judge(partition))
         }
@@ -106,5 +107,6 @@ pub(super) fn ask(partition: &Partition<'_>, kind: ModelKind) -> Option<(&'stati
         ModelKind::Text | ModelKind::Log => ("text-monitor", text::judge(partition)),
         ModelKind::Set => ("set-monitor", set::judge(partition)),
         _ => return None,
-    })
+    };
+    Some((name, defect::spoil(name, verdict, partition)))
 }

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::defect::{Defect, planted};
 use crate::history::{Completion, History, OpType, Operation};
 use crate::models;
 use crate::parallel;
@@ -236,6 +237,7 @@ fn partition_of<'a>(
     let is_placed = |op: &&Operation| match op.completion() {
         Completion::Acknowledged => true,
         Completion::Failed => false,
+        Completion::Ambiguous if planted(Defect::ReaderForgetsAmbiguous) => false,
         Completion::Ambiguous => !is_vain(op, kind, seen.as_ref()),
     };
     let mut placed: Vec<&Operation> = ops.iter().copied().filter(is_placed).collect();
@@ -253,7 +255,8 @@ fn partition_of<'a>(
         }
         let touches = |before: &u32| {
             let before: &Member<'_> = &members[*before as usize];
-            before.certain && before.op.complete_ts == Some(op.invoke_ts)
+            let touches = before.op.complete_ts == Some(op.invoke_ts);
+            before.certain && touches && !planted(Defect::ReaderForgetsProgramOrder)
         };
         let after = before.filter(touches).unwrap_or(NONE);
         members.push(Member {

@@ -9,6 +9,7 @@
 //!   first called is taken first, and of two configurations the one that has used fewer is kept.
 //! - A choice after which some remaining operation can no longer be explained is not made.
 
+use super::defect::{Defect, planted};
 use super::entries::Entries;
 use super::machine::Machine;
 use super::partition::Partition;
@@ -227,10 +228,10 @@ impl<M: Machine> Search<'_, M> {
     fn advance_certain(&mut self, mut at: Option<u32>) -> bool {
         while let Some(entry_at) = at {
             let entry = self.entries.get(entry_at);
-            if entry.is_return {
+            if entry.is_return && !planted(Defect::SearchLooksPastReturns) {
                 break;
             }
-            if self.try_certain(entry.member) {
+            if !entry.is_return && self.try_certain(entry.member) {
                 return true;
             }
             at = self.entries.following(entry_at);
@@ -263,7 +264,8 @@ impl<M: Machine> Search<'_, M> {
             self.steps += 1;
             if self.is_free(entry.member)
                 && let Some(next) = self.machine.step(self.state, entry.member)
-                && self.machine.may_come_next(self.state, entry.member, next)
+                && (self.machine.may_come_next(self.state, entry.member, next)
+                    || planted(Defect::SearchTakesAllAtOnce))
             {
                 self.visited.flip(entry.member);
                 self.push(entry.member, next, None, true);
@@ -301,12 +303,16 @@ impl<M: Machine> Search<'_, M> {
     /// Linearizes the next member of a class if it was called before the horizon, is legal and
     /// leads somewhere new.
     fn try_class(&mut self, class: u32, horizon: u64) -> bool {
+        if planted(Defect::SearchTakesNothingOptional) {
+            return false;
+        }
         let used = self.visited.used(class as usize);
         let Some(member) = self.classes[class as usize].members.get(used).copied() else {
             return false;
         };
         let called = self.partition.members[member as usize].op.invoke_ts;
-        if called > horizon || !self.is_free(member) {
+        let early = called > horizon && !planted(Defect::SearchTakesOptionalEarly);
+        if early || !self.is_free(member) {
             return false;
         }
         self.steps += 1;

@@ -270,7 +270,10 @@ impl Object {
                 return op.map(|op| (ending, op));
             }
             self.consumed += 1;
-            self.quiet += u64::from(self.frontier.is_quiet());
+            if self.frontier.is_quiet() {
+                self.quiet += 1;
+                self.frontier.steps = 0;
+            }
         }
         None
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::defect::{Defect, planted};
 use super::partition::{Member, Partition};
 use crate::history::Operation;
 use crate::models::{Builtin, Model};
@@ -21,15 +22,20 @@ pub(super) fn play(
     let id = |member: u32| members[member as usize].op.op_id;
     let mut placed = vec![false; members.len()];
     for member in order {
-        if std::mem::replace(&mut placed[*member as usize], true) {
+        let twice = std::mem::replace(&mut placed[*member as usize], true);
+        if twice && !planted(Defect::VerifierTakesOneTwice) {
             return Err(format!("#{} is placed twice", id(*member)));
         }
     }
     let missing = |(member, placed): &(&Member<'_>, bool)| member.certain && !placed;
-    if let Some((member, _)) = members.iter().zip(placed).find(missing) {
+    if let Some((member, _)) = members.iter().zip(placed).find(missing)
+        && !planted(Defect::VerifierSeesNoneMissing)
+    {
         return Err(format!("#{} is missing", member.op.op_id));
     }
-    if let Some(member) = untimely(partition, order) {
+    if let Some(member) = untimely(partition, order)
+        && !planted(Defect::VerifierHasNoTime)
+    {
         let id = id(member);
         return Err(format!(
             "#{id} ended before something began that is placed before it"
@@ -37,7 +43,8 @@ pub(super) fn play(
     }
     let told = |member: &u32| {
         let member = &members[*member as usize];
-        (member.op, member.certain.then(|| member.op.observed()))
+        let known = member.certain && !planted(Defect::VerifierHearsNothing);
+        (member.op, known.then(|| member.op.observed()))
     };
     let grows = members.iter().all(|member| {
         let bare = *member.op.observed() == Value::Null;

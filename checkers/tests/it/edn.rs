@@ -1,6 +1,6 @@
 //! EDN as others write it.
 
-use checkers::edn::{Fails, read, read_log, write};
+use checkers::edn::{Fails, read, read_log, read_noted, stream, write};
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{Budget, History, OpType, Outcome, Value, check};
 
@@ -94,7 +94,7 @@ fn values_of_every_kind() {
 fn what_is_wrong_has_a_place() {
     for (text, line, column, what) in [
         ("{:process 0", 1, 12, "truncated"),
-        ("\n {:process 0 :type :ok :f :read}", 2, 2, "never invoked"),
+        ("\n {:process 0 :type :done :f :read}", 2, 2, ":type"),
         ("{:process 0 :type :odd :f :read}", 1, 1, ":type"),
         (
             "{:process 0 :type :invoke :f :write :value 1.5}",
@@ -199,4 +199,88 @@ fn registers_that_begin_with_a_value() {
     assert_eq!(outcome(&given, kind), Outcome::Ok);
     let given = checkers::beginning_with(given, ModelKind::Counter, &Value::Null);
     assert!(given.is_err_and(|why| why.contains("integer")));
+}
+
+/// Maps as other tools keep them: without processes and names, or without invocations.
+#[test]
+fn gaps_in_others_histories_are_read_and_noted() {
+    let elle = "{:index 0 :type :invoke :value [[:append 253 1] [:r 253 nil]]}
+{:index 1 :type :ok :value [[:append 253 1] [:r 253 [1]]]}
+{:index 2 :type :invoke :value [[:r 253 nil]]}
+{:index 3 :type :ok :value [[:r 253 [1]]]}";
+    let (history, notes) = read_noted(elle.as_bytes(), Fails::DidNotHappen).expect("a history");
+    assert_eq!(history.ops.len(), 2);
+    assert!(
+        history
+            .ops
+            .iter()
+            .all(|op| op.op_type.name() == "txn" && op.is_acknowledged())
+    );
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(
+        notes[0]
+            .message
+            .contains("4 maps, the first of them map 1, have no :process")
+    );
+    let ends = "{:process 0 :type :ok :f :write :value 1}
+{:process 0 :type :ok :f :read :value 1}
+{:process 0 :type :ok :f :read :value 1}
+{:process 1 :type :fail :f :write :value 3}
+{:process 1 :type :invoke :f :read}
+{:process 1 :type :ok :f :read :value 2}";
+    let (history, notes) = read_noted(ends.as_bytes(), Fails::DidNotHappen).expect("a history");
+    assert_eq!(history.ops.len(), 5);
+    assert_eq!(history.ops[1].complete_ts, Some(history.ops[1].invoke_ts));
+    assert!(notes[0].message.contains("4 maps"), "{notes:?}");
+    assert_eq!(outcome(&history, ModelKind::Register), Outcome::Violation);
+    let named = "{:process 0 :type :invoke :value 1}\n{:process 0 :type :ok :value 1}";
+    let (history, notes) = read_noted(named.as_bytes(), Fails::DidNotHappen).expect("a history");
+    assert!(matches!(
+        outcome(&history, ModelKind::Register),
+        Outcome::Weak { .. }
+    ));
+    assert!(notes[0].message.contains("no :f"));
+    // What ended is not ended again.
+    let twice = "{:process 0 :type :invoke :f :write :value 1}
+{:process 0 :type :ok :f :write :value 1}
+{:process 0 :type :ok :f :write :value 1}";
+    let error = read(twice.as_bytes(), Fails::DidNotHappen).expect_err("twice");
+    assert!(error.message.contains("again"), "{error}");
+}
+
+#[test]
+fn a_stream_of_maps_gives_the_rows_of_the_history() {
+    let text = "[{:process 0 :type :invoke :f :write :value 1}
+{:process 1 :type :invoke :f :read}
+{:process 1 :type :ok :f :read :value 1}
+{:process 2 :type :invoke :f :read}
+{:process 0 :type :info :f :write :value 1}
+{:process 2 :type :ok :f :read :value 1}]";
+    let whole = history(text);
+    let mut rows = Vec::new();
+    let mut held_max = 0;
+    let mut take = |row| {
+        rows.push(row);
+        Ok(())
+    };
+    stream(text.as_bytes(), Fails::DidNotHappen, 3, &mut take).expect("a stream");
+    assert_eq!(rows, whole.ops);
+    while stream(text.as_bytes(), Fails::DidNotHappen, held_max, &mut |_| {
+        Ok(())
+    })
+    .is_err()
+    {
+        held_max += 1;
+    }
+    assert_eq!(held_max, 3);
+    let refused = stream(
+        text.as_bytes(),
+        Fails::DidNotHappen,
+        3,
+        &mut |op| match op.op_id {
+            1 => Err("no more".to_owned()),
+            _ => Ok(()),
+        },
+    );
+    assert!(refused.is_err_and(|error| error.message == "no more"));
 }

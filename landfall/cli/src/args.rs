@@ -360,7 +360,17 @@ pub(crate) struct CheckArgs {
     /// Where to draw what is wrong, as SVG
     #[arg(long, value_name = "FILE")]
     pub(crate) picture: Option<PathBuf>,
-    /// Steps that a search may take
+    /// Judge rows as they are read, and forget them: for histories that are longer than memory.
+    /// Linearizability only; rows go up by id and invocation. A file is read again to explain
+    /// what is broken
+    #[arg(long, conflicts_with_all = ["initial", "picture", "mutations"])]
+    pub(crate) stream: bool,
+    /// Break a history that passes in the ways that the claim forbids, at places drawn from this
+    /// seed, and count what the checker catches; a miss is inconclusive
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "0")]
+    pub(crate) mutations: Option<u64>,
+    /// Steps that a search may take; of a stream, from one instant at which nothing is open to
+    /// the next
     #[arg(long, value_name = "N", default_value_t = Budget::default().steps_max)]
     pub(crate) steps: u64,
     /// MiB that a search may remember

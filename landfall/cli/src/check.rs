@@ -1,21 +1,27 @@
 //! `check`: a history judged without anything being built.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::txn::{self, Analysis};
-use checkers::{Budget, CheckReport, History, Outcome};
+use checkers::{Budget, CheckReport, History, MutationScore, Outcome, mutation_score};
 use serde_json::Value as JsonValue;
 
 use crate::args::{CheckArgs, Format, Judge};
 use crate::exit::{Error, Exit};
 use crate::{formats, output};
 
+mod streamed;
+
 /// Judges the history by every checker that was asked for.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let (model, specs) = asked(args)?;
-    let mut history = formats::read(&args.input)?;
+    if args.stream {
+        return streamed::run(args, model, &specs);
+    }
+    let (mut history, mut notes) = formats::read(&args.input)?;
     let transactional = |spec: &CheckerSpec| matches!(spec, CheckerSpec::Isolation { .. });
     let initial = args.initial.clone().unwrap_or_default();
     if let Some(value) = &args.initial
@@ -24,10 +30,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         let given = checkers::beginning_with(history, model, value);
         history = given.map_err(|why| Error::usage(format!("--initial: {why}")))?;
     }
-    let budget = Budget {
-        steps_max: args.steps,
-        memory_bytes_max: args.search_memory_mb.saturating_mul(1 << 20),
-    };
+    let budget = budget_of(args);
+    // How many there are changes no answer.
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut analysis = None;
     let judged = specs.iter().map(|spec| match *spec {
         CheckerSpec::Isolation { workload, level } => {
@@ -35,17 +40,28 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
             analysis = analysis.take().or(levels);
             report
         }
-        _ => checkers::check(&history, spec, model, &budget),
+        _ => checkers::check_on(&history, spec, model, &budget, threads),
     });
     let reports: Vec<CheckReport> = judged.collect();
     if let Some(path) = &args.picture {
         draw(path, &history, &reports)?;
     }
-    let exit = exit_of(&reports);
+    let scores = scores_of(args.mutations, &history, &specs, model, &budget);
+    let missed = scores.iter().any(|score| score.caught < score.mutants);
+    let exit = match exit_of(&reports) {
+        Exit::Pass if missed => Exit::Inconclusive,
+        exit => exit,
+    };
+    if specs.contains(&CheckerSpec::Linearizability) {
+        notes.extend(checkers::preflight(&history, model));
+    }
     match args.output.format {
         Format::Human => {
             for report in &reports {
                 output::print(&report.to_string());
+            }
+            for score in &scores {
+                output::print(&score.to_string());
             }
         }
         Format::Json | Format::Jsonl => output::print_json(&serde_json::json!({
@@ -61,10 +77,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
             "consumed": reports.iter().map(|report| report.consumed).sum::<u64>(),
             "findings": reports.iter().flat_map(|report| &report.findings).collect::<Vec<_>>(),
             "operations": history.ops.len(),
-            "preflight": match specs.contains(&CheckerSpec::Linearizability) {
-                true => checkers::preflight(&history, model),
-                false => Vec::new(),
-            },
+            "preflight": notes,
+            "mutations": scores,
             "reports": reports,
             "anomalies": told(&analysis, |levels| serde_json::json!(levels.anomalies)),
             "holds": told(&analysis, |levels| serde_json::json!(levels.holds)),
@@ -74,6 +88,29 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
         })),
     }
     Ok(exit)
+}
+
+fn budget_of(args: &CheckArgs) -> Budget {
+    Budget {
+        steps_max: args.steps,
+        memory_bytes_max: args.search_memory_mb.saturating_mul(1 << 20),
+    }
+}
+
+/// How strong the checkers are on this history, if that is asked for: of those that pass it.
+fn scores_of(
+    seed: Option<u64>,
+    history: &History,
+    specs: &[CheckerSpec],
+    model: ModelKind,
+    budget: &Budget,
+) -> Vec<MutationScore> {
+    let score = |seed| {
+        specs
+            .iter()
+            .filter_map(move |spec| mutation_score(history, spec, model, budget, seed).ok())
+    };
+    seed.into_iter().flat_map(score).collect()
 }
 
 /// The model and the checkers that were asked for.

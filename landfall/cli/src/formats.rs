@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-use checkers::{History, codec, edn, jsonl};
+use checkers::{History, Note, Operation, codec, edn, jsonl};
 
 use crate::args::{ConvertArgs, Input, InputArgs, Written};
 use crate::exit::{Error, Exit};
@@ -14,7 +14,7 @@ const HEAD: usize = 64 << 10;
 
 /// Reads a history and writes it in another format.
 pub(crate) fn run(args: &ConvertArgs) -> Result<Exit, Error> {
-    let history = read(&args.input)?;
+    let (history, _) = read(&args.input)?;
     let format = args.format.unwrap_or_else(|| match ending(&args.to) {
         "edn" => Written::Edn,
         "bin" | "bincode" => Written::Bincode,
@@ -45,8 +45,9 @@ fn write(history: &History, format: Written, output: impl Write) -> io::Result<(
     output.flush()
 }
 
-/// Reads a history in the format that was asked for, or that it looks like.
-pub(crate) fn read(args: &InputArgs) -> Result<History, Error> {
+/// Reads a history in the format that was asked for, or that it looks like, with what is odd in
+/// it.
+pub(crate) fn read(args: &InputArgs) -> Result<(History, Vec<Note>), Error> {
     let name = args.history.display();
     if args.history == Path::new("-") {
         return read_from(args, BufReader::with_capacity(HEAD, io::stdin().lock()));
@@ -56,36 +57,84 @@ pub(crate) fn read(args: &InputArgs) -> Result<History, Error> {
     read_from(args, BufReader::with_capacity(HEAD, file))
 }
 
-fn read_from(args: &InputArgs, mut input: impl BufRead) -> Result<History, Error> {
+/// Rows that a stream holds back behind one that has no completion.
+const HELD_MAX: usize = 1 << 20;
+
+/// Gives the rows of a history one by one.
+pub(crate) fn stream(
+    args: &InputArgs,
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), Error> {
+    if args.history == Path::new("-") {
+        let input = BufReader::with_capacity(HEAD, io::stdin().lock());
+        return stream_from(args, input, give);
+    }
+    let name = args.history.display();
+    let file = File::open(&args.history)
+        .map_err(|e| Error::usage(format!("the history {name} cannot be read: {e}")))?;
+    stream_from(args, BufReader::with_capacity(HEAD, file), give)
+}
+
+fn stream_from(
+    args: &InputArgs,
+    mut input: impl BufRead,
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), Error> {
+    let streamed = match format_of(args, &mut input)? {
+        Input::Jsonl => jsonl::stream(input, HELD_MAX, give),
+        Input::Edn => edn::stream(input, fails_of(args), HELD_MAX, give),
+        Input::JepsenLog | Input::Bincode => {
+            let message = "--stream reads JSON Lines and EDN: convert it, or read it whole";
+            return Err(Error::usage(message.to_owned()));
+        }
+    };
+    streamed.map_err(|error| misread(args, error))
+}
+
+fn format_of(args: &InputArgs, input: &mut impl BufRead) -> Result<Input, Error> {
     let name = args.history.display();
     let unreadable = |e| Error::usage(format!("the history {name} cannot be read: {e}"));
-    let format = match args.input {
+    Ok(match args.input {
         Some(format) => format,
         None => guess(&args.history, input.fill_buf().map_err(unreadable)?),
-    };
-    let fails = match args.refused {
+    })
+}
+
+fn fails_of(args: &InputArgs) -> edn::Fails {
+    match args.refused {
         true => edn::Fails::Refused,
         false => edn::Fails::DidNotHappen,
-    };
+    }
+}
+
+fn misread(args: &InputArgs, error: jsonl::ReadError) -> Error {
+    let name = args.history.display();
+    let jsonl::ReadError {
+        line,
+        column,
+        message,
+    } = error;
+    Error::usage(format!("{name}:{line}:{column}: {message}"))
+}
+
+fn read_from(args: &InputArgs, mut input: impl BufRead) -> Result<(History, Vec<Note>), Error> {
+    let name = args.history.display();
+    let unreadable = |e| Error::usage(format!("the history {name} cannot be read: {e}"));
+    let format = format_of(args, &mut input)?;
+    let fails = fails_of(args);
+    let whole = |history| (history, Vec::new());
     let read = match format {
-        Input::Jsonl => jsonl::read(input),
-        Input::Edn => edn::read(input, fails),
-        Input::JepsenLog => edn::read_log(input, fails),
+        Input::Jsonl => jsonl::read(input).map(whole),
+        Input::Edn => edn::read_noted(input, fails),
+        Input::JepsenLog => edn::read_log(input, fails).map(whole),
         Input::Bincode => {
             let mut bytes = Vec::new();
             input.read_to_end(&mut bytes).map_err(unreadable)?;
-            let decoded = codec::decode(&bytes);
+            let decoded = codec::decode(&bytes).map(whole);
             return decoded.map_err(|error| Error::usage(format!("{name}: {error}")));
         }
     };
-    read.map_err(|error| {
-        let jsonl::ReadError {
-            line,
-            column,
-            message,
-        } = error;
-        Error::usage(format!("{name}:{line}:{column}: {message}"))
-    })
+    read.map_err(|error| misread(args, error))
 }
 
 fn ending(path: &Path) -> &str {
