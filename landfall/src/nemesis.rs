@@ -191,6 +191,14 @@ impl Nemesis {
             FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze => {
                 armed.paused = standstill::pause(&self.run, id, kind, targets);
             }
+            FaultKind::Names { how } => {
+                let everybody = armed.spec.target == Target::All;
+                network::mislead(&self.run, id, how, (targets, everybody), draw);
+            }
+            FaultKind::Readdress => {
+                armed.took_down = take_down(id, targets, Down::Kill);
+                network::readdress(&self.run, id, targets);
+            }
         }
     }
 
@@ -200,11 +208,12 @@ impl Nemesis {
             return;
         }
         match armed.spec.kind {
-            FaultKind::Partition { .. } | FaultKind::Network { .. } | FaultKind::Split { .. } => {
-                self.run.net.heal(armed.id)
-            }
+            FaultKind::Partition { .. }
+            | FaultKind::Network { .. }
+            | FaultKind::Split { .. }
+            | FaultKind::Names { .. } => self.run.net.heal(armed.id),
             FaultKind::DiskError | FaultKind::DiskFull => self.run.disk.heal(armed.id),
-            FaultKind::Kill | FaultKind::GracefulStop => {}
+            FaultKind::Kill | FaultKind::GracefulStop | FaultKind::Readdress => {}
             FaultKind::PowerLoss => armed.took_down.extend(armed.held.struck()),
             FaultKind::Storage { how, beyond_budget } => {
                 let held = std::mem::take(&mut armed.held);
@@ -432,6 +441,8 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
         FaultKind::Pause => "pause",
         FaultKind::Suspend => "suspension",
         FaultKind::Freeze => "freeze",
+        FaultKind::Names { how } => network::describe_names(how),
+        FaultKind::Readdress => "readdressing",
     }
 }
 

@@ -1,13 +1,14 @@
 //! The network's part of the nemesis: what a scenario says of links, as calls of the network.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use plan_compiler::scenario::{
-    Direction, FaultKind, FaultSpec, NetEffect, Shape, Span, Target, Weather,
+    Direction, FaultKind, FaultSpec, NameFault, NetEffect, Shape, Span, Target, Weather,
 };
 use sim_net::{Chance, Effect, Latency, NetConfig};
-use sim_runtime::{FaultId, NodeId, Seed, SimInstant, Stream, spawn, time, with};
+use sim_runtime::{FaultId, NodeId, NodeState, Seed, SimInstant, Stream, spawn, time, with};
 
 use crate::run::RunState;
 
@@ -284,6 +285,45 @@ fn swizzle(
     }));
 }
 
+/// Has look-ups by the targets go wrong; by clients too, where everybody is meant.
+pub(crate) fn mislead(
+    run: &RunState,
+    fault: FaultId,
+    how: NameFault,
+    (targets, everybody): (&[NodeId], bool),
+    draw: &mut Stream,
+) {
+    let clients = run.clients.iter().filter(|_| everybody);
+    let hosts: Vec<NodeId> = targets.iter().chain(clients).copied().collect();
+    let what = match how {
+        NameFault::Silent => sim_net::NameFault::Silent,
+        NameFault::Unknown => sim_net::NameFault::Unknown,
+        NameFault::Slow { by_ns } => {
+            sim_net::NameFault::Slow(Duration::from_nanos(magnitude(draw, by_ns)))
+        }
+        NameFault::Elsewhere => {
+            let node = *draw.pick(&run.servers);
+            sim_net::NameFault::Elsewhere(with(|world| world.node(node).ip))
+        }
+        NameFault::Stale => sim_net::NameFault::Stale,
+    };
+    run.net.disturb_names(fault, what, &hosts);
+}
+
+/// Gives targets that are down addresses that nobody had before: 10.64.0.1 and so on.
+pub(crate) fn readdress(run: &RunState, fault: FaultId, targets: &[NodeId]) {
+    for node in targets {
+        if with(|world| world.node(*node).state) == NodeState::Running {
+            continue;
+        }
+        let number = run.moves.get() + 1;
+        run.moves.set(number);
+        let [high, low] = number.to_be_bytes();
+        let ip = IpAddr::from([10, 64, high, low]);
+        run.net.readdress(fault, *node, ip);
+    }
+}
+
 fn isolate(run: &RunState, fault: FaultId, gone: &[NodeId]) {
     for node in gone {
         run.net.cut(fault, &[*node], &run.servers);
@@ -303,6 +343,17 @@ pub(crate) const fn describe(effect: NetEffect) -> &'static str {
         NetEffect::Jam => "jam",
         NetEffect::Reject => "rejection",
         NetEffect::Reset => "connection resets",
+    }
+}
+
+/// What becomes of look-ups in the words of reports.
+pub(crate) const fn describe_names(how: NameFault) -> &'static str {
+    match how {
+        NameFault::Silent => "DNS outage",
+        NameFault::Unknown => "unknown names",
+        NameFault::Slow { .. } => "slow DNS",
+        NameFault::Elsewhere => "misdirected DNS",
+        NameFault::Stale => "stale DNS",
     }
 }
 

@@ -72,9 +72,10 @@ fn node_main<S: System>(run: &Rc<RunState>, system: &Rc<S>, me: &Peer) -> NodeMa
     let starts = Cell::new(0);
     Rc::new(move || {
         let restarts = starts.replace(starts.get() + 1);
+        let nodes = run.peers();
         let node = NodeContext {
-            me: me.clone(),
-            nodes: run.peers.clone(),
+            me: nodes[me.number as usize - 1].clone(),
+            nodes,
             data_dir: PathBuf::from("/data"),
             restarts,
         };
@@ -119,7 +120,7 @@ fn start_client<S, F>(
     run.clients_busy.set(run.clients_busy.get() + 1);
     let context = ClientContext {
         number,
-        nodes: run.peers.clone(),
+        nodes: run.peers(),
         op_timeout: Duration::from_nanos(run.scenario.workload.op_timeout_ns),
     };
     let main: NodeMain = Rc::new(move || {
@@ -157,7 +158,7 @@ async fn clients_are_done(run: &RunState) -> Result<(), Stop> {
 /// The phases of a run.
 async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) -> Result<(), Stop> {
     run.begin(Phase::WarmUp);
-    for (node, peer) in run.servers.iter().zip(&run.peers) {
+    for (node, peer) in run.servers.iter().zip(&run.peers()) {
         world().start_node(*node, node_main(&run, &system, peer));
     }
     warm_up(&run).await;

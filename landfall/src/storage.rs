@@ -217,6 +217,7 @@ pub(crate) const fn takes_down(kind: FaultKind) -> bool {
         FaultKind::Kill
             | FaultKind::PowerLoss
             | FaultKind::GracefulStop
+            | FaultKind::Readdress
             | FaultKind::Storage {
                 how: StorageFault::Wipe | StorageFault::Swap,
                 ..

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, Heal, Landing, NetEffect, OpKind,
-    Shape, Skew, Span, StorageFault, Target, Way, Weather, When,
+    Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, Heal, Landing, NameFault, NetEffect,
+    OpKind, Shape, Skew, Span, StorageFault, Target, Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -131,6 +131,8 @@ impl fmt::Display for FaultKind {
             FaultKind::Pause => f.write_str("pause of the process"),
             FaultKind::Suspend => f.write_str("suspension of the machine"),
             FaultKind::Freeze => f.write_str("freeze of the machine"),
+            FaultKind::Names { how } => write!(f, "{how}"),
+            FaultKind::Readdress => f.write_str("readdressing: back under another address"),
         }
     }
 }
@@ -176,6 +178,18 @@ impl fmt::Display for StorageFault {
             S::Wipe => f.write_str("disk wipe"),
             S::StaleRestore => f.write_str("stale disk restored"),
             S::Swap => f.write_str("disk swap"),
+        }
+    }
+}
+
+impl fmt::Display for NameFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NameFault::Silent => f.write_str("DNS outage"),
+            NameFault::Unknown => f.write_str("unknown names (NXDOMAIN)"),
+            NameFault::Slow { by_ns } => write!(f, "slow DNS (by {by_ns})"),
+            NameFault::Elsewhere => f.write_str("misdirected DNS"),
+            NameFault::Stale => f.write_str("stale DNS"),
         }
     }
 }

@@ -5,6 +5,10 @@
 use checkers::spec::{CheckerSpec, ModelKind};
 use serde::{Deserialize, Serialize};
 
+mod names;
+
+pub use names::NameFault;
+
 /// A scenario ready to run: everything a runner needs and nothing about how it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -300,6 +304,13 @@ pub enum FaultKind {
     Suspend,
     /// The virtual machine stands still, cut off, and does not learn of it: its clocks are late.
     Freeze,
+    /// Look-ups of names by the target go wrong; where that is every node, those by clients too.
+    Names {
+        /// How.
+        how: NameFault,
+    },
+    /// The process dies, and its host comes back at the end under another address.
+    Readdress,
 }
 
 /// How a disk fails. Media faults stay, after the window too, until the sector is written again.

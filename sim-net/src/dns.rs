@@ -77,7 +77,10 @@ impl Net {
                         longest = longest.max(by);
                         late(world, misled.fault, host);
                     }
-                    NameFault::Silent => longest = longest.max(PATIENCE),
+                    NameFault::Silent => {
+                        longest = longest.max(PATIENCE);
+                        late(world, misled.fault, host);
+                    }
                     NameFault::Unknown | NameFault::Elsewhere(_) | NameFault::Stale => {}
                 }
             }

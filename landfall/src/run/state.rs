@@ -31,7 +31,9 @@ pub(crate) struct RunState {
     pub(crate) servers: Vec<NodeId>,
     pub(crate) clients: Vec<NodeId>,
     pub(crate) idle: Vec<NodeId>,
-    pub(super) peers: Vec<Peer>,
+    peers: Vec<Peer>,
+    /// How many hosts were given another address.
+    pub(crate) moves: Cell<u16>,
     pub(super) elections: RefCell<Vec<Election>>,
     pub(super) windows: RefCell<Windows>,
     /// What the run does other than its seed would.
@@ -101,6 +103,7 @@ impl RunState {
             net,
             disk,
             peers: peers.collect(),
+            moves: Cell::new(0),
             servers,
             clients,
             idle,
@@ -120,6 +123,15 @@ impl RunState {
             reference: Reference::default(),
             scenario,
         }
+    }
+
+    /// Every server at the address that it has now.
+    pub(super) fn peers(&self) -> Vec<Peer> {
+        let now = |(peer, node): (&Peer, &NodeId)| Peer {
+            ip: with(|world| world.node(*node).ip),
+            ..peer.clone()
+        };
+        self.peers.iter().zip(&self.servers).map(now).collect()
     }
 
     pub(super) fn leader_elected(&self, peer: &Peer, term: u64) {

@@ -14,11 +14,24 @@ mod plan {
     );
 }
 
+mod names {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/names.md",
+        system = Toy(Quirk::ByName),
+        test = false
+    );
+}
+
 const SEEDS: u64 = 3;
 
 fn lands(scenario: &str, counter: &str) {
+    lands_in("plan", scenario, counter);
+}
+
+fn lands_in(plan: &str, scenario: &str, counter: &str) {
     let mut pool = pool(1);
-    let name = format!("network_faults::plan::{scenario}");
+    let name = format!("network_faults::{plan}::{scenario}");
     let result = sweep_all(&mut pool, &name, SEEDS);
     let verdict = &result.judgement.verdict;
     assert_eq!(*verdict, Verdict::PassSmoke, "{scenario}: {result:#?}");
@@ -108,6 +121,34 @@ fn frames_of_a_kind_on_one_link_alone_land() {
         // No handshake is of a kind: what a deputy writes is lost, and nothing else.
         assert!(!row.observed.contains_key("connects-failed"), "{row:?}");
     }
+}
+
+#[test]
+fn look_ups_that_nobody_answers_land() {
+    lands_in("names", "s1_outage", "lookups-delayed");
+}
+
+#[test]
+fn unknown_names_land() {
+    lands_in("names", "s2_unknown", "lookups-failed");
+}
+
+#[test]
+fn slow_look_ups_land() {
+    lands_in("names", "s3_slow", "lookups-delayed");
+}
+
+#[test]
+fn a_host_that_comes_back_under_another_address_lands() {
+    lands_in("names", "s5_readdress", "hosts-readdressed");
+}
+
+#[test]
+fn wrong_names_mislead() {
+    let mut pool = pool(1);
+    let all = reports(&mut pool, "network_faults::names::s4_elsewhere", SEEDS).into_iter();
+    let mut rows = all.flat_map(|report| report.ledger);
+    assert!(rows.any(|row| row.injected.contains_key("lookups-misled")));
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub(crate) enum Quirk {
     Liar,
     /// Writes are acknowledged before they are synced, and depend on the machine's real clock.
     UnsyncedDice,
+    /// Whoever talks to the primary looks its name up, each time.
+    ByName,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +64,7 @@ impl System for Toy {
                 if node.me.number == 1 {
                     primary(&node, quirk).await
                 } else {
-                    deputy(&node, quirk != Quirk::Loyal).await
+                    deputy(&node, quirk).await
                 }
             };
             tokio::select! {
@@ -94,7 +96,7 @@ impl System for Toy {
                 std::future::pending::<()>().await;
             }
             Session {
-                primary: address(&client.nodes[0]),
+                primary: whereabouts(&client.nodes[0], quirk == Quirk::ByName),
                 connection: None,
                 calls: 0,
                 panics: quirk == Quirk::ClientPanics && client.number == 1,
@@ -106,6 +108,20 @@ impl System for Toy {
 
 fn address(peer: &Peer) -> SocketAddr {
     SocketAddr::new(peer.ip, PORT)
+}
+
+/// Where the primary is.
+#[derive(Clone, Debug)]
+enum Place {
+    Address(SocketAddr),
+    Name(String),
+}
+
+fn whereabouts(peer: &Peer, by_name: bool) -> Place {
+    match by_name {
+        true => Place::Name(peer.name.clone()),
+        false => Place::Address(address(peer)),
+    }
 }
 
 async fn primary(node: &NodeContext, quirk: Quirk) -> io::Result<()> {
@@ -201,14 +217,15 @@ async fn serve(stream: TcpStream, store: &Mutex<Store>) -> io::Result<()> {
 }
 
 /// Watches the primary; the first deputy leads when it is gone.
-async fn deputy(node: &NodeContext, takes_over: bool) -> io::Result<()> {
+async fn deputy(node: &NodeContext, quirk: Quirk) -> io::Result<()> {
     let mut term = DEPUTY_TERMS * u64::from(node.restarts + 1);
     let mut was_there = false;
+    let (takes_over, names) = (quirk != Quirk::Loyal, quirk == Quirk::ByName);
     loop {
         let mut connection = None;
         while let Ok(Ok(_)) = timeout(
             PING_LIMIT,
-            exchange(&mut connection, address(&node.nodes[0]), "P"),
+            exchange(&mut connection, whereabouts(&node.nodes[0], names), "P"),
         )
         .await
         {
@@ -300,12 +317,18 @@ type Connection = BufReader<TcpStream>;
 /// One line there and one back. The connection is gone after an error, or when this is dropped.
 async fn exchange(
     kept: &mut Option<Connection>,
-    to: SocketAddr,
+    to: Place,
     line: &str,
 ) -> Result<String, (bool, io::Error)> {
     let mut connection = match kept.take() {
         Some(connection) => connection,
-        None => BufReader::new(TcpStream::connect(to).await.map_err(|e| (false, e))?),
+        None => {
+            let stream = match &to {
+                Place::Address(to) => TcpStream::connect(*to).await,
+                Place::Name(name) => TcpStream::connect((name.as_str(), PORT)).await,
+            };
+            BufReader::new(stream.map_err(|error| (false, error))?)
+        }
     };
     let mut answer = String::new();
     let sent = connection.write_all(format!("{line}\n").as_bytes()).await;
@@ -314,7 +337,7 @@ async fn exchange(
     match read.map_err(|error| (true, error))? {
         0 => Err((true, io::ErrorKind::UnexpectedEof.into())),
         _ => {
-            *kept = Some(connection);
+            *kept = matches!(to, Place::Address(_)).then_some(connection);
             Ok(answer.trim_end().to_owned())
         }
     }
@@ -322,7 +345,7 @@ async fn exchange(
 
 /// A client's connection to the primary.
 pub(crate) struct Session {
-    primary: SocketAddr,
+    primary: Place,
     connection: Option<Connection>,
     calls: u32,
     panics: bool,
@@ -341,7 +364,7 @@ impl landfall::Client for Session {
             Call::Write { key, value } => format!("W {key} {value}"),
             Call::Cas { .. } | Call::Append { .. } => return Reply::Failed("no such call".into()),
         };
-        match exchange(&mut self.connection, self.primary, &line).await {
+        match exchange(&mut self.connection, self.primary.clone(), &line).await {
             Ok(answer) => Reply::Ok(answer.parse().map_or(Value::Null, Value::Int)),
             Err((true, error)) => Reply::Unknown(error.to_string()),
             Err((false, error)) => Reply::Failed(error.to_string()),

@@ -18,6 +18,14 @@ fn moves(counter: &str, kind: FaultKind) -> bool {
     if let Some(moves) = moves_storage(counter, kind) {
         return moves;
     }
+    let is_names = matches!(kind, FaultKind::Names { .. });
+    if is_names || counter.starts_with("lookups-") {
+        return is_names && counter.starts_with("lookups-");
+    }
+    if kind == FaultKind::Readdress || counter == "hosts-readdressed" {
+        let own = ["hosts-readdressed", "processes-killed", "restarts"];
+        return kind == FaultKind::Readdress && own.contains(&counter);
+    }
     let effect = match kind {
         FaultKind::Network { effect, .. } => Some(effect),
         _ => None,

@@ -243,7 +243,6 @@ pub(crate) const UNSERVED: &[&str] = &[
     "fd|descriptor|memory|resource|connection? pool? exhaustion",
     "memory pressure",
     "upgrade|upgrades|downgrade",
-    "dns outage|failure",
     "failover",
     "metadata store? outage",
     "compaction",

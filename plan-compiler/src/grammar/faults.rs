@@ -9,6 +9,7 @@ use super::fault_words::{
 use super::frames::{self, FramesDraft};
 use super::magnitude::{self, Amount, MagnitudeDraft};
 use super::names;
+use super::network_words::NAME_KINDS;
 use super::schedule::{self, Length, ScheduleDraft};
 use super::sizes::sized;
 use super::storage_words::{BEYOND_BUDGET, STORAGE_KINDS, kind_at};
@@ -183,6 +184,7 @@ fn vocabulary() -> Vec<&'static str> {
     kinds
         .chain(targets)
         .chain(STORAGE_KINDS.iter().map(|(phrase, _)| *phrase))
+        .chain(NAME_KINDS.iter().map(|(phrase, _)| *phrase))
         .chain(directions)
         .chain(more)
         .chain(UNSERVED.iter().copied())
@@ -446,7 +448,9 @@ fn target_left_open(kind: FaultKind) -> Target {
             effect: NetEffect::Jam | NetEffect::Reject,
             ..
         } => Target::Minority,
-        FaultKind::Network { .. } | FaultKind::Split { .. } => Target::All,
+        FaultKind::Network { .. } | FaultKind::Split { .. } | FaultKind::Names { .. } => {
+            Target::All
+        }
         _ => Target::Random,
     }
 }

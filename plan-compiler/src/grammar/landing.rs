@@ -48,6 +48,20 @@ const COUNTERS: &[(&str, &str)] = &[
         "connections-reset",
     ),
     ("connection resets", "connections-reset"),
+    ("lookups|lookup are|were? failed|fail", "lookups-failed"),
+    ("failed lookups", "lookups-failed"),
+    ("lookups are|were? delayed|late", "lookups-delayed"),
+    ("delayed|late|slow lookups", "lookups-delayed"),
+    (
+        "lookups are|were? misled|misdirected|stale",
+        "lookups-misled",
+    ),
+    ("misdirected|stale|wrong lookups", "lookups-misled"),
+    (
+        "hosts|host|nodes|node are|is|was|were? readdressed|moved",
+        "hosts-readdressed",
+    ),
+    ("readdressed|moved hosts|nodes", "hosts-readdressed"),
     (
         "un synced|unsynced writes|data|bytes are|were? lost ( or torn )",
         "writes-lost-or-torn",

@@ -1,6 +1,6 @@
 //! What plans that leave the size of a network fault open get: by orders of magnitude, by seed.
 
-use crate::scenario::{Direction, FaultKind, NetEffect, Shape, Span};
+use crate::scenario::{Direction, FaultKind, NameFault, NetEffect, Shape, Span};
 
 const fn network(effect: NetEffect) -> FaultKind {
     FaultKind::Network {
@@ -72,3 +72,62 @@ pub(crate) const BRIDGE: FaultKind = split(Shape::Bridge);
 pub(crate) const PARTIAL: FaultKind = split(Shape::Partial);
 pub(crate) const CLIENTS: FaultKind = split(Shape::Clients);
 pub(crate) const SWIZZLE: FaultKind = split(Shape::Swizzle);
+
+const fn names(how: NameFault) -> FaultKind {
+    FaultKind::Names { how }
+}
+
+/// From a busy resolver to one that asks twice.
+const SLOW_NAMES: FaultKind = names(NameFault::Slow {
+    by_ns: Span {
+        min: 50_000_000,
+        max: 5_000_000_000,
+    },
+});
+
+/// What goes wrong with names and addresses.
+pub(crate) const NAME_KINDS: &[(&str, FaultKind)] = &[
+    (
+        "dns|resolver|name outage|failure|failures|failing|down|unavailable",
+        names(NameFault::Silent),
+    ),
+    (
+        "name server|resolution outage|failure|failures|down",
+        names(NameFault::Silent),
+    ),
+    (
+        "loss of the? dns|resolver|nameserver",
+        names(NameFault::Silent),
+    ),
+    ("nxdomain answers?", names(NameFault::Unknown)),
+    ("dns nxdomain", names(NameFault::Unknown)),
+    ("unknown host? names", names(NameFault::Unknown)),
+    ("slow|slower|delayed dns|resolver|lookups", SLOW_NAMES),
+    ("dns latency|delay|delays|slowdown", SLOW_NAMES),
+    ("stale dns|names|records", names(NameFault::Stale)),
+    ("dns staleness|caching", names(NameFault::Stale)),
+    (
+        "wrong|misdirected|poisoned dns|names|records answers?",
+        names(NameFault::Elsewhere),
+    ),
+    (
+        "dns hijack|hijacking|poisoning|misdirection",
+        names(NameFault::Elsewhere),
+    ),
+    (
+        "readdress|readdresses|readdressed|readdressing",
+        FaultKind::Readdress,
+    ),
+    (
+        "ip? address change|changes|reassignment",
+        FaultKind::Readdress,
+    ),
+    (
+        "comes|come|moves|move|moved back? under|to|at another|new|different ip? address",
+        FaultKind::Readdress,
+    ),
+    (
+        "pod reschedule|rescheduled|rescheduling",
+        FaultKind::Readdress,
+    ),
+];

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::magnitude::{Amount, MagnitudeDraft};
-use crate::scenario::{FaultKind, NetEffect, StorageFault, Way};
+use crate::scenario::{FaultKind, NameFault, NetEffect, StorageFault, Way};
 use crate::sink::Sink;
 
 /// Puts what the clause says of its size into the fault.
@@ -63,6 +63,16 @@ pub(crate) fn sized(
                 clients_too,
             };
         }
+        (
+            FaultKind::Names {
+                how: NameFault::Slow { .. },
+            },
+            Some(Amount::Time(by_ns)),
+        ) => {
+            return FaultKind::Names {
+                how: NameFault::Slow { by_ns },
+            };
+        }
         (FaultKind::Storage { how, beyond_budget }, amount) => {
             let Some(how) = storage_sized(how, amount, defaults) else {
                 sink.conflict(span, "size of a fault that has another, or none");
@@ -73,6 +83,11 @@ pub(crate) fn sized(
         (_, _) => {
             if magnitude.is_said() {
                 sink.conflict(span, "size of a fault that has none");
+            } else if let FaultKind::Names {
+                how: NameFault::Slow { .. },
+            } = kind
+            {
+                defaults.push("size");
             }
             return kind;
         }

@@ -1,6 +1,7 @@
 //! The words for faults of disks, and what plans that leave their size open get.
 
 use super::fault_words::KINDS;
+use super::network_words::NAME_KINDS;
 use crate::cursor::Cursor;
 use crate::scenario::{FaultKind, Span, StorageFault};
 
@@ -159,13 +160,14 @@ pub(crate) const BEYOND_BUDGET: &[&str] = &[
 
 /// The longest name of a fault that comes next.
 pub(crate) fn kind_at(cursor: &mut Cursor<'_>) -> Option<FaultKind> {
-    let (mut usual, mut storage) = (*cursor, *cursor);
-    let kinds = (usual.lookup(KINDS), storage.lookup(STORAGE_KINDS));
-    let (kind, at) = match kinds {
-        (Some(kind), Some(_)) if usual.at >= storage.at => (kind, usual.at),
-        (_, Some(kind)) => (kind, storage.at),
-        (kind, None) => (kind?, usual.at),
-    };
+    let tables = [KINDS, STORAGE_KINDS, NAME_KINDS];
+    let found = tables.into_iter().filter_map(|table| {
+        let mut at = *cursor;
+        at.lookup(table).map(|kind| (at.at, kind))
+    });
+    // Of those that are as long as each other the first.
+    let longest = found.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let (at, kind) = longest?;
     cursor.at = at;
     Some(kind)
 }
