@@ -53,6 +53,7 @@ pub mod swarm;
 pub mod sweep;
 pub mod system;
 pub mod tally;
+pub mod transactions;
 mod twice;
 pub mod variables;
 mod words;
@@ -68,7 +69,7 @@ pub use sim_runtime::{
     sometimes_ge, sometimes_gt, sometimes_le, sometimes_lt, unreachable,
 };
 pub use system::{
-    Call, Client, ClientContext, NodeContext, NodeFuture, Peer, Reference, Reply, System,
+    Call, Client, ClientContext, NodeContext, NodeFuture, Peer, Reference, Reply, System, TxnStep,
 };
 pub use {sim_disk as disk, sim_net as net, sim_runtime as runtime};
 

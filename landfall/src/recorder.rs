@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use checkers::{FaultWindow, History, OpType, Operation, Value};
 use sim_runtime::{EventKind, with};
 
-use crate::system::{Call, Reply};
+use crate::system::{Call, Reply, TxnStep};
 
 #[derive(Default)]
 pub(crate) struct Recorder {
@@ -36,10 +36,21 @@ impl Recorder {
     /// An operation begins.
     pub(crate) fn invoke(&self, process_id: u64, call: &Call, last: bool) -> Invocation {
         let (op_type, key, input) = row_of(call, last);
-        self.push(process_id, op_type, Value::from(key), input)
+        self.push(
+            process_id,
+            op_type,
+            key.map(|key| Value::from(key.as_str())),
+            input,
+        )
     }
 
-    fn push(&self, process_id: u64, op_type: OpType, key: Value, input: Value) -> Invocation {
+    fn push(
+        &self,
+        process_id: u64,
+        op_type: OpType,
+        key: Option<Value>,
+        input: Value,
+    ) -> Invocation {
         let mut state = self.state.borrow_mut();
         let place = state.ops.len();
         let op_id = place as u64 + 1;
@@ -51,7 +62,7 @@ impl Recorder {
             invoke_ts: now_ns(),
             complete_ts: None,
             op_type,
-            key: Some(key),
+            key,
             input,
             output: None,
             error: None,
@@ -72,7 +83,7 @@ impl Recorder {
         let code = match reply {
             Reply::Ok(output) => {
                 op.complete_ts = Some(now_ns());
-                op.output = Some(output.clone());
+                op.output = Some(answer(op, output));
                 1
             }
             Reply::Failed(error) => {
@@ -94,7 +105,12 @@ impl Recorder {
     /// A node says that it leads in a term.
     pub(crate) fn lead(&self, process_id: u64, term: u64, node: &str) {
         let term = i64::try_from(term).expect("terms stay below 2^63");
-        let invocation = self.push(process_id, OpType::Lead, Value::Int(term), Value::Null);
+        let invocation = self.push(
+            process_id,
+            OpType::Lead,
+            Some(Value::Int(term)),
+            Value::Null,
+        );
         let reply = Reply::Ok(Value::from(node));
         self.complete(invocation, &reply, Some(node.to_owned()));
     }
@@ -139,17 +155,67 @@ impl Recorder {
     }
 }
 
-fn row_of(call: &Call, last: bool) -> (OpType, &str, Value) {
+/// The answer to an operation, as rows have it: the steps of a transaction with what was read,
+/// accounts with what they hold.
+fn answer(op: &Operation, output: &Value) -> Value {
+    let Some(asked) = op.input.as_list().filter(|_| op.key.is_none()) else {
+        return output.clone();
+    };
+    let given = match output.as_list() {
+        Some(given) if given.len() == asked.len() => given,
+        // What a client answers that has not understood is told as it is.
+        _ => return output.clone(),
+    };
+    let step = |(asked, given): (&Value, &Value)| match asked.as_list() {
+        Some([name, key, Value::Null]) => {
+            Value::List(vec![name.clone(), key.clone(), given.clone()])
+        }
+        Some(_) => asked.clone(),
+        None => Value::List(vec![asked.clone(), given.clone()]),
+    };
+    Value::List(asked.iter().zip(given).map(step).collect())
+}
+
+fn row_of(call: &Call, last: bool) -> (OpType, Option<&String>, Value) {
     let maybe = |value: &Option<i64>| value.map_or(Value::Null, Value::Int);
     match call {
-        Call::Read { key } if last => (OpType::FinalRead, key, Value::Null),
-        Call::Read { key } => (OpType::Read, key, Value::Null),
-        Call::Write { key, value } => (OpType::Write, key, Value::Int(*value)),
+        Call::Read { key } if last => (OpType::FinalRead, Some(key), Value::Null),
+        Call::Read { key } => (OpType::Read, Some(key), Value::Null),
+        Call::Write { key, value } => (OpType::Write, Some(key), Value::Int(*value)),
         Call::Cas { key, from, to } => (
             OpType::Cas,
-            key,
+            Some(key),
             Value::List(vec![maybe(from), Value::Int(*to)]),
         ),
-        Call::Append { key, value } => (OpType::Append, key, Value::Int(*value)),
+        Call::Append { key, value } => (OpType::Append, Some(key), Value::Int(*value)),
+        Call::Txn { steps, .. } => {
+            let steps = steps.iter().map(step_of).collect();
+            (OpType::Other("txn".to_owned()), None, Value::List(steps))
+        }
+        Call::Transfer { from, to, amount } => {
+            let input = vec![
+                from.as_str().into(),
+                to.as_str().into(),
+                Value::Int(*amount),
+            ];
+            (
+                OpType::Other("transfer".to_owned()),
+                None,
+                Value::List(input),
+            )
+        }
+        Call::Balances { accounts } => {
+            let accounts = accounts.iter().map(|account| account.as_str().into());
+            (OpType::Read, None, Value::List(accounts.collect()))
+        }
     }
+}
+
+fn step_of(step: &TxnStep) -> Value {
+    let (name, key, value) = match step {
+        TxnStep::Read { key } => ("r", key, Value::Null),
+        TxnStep::Write { key, value } => ("w", key, Value::Int(*value)),
+        TxnStep::Append { key, value } => ("append", key, Value::Int(*value)),
+    };
+    Value::List(vec![name.into(), key.as_str().into(), value])
 }

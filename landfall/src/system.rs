@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use checkers::Value;
+use checkers::txn::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::run;
@@ -64,6 +65,7 @@ pub trait Client: 'static {
 /// An operation of a generic workload. Values are unique in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "op")]
+#[non_exhaustive]
 pub enum Call {
     /// The value of `key`; of a log, all its elements.
     Read {
@@ -93,6 +95,109 @@ pub enum Call {
         /// The new element.
         value: i64,
     },
+    /// Some steps as one transaction. Answers a list with a value a step: of a read what it
+    /// returned, null of the others.
+    Txn {
+        /// The isolation that the scenario's checker asks of it, if one does.
+        level: Option<Level>,
+        /// What it does, in this order.
+        steps: Vec<TxnStep>,
+    },
+    /// `amount` goes from one account to another, as one transaction. An account that was never
+    /// used holds nothing, and any may owe.
+    Transfer {
+        /// The account that pays.
+        from: String,
+        /// The account that is paid.
+        to: String,
+        /// How much.
+        amount: i64,
+    },
+    /// What accounts hold, read as one transaction. Answers a list with a number an account.
+    Balances {
+        /// The accounts.
+        accounts: Vec<String>,
+    },
+}
+
+/// A step of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "step")]
+#[non_exhaustive]
+pub enum TxnStep {
+    /// The value of `key`, null for nothing; of a list all its elements.
+    Read {
+        /// The object.
+        key: String,
+    },
+    /// `key` becomes `value`.
+    Write {
+        /// The object.
+        key: String,
+        /// The new value.
+        value: i64,
+    },
+    /// `value` is added to the end of the list `key`.
+    Append {
+        /// The list.
+        key: String,
+        /// The new element.
+        value: i64,
+    },
+}
+
+impl TxnStep {
+    /// The object that it touches.
+    #[must_use]
+    pub const fn key(&self) -> &String {
+        match self {
+            Self::Read { key } | Self::Write { key, .. } | Self::Append { key, .. } => key,
+        }
+    }
+
+    const fn key_mut(&mut self) -> &mut String {
+        match self {
+            Self::Read { key } | Self::Write { key, .. } | Self::Append { key, .. } => key,
+        }
+    }
+}
+
+impl fmt::Display for TxnStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { key } => write!(f, "read {key}"),
+            Self::Write { key, value } => write!(f, "write {key} = {value}"),
+            Self::Append { key, value } => write!(f, "append {value} to {key}"),
+        }
+    }
+}
+
+impl Call {
+    /// The objects that it touches, one of them perhaps several times.
+    pub(crate) fn keys(&self) -> Vec<&String> {
+        match self {
+            Self::Read { key }
+            | Self::Write { key, .. }
+            | Self::Cas { key, .. }
+            | Self::Append { key, .. } => vec![key],
+            Self::Txn { steps, .. } => steps.iter().map(TxnStep::key).collect(),
+            Self::Transfer { from, to, .. } => vec![from, to],
+            Self::Balances { accounts } => accounts.iter().collect(),
+        }
+    }
+
+    /// The same, to be renamed.
+    pub(crate) fn keys_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Read { key }
+            | Self::Write { key, .. }
+            | Self::Cas { key, .. }
+            | Self::Append { key, .. } => vec![key],
+            Self::Txn { steps, .. } => steps.iter_mut().map(TxnStep::key_mut).collect(),
+            Self::Transfer { from, to, .. } => vec![from, to],
+            Self::Balances { accounts } => accounts.iter_mut().collect(),
+        }
+    }
 }
 
 impl fmt::Display for Call {
@@ -105,6 +210,17 @@ impl fmt::Display for Call {
                 None => write!(f, "cas {key} from nothing to {to}"),
             },
             Self::Append { key, value } => write!(f, "append {value} to {key}"),
+            Self::Txn { steps, .. } => {
+                for (at, step) in steps.iter().enumerate() {
+                    let comma = if at > 0 { ", " } else { "" };
+                    write!(f, "{comma}{step}")?;
+                }
+                Ok(())
+            }
+            Self::Transfer { from, to, amount } => {
+                write!(f, "transfer {amount} from {from} to {to}")
+            }
+            Self::Balances { accounts } => write!(f, "balances of {}", accounts.join(", ")),
         }
     }
 }

@@ -4,14 +4,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use checkers::Value;
-use checkers::spec::ModelKind;
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::txn::Level;
 use plan_compiler::scenario::{OpKind, Scenario, Skew, Workload};
 use sim_runtime::{Stream, time, with};
 
 use crate::phases::Phase;
 use crate::run::RunState;
 use crate::script::PinnedOperation;
-use crate::system::{Call, Client, Reply};
+use crate::system::{Call, Client, Reply, TxnStep};
+use crate::transactions::{self, Draws, Shape, TxnKind};
 
 /// Operations a second of a client whose plan names no rate.
 pub(crate) const RATE_DEFAULT: u32 = 20;
@@ -31,10 +33,12 @@ pub(crate) struct Generator {
     /// The value last seen at each key, for compare-and-set.
     seen: Vec<Option<i64>>,
     next_value: i64,
+    /// What transactions ask for.
+    level: Option<Level>,
 }
 
 impl Generator {
-    pub(crate) fn new(workload: &Workload, client: u32) -> Self {
+    pub(crate) fn new(workload: &Workload, level: Option<Level>, client: u32) -> Self {
         let mut total = 0;
         let weight = |rank: u64| match workload.skew {
             Skew::Uniform => 1,
@@ -52,6 +56,7 @@ impl Generator {
             seen: vec![None; weights.len()],
             weights,
             next_value: i64::from(client) * VALUES_PER_CLIENT,
+            level,
         }
     }
 
@@ -62,10 +67,9 @@ impl Generator {
         Duration::from_nanos(self.stream.range(mean / 2, mean + mean / 2))
     }
 
-    fn next(&mut self) -> (usize, Call) {
-        let total = *self.weights.last().expect("there is at least one key");
-        let draw = self.stream.below(total);
-        let place = self.weights.partition_point(|weight| *weight <= draw);
+    /// The next operation, so long after the workload began.
+    fn next(&mut self, since_ns: u64) -> (usize, Call) {
+        let place = self.place();
         let key = key_name(place);
         let percent = u32::try_from(self.stream.below(100)).expect("a percentage");
         let call = match pick(&self.workload.mix, percent) {
@@ -83,13 +87,19 @@ impl Generator {
                 from: self.seen[place],
                 to: self.value(),
             },
+            OpKind::Txn(kind) => self.transaction(kind, since_ns),
         };
         (place, call)
     }
 
-    fn value(&mut self) -> i64 {
-        self.next_value += 1;
-        self.next_value
+    fn transaction(&mut self, kind: TxnKind, since_ns: u64) -> Call {
+        let keys = keys_at(&self.workload, since_ns);
+        let shape = Shape {
+            size: self.workload.transactions,
+            keys: &keys,
+            level: self.level,
+        };
+        transactions::draw(kind, &shape, self)
     }
 
     /// What an answer says about the value at a key.
@@ -104,8 +114,52 @@ impl Generator {
     }
 }
 
+impl Draws for Generator {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.stream.below(bound)
+    }
+
+    fn place(&mut self) -> usize {
+        let total = *self.weights.last().expect("there is at least one key");
+        let draw = self.stream.below(total);
+        self.weights.partition_point(|weight| *weight <= draw)
+    }
+
+    fn value(&mut self) -> i64 {
+        self.next_value += 1;
+        self.next_value
+    }
+}
+
 fn key_name(place: usize) -> String {
     format!("k{place}")
+}
+
+/// The objects that transactions use so long after the workload began.
+fn keys_at(workload: &Workload, since_ns: u64) -> Vec<String> {
+    let places = 0..workload.keys.max(1) as usize;
+    let lifetime_ns = workload.transactions.key_lifetime_ns;
+    match lifetime_ns.map_or(0, |lifetime_ns| since_ns / lifetime_ns.max(1)) {
+        0 => places.map(key_name).collect(),
+        round => places.map(|place| format!("k{place}-{round}")).collect(),
+    }
+}
+
+/// The isolation that a scenario's checkers ask for first.
+fn level_of(scenario: &Scenario) -> Option<Level> {
+    let mut levels = scenario.checkers.iter().filter_map(|spec| match spec {
+        CheckerSpec::Isolation { level, .. } => Some(*level),
+        _ => None,
+    });
+    levels.next()
+}
+
+/// What transactions of a workload are, if it has any.
+fn transactional(workload: &Workload) -> Option<TxnKind> {
+    workload.mix.iter().find_map(|(kind, _)| match kind {
+        OpKind::Txn(kind) => Some(*kind),
+        _ => None,
+    })
 }
 
 fn pick(mix: &[(OpKind, u32)], percent: u32) -> OpKind {
@@ -125,13 +179,15 @@ pub(crate) async fn drive<C: Client>(run: Rc<RunState>, number: u32, mut client:
         follow(&run, number, &mut client, script).await;
         return;
     }
-    let mut generator = Generator::new(&run.scenario.workload, number);
+    let level = level_of(&run.scenario);
+    let mut generator = Generator::new(&run.scenario.workload, level, number);
     while !run.clients_should_stop() {
         time::sleep(generator.pause()).await;
         if run.clients_should_stop() {
             break;
         }
-        let (place, call) = generator.next();
+        let since_ns = time::now().0 - run.workload_start().0;
+        let (place, call) = generator.next(since_ns);
         begin(&run, number, &call);
         let reply = perform(&run, number, &mut client, call.clone(), false).await;
         generator.learn(place, &call, &reply);
@@ -217,11 +273,9 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
     }
     run.begin(Phase::Verify);
     let end = time::now() + Duration::from_nanos(LAST_TRIES_NS);
-    for place in 0..run.scenario.workload.keys.max(1) as usize {
+    for call in last_reads(&run.scenario) {
         while time::now() < end {
-            let call = Call::Read {
-                key: key_name(place),
-            };
+            let call = call.clone();
             if let Reply::Ok(_) = perform(&run, number, &mut client, call, true).await {
                 break;
             }
@@ -230,8 +284,40 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
     }
 }
 
+/// The reads after which nothing is done: every object that was in use at the end.
+fn last_reads(scenario: &Scenario) -> Vec<Call> {
+    let workload = &scenario.workload;
+    let accounts = keys_at(workload, workload.duration_ns);
+    let read = |key: String| match transactional(workload) {
+        Some(_) => Call::Txn {
+            level: level_of(scenario),
+            steps: vec![TxnStep::Read { key }],
+        },
+        None => Call::Read { key },
+    };
+    match transactional(workload) {
+        Some(TxnKind::Bank) => vec![Call::Balances { accounts }],
+        _ => accounts.into_iter().map(read).collect(),
+    }
+}
+
 fn probe(scenario: &Scenario, value: i64) -> Call {
     let key = key_name(0);
+    let txn = |step: TxnStep| Call::Txn {
+        level: level_of(scenario),
+        steps: vec![step],
+    };
+    match transactional(&scenario.workload) {
+        None => {}
+        Some(TxnKind::Bank) => {
+            let accounts = keys_at(&scenario.workload, 0);
+            return Call::Balances { accounts };
+        }
+        Some(TxnKind::ListAppend | TxnKind::WriteSkew) => {
+            return txn(TxnStep::Append { key, value });
+        }
+        Some(_) => return txn(TxnStep::Write { key, value }),
+    }
     match scenario.model {
         ModelKind::Log => Call::Append { key, value },
         _ => Call::Write { key, value },
@@ -252,14 +338,15 @@ mod tests {
             skew,
             rate_per_client: Some(10),
             op_timeout_ns: 1,
+            transactions: Default::default(),
         }
     }
 
     fn draw(skew: Skew, client: u32) -> Vec<(usize, Call)> {
         let simulation = Simulation::new(Config::new(Seed(1)));
         let drawn = simulation.block_on(async move {
-            let mut generator = Generator::new(&workload(skew), client);
-            (0..4_000).map(|_| generator.next()).collect()
+            let mut generator = Generator::new(&workload(skew), None, client);
+            (0..4_000).map(|_| generator.next(0)).collect()
         });
         drop(simulation.finish());
         drawn.unwrap()
@@ -292,7 +379,7 @@ mod tests {
             .filter_map(|(_, call)| match call {
                 Call::Write { value, .. } | Call::Append { value, .. } => Some(value),
                 Call::Cas { to, .. } => Some(to),
-                Call::Read { .. } => None,
+                _ => None,
             })
             .collect();
         let count = values.len();

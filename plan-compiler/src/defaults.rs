@@ -9,6 +9,7 @@ use crate::grammar::workload::{Rate, Size, WorkloadDraft};
 use crate::plan::{Field, FieldKind, PlanScenario};
 use crate::scenario::{OpKind, Skew, Topology, Weather, Workload};
 use crate::sink::Sink;
+use crate::transactions::{Transactions, TxnKind};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -21,7 +22,10 @@ pub(crate) fn settle(
     let said = &draft.workload;
     let appends = said.mix.iter().any(|(op, _)| *op == OpKind::Append);
     let model = draft.model.unwrap_or_else(|| {
-        let model = if appends {
+        let transactional = said.mix.iter().any(|(op, _)| matches!(op, OpKind::Txn(_)));
+        let model = if transactional {
+            ModelKind::MultiRegister
+        } else if appends {
             ModelKind::Log
         } else {
             ModelKind::Map
@@ -85,6 +89,10 @@ pub(crate) fn settle(
         skew,
         rate_per_client,
         op_timeout_ns,
+        transactions: Transactions {
+            steps_max: said.steps_max.unwrap_or(Transactions::default().steps_max),
+            key_lifetime_ns: said.key_lifetime_ns,
+        },
     };
     let topology = Topology {
         nodes: nodes.least,
@@ -106,12 +114,14 @@ fn mix(
         ModelKind::Register => &[OpKind::Read, OpKind::Write],
         ModelKind::CasRegister | ModelKind::Map => &[OpKind::Read, OpKind::Write, OpKind::Cas],
         ModelKind::Log => &[OpKind::Append, OpKind::Read],
+        ModelKind::MultiRegister => &TxnKind::ALL.map(OpKind::Txn),
         // Models of outside histories, which no plan can name.
         _ => &[],
     };
     if said.mix.is_empty() {
         let mix = match model {
             ModelKind::Log => vec![(OpKind::Append, 70), (OpKind::Read, 30)],
+            ModelKind::MultiRegister => vec![(OpKind::Txn(TxnKind::ListAppend), 100)],
             _ => vec![(OpKind::Read, 50), (OpKind::Write, 50)],
         };
         let words: Vec<String> = mix

@@ -33,6 +33,7 @@ impl fmt::Display for OpKind {
             OpKind::Write => "write",
             OpKind::Cas => "cas",
             OpKind::Append => "append",
+            OpKind::Txn(kind) => kind.name(),
         })
     }
 }

@@ -32,6 +32,7 @@
 pub mod diagnostic;
 pub mod plan;
 pub mod scenario;
+pub mod transactions;
 
 mod arms;
 mod checks;

@@ -5,6 +5,8 @@
 use checkers::spec::{CheckerSpec, ModelKind};
 use serde::{Deserialize, Serialize};
 
+use crate::transactions::{Transactions, TxnKind};
+
 mod names;
 
 pub use names::NameFault;
@@ -176,6 +178,9 @@ pub struct Workload {
     pub rate_per_client: Option<u32>,
     /// When a client gives an operation up as unknown.
     pub op_timeout_ns: u64,
+    /// What its transactions are like, if it has any.
+    #[serde(default, skip_serializing_if = "Transactions::is_default")]
+    pub transactions: Transactions,
 }
 
 /// A client operation a generic workload can issue.
@@ -187,13 +192,14 @@ pub enum OpKind {
     Write,
     Cas,
     Append,
+    Txn(TxnKind),
 }
 
 impl OpKind {
     /// Whether its answer says something of the state.
     #[must_use]
     pub const fn observes(self) -> bool {
-        matches!(self, OpKind::Read | OpKind::Cas)
+        matches!(self, OpKind::Read | OpKind::Cas | OpKind::Txn(_))
     }
 
     /// Whether it may change the state.

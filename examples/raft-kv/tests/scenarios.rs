@@ -79,6 +79,7 @@ impl landfall::Client for Session {
                 let swapped = self.0.cas(&key, from.as_deref(), &to.to_string()).await;
                 swapped.map(Answer::Bool)
             }
+            _ => return Reply::Failed("there are no transactions".to_owned()),
         };
         match answer {
             Ok(answer) => Reply::Ok(answer),

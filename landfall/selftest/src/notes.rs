@@ -279,7 +279,7 @@ impl Client for Session {
             Call::Read { key } => format!("read {key}"),
             Call::Write { key, value } => format!("write {key} {request} {value}"),
             Call::Append { key, value } => format!("append {key} {request} {value}"),
-            Call::Cas { .. } => return Reply::Failed("no such call".into()),
+            _ => return Reply::Failed("no such call".into()),
         };
         let mut may_have = false;
         let mut last = None;

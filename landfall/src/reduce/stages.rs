@@ -8,7 +8,6 @@ use sim_runtime::{Deviation, Policy};
 use super::ddmin::ddmin;
 use super::trial::{Trials, failing};
 use crate::script::{PinnedOperation, PinnedWindow, Script};
-use crate::system::Call;
 
 /// How often each window and each magnitude is halved at most.
 const HALVINGS_MAX: u32 = 6;
@@ -146,16 +145,17 @@ impl Trials<'_, '_> {
         };
         let mut keys: Vec<String> = operations
             .iter()
-            .map(|one| key_of(&one.call).clone())
+            .flat_map(|one| one.call.keys().into_iter().cloned())
             .collect();
         keys.sort_unstable();
         keys.dedup();
         let renamed = |names: &BTreeMap<String, String>| {
             let mut script = best.clone();
             for one in script.operations.iter_mut().flatten() {
-                let key = key_mut(&mut one.call);
-                if let Some(name) = names.get(key) {
-                    key.clone_from(name);
+                for key in one.call.keys_mut() {
+                    if let Some(name) = names.get(key) {
+                        key.clone_from(name);
+                    }
                 }
             }
             script
@@ -265,24 +265,6 @@ impl Trials<'_, '_> {
             self.first(&scripts)
         });
         with(kept)
-    }
-}
-
-fn key_of(call: &Call) -> &String {
-    match call {
-        Call::Read { key }
-        | Call::Write { key, .. }
-        | Call::Cas { key, .. }
-        | Call::Append { key, .. } => key,
-    }
-}
-
-fn key_mut(call: &mut Call) -> &mut String {
-    match call {
-        Call::Read { key }
-        | Call::Write { key, .. }
-        | Call::Cas { key, .. }
-        | Call::Append { key, .. } => key,
     }
 }
 

@@ -98,6 +98,7 @@ fn hardened() -> Case {
             skew: Skew::Uniform,
             rate_per_client: None,
             op_timeout_ns: 1,
+            transactions: Default::default(),
         },
         faults: vec![fault],
         model: ModelKind::Map,

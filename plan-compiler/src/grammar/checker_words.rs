@@ -2,6 +2,7 @@
 
 use checkers::single::{Group, Single};
 use checkers::spec::CheckerSpec;
+use checkers::txn::{Base, Level, Order, Workload};
 use checkers::weak::Weak;
 
 use crate::cursor::Cursor;
@@ -90,6 +91,61 @@ const SINGLE: &[(&str, usize)] = &[
     ("hlc", 32),
 ];
 
+const LEVELS: &[(&str, Base)] = &[
+    ("read uncommitted", Base::ReadUncommitted),
+    ("read committed", Base::ReadCommitted),
+    ("cursor stability", Base::CursorStability),
+    ("monotonic atomic view", Base::MonotonicAtomicView),
+    ("monotonic view", Base::MonotonicView),
+    ("monotonic snapshot read", Base::MonotonicSnapshotRead),
+    ("read atomic|atomicity", Base::ReadAtomic),
+    ("update atomic", Base::UpdateAtomic),
+    ("causal consistency?", Base::Causal),
+    (
+        "parallel snapshot isolation",
+        Base::ParallelSnapshotIsolation,
+    ),
+    ("prefix consistency?", Base::Prefix),
+    ("consistent view", Base::ConsistentView),
+    ("forward consistent view", Base::ForwardConsistentView),
+    ("snapshot isolation|isolated?", Base::SnapshotIsolation),
+    ("repeatable read", Base::RepeatableRead),
+    (
+        "update serializable|serializability",
+        Base::UpdateSerializable,
+    ),
+    (
+        "serializable|serializability|serialisable|serialisability",
+        Base::Serializable,
+    ),
+];
+
+/// Reads the isolation of transactions: `strict serializability of list-append transactions`.
+pub(super) fn isolation(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
+    let order = [
+        ("strict", Order::Realtime),
+        ("strong session", Order::Process),
+        ("strong", Order::Realtime),
+    ];
+    let order = c.lookup(&order).unwrap_or(Order::None);
+    let base = c.lookup(LEVELS)?;
+    c.eat("of|over|for|on|by|( all?");
+    let workloads = [
+        (
+            "list append txns|transactions|histories?",
+            Workload::ListAppend,
+        ),
+        (
+            "rw? register txns|transactions|histories?",
+            Workload::RwRegister,
+        ),
+    ];
+    let workload = c.lookup(&workloads)?;
+    c.eat(")");
+    let level = Level { base, order };
+    Some(CheckerSpec::Isolation { workload, level })
+}
+
 /// Reads a checker of one claim, with its bounds.
 pub(super) fn single(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
     let place = c.lookup(SINGLE)?;
@@ -101,7 +157,10 @@ pub(super) fn single(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
 /// Every phrase, for those who ask what is known.
 pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
     let weaker = WEAKER.iter().map(|(phrase, _)| *phrase);
-    weaker.chain(SINGLE.iter().map(|(phrase, _)| *phrase))
+    let levels = LEVELS.iter().map(|(phrase, _)| *phrase);
+    weaker
+        .chain(levels)
+        .chain(SINGLE.iter().map(|(phrase, _)| *phrase))
 }
 
 /// What is said of a bound; without it the checker's own stands.
@@ -159,6 +218,9 @@ fn bounds(c: &mut Cursor<'_>, single: &mut Single) {
             *limit = bound.unwrap_or(*limit);
         }
         Single::SetFull { strict } => *strict |= c.eat("strict|strictly"),
+        Single::Bank { overdraft, .. } => {
+            *overdraft |= c.eat_any(&["with|and|, overdraft|overdrafts|debts allowed?"]);
+        }
         Single::Fairness { by, .. } => {
             let groups = [
                 (

@@ -26,6 +26,9 @@ const MODELS: &[(&str, ModelKind)] = &[
     ("kv map|store", ModelKind::Map),
     ("append only? log|logs|list|lists", ModelKind::Log),
     ("log|logs", ModelKind::Log),
+    ("transactions", ModelKind::MultiRegister),
+    ("transactional store|map|database", ModelKind::MultiRegister),
+    ("multi register|registers", ModelKind::MultiRegister),
 ];
 
 const MODELS_UNSERVED: &[&str] = &[
@@ -80,7 +83,7 @@ const MODEL_FILLERS: &[&str] = &[
     "keyed",
 ];
 
-const MODEL_HELP: &str = "served: register, cas-register, map (key-value), log";
+const MODEL_HELP: &str = "served: register, cas-register, map (key-value), log, transactions";
 
 /// Reads the model under test.
 pub(crate) fn model(field: &Field, sink: &mut Sink<'_>) -> Option<ModelKind> {
@@ -136,6 +139,7 @@ pub(crate) fn words(model: ModelKind) -> &'static str {
         ModelKind::CasRegister => "cas-register",
         ModelKind::Map => "key-value map",
         ModelKind::Log => "append-only log",
+        ModelKind::MultiRegister => "transactional store",
         other => other.name(),
     }
 }

@@ -225,7 +225,8 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
 }
 
 fn checker(cursor: &mut Cursor<'_>) -> Option<CheckerSpec> {
-    let readers: [fn(&mut Cursor<'_>) -> Option<CheckerSpec>; 4] = [
+    let readers: [fn(&mut Cursor<'_>) -> Option<CheckerSpec>; 5] = [
+        checker_words::isolation,
         |c| c.lookup(CHECKERS),
         |c| c.lookup(checker_words::WEAKER),
         checker_words::single,

@@ -8,6 +8,7 @@ use crate::human::duration;
 use crate::plan::{Field, FieldKind};
 use crate::scenario::{Heal, OpKind, Skew, Weather};
 use crate::sink::Sink;
+use crate::transactions::TxnKind;
 
 /// What a workload (and topology) field says; what it leaves open is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct WorkloadDraft {
     pub(crate) weather: Option<Weather>,
     pub(crate) every_fault: bool,
     pub(crate) heal: Option<Heal>,
+    pub(crate) steps_max: Option<u32>,
+    pub(crate) key_lifetime_ns: Option<u64>,
 }
 
 /// How many there are: of each seed, or the bounds that a seed draws within.
@@ -66,6 +69,33 @@ const OPERATIONS: &[(&str, OpKind)] = &[
     ("cas", OpKind::Cas),
     ("compare and? swap|set", OpKind::Cas),
     ("append|appends|appending", OpKind::Append),
+];
+
+const TRANSACTIONS: &[(&str, OpKind)] = &[
+    (
+        "list append txn|txns|transaction|transactions",
+        OpKind::Txn(TxnKind::ListAppend),
+    ),
+    (
+        "rw? register txn|txns|transaction|transactions",
+        OpKind::Txn(TxnKind::Registers),
+    ),
+    (
+        "read modify write txn|txns|transaction|transactions",
+        OpKind::Txn(TxnKind::ReadModifyWrite),
+    ),
+    (
+        "write skew txn|txns|transaction|transactions",
+        OpKind::Txn(TxnKind::WriteSkew),
+    ),
+    (
+        "long fork txn|txns|transaction|transactions",
+        OpKind::Txn(TxnKind::LongFork),
+    ),
+    (
+        "bank txn|txns|transaction|transactions|transfers",
+        OpKind::Txn(TxnKind::Bank),
+    ),
 ];
 
 const UNSERVED: &[&str] = &[
@@ -209,7 +239,11 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
         } else if unserved(&mut cursor) {
             let span = cursor.span_from(from);
             let message = "the workload asks for an operation that is not served yet";
-            let help = Some("served: read, write, cas, append".to_owned());
+            let help = Some(
+                "served: read, write, cas, append, and as transactions list append, register, \
+                        read-modify-write, write skew, long fork, bank"
+                    .to_owned(),
+            );
             sink.error(
                 Code::NotServed,
                 &span,
@@ -230,7 +264,8 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
 }
 
 fn vocabulary() -> Vec<&'static str> {
-    let ops = OPERATIONS.iter().map(|(phrase, _)| *phrase);
+    let ops = OPERATIONS.iter().chain(TRANSACTIONS);
+    let ops = ops.map(|(phrase, _)| *phrase);
     let skews = SKEWS.iter().map(|(phrase, _)| *phrase);
     let weathers = WEATHERS.iter().map(|(phrase, _)| *phrase);
     let weathers = weathers.chain(EVERY_FAULT.iter().copied());
@@ -293,6 +328,17 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
     }
     if let Some(heal) = cursor.attempt(|c| c.lookup(HEALS)) {
         return Some((heal.to_string(), put(&mut draft.heal, heal)));
+    }
+    if let Some(steps) = cursor.attempt(steps) {
+        let said = format!("transactions of up to {steps} steps");
+        return Some((said, put(&mut draft.steps_max, steps)));
+    }
+    if let Some(lifetime) = cursor.attempt(lifetime) {
+        let said = format!(
+            "another key takes the place of each after {}",
+            duration(lifetime)
+        );
+        return Some((said, put(&mut draft.key_lifetime_ns, lifetime)));
     }
     if let Some(keys) = cursor.attempt(keys) {
         return Some((format!("{keys} keys"), put(&mut draft.keys, keys)));
@@ -372,7 +418,7 @@ fn ratio(c: &mut Cursor<'_>) -> Option<Vec<(OpKind, u32)>> {
         c.eat("mix|split of?");
     }
     loop {
-        ops.push(c.lookup(OPERATIONS)?);
+        ops.push(operation(c)?);
         if !c.eat("/|and|to") {
             break;
         }
@@ -395,9 +441,9 @@ fn ratio(c: &mut Cursor<'_>) -> Option<Vec<(OpKind, u32)>> {
 
 fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
     if c.eat("half of? the?") {
-        return Some((c.lookup(OPERATIONS)?, 50));
+        return Some((operation(c)?, 50));
     }
-    if let Some(op) = c.attempt(|c| c.lookup(OPERATIONS)) {
+    if let Some(op) = c.attempt(operation) {
         if c.eat("only") {
             return Some((op, 100));
         }
@@ -408,7 +454,7 @@ fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
     let percent = c.small()?;
     c.eat("%|percent").then_some(())?;
     c.eat("of");
-    let op = c.lookup(OPERATIONS)?;
+    let op = operation(c)?;
     c.eat("operations|ops");
     Some((op, percent))
 }
@@ -481,6 +527,29 @@ fn keys(c: &mut Cursor<'_>) -> Option<u32> {
          key|keys|register|registers|log|logs|account|accounts|object|objects|queue|queues",
     )
     .then_some(keys)
+}
+
+/// `transactions of up to 4 steps`.
+fn steps(c: &mut Cursor<'_>) -> Option<u32> {
+    c.eat("txns|transactions? of? up? to?");
+    let steps = c.small().filter(|steps| *steps > 0)?;
+    let said = c.eat_any(&["steps|step per|a|each txn|transaction", "steps|step"]);
+    said.then_some(steps)
+}
+
+/// `keys replaced every 2s`.
+fn lifetime(c: &mut Cursor<'_>) -> Option<u64> {
+    c.eat("keys? are? replaced|retired|renewed every|after")
+        .then_some(())?;
+    c.duration().filter(|lifetime| *lifetime > 0)
+}
+
+/// An operation, or a transaction.
+fn operation(c: &mut Cursor<'_>) -> Option<OpKind> {
+    let (mut plain, mut whole) = (*c, *c);
+    let (op, txn) = (plain.lookup(OPERATIONS), whole.lookup(TRANSACTIONS));
+    *c = if txn.is_some() { whole } else { plain };
+    txn.or(op)
 }
 
 fn unserved(cursor: &mut Cursor<'_>) -> bool {
