@@ -9,7 +9,7 @@ use checkers::Value;
 use serde::{Deserialize, Serialize};
 use sim_runtime::time;
 
-use crate::system::{Call, Client, Reply};
+use crate::system::{Call, Client, Reply, TxnStep};
 
 /// How long the object takes to hear, and to answer: calls of clients overlap.
 const HOP: Duration = Duration::from_millis(1);
@@ -85,16 +85,63 @@ fn apply(keys: &mut BTreeMap<String, Value>, call: &Call) -> Reply {
             }
             Reply::Ok(Value::Bool(swaps))
         }
-        Call::Append { key, value } => {
-            let held = keys.entry(key.clone()).or_insert(Value::List(Vec::new()));
-            match held {
-                Value::List(elements) => {
-                    elements.push(Value::Int(*value));
-                    Reply::Ok(Value::Null)
-                }
-                _ => Reply::Failed(format!("{key} is no list")),
+        Call::Append { key, value } => append(keys, key, *value),
+        Call::Txn { steps, .. } => transaction(keys, steps),
+        Call::Transfer { from, to, amount } => {
+            for (account, change) in [(from, -amount), (to, *amount)] {
+                let holds = balance(keys, account) + change;
+                keys.insert(account.clone(), Value::Int(holds));
             }
+            Reply::Ok(Value::Null)
         }
+        Call::Balances { accounts } => {
+            let each = accounts.iter();
+            let holds = each.map(|account| Value::Int(balance(keys, account)));
+            Reply::Ok(Value::List(holds.collect()))
+        }
+    }
+}
+
+fn append(keys: &mut BTreeMap<String, Value>, key: &str, value: i64) -> Reply {
+    let held = keys
+        .entry(key.to_owned())
+        .or_insert(Value::List(Vec::new()));
+    match held {
+        Value::List(elements) => {
+            elements.push(Value::Int(value));
+            Reply::Ok(Value::Null)
+        }
+        _ => Reply::Failed(format!("{key} is no list")),
+    }
+}
+
+/// All steps or none of them.
+fn transaction(keys: &mut BTreeMap<String, Value>, steps: &[TxnStep]) -> Reply {
+    let mut after = keys.clone();
+    let mut values = Vec::new();
+    for step in steps {
+        let reply = match step {
+            TxnStep::Read { key } => Reply::Ok(after.get(key).cloned().unwrap_or_default()),
+            TxnStep::Write { key, value } => {
+                after.insert(key.clone(), Value::Int(*value));
+                Reply::Ok(Value::Null)
+            }
+            TxnStep::Append { key, value } => append(&mut after, key, *value),
+        };
+        match reply {
+            Reply::Ok(value) => values.push(value),
+            other => return other,
+        }
+    }
+    *keys = after;
+    Reply::Ok(Value::List(values))
+}
+
+/// An account that was never used holds nothing.
+fn balance(keys: &BTreeMap<String, Value>, account: &str) -> i64 {
+    match keys.get(account) {
+        Some(Value::Int(holds)) => *holds,
+        _ => 0,
     }
 }
 
