@@ -26,6 +26,7 @@ pub mod blame;
 pub mod capsule;
 pub mod coordinate;
 mod death;
+mod disks;
 mod entry;
 pub mod evidence;
 pub mod explain;

@@ -132,6 +132,7 @@ fn evidence(out: &mut String, tally: &Tally) {
             landing.text
         );
     }
+    out.push_str(&tally.disks.text(tally.seeds));
     if let Some(exit) = &tally.exit {
         let exits = grouped(tally.exits);
         let _ = writeln!(
@@ -292,6 +293,9 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
         for sighting in row.observed_evidence.iter().take(2) {
             let _ = writeln!(out, "    observed {} {}", sighting.at, sighting.what);
         }
+    }
+    if let Some(disks) = &report.disks {
+        out.push_str(&disks.text());
     }
     if !report.log_tail.is_empty() {
         let _ = writeln!(out, "  the guests' last words:");

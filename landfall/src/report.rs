@@ -6,6 +6,7 @@ use sim_runtime::probe::{Seen, Violation};
 use sim_runtime::{Checkpoint, Digest, LedgerRow, Policy, Stop, TraceEvent};
 
 pub use crate::death::{Cause, Death};
+pub use crate::disks::{DiskLint, DiskReport, DiskTally, LintTally};
 pub use crate::log::{Directives, LogLine};
 use crate::phases::{Begun, Convergence};
 use crate::script::Recording;
@@ -53,6 +54,9 @@ pub struct SeedReport {
     pub probes: Vec<Seen>,
     /// What should always have held and did not.
     pub violations: Vec<Violation>,
+    /// What the disks did by themselves, and what guests did with them that asks for trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disks: Option<DiskReport>,
     /// Nodes whose main future ended by itself, and what it said.
     pub exits: Vec<String>,
     /// Why the run ended early, if it did.

@@ -25,7 +25,7 @@ use crate::log::{self, LogLine};
 use crate::nemesis::Nemesis;
 use crate::network;
 use crate::phases::{Convergence, Phase};
-use crate::report::{OperationCounts, SeedReport};
+use crate::report::{DiskReport, OperationCounts, SeedReport};
 use crate::script::Recording;
 use crate::stand_in::{self, Played, StandIn};
 use crate::swarm::Swarm;
@@ -46,6 +46,14 @@ const CLIENTS_END_MAX: Duration = Duration::from_secs(150);
 /// How many log lines a failing seed sends along.
 const LOG_TAIL_LINES: usize = 50;
 
+/// How long a change waits for the kernel to write it back by itself in simulations written by
+/// hand, as on Linux, which looks every 5 s for what is older than 30 s, sooner when there is
+/// much. Plans' disks write back under memory pressure alone: a power loss takes the more.
+const WRITE_BACK: LatencyRange = LatencyRange {
+    lo: Duration::from_secs(5),
+    hi: Duration::from_secs(35),
+};
+
 /// An ordinary solid-state disk, or one that takes so many percent of its time: a sync takes
 /// milliseconds, everything else far less.
 fn disk_config(percent: u32) -> DiskConfig {
@@ -62,6 +70,7 @@ fn disk_config(percent: u32) -> DiskConfig {
     };
     DiskConfig {
         latency,
+        lints: true,
         ..DiskConfig::default()
     }
 }
@@ -231,6 +240,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let floor = interpose::floor::report();
     let is_running = |node: &&NodeId| simulation.world().node(**node).state == NodeState::Running;
     let running = run.servers.iter().filter(is_running).count();
+    let disks = DiskReport::of(&run.disk, simulation.world());
     let (summary, lines) = finish(simulation);
     let history = run.recorder.take();
     let convergence = match stop {
@@ -258,6 +268,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     report.swarm = Some(run.swarm.clone());
     report.phases = run.phases.take();
     report.convergence = convergence;
+    report.disks = Some(disks);
     report.checks = checks;
     report.landing = landing;
     report.operations = count(&history);
@@ -295,8 +306,14 @@ where
     log::start(context.directives.clone(), context.log != LogWanted::No);
     let simulation = Simulation::new(context.config(context.script.quiet));
     Net::install(simulation.world(), NetConfig::default());
-    Disk::install(simulation.world(), disk_config(100));
+    let usual = DiskConfig {
+        write_back: WRITE_BACK,
+        ..disk_config(100)
+    };
+    let disk = Disk::install(simulation.world(), usual);
     let ended = simulation.block_on(main());
+    let disks = DiskReport::of(&disk, simulation.world());
+    drop(disk);
     let (summary, lines) = finish(simulation);
     let recording = context.records.then(|| Recording {
         deviations: summary.deviations.clone(),
@@ -304,6 +321,7 @@ where
     });
     let mut report = report_of(context.seed, summary);
     report.recording = recording;
+    report.disks = Some(disks);
     report.stop = match ended {
         Ok(output) => output.failure().map(|message| Stop::Failed { message }),
         Err(stop) => Some(stop),
@@ -405,6 +423,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
             .map(|panic| format!("{}: {} ({})", panic.node, panic.message, panic.task))
             .collect(),
         stop: None,
+        disks: None,
         floor_missing: Vec::new(),
         log_tail: Vec::new(),
         history: None,

@@ -177,12 +177,9 @@ impl Storage {
     pub(crate) fn lose_power(&self, node: NodeId, window: Opening<'_>) -> (Held, Vec<NodeId>) {
         let held = Held::default();
         let fault = window.fault;
-        let draw = window.draw;
-        if !draw.chance(6, 10) {
+        let Some(point) = strike_point(window.draw) else {
             return (held, take_down(fault, &[node], Down::PowerLoss));
-        }
-        let points = [StrikePoint::Before, StrikePoint::During, StrikePoint::After];
-        let point = *draw.pick(&points);
+        };
         let struck = Rc::clone(&held.struck);
         let strike = move || {
             let taken = take_down(fault, &[node], Down::PowerLoss);
@@ -201,6 +198,12 @@ impl Storage {
         }));
         (held, Vec::new())
     }
+}
+
+/// Six times of ten, where at a sync the power goes.
+fn strike_point(draw: &mut Stream) -> Option<StrikePoint> {
+    let points = [StrikePoint::Before, StrikePoint::During, StrikePoint::After];
+    draw.chance(6, 10).then(|| *draw.pick(&points))
 }
 
 impl Held {
@@ -297,5 +300,28 @@ pub(crate) const fn describe(how: StorageFault) -> &'static str {
         StorageFault::Wipe => "disk wipe",
         StorageFault::StaleRestore => "stale disk restored",
         StorageFault::Swap => "disk swap",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sim_runtime::Seed;
+
+    use super::*;
+
+    #[test]
+    fn six_power_losses_of_ten_wait_for_a_sync() {
+        let mut points: BTreeMap<Option<StrikePoint>, u32> = BTreeMap::new();
+        for seed in 0..10_000 {
+            let mut draw = Stream::of(Seed(seed), "window", 1);
+            *points.entry(strike_point(&mut draw)).or_default() += 1;
+        }
+        let at_once = points.remove(&None).unwrap_or_default();
+        assert!((3_800..4_200).contains(&at_once), "{at_once} at once");
+        assert_eq!(points.len(), 3);
+        let even = |count: &u32| (1_800..2_200).contains(count);
+        assert!(points.values().all(even), "{points:?}");
     }
 }

@@ -10,7 +10,7 @@ use sim_runtime::{LedgerRow, Sighting};
 
 use crate::novelty::Novelty;
 use crate::phases::Convergence;
-use crate::report::{OperationCounts, SeedOutcome, SeedReport};
+use crate::report::{DiskTally, OperationCounts, SeedOutcome, SeedReport};
 use crate::swarm::SwarmTally;
 
 /// How many failing seeds are kept whole.
@@ -46,6 +46,9 @@ pub struct Tally {
     pub convergence: ConvergenceTally,
     /// Client operations.
     pub operations: OperationCounts,
+    /// The disks.
+    #[serde(default)]
+    pub disks: DiskTally,
     /// How often a node's main future ended by itself.
     pub exits: u64,
     /// What one of them said.
@@ -234,6 +237,9 @@ impl Tally {
             .convergence
             .iter()
             .for_each(|how| self.convergence.add(how));
+        if let Some(disks) = &report.disks {
+            self.disks.add(report.seed, disks);
+        }
         self.operations.ok += report.operations.ok;
         self.operations.failed += report.operations.failed;
         self.operations.unknown += report.operations.unknown;
@@ -357,6 +363,7 @@ mod tests {
             panics: Vec::new(),
             probes: Vec::new(),
             violations: Vec::new(),
+            disks: None,
             exits: Vec::new(),
             stop: None,
             floor_missing: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod blame;
 mod determinism;
+mod disks;
 mod failures;
 mod faults;
 mod floor;
