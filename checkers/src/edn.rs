@@ -15,9 +15,9 @@
 //! other lines are skipped.
 //!
 //! Others' histories have gaps, which are read: a completion without invocation is an operation of
-//! no length, unless it says again what ended before; a map without `:process` is of a process of its own; one without `:f` is a `txn` when
-//! its value is made of micro-operations, or else of a type that no model knows. [`read_noted`]
-//! says where.
+//! no length, unless it says again what ended before; a map without `:process` is of a process of
+//! its own; one without `:f` is a `txn` when its value is made of micro-operations, or else of a
+//! type that no model knows. [`read_noted`] says where.
 //!
 //! A `fail` did not happen, unless [`Fails::Refused`] says that a failed `cas` found another
 //! value, which is more than Jepsen promises, and what its client for etcd, for one, means.

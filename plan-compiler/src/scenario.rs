@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::transactions::{Transactions, TxnKind};
 
+mod heal;
 mod names;
 
+pub use heal::Heal;
 pub use names::NameFault;
 
 /// A scenario ready to run: everything a runner needs and nothing about how it runs.
@@ -142,25 +144,6 @@ pub enum Weather {
     /// Every packet takes as long as every other, and every read and write moves all it can:
     /// nothing is drawn.
     Calm,
-}
-
-/// Which servers come back once the faults are over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Heal {
-    /// All of them.
-    #[default]
-    All,
-    /// In half of the seeds a majority, drawn; the others are lost for good.
-    Majority,
-}
-
-impl Heal {
-    /// Whether it says nothing out of the ordinary.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        *self == Self::All
-    }
 }
 
 /// What the clients do, for how long.
