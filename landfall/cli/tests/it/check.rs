@@ -295,3 +295,167 @@ fn transactions_may_begin_with_a_value() {
     let given = check(&["--model", "rw-register", "--initial", "0"], read);
     assert_eq!(given.code, 0, "{}", given.stdout);
 }
+
+/// A folder of one test, gone at its end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind is in a folder for what is temporary.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_stream_is_judged_and_a_broken_file_read_again() {
+    let good = check(&["--model", "map", "--stream", "--format", "json"], GOOD);
+    assert_eq!(good.code, 0, "{}", good.stderr);
+    let json = good.json();
+    assert_eq!(
+        (&json["valid"], &json["engine"]),
+        (&true.into(), &"frontier".into())
+    );
+    assert_eq!(
+        (&json["consumed"], &json["operations"]),
+        (&2.into(), &2.into())
+    );
+    let stale = GOOD.replace(
+        "\"read\",\"key\":0,\"value\":4",
+        "\"read\",\"key\":0,\"value\":7",
+    );
+    let piped = check(&["--model", "map", "--stream"], &stale);
+    assert_eq!(piped.code, 100, "{}", piped.stderr);
+    assert!(piped.stdout.contains("#1 p2"), "{}", piped.stdout);
+    let folder = Folder::new("landfall-stream");
+    let path = folder.write("stale.jsonl", &stale);
+    let whole = landfall(&["check", &path, "--model", "map", "--format", "json"]).json();
+    let again = landfall(&[
+        "check", &path, "--model", "map", "--stream", "--format", "json",
+    ]);
+    assert_eq!(again.code, 100, "{}", again.stderr);
+    assert_eq!(again.json()["findings"], whole["findings"]);
+    for words in [
+        ["--model", "bank", "--stream"].as_slice(),
+        &["--model", "map", "--stream", "--input", "bincode"],
+        &["--model", "map", "--stream", "--initial", "0"],
+    ] {
+        assert_eq!(check(words, GOOD).code, 2, "{words:?}");
+    }
+}
+
+#[test]
+fn the_strength_of_a_checker_is_told() {
+    let words = ["--model", "map", "--mutations", "7", "--format", "json"];
+    let answer = check(&words, GOOD);
+    assert_eq!(answer.code, 0, "{}", answer.stdout);
+    let score = &answer.json()["mutations"][0];
+    assert_eq!(score["checker"], "linearizability");
+    assert!(score["mutants"].as_u64() > Some(0), "{score}");
+    assert_eq!(score["mutants"], score["caught"]);
+    let answer = check(&["--model", "map", "--mutations"], GOOD);
+    assert!(
+        answer.stdout.contains("mutants caught"),
+        "{}",
+        answer.stdout
+    );
+}
+
+#[test]
+fn what_is_odd_in_edn_is_told() {
+    let odd = "{:type :ok :f :write :value 1}\n{:type :ok :f :read :value 1}";
+    let answer = check(
+        &["--model", "register", "--input", "edn", "--format", "json"],
+        odd,
+    );
+    assert_eq!(answer.code, 0, "{}{}", answer.stdout, answer.stderr);
+    let notes = answer.json()["preflight"].clone();
+    assert_eq!(notes[0]["kind"], "malformed", "{notes}");
+}
+
+/// By model, a response that is right and one that is not, both after an operation.
+const RESPONSES: [(&str, &str, &str, &str, &str); 20] = [
+    ("register", "write", "1", "read", "1 2"),
+    ("cas-register", "write", "1", "read", "1 2"),
+    ("map", "write", "1", "read", "1 2"),
+    ("log", "append", "1", "read", "[1] [2]"),
+    ("text", "append", "\"a\"", "read", "\"a\" \"b\""),
+    ("counter", "inc", "1", "read", "1 2"),
+    ("set", "add", "1", "read", "[1] [2]"),
+    ("bag", "add", "1", "remove", "1 2"),
+    ("queue", "enqueue", "1", "dequeue", "1 2"),
+    ("stack", "push", "1", "pop", "1 2"),
+    ("priority-queue", "insert", "1", "delete-min", "1 2"),
+    ("offsets", "append", "1", "read", "[1] [2]"),
+    ("mutex", "acquire", "null", "acquire", "false true"),
+    ("owned-mutex", "acquire", "null", "acquire", "false true"),
+    (
+        "reentrant-mutex",
+        "acquire",
+        "null",
+        "acquire",
+        "false true",
+    ),
+    (
+        "read-write-lock",
+        "acquire",
+        "\"write\"",
+        "acquire",
+        "false true",
+    ),
+    ("semaphore=1", "acquire", "null", "acquire", "false true"),
+    ("lease=10s", "acquire", "null", "acquire", "false true"),
+    ("membership", "join", "null", "read", "[1] [2]"),
+    (
+        "multi-register",
+        "txn",
+        "[[\"w\",0,1]]",
+        "txn",
+        "[[\"r\",0,1]] [[\"r\",0,2]]",
+    ),
+];
+
+#[test]
+fn every_model_ends_with_each_exit_code() {
+    for (model, put, input, take, told) in RESPONSES {
+        let (right, wrong) = told.split_once(' ').expect("two responses");
+        let asked = match model {
+            "read-write-lock" => "\"write\"",
+            "multi-register" => "[[\"r\",0,null]]",
+            _ => "null",
+        };
+        let history = |told: &str| {
+            let result = match take {
+                "acquire" => format!("\"value\":{asked},\"result\":{told}"),
+                _ => format!("\"value\":{told}"),
+            };
+            format!(
+                "{{\"process\":1,\"type\":\"invoke\",\"f\":\"{put}\",\"key\":0,\"value\":{input}}}\n\
+                 {{\"process\":1,\"type\":\"ok\",\"f\":\"{put}\",\"key\":0,\"value\":{input}}}\n\
+                 {{\"process\":2,\"type\":\"invoke\",\"f\":\"{take}\",\"key\":0,\"value\":{asked}}}\n\
+                 {{\"process\":2,\"type\":\"ok\",\"f\":\"{take}\",\"key\":0,{result}}}\n"
+            )
+        };
+        let unknown = "{\"process\":1,\"type\":\"invoke\",\"f\":\"dance\",\"key\":0}\n".to_owned();
+        for (text, code) in [(history(right), 0), (history(wrong), 100), (unknown, 112)] {
+            for stream in [&["--model", model][..], &["--model", model, "--stream"]] {
+                let answer = check(stream, &text);
+                let (out, err) = (&answer.stdout, &answer.stderr);
+                assert_eq!(answer.code, code, "{stream:?}\n{text}{out}{err}");
+            }
+        }
+    }
+}
