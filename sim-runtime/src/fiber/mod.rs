@@ -25,8 +25,9 @@
 //! (`parking_lot` keeps its waiters in thread-locals). A fiber killed while it waits for a word of
 //! its own thread-locals or stack keeps both; [`kept`] counts them.
 //!
-//! A mutex of C code that a killed fiber holds is taken over by whoever wants it next: statics are
-//! those of all nodes here, and the memory of a real process would have gone with it.
+//! A mutex of C code that a killed fiber holds, or a lock for reading and writing, is taken over by
+//! whoever wants it next: statics are those of all nodes here, and the memory of a real process
+//! would have gone with it.
 //!
 //! # Invariants, as absences
 //! - No fiber runs on another thread than its simulation's, or while another one does.
@@ -36,13 +37,14 @@
 //! # Map
 //!
 //! - `tls`: the base of thread-locals; `host`: the thread that owns them; `keys`: those of C code.
-//! - `run`: the future, its stack, `suspend`; `futex`: who waits for which word; `waiting`: calls
-//!   that wait for something else.
+//! - `run`: the future, its stack, `suspend`; `futex`: who waits for which word; `holds`: who has
+//!   which lock of C code; `waiting`: calls that wait for something else.
 //! - `threads`: `pthread_create` and its kin; `blocking`: a closure that may block; `nested`: a
 //!   task that blocks.
 
 mod blocking;
 pub(crate) mod futex;
+mod holds;
 mod host;
 pub(crate) mod keys;
 pub(crate) mod nested;

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use super::holds::Holds;
 use super::host::{self, Host};
 use super::waiting::wait_for;
 use super::{futex, keys, nested, tls};
@@ -65,6 +66,7 @@ pub(crate) struct Fibers {
     stacks: RefCell<Vec<DefaultStack>>,
     /// What mutexes of C code call their owners that died with their processes.
     dead_owners: RefCell<BTreeSet<c_int>>,
+    pub(crate) holds: Holds,
     pub(crate) futexes: futex::Table,
     pub(crate) threads: super::threads::Table,
 }
@@ -395,9 +397,13 @@ impl Drop for FiberFuture {
 }
 
 impl Fibers {
-    /// An owner of mutexes is dead: who waits for one of its mutexes looks again.
+    /// An owner of locks is dead: who waits for one of its locks looks again.
     fn bury(&self, world: &World, owner: c_int) {
+        let (all, none_moved) = ((usize::MAX, u32::MAX), (0, 0));
         self.dead_owners.borrow_mut().insert(owner);
+        for lock in self.holds.of(owner) {
+            self.futexes.wake(world, lock, all, none_moved);
+        }
         let alive = self.alive.borrow();
         let waited: BTreeSet<usize> = alive.values().map(|fiber| fiber.mutex.get()).collect();
         drop(alive);
@@ -405,9 +411,7 @@ impl Fibers {
             // SAFETY: a fiber waits for it, so it is alive.
             let owner = unsafe { locks::owner_of(mutex) };
             if self.is_dead(owner) {
-                let none_moved = (0, 0);
-                self.futexes
-                    .wake(world, mutex, (usize::MAX, u32::MAX), none_moved);
+                self.futexes.wake(world, mutex, all, none_moved);
             }
         }
     }

@@ -24,7 +24,8 @@ pub struct WorkerCommand {
 /// What a child may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Real time until it is killed.
+    /// Real time until it is killed. What its simulation waits for a processor, because others use
+    /// them all, does not count, up to ten times as long; nor does it below.
     pub wall: Duration,
     /// Real time in which its simulation may be without an event until it is killed.
     pub stall: Duration,

@@ -345,3 +345,68 @@ fn a_c_mutex_of_a_killed_process_is_taken_over() {
     // An owner that lives is waited for.
     assert_eq!(at, (2, 103));
 }
+
+/// A lock for reading and writing that all nodes have.
+static READ_AND_WRITTEN: StaticLock = StaticLock(UnsafeCell::new(libc::PTHREAD_RWLOCK_INITIALIZER));
+
+struct StaticLock(UnsafeCell<libc::pthread_rwlock_t>);
+
+// SAFETY: what is in it is made to be shared.
+unsafe impl Sync for StaticLock {}
+
+/// As [`hold`], to read or to write.
+fn hold_to(write: bool, seconds: u64) -> u64 {
+    let lock = READ_AND_WRITTEN.0.get();
+    let taken = match write {
+        // SAFETY: initialised.
+        true => unsafe { libc::pthread_rwlock_wrlock(lock) },
+        // SAFETY: initialised.
+        false => unsafe { libc::pthread_rwlock_rdlock(lock) },
+    };
+    assert_eq!(taken, 0);
+    let at = time::now().as_nanos() / 1_000_000_000;
+    thread::sleep(Duration::from_secs(seconds));
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::pthread_rwlock_unlock(lock) }, 0);
+    at
+}
+
+/// Kills who holds a lock for 100 s after 2 s, while another reads until 6 s if it may; when one
+/// who wants it from 1 s on has it, and whether nobody has it in the end.
+async fn outlive(dead_writes: bool, wants_to_write: bool) -> (u64, i32) {
+    let main: NodeMain = Rc::new(move || {
+        Box::pin(async move {
+            drop(thread::spawn(move || hold_to(dead_writes, 100)));
+            std::future::pending::<()>().await;
+        })
+    });
+    let node = world().create_node("n1", IpAddr::from([10, 0, 0, 1]));
+    world().start_node(node, main);
+    let reads = fiber::spawn_blocking(NodeId::HARNESS, || {
+        thread::sleep(Duration::from_millis(500));
+        hold_to(false, 5)
+    });
+    time::sleep(Duration::from_secs(1)).await;
+    let wants = fiber::spawn_blocking(NodeId::HARNESS, move || hold_to(wants_to_write, 1));
+    time::sleep(Duration::from_secs(1)).await;
+    world().kill_node(node, Down::Kill);
+    let had = wants.await.expect("no panic");
+    reads.await.expect("no panic");
+    let free = fiber::spawn_blocking(NodeId::HARNESS, || {
+        let lock = READ_AND_WRITTEN.0.get();
+        // SAFETY: initialised.
+        let free = unsafe { libc::pthread_rwlock_trywrlock(lock) };
+        // SAFETY: initialised, and taken if nobody else had it.
+        unsafe { libc::pthread_rwlock_unlock(lock) };
+        free
+    });
+    (had, free.await.expect("no panic"))
+}
+
+#[test]
+fn a_c_lock_for_reading_and_writing_of_a_killed_process_is_let_go() {
+    // One after the other: the lock is the process's. Who reads and lives is waited for.
+    let read = support::run(1, || outlive(false, true)).0;
+    let written = support::run(1, || outlive(true, false)).0;
+    assert_eq!((read, written), ((5, 0), (2, 0)));
+}

@@ -19,6 +19,7 @@ use libc::mode_t;
 
 use super::define::hooks;
 use super::places::{self, Placed};
+use super::refused::{CHILD, refuse};
 use super::{file_locks, real, sleep};
 use crate::device::Description;
 use crate::files::{FileCall, FileCalls};
@@ -190,10 +191,15 @@ pub(super) fn serve_dup(fd: c_int) -> Option<c_long> {
 }
 
 /// Serves `dup2` and `dup3`, `None` where the kernel must: a simulated number can stand for another
-/// simulated file, and not for one of the kernel's.
+/// simulated file, and not for one of the kernel's. That a standard stream can't be one is said in
+/// words, since it is a child's after `fork`.
 pub(super) fn serve_dup_onto(from: c_int, to: c_int) -> Option<c_long> {
     if !Fd::is_simulated(from) && !Fd::is_simulated(to) {
         return None;
+    }
+    if Fd::is_simulated(from) && (0..=libc::STDERR_FILENO).contains(&to) {
+        refuse("dup2", CHILD);
+        return Some(-1);
     }
     if !Fd::is_simulated(from) || !Fd::is_simulated(to) {
         return Some(done(Err(error(libc::EBADF))));

@@ -1,16 +1,16 @@
-//! Locks of C code: mutexes, condition variables, locks for reading and writing, semaphores.
+//! Locks of C code: mutexes, condition variables, semaphores.
 //!
 //! The C library waits within itself, where no symbol is passed. So inside a simulation a hook
 //! tries, and while that fails waits as a futex does, by the address of the lock; whoever unlocks
 //! wakes. Who owns a mutex is told by thread-locals, of which each fiber has its own, so that
 //! recursive and checked mutexes are right.
 //!
-//! A mutex whose owner was killed with its process is taken over by the next who wants it.
+//! A mutex whose owner was killed with its process is taken over by the next who wants it, and so
+//! is a lock for reading and writing (`rwlocks`). A semaphore counts and has no owner: what a killed
+//! process took of it stays taken until somebody posts or makes it anew.
 //!
 //! # What is not served
-//! - A lock for reading and writing, or a semaphore, that was held by a killed process.
 //! - A condition variable that a thread outside signals: the C library sees nobody wait for it.
-//! - A lock for reading and writing that its owner takes again is a deadlock, not `EDEADLK`.
 #![expect(
     unsafe_code,
     reason = "defines functions of the C library, which take raw pointers"
@@ -22,7 +22,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use libc::{clockid_t, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t, timespec};
+use libc::{clockid_t, pthread_cond_t, pthread_mutex_t, sem_t, timespec};
 
 use super::real::{self, Real};
 use super::{clock, sleep, threads};
@@ -34,9 +34,8 @@ use crate::world;
 
 type Mutex = *mut pthread_mutex_t;
 type Condition = *mut pthread_cond_t;
-type ReadWrite = *mut pthread_rwlock_t;
 type Semaphore = *mut sem_t;
-type Time = *const timespec;
+pub(super) type Time = *const timespec;
 
 /// Whether the simulation serves this call.
 #[inline]
@@ -50,7 +49,7 @@ fn load(word: usize) -> u32 {
 }
 
 /// Tries until the answer is another than `EBUSY`. `None`: only the C library can wait for that.
-fn wait_for(
+pub(super) fn wait_for(
     word: usize,
     deadline: Option<SimInstant>,
     attempt: impl Fn() -> c_int,
@@ -304,26 +303,12 @@ unsafe fn take(semaphore: Semaphore, deadline: Option<SimInstant>) -> Option<c_i
     Some(-1)
 }
 
-/// Takes a lock for reading or for writing.
-///
-/// # Safety
-///
-/// `rwlock` is initialised.
-unsafe fn take_rwlock(
-    rwlock: ReadWrite,
-    attempt: unsafe extern "C" fn(ReadWrite) -> c_int,
-    deadline: Option<SimInstant>,
-) -> Option<c_int> {
-    // SAFETY: the caller's promise.
-    wait_for(rwlock as usize, deadline, || unsafe { attempt(rwlock) })
-}
-
 /// Lets a lock go by its real function, and wakes who waits for it.
 ///
 /// # Safety
 ///
 /// `lock` is what the function takes.
-unsafe fn release<L>(
+pub(super) unsafe fn release<L>(
     function: Option<unsafe extern "C" fn(*mut L) -> c_int>,
     lock: *mut L,
     count: usize,
@@ -337,7 +322,7 @@ unsafe fn release<L>(
 }
 
 /// After something was let go, others may be first.
-fn crossed(answer: Option<c_int>) -> Option<c_int> {
+pub(super) fn crossed(answer: Option<c_int>) -> Option<c_int> {
     fiber::crossing();
     answer
 }
@@ -347,7 +332,7 @@ fn crossed(answer: Option<c_int>) -> Option<c_int> {
 /// # Safety
 ///
 /// `time` is null or valid for a read.
-unsafe fn timed(
+pub(super) unsafe fn timed(
     clock: clockid_t,
     time: Time,
     wait: impl FnOnce(Option<SimInstant>) -> Option<c_int>,
@@ -391,6 +376,8 @@ macro_rules! hooks {
         )*
     };
 }
+
+pub(super) use hooks;
 
 hooks! {
     /// `pthread_mutex_lock(3)`.
@@ -447,52 +434,6 @@ hooks! {
         Real::versioned(c"pthread_cond_broadcast", c"GLIBC_2.3.2")
     ): (condition: Condition) {
         signal(condition, usize::MAX)
-    }
-    /// `pthread_rwlock_rdlock(3)`.
-    pthread_rwlock_rdlock = PTHREAD_RWLOCK_RDLOCK(
-        Real::new(c"pthread_rwlock_rdlock")
-    ): (rwlock: ReadWrite) {
-        take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, None)
-    }
-    /// `pthread_rwlock_timedrdlock(3)`.
-    pthread_rwlock_timedrdlock = PTHREAD_RWLOCK_TIMEDRDLOCK(
-        Real::new(c"pthread_rwlock_timedrdlock")
-    ): (rwlock: ReadWrite, time: Time) {
-        timed(libc::CLOCK_REALTIME, time, |end| {
-            take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, end)
-        })
-    }
-    /// `pthread_rwlock_clockrdlock(3)`.
-    pthread_rwlock_clockrdlock = PTHREAD_RWLOCK_CLOCKRDLOCK(
-        Real::new(c"pthread_rwlock_clockrdlock")
-    ): (rwlock: ReadWrite, clock: clockid_t, time: Time) {
-        timed(clock, time, |end| take_rwlock(rwlock, libc::pthread_rwlock_tryrdlock, end))
-    }
-    /// `pthread_rwlock_wrlock(3)`.
-    pthread_rwlock_wrlock = PTHREAD_RWLOCK_WRLOCK(
-        Real::new(c"pthread_rwlock_wrlock")
-    ): (rwlock: ReadWrite) {
-        take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, None)
-    }
-    /// `pthread_rwlock_timedwrlock(3)`.
-    pthread_rwlock_timedwrlock = PTHREAD_RWLOCK_TIMEDWRLOCK(
-        Real::new(c"pthread_rwlock_timedwrlock")
-    ): (rwlock: ReadWrite, time: Time) {
-        timed(libc::CLOCK_REALTIME, time, |end| {
-            take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, end)
-        })
-    }
-    /// `pthread_rwlock_clockwrlock(3)`.
-    pthread_rwlock_clockwrlock = PTHREAD_RWLOCK_CLOCKWRLOCK(
-        Real::new(c"pthread_rwlock_clockwrlock")
-    ): (rwlock: ReadWrite, clock: clockid_t, time: Time) {
-        timed(clock, time, |end| take_rwlock(rwlock, libc::pthread_rwlock_trywrlock, end))
-    }
-    /// `pthread_rwlock_unlock(3)`: wakes all who wait.
-    pthread_rwlock_unlock = PTHREAD_RWLOCK_UNLOCK(
-        Real::new(c"pthread_rwlock_unlock")
-    ): (rwlock: ReadWrite) {
-        crossed(release(PTHREAD_RWLOCK_UNLOCK.get(), rwlock, usize::MAX))
     }
     /// `sem_wait(3)`.
     sem_wait = SEM_WAIT(Real::new(c"sem_wait")): (semaphore: Semaphore) {

@@ -25,6 +25,8 @@ mod places;
 pub(crate) mod polls;
 pub(crate) mod real;
 pub(crate) mod refused;
+#[cfg(floor_traps)]
+pub(crate) mod rwlocks;
 pub(crate) mod sleep;
 mod socket_numbers;
 mod socket_pairs;

@@ -5,7 +5,7 @@
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::ptr;
 
-use libc::{aiocb, dev_t, mode_t, size_t, ssize_t};
+use libc::{aiocb, dev_t, mode_t, posix_spawn_file_actions_t, size_t, ssize_t};
 
 use super::define::hooks;
 use super::files::{answer, error};
@@ -98,6 +98,18 @@ fn no_name(name: &str) -> Option<*mut c_char> {
     inside(name, NAME).map(|_| ptr::null_mut())
 }
 
+/// A child's stream cannot be a simulated descriptor. The answer is an error's number.
+fn no_stream(fd: c_int) -> Option<c_long> {
+    Fd::is_simulated(fd).then(|| {
+        refuse("posix_spawn_file_actions_adddup2", CHILD);
+        libc::EOPNOTSUPP.into()
+    })
+}
+
+/// Why no program of the machine has a simulated pipe.
+pub(super) const CHILD: &str = "programs run on the machine, outside the simulation, and have no \
+                                simulated pipe or file: let them have this process's streams, or \
+                                start them within `interpose::outside`";
 const WALK: &str = "it would walk the machine's files: use opendir and readdir";
 const NAME: &str = "a name that is free now may not be when it is used: use mkstemp";
 const SPECIAL: &str = "simulated disks hold files, directories and symbolic links: \
@@ -142,6 +154,11 @@ hooks! {
     }
     mknodat = MKNODAT: (at: c_int, path: *const c_char, mode: mode_t, device: dev_t) -> c_int {
         on_volume("mknodat", SPECIAL, (at, path))
+    }
+    posix_spawn_file_actions_adddup2 = POSIX_SPAWN_FILE_ACTIONS_ADDDUP2: (
+        actions: *mut posix_spawn_file_actions_t, from: c_int, to: c_int
+    ) -> c_int {
+        safe no_stream(from)
     }
     chroot = CHROOT: (path: *const c_char) -> c_int { safe inside("chroot", ROOT) }
     pivot_root = PIVOT_ROOT: (new: *const c_char, old: *const c_char) -> c_int {

@@ -9,7 +9,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::{environment, sys, wait, zygote};
+use super::{environment, sys, wait, watch, zygote};
 use crate::interpose::floor;
 use crate::process::exit::{ChildExit, ChildStatus, Limits, WorkerCommand, WorkerError};
 use crate::process::last_words::LastWords;
@@ -118,7 +118,8 @@ impl Worker {
             });
         }
         let grace_ns = GRACE.as_nanos() as u64;
-        let deadline_ns = sys::now_ns() + u64::from(limit_ms) * NS_PER_MS + grace_ns;
+        let wall_ns = u64::from(limit_ms) * NS_PER_MS * watch::STARVED_MAX;
+        let deadline_ns = sys::now_ns() + wall_ns + grace_ns;
         self.progress.clear();
         self.running = Some(Running {
             deadline_ns,

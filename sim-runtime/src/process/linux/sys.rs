@@ -5,7 +5,7 @@
 )]
 
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
-use std::io;
+use std::io::{self, Write as _};
 use std::mem;
 use std::ptr;
 use std::time::Duration;
@@ -193,6 +193,33 @@ pub(super) fn close(fd: c_int) {
 pub(super) fn open_null() -> io::Result<c_int> {
     // SAFETY: the path ends in NUL.
     check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) })
+}
+
+/// Nanoseconds that a thread of a process was ready and waited for a processor; 0 where the kernel
+/// does not tell. Allocates nothing.
+pub(super) fn starved_ns(process: pid_t, thread: pid_t) -> u64 {
+    let mut path = [0_u8; 64];
+    // There is room for any two numbers.
+    let _ = write!(&mut path[..], "/proc/{process}/task/{thread}/schedstat");
+    let Ok(file) = CStr::from_bytes_until_nul(&path) else {
+        return 0;
+    };
+    // SAFETY: the path ends in NUL.
+    let Ok(fd) = check(unsafe { libc::open(file.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) })
+    else {
+        return 0;
+    };
+    let mut told = [0; 96];
+    let length = read_some(fd, &mut told).unwrap_or(0);
+    close(fd);
+    second_number(&told[..length])
+}
+
+/// The second number of a line; 0 if there is none.
+fn second_number(line: &[u8]) -> u64 {
+    let mut words = line.split(u8::is_ascii_whitespace);
+    let word = words.nth(1).and_then(|word| str::from_utf8(word).ok());
+    word.and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// An anonymous file.
@@ -453,4 +480,20 @@ pub(super) fn flush_c_streams() {
 pub(super) fn exit_now(code: c_int) -> ! {
     // SAFETY: does not return.
     unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pid, second_number, starved_ns, thread_id};
+
+    #[test]
+    fn the_kernel_tells_how_long_a_thread_was_ready() {
+        assert_eq!(second_number(b"224194778 4362397031 364\n"), 4_362_397_031);
+        assert_eq!(second_number(b"1"), 0);
+        assert_eq!(second_number(b""), 0);
+        let here = || starved_ns(pid(), thread_id().cast_signed());
+        let before = here();
+        assert!(before <= here());
+        assert_eq!(starved_ns(pid(), 0), 0);
+    }
 }

@@ -22,6 +22,38 @@ const SPEAKING_MAX_NS: u64 = 10_000_000_000;
 
 const NS_PER_MS: u64 = 1_000_000;
 
+/// How many times its limit of real time a child may be under way, however long it has waited for
+/// a processor.
+pub(super) const STARVED_MAX: u64 = 10;
+
+/// Real time of a child, but for what it waited for a processor: others may use them all, and a
+/// seed is not to blame for that.
+#[derive(Clone, Copy)]
+struct Moment {
+    now_ns: u64,
+    starved_ns: u64,
+}
+
+impl Moment {
+    fn of(watched: &Watched) -> Self {
+        let thread = watched.black_box.thread.load(Relaxed).cast_signed();
+        // Before there is a simulation, the first thread gets ready for one.
+        let thread = if thread == 0 { watched.child } else { thread };
+        Self {
+            now_ns: sys::now_ns(),
+            starved_ns: sys::starved_ns(watched.child, thread),
+        }
+    }
+
+    /// How long it could run since `earlier`. Of another thread nothing is known of before: then
+    /// nothing is taken off.
+    fn since(self, earlier: Self) -> u64 {
+        let starved_ns = self.starved_ns.saturating_sub(earlier.starved_ns);
+        let ns = self.now_ns.saturating_sub(earlier.now_ns);
+        ns.saturating_sub(starved_ns)
+    }
+}
+
 /// Why the worker stopped waiting.
 pub(super) enum End {
     /// The child is dead.
@@ -65,40 +97,40 @@ pub(super) fn wait_for_end(watched: &Watched, limits: CommandLimits) -> End {
 }
 
 fn watch(watched: &Watched, process: i32, limits: CommandLimits) -> End {
-    let started_ns = sys::now_ns();
-    let over_ns = started_ns.saturating_add(u64::from(limits.wall_ms) * NS_PER_MS);
-    let (mut events, mut moved_ns) = (0, started_ns);
-    let (mut quiet_events, mut quiet_ns) = (0, started_ns);
+    let started = Moment::of(watched);
+    let wall_ns = u64::from(limits.wall_ms) * NS_PER_MS;
+    let (mut events, mut moved) = (0, started);
+    let (mut quiet_events, mut quiet_ns) = (0, started.now_ns);
     let mut dying_ns = None;
     loop {
-        let now_ns = sys::now_ns();
-        let left = Duration::from_nanos(over_ns.saturating_sub(now_ns));
-        match look(watched, process, TICK.min(left)) {
+        let left = wall_ns.saturating_sub(Moment::of(watched).since(started));
+        match look(watched, process, TICK.min(Duration::from_nanos(left))) {
             Seen::Dead => return End::Itself,
             Seen::NobodyReads => return End::NobodyReads,
             Seen::Alive => {}
         }
-        let now_ns = sys::now_ns();
+        let now = Moment::of(watched);
         let signal = watched.black_box.signal.load(Relaxed);
         if signal != 0 {
-            let since_ns = *dying_ns.get_or_insert(now_ns);
-            if now_ns.saturating_sub(since_ns) >= SPEAKING_MAX_NS {
+            let since_ns = *dying_ns.get_or_insert(now.now_ns);
+            if now.now_ns.saturating_sub(since_ns) >= SPEAKING_MAX_NS {
                 return End::Dying(signal.cast_signed());
             }
         }
-        if now_ns >= over_ns {
+        let real_ns = now.now_ns.saturating_sub(started.now_ns);
+        if now.since(started) >= wall_ns || real_ns >= wall_ns.saturating_mul(STARVED_MAX) {
             return End::Must(Ended::OverLimit);
         }
         let is_simulating = watched.black_box.phase.load(Relaxed) == 1;
         let now_events = watched.black_box.events.load(Relaxed);
         if now_events != quiet_events {
-            (quiet_events, quiet_ns) = (now_events, now_ns);
-        } else if now_ns - quiet_ns >= QUIET_NS && is_out_of_memory(watched.output) {
+            (quiet_events, quiet_ns) = (now_events, now.now_ns);
+        } else if now.now_ns - quiet_ns >= QUIET_NS && is_out_of_memory(watched.output) {
             return End::Dying(sys::ABORTED);
         }
         if !is_simulating || signal != 0 || now_events != events {
-            (events, moved_ns) = (now_events, now_ns);
-        } else if now_ns - moved_ns >= u64::from(limits.stall_ms) * NS_PER_MS {
+            (events, moved) = (now_events, now);
+        } else if now.since(moved) >= u64::from(limits.stall_ms) * NS_PER_MS {
             return End::Must(Ended::Stalled);
         }
     }
@@ -148,5 +180,18 @@ fn ask_where_it_is(watched: &Watched, process: i32) {
         if !matches!(look(watched, process, SPEAKING_TICK), Seen::Alive) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Moment;
+
+    #[test]
+    fn who_waits_for_a_processor_gets_no_older() {
+        let at = |now_ns, starved_ns| Moment { now_ns, starved_ns };
+        assert_eq!(at(100, 20).since(at(10, 5)), 75);
+        assert_eq!(at(100, 5).since(at(10, 20)), 90);
+        assert_eq!(at(100, 200).since(at(10, 0)), 0);
     }
 }
