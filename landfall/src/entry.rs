@@ -1,10 +1,13 @@
 //! The entries of a test binary: what the macros registered, and a seed on its way through one.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use plan_compiler::Compiled;
 use plan_compiler::scenario::Scenario;
 use sim_runtime::Seed;
+use sim_runtime::process::WORKER_PREPARATIONS;
 
 use crate::log::Directives;
 use crate::report::SeedReport;
@@ -63,11 +66,28 @@ impl Entry {
     }
 
     /// The plan, compiled; none for a simulation written by hand.
-    pub(crate) fn compile(&self) -> Option<Compiled> {
+    pub(crate) fn compiled(&self) -> Option<&'static Compiled> {
+        let EntryKind::Plan { path, .. } = self.kind else {
+            return None;
+        };
+        plans().get(path)
+    }
+
+    /// The path of its plan, from the package.
+    pub(crate) const fn plan(&self) -> Option<&'static str> {
         match self.kind {
-            EntryKind::Plan { text, .. } => Some(plan_compiler::compile(text)),
+            EntryKind::Plan { path, .. } => Some(path),
             EntryKind::Hand { .. } => None,
         }
+    }
+
+    /// The scenario; none when it cannot run, or was written by hand.
+    pub(crate) fn scenario(&self) -> Option<&'static Scenario> {
+        let EntryKind::Plan { scenario: id, .. } = self.kind else {
+            return None;
+        };
+        let mut all = self.compiled()?.scenarios.iter();
+        all.find(|scenario| scenario.id == id)
     }
 
     pub(crate) const fn run(&self) -> fn(&mut SeedContext) {
@@ -76,6 +96,28 @@ impl Entry {
         }
     }
 }
+
+/// Every plan of this executable by its path, each compiled once: in a worker before its first
+/// child, which is 6 ms that no seed spends.
+fn plans() -> &'static BTreeMap<&'static str, Compiled> {
+    static PLANS: OnceLock<BTreeMap<&'static str, Compiled>> = OnceLock::new();
+    PLANS.get_or_init(|| {
+        let mut plans = BTreeMap::new();
+        for entry in ENTRIES {
+            if let EntryKind::Plan { path, text, .. } = entry.kind {
+                plans
+                    .entry(path)
+                    .or_insert_with(|| plan_compiler::compile(text));
+            }
+        }
+        plans
+    })
+}
+
+#[linkme::distributed_slice(WORKER_PREPARATIONS)]
+static COMPILE: fn() = || {
+    let _compiled = plans();
+};
 
 /// The entry with this test name.
 pub(crate) fn find(test_name: &str) -> Option<&'static Entry> {

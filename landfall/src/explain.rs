@@ -6,11 +6,15 @@
 //! - The *nearest pass*: of the runs that stayed the same longest, one that does not fail, and the
 //!   first operation that went another way in it.
 //!
+//! - The *critical pairs*: with the schedule put back to first in, first out, the picks that the
+//!   failure still needs, as pairs of tasks.
+//!
 //! - `curve`: points and bounds; `events`: what happened between two moments, and where two runs
-//!   part.
+//!   part; `schedule`: the critical pairs.
 
 mod curve;
 mod events;
+mod schedule;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +23,7 @@ use sim_runtime::{Reseed, Seed, SimInstant};
 pub use self::curve::{Curve, Point};
 pub use self::events::Parting;
 pub(crate) use self::events::parting;
+pub use self::schedule::ScheduleNeeds;
 use crate::coordinate::{CoordinateError, Flow, Pool, RunRequest};
 use crate::reduce::ReduceError;
 use crate::report::{SeedOutcome, SeedReport};
@@ -46,6 +51,8 @@ pub struct Explanation {
     pub without: Vec<Counterfactual>,
     /// A run that stayed the same for long and passed.
     pub nearest: Option<Nearest>,
+    /// What it needs of the order in which tasks run; none if the time was over before.
+    pub schedule: Option<ScheduleNeeds>,
     /// How many runs it took.
     pub runs: u64,
 }
@@ -140,7 +147,9 @@ pub fn explain(
         .unwrap_or_default();
     let without = probe.without(report)?;
     let nearest = probe.nearest(report)?;
+    let schedule = probe.schedule(report)?;
     Ok(Explanation {
+        schedule,
         runs: probe.runs,
         curve,
         events,

@@ -31,13 +31,10 @@ pub fn run_plan_test(entry: &'static Entry) {
     else {
         unreachable!("plan! registers plans");
     };
-    let compiled = plan_compiler::compile(text);
-    let Some(scenario) = compiled
-        .scenarios
-        .iter()
-        .find(|scenario| scenario.id == *id)
-    else {
-        let errors = compiled
+    let Some(scenario) = entry.scenario() else {
+        let errors = entry
+            .compiled()
+            .expect("a plan's entry has its plan")
             .diagnostics
             .iter()
             .filter(|diagnostic| diagnostic.severity == plan_compiler::Severity::Error);

@@ -1,22 +1,26 @@
 //! Reduction: from a failing seed to the few fault windows, operations and picks that it takes.
 //!
 //! A candidate is accepted only if it fails with the same signature, twice. Order: pin what the
-//! run did; cut after the failure; drop windows, then operations; weaken windows; merge keys;
+//! run did; cut after the failure; drop windows, then operations; where much is left, try far
+//! smaller runs under other draws; weaken windows; merge keys;
 //! fewer clients and servers; knobs to their defaults; and when nothing gets smaller, the schedule
 //! back to first in, first out, but for the picks that are needed. Draws are keyed, so what is
 //! taken out leaves the rest as it was.
 //!
-//! - `ddmin`: which items of a list it takes; `trial`: running candidates; `stages`: what is tried.
+//! - `ddmin`: which items of a list it takes; `luck`: draws made anew; `trial`: running candidates;
+//!   `stages`: what is tried.
 
 mod ddmin;
+mod luck;
 mod stages;
 mod trial;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use self::trial::failing;
+pub(crate) use self::trial::Trials;
 pub use self::trial::{Effort, Progress};
-use self::trial::{Trials, failing};
 use crate::coordinate::{CoordinateError, Pool, RunRequest};
 use crate::report::SeedOutcome;
 use crate::script::Script;

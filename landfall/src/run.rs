@@ -26,7 +26,7 @@ use crate::nemesis::Nemesis;
 use crate::network;
 use crate::phases::{Convergence, Phase};
 use crate::report::{DiskReport, OperationCounts, SeedReport};
-use crate::script::Recording;
+use crate::script::{Preemption, Recording};
 use crate::stand_in::{self, Played, StandIn};
 use crate::swarm::Swarm;
 use crate::system::{ClientContext, NodeContext, Peer, System};
@@ -241,7 +241,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let is_running = |node: &&NodeId| simulation.world().node(**node).state == NodeState::Running;
     let running = run.servers.iter().filter(is_running).count();
     let disks = DiskReport::of(&run.disk, simulation.world());
-    let (summary, lines) = finish(simulation);
+    let (summary, lines, preemptions) = finish(simulation);
     let history = run.recorder.take();
     let convergence = match stop {
         Some(_) => None,
@@ -262,6 +262,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
             windows: run.pinned.take(),
             operations: run.begun.take(),
             deviations,
+            preemptions,
             started_ns: run.workload_start().0,
         });
     }
@@ -288,13 +289,14 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     context.report = Some(report);
 }
 
-/// Ends a simulation; the guests' log carries the names of its nodes.
-fn finish(simulation: Simulation) -> (Summary, Vec<LogLine>) {
+/// Ends a simulation; the guests' log and a script's picks carry the names of its nodes.
+fn finish(simulation: Simulation) -> (Summary, Vec<LogLine>, Vec<Preemption>) {
     let nodes = simulation.world().nodes().into_iter();
     let names: Vec<_> = nodes.map(|node| node.name).collect();
     let summary = simulation.finish();
     let lines = log::take(&|node| names[node as usize].to_string());
-    (summary, lines)
+    let preemptions = Preemption::all(&summary.overtakings, &names);
+    (summary, lines, preemptions)
 }
 
 /// Runs one seed of a hand-written simulation; what [`test`](macro@crate::test) calls.
@@ -314,9 +316,10 @@ where
     let ended = simulation.block_on(main());
     let disks = DiskReport::of(&disk, simulation.world());
     drop(disk);
-    let (summary, lines) = finish(simulation);
+    let (summary, lines, preemptions) = finish(simulation);
     let recording = context.records.then(|| Recording {
         deviations: summary.deviations.clone(),
+        preemptions,
         ..Recording::default()
     });
     let mut report = report_of(context.seed, summary);

@@ -4,9 +4,12 @@
 //! A draw is addressed by what it is for, so a script that takes something out of a run - a
 //! window, an operation, a client - leaves every other draw as it was.
 
+use std::fmt;
+use std::rc::Rc;
+
 use plan_compiler::scenario::{FaultKind, Scenario, Weather};
 use serde::{Deserialize, Serialize};
-use sim_runtime::{Deviation, Policy, Reseed, Schedule};
+use sim_runtime::{Deviation, NodeId, Overtaking, Policy, Reseed, Schedule, SimInstant};
 
 use crate::stand_in::StandIn;
 use crate::system::Call;
@@ -102,8 +105,54 @@ pub struct Recording {
     pub operations: Vec<PinnedOperation>,
     /// Where the schedule is not first in, first out.
     pub deviations: Vec<Deviation>,
+    /// What the picks of a script did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preemptions: Vec<Preemption>,
     /// When the workload began, in virtual nanoseconds of the run.
     pub started_ns: u64,
+}
+
+/// A pick out of order, as a script asked for it: the pair of tasks whose order it turned round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preemption {
+    /// [`Deviation::pick`].
+    pub pick: u64,
+    /// When, in virtual nanoseconds of the run.
+    pub at_ns: u64,
+    /// The task that ran.
+    pub ran: String,
+    /// The task that was ready first.
+    pub passed: String,
+}
+
+impl Preemption {
+    fn new(pick: &Overtaking, names: &[Rc<str>]) -> Self {
+        let task = |(node, task): &(NodeId, String)| {
+            let node = names.get(node.0 as usize).map_or("?", |name| name);
+            format!("{task} on {node}")
+        };
+        Self {
+            pick: pick.pick,
+            at_ns: pick.at_ns,
+            ran: task(&pick.ran),
+            passed: task(&pick.passed),
+        }
+    }
+
+    /// Those of a run whose nodes have these names.
+    pub(crate) fn all(picks: &[Overtaking], names: &[Rc<str>]) -> Vec<Self> {
+        picks.iter().map(|pick| Self::new(pick, names)).collect()
+    }
+}
+
+impl fmt::Display for Preemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at_ns, ran, passed, ..
+        } = self;
+        let at = SimInstant(*at_ns);
+        write!(f, "{at} {ran} runs before {passed}, which was ready first")
+    }
 }
 
 impl Script {

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use plan_compiler::Compiled;
 use plan_compiler::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use sim_runtime::interpose::floor::PROBES;
@@ -276,24 +275,18 @@ fn answer(command: &[u8]) -> Result<Vec<u8>, String> {
 pub(crate) fn list() -> Listing {
     let mut entries: Vec<&Entry> = ENTRIES.iter().collect();
     entries.sort_by_key(|entry| (entry.module, entry.line, entry.name));
-    // A plan has many entries; it is read once.
-    let mut plans: BTreeMap<&str, (&str, Compiled)> = BTreeMap::new();
-    let tests = entries
-        .into_iter()
-        .map(|entry| test_info(entry, &mut plans))
-        .collect();
-    let plans = plans
+    let plans: BTreeMap<&str, PlanInfo> = entries
         .iter()
-        .map(|(path, (text, compiled))| plan_info(path, text, compiled))
+        .filter_map(|entry| Some((entry.plan()?, plan_info(entry)?)))
         .collect();
     Listing {
         version: VERSION,
-        tests,
-        plans,
+        tests: entries.into_iter().map(test_info).collect(),
+        plans: plans.into_values().collect(),
     }
 }
 
-fn test_info(entry: &Entry, plans: &mut BTreeMap<&str, (&str, Compiled)>) -> TestInfo {
+fn test_info(entry: &Entry) -> TestInfo {
     let mut info = TestInfo {
         test: entry.test_name(),
         plan: None,
@@ -310,20 +303,20 @@ fn test_info(entry: &Entry, plans: &mut BTreeMap<&str, (&str, Compiled)>) -> Tes
             scenario: id,
             ..
         } => {
-            let (_, compiled) = plans
-                .entry(path)
-                .or_insert_with(|| (text, plan_compiler::compile(text)));
-            let found = compiled.scenarios.iter().find(|s| s.id == *id);
             info.plan = Some((*path).to_owned());
             info.plan_hash = Some(crate::capsule::checksum(text));
             info.id = Some((*id).to_owned());
-            info.scenario = found.cloned();
+            info.scenario = entry.scenario().cloned();
         }
     }
     info
 }
 
-fn plan_info(path: &str, text: &str, compiled: &Compiled) -> PlanInfo {
+fn plan_info(entry: &Entry) -> Option<PlanInfo> {
+    let EntryKind::Plan { path, text, .. } = entry.kind else {
+        return None;
+    };
+    let compiled = entry.compiled()?;
     let rendered = |errors: bool| {
         let wanted = compiled
             .diagnostics
@@ -333,26 +326,24 @@ fn plan_info(path: &str, text: &str, compiled: &Compiled) -> PlanInfo {
             .map(|diagnostic| plan_compiler::render(diagnostic, path, text))
             .collect()
     };
-    PlanInfo {
+    Some(PlanInfo {
         path: path.to_owned(),
         errors: rendered(true),
         warnings: rendered(false),
-    }
+    })
 }
 
 pub(crate) fn run(request: &RunRequest) -> Result<SeedReport, String> {
     let entry = find(&request.test)
         .ok_or_else(|| format!("there is no test named {} in this binary", request.test))?;
-    let scenario = match (&entry.kind, entry.compile()) {
-        (EntryKind::Plan { scenario: id, .. }, Some(compiled)) => {
-            let scenario = compiled
-                .scenarios
-                .into_iter()
-                .find(|scenario| scenario.id == *id);
-            let scenario = scenario.ok_or_else(|| format!("scenario {id} cannot run"))?;
-            Some(with_tier(scenario, request.tier))
+    let scenario = match (&entry.kind, entry.scenario()) {
+        (EntryKind::Hand { .. }, _) => None,
+        (EntryKind::Plan { .. }, Some(scenario)) => {
+            Some(with_tier(scenario.clone(), request.tier))
         }
-        _ => None,
+        (EntryKind::Plan { scenario: id, .. }, None) => {
+            return Err(format!("scenario {id} cannot run"));
+        }
     };
     let mut context = SeedContext {
         seed: Seed(request.seed()),
@@ -395,8 +386,8 @@ fn probe(name: &str, seed: u64, repeat: Repeat) -> Result<Vec<String>, String> {
     Ok(seen)
 }
 
-/// std draws a thread's hash keys once, at its first `HashMap`, and reading a plan makes some:
-/// the simulation gets a thread that has drawn nothing.
+/// std draws a thread's hash keys once, at its first `HashMap`: the simulation gets a thread that
+/// has drawn nothing, whatever was read before.
 fn on_fresh_thread(run: impl FnOnce() + Send) {
     let thread = std::thread::Builder::new().name("landfall-run".to_owned());
     std::thread::scope(|scope| {

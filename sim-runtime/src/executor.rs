@@ -1,5 +1,7 @@
 //! The executor: runs ready tasks one poll at a time, and knows every task there is.
 
+mod picks;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -14,7 +16,7 @@ use slab::Slab;
 use crate::digest::EventKind;
 use crate::ids::{Boot, NodeId, SimInstant};
 use crate::pauses::Pauses;
-use crate::policy::{Deviation, Ready, ReadyQueue, Site};
+use crate::policy::{Overtaking, Ready, ReadyQueue, Site};
 use crate::process::black_box;
 use crate::report::{Waiting, Waits};
 use crate::task::{self, Payload, TaskId, TaskMeta, UnjoinedPanic};
@@ -86,6 +88,9 @@ pub(crate) struct Executor {
     turns: RefCell<Vec<Turn>>,
     spawned: Cell<u64>,
     polls: Cell<u64>,
+    /// Whether the picks come from a script.
+    scripted: bool,
+    overtakings: RefCell<Vec<Overtaking>>,
     /// Whether the world is being torn down: nothing that is spawned now is ever polled.
     ending: Cell<bool>,
     panics: RefCell<BTreeMap<TaskId, UnjoinedPanic>>,
@@ -120,7 +125,7 @@ impl Inbox {
 static INBOXES: Mutex<BTreeMap<u64, Arc<Inbox>>> = Mutex::new(BTreeMap::new());
 
 impl Executor {
-    pub(crate) fn new(world: u64, ready: ReadyQueue<Task>) -> Self {
+    pub(crate) fn new(world: u64, ready: ReadyQueue<Task>, scripted: bool) -> Self {
         let inbox = Arc::new(Inbox::default());
         let mut inboxes = INBOXES.lock().unwrap_or_else(PoisonError::into_inner);
         inboxes.insert(world, Arc::clone(&inbox));
@@ -131,6 +136,8 @@ impl Executor {
             turns: RefCell::new(Vec::new()),
             spawned: Cell::new(0),
             polls: Cell::new(0),
+            scripted,
+            overtakings: RefCell::new(Vec::new()),
             ending: Cell::new(false),
             panics: RefCell::new(BTreeMap::new()),
             payloads: RefCell::new(BTreeMap::new()),
@@ -273,6 +280,9 @@ impl Executor {
         turn.polled.set(now);
         let aborted = turn.aborted.get();
         drop(turns);
+        if self.scripted {
+            self.note_overtaking(&meta, now);
+        }
         if aborted {
             drop_task(world, task);
         } else {
@@ -444,11 +454,6 @@ impl Executor {
 
     pub(crate) const fn polls(&self) -> u64 {
         self.polls.get()
-    }
-
-    /// The picks so far that `fifo` would not have made, where they are recorded.
-    pub(crate) fn take_deviations(&self) -> Vec<Deviation> {
-        self.ready.borrow_mut().take_deviations()
     }
 
     pub(crate) fn unjoined_panics(&self) -> Vec<UnjoinedPanic> {

@@ -104,7 +104,7 @@ pub use {
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},
     nodes::{Down, NodeInfo, NodeMain, NodeState},
-    policy::{BadPolicy, Deviation, Policy, Schedule},
+    policy::{BadPolicy, Deviation, Overtaking, Policy, Schedule},
     report::{Leaks, Stop, Waits},
     signal::ctrl_c,
     simulation::{Budget, Config, Reseed, Simulation, Summary},

@@ -15,7 +15,7 @@ use crate::digest::{Checkpoint, Digest, TraceEvent};
 use crate::ids::{NodeId, Seed, SimInstant};
 use crate::interpose::{self, dispatch};
 use crate::ledger::LedgerRow;
-use crate::policy::{Deviation, Policy, Schedule};
+use crate::policy::{Deviation, Overtaking, Policy, Schedule};
 use crate::probe::{Seen, Violation};
 use crate::process::black_box;
 use crate::report::{Leaks, Stop};
@@ -107,6 +107,8 @@ pub struct Summary {
     pub policy: Policy,
     /// The picks that `fifo` would not have made, where [`Config::schedule`] asked for them.
     pub deviations: Vec<Deviation>,
+    /// What the picks of a [`Schedule::Scripted`] did, in order.
+    pub overtakings: Vec<Overtaking>,
     /// How many polls.
     pub polls: u64,
     /// How much virtual time passed.
@@ -304,6 +306,7 @@ impl Simulation {
         let elapsed = world.now();
         let ledger = world.ledger().rows();
         let deviations = world.executor.take_deviations();
+        let overtakings = world.executor.take_overtakings();
         self.leave();
         let (checkpoints, trace) = self.world.recorder().take();
         Summary {
@@ -311,6 +314,7 @@ impl Simulation {
             events,
             policy: self.policy,
             deviations,
+            overtakings,
             polls: self.world.executor.polls(),
             elapsed,
             checkpoints,

@@ -18,7 +18,7 @@ use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
 use crate::mappings::Mappings;
 use crate::nodes::Nodes;
-use crate::policy::ReadyQueue;
+use crate::policy::{ReadyQueue, Schedule};
 use crate::probe::Probes;
 use crate::report::Waits;
 use crate::simulation::{Budget, Config, Reseed};
@@ -167,7 +167,11 @@ impl World {
             timers: RefCell::new(Timers::default()),
             devices: RefCell::new(Vec::new()),
             ledger: Ledger::new(),
-            executor: Executor::new(id, ReadyQueue::new(policy, &root, &schedule)),
+            executor: Executor::new(
+                id,
+                ReadyQueue::new(policy, &root, &schedule),
+                matches!(schedule, Schedule::Scripted(_)),
+            ),
             nodes: RefCell::new(Nodes::new()),
             table: RefCell::new(Table::default()),
             guest: GuestState::new(&root, epoch),

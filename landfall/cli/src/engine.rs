@@ -1,19 +1,28 @@
-//! `--engine`: a sweep on machines that others hand out. What starts its parts is written, not
-//! run: a manifest for Kubernetes, a workflow for GitHub.
+//! `--engine`: a sweep on machines that others hand out. For Kubernetes and GitHub what starts its
+//! parts is written, not run: a manifest, a workflow. Slurm is called where jobs are submitted:
+//! its parts are run and put together.
 
 mod github;
 mod kubernetes;
+mod slurm;
 mod yaml;
 
 use std::ffi::OsString;
 
-use crate::args::{Engine, EngineArgs};
+use crate::args::{Engine, SweepArgs};
+use crate::cargo;
 use crate::exit::{Error, Exit};
+use crate::merge;
 use crate::output;
+use crate::sweep::report;
 
 /// Flags of this command that its parts are not given, and whether a value follows.
-const OWN: [(&str, bool); 9] = [
+const OWN: [(&str, bool); 14] = [
     ("--engine", true),
+    ("--parts", true),
+    ("--sbatch", true),
+    ("--format", true),
+    ("--github", false),
     ("--shards", true),
     ("--image", true),
     ("--setup", true),
@@ -22,9 +31,11 @@ const OWN: [(&str, bool); 9] = [
     ("--resume", false),
     ("--junit", true),
     ("--summary", true),
+    ("--out", true),
 ];
 
 /// What every engine starts.
+#[derive(Clone)]
 struct Parts {
     count: u32,
     /// The command line of a part, without its database.
@@ -33,19 +44,34 @@ struct Parts {
     setup: Vec<String>,
 }
 
-/// Writes what starts the sweep's parts to the standard output.
-pub(crate) fn run(args: &EngineArgs, engine: Engine) -> Result<Exit, Error> {
+/// Writes what starts the sweep's parts to the standard output; with Slurm, starts them, waits
+/// for them and reports what they come to.
+pub(crate) fn run(args: &SweepArgs, engine: Engine) -> Result<Exit, Error> {
     let words = words_of_a_part(std::env::args_os())?;
+    let given = &args.engine;
     let parts = Parts {
-        count: args.shards.into(),
+        count: given.shards.into(),
         words,
-        image: args.image.clone(),
-        setup: args.setup.clone(),
+        image: given.image.clone(),
+        setup: given.setup.clone(),
     };
-    output::print(&match engine {
-        Engine::Kubernetes => kubernetes::manifest(&parts),
-        Engine::Github => github::workflow(&parts),
-    });
+    if args.keep.out.is_some() {
+        return Err(Error::usage(
+            "--out writes a session as one sweep proceeds: not with --engine",
+        ));
+    }
+    match engine {
+        Engine::Kubernetes => output::print(&kubernetes::manifest(&parts)),
+        Engine::Github => output::print(&github::workflow(&parts)),
+        Engine::Slurm => {
+            slurm::is_there()?;
+            // Once, here: the parts then find everything built.
+            cargo::build(&args.cargo)?;
+            let files = slurm::run(&parts, given, args.keep.resume)?;
+            let (command, merged) = merge::of_files(&files)?;
+            return report(&merged, &args.shown, &args.output, &command);
+        }
+    }
     Ok(Exit::Pass)
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use landfall::explain::{Effort, Explanation, Point, explain};
+use landfall::explain::{Effort, Explanation, Point, ScheduleNeeds, explain};
 use landfall::runtime::SimInstant;
 use serde::Serialize;
 
@@ -31,6 +31,7 @@ struct Answer<'a> {
     events: &'a [String],
     faults: Vec<FaultRow<'a>>,
     nearest_pass: Option<NearestRow>,
+    schedule: Option<&'a ScheduleNeeds>,
     runs: u64,
     exit_code: u8,
 }
@@ -111,6 +112,7 @@ fn answer<'a>(explained: &'a Explanation, subject: &'a Subject, exit: Exit) -> A
             same_until_ns: nearest.same_until.0,
             first_difference: nearest.parting.as_ref().map(ToString::to_string),
         }),
+        schedule: explained.schedule.as_ref(),
         runs: explained.runs,
         exit_code: exit.code(),
     }
@@ -160,6 +162,9 @@ fn text(explained: &Explanation, seed: u64) -> String {
         if let Some(parting) = &nearest.parting {
             let _ = writeln!(out, "  first operation that differs: {parting}");
         }
+    }
+    if let Some(needs) = &explained.schedule {
+        let _ = writeln!(out, "\n{needs}");
     }
     out
 }

@@ -1,6 +1,6 @@
 //! `merge`: the databases of a sweep's parts become one report, byte for byte that of one sweep.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landfall::coordinate::TestInfo;
 use landfall::sweep::{Reruns, TestResult, conclude};
@@ -13,12 +13,17 @@ use crate::sweep::{Finished, Place, report};
 
 /// Reads, proves that every seed is there once, judges, shows.
 pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Error> {
+    let (command, merged) = of_files(&args.files)?;
+    report(&merged, &args.shown, &args.output, &command)
+}
+
+/// The command whose parts stand in these databases, and what came of all of them.
+pub(crate) fn of_files(files: &[PathBuf]) -> Result<(String, Vec<Finished>), Error> {
     let mut parts = Vec::new();
-    for path in &args.files {
+    for path in files {
         parts.push((path.display().to_string(), read(path)?));
     }
-    let (command, merged) = merge(parts).map_err(Error::usage)?;
-    report(&merged, &args.shown, &args.output, &command)
+    merge(parts).map_err(Error::usage)
 }
 
 fn read(path: &Path) -> Result<Sweep, Error> {

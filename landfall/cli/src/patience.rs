@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -53,6 +54,12 @@ impl Patience {
     /// Whether it is over.
     pub(crate) fn is_over(&self) -> bool {
         self.was_interrupted() || self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Waits, for something elsewhere to go on; then says whether somebody interrupted.
+    pub(crate) fn pause(&self, period: Duration) -> bool {
+        thread::sleep(period);
+        self.was_interrupted()
     }
 
     /// Whether somebody interrupted.

@@ -174,13 +174,13 @@ fn text(reduced: &Reduced, capsule: &Capsule, path: &Path, test: &Path) -> Strin
         Some(deviations) if deviations.is_empty() => {
             out.push_str("  tasks run first in, first out\n");
         }
-        Some(deviations) => {
-            let picks: Vec<_> = deviations.iter().map(|one| one.pick.to_string()).collect();
-            let _ = writeln!(
-                out,
-                "  tasks run first in, first out, but at pick {}",
-                picks.join(", ")
-            );
+        Some(_) => {
+            out.push_str("  tasks run first in, first out, but that\n");
+            let report = reduced.outcome.report();
+            let recording = report.and_then(|report| report.recording.as_ref());
+            for pair in recording.iter().flat_map(|recording| &recording.preemptions) {
+                let _ = writeln!(out, "    {pair}");
+            }
         }
         None => {
             let _ = writeln!(out, "  tasks run {}", capsule.drawn.policy);

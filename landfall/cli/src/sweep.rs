@@ -80,7 +80,12 @@ pub(crate) struct Place {
 /// Builds, selects, runs, shows.
 pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
     if let Some(kind) = args.engine.engine {
-        return engine::run(&args.engine, kind);
+        return engine::run(args, kind);
+    }
+    if args.keep.resume && args.keep.db.is_none() {
+        return Err(Error::usage(
+            "--resume goes on with a sweep in a database: name it by --db FILE",
+        ));
     }
     let variables = variables()?;
     let tier = tier(&args.how, &variables, kind.tier());

@@ -26,6 +26,7 @@ impl Trials<'_, '_> {
             best = self.cut(best);
             best = self.drop_windows(best);
             best = self.drop_operations(best);
+            best = self.redraw(best);
             best = self.weaken_windows(best);
             best = self.merge_keys(best);
             best = self.fewer_hosts(best);
@@ -42,7 +43,7 @@ impl Trials<'_, '_> {
         self.schedule(best)
     }
 
-    fn stage(&mut self, stage: &'static str, best: &Script) {
+    pub(super) fn stage(&mut self, stage: &'static str, best: &Script) {
         self.progress.stage = stage;
         self.progress.windows = best.windows.as_ref().map_or(0, Vec::len);
         self.progress.operations = best.operations.as_ref().map_or(0, Vec::len);
@@ -86,7 +87,7 @@ impl Trials<'_, '_> {
         }
     }
 
-    fn drop_windows(&mut self, best: Script) -> Script {
+    pub(super) fn drop_windows(&mut self, best: Script) -> Script {
         self.stage("drop fault windows", &best);
         let Some(windows) = best.windows.clone() else {
             return best;
@@ -102,7 +103,7 @@ impl Trials<'_, '_> {
         with(kept)
     }
 
-    fn drop_operations(&mut self, best: Script) -> Script {
+    pub(super) fn drop_operations(&mut self, best: Script) -> Script {
         self.stage("drop operations", &best);
         let Some(operations) = best.operations.clone() else {
             return best;
@@ -245,26 +246,38 @@ impl Trials<'_, '_> {
             deviations: Some(deviations),
             ..best.clone()
         };
-        let fifo = with(Vec::new());
-        if best == fifo || self.fails(&fifo) {
-            return fifo;
+        if best == with(Vec::new()) {
+            return best;
         }
         let recorded = self.record(&best).ok();
         let report = recorded
             .as_ref()
             .and_then(|outcome| failing(outcome, &self.signature));
-        let Some(recording) = report.and_then(|report| report.recording.clone()) else {
-            return best;
-        };
-        let deviations = recording.deviations;
-        if deviations.len() > DEVIATIONS_MAX || !self.fails(&with(deviations.clone())) {
-            return best;
+        let recording = report.and_then(|report| report.recording.clone());
+        let deviations = recording.unwrap_or_default().deviations;
+        match self.least_deviations(deviations, &with) {
+            Some(kept) => with(kept),
+            None => best,
         }
-        let kept = ddmin(deviations, &mut |candidates| {
+    }
+
+    /// The fewest of these picks with which the failure is still there; none where there are too
+    /// many, or it is not there with all of them.
+    pub(crate) fn least_deviations(
+        &mut self,
+        deviations: Vec<Deviation>,
+        with: &dyn Fn(Vec<Deviation>) -> Script,
+    ) -> Option<Vec<Deviation>> {
+        if self.fails(&with(Vec::new())) {
+            return Some(Vec::new());
+        }
+        if deviations.len() > DEVIATIONS_MAX || !self.fails(&with(deviations.clone())) {
+            return None;
+        }
+        Some(ddmin(deviations, &mut |candidates| {
             let scripts: Vec<_> = candidates.into_iter().map(with).collect();
             self.first(&scripts)
-        });
-        with(kept)
+        }))
     }
 }
 

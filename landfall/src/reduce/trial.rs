@@ -33,22 +33,22 @@ pub struct Progress {
 }
 
 /// Runs scripts of one seed.
-pub(super) struct Trials<'a, 'b> {
-    pub(super) pool: &'a mut Pool,
-    pub(super) base: RunRequest,
-    pub(super) signature: String,
+pub(crate) struct Trials<'a, 'b> {
+    pub(crate) pool: &'a mut Pool,
+    pub(crate) base: RunRequest,
+    pub(crate) signature: String,
     /// How many servers there are where no script says otherwise.
-    pub(super) nodes: u32,
-    pub(super) effort: &'a mut Effort<'b>,
-    pub(super) progress: Progress,
+    pub(crate) nodes: u32,
+    pub(crate) effort: &'a mut Effort<'b>,
+    pub(crate) progress: Progress,
     /// Other kinds of failure that were met, with the first script that showed each.
-    pub(super) others: BTreeMap<String, Script>,
-    pub(super) broken: Option<CoordinateError>,
+    pub(crate) others: BTreeMap<String, Script>,
+    pub(crate) broken: Option<CoordinateError>,
 }
 
 impl Trials<'_, '_> {
     /// Whether no more may be tried.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.broken.is_some()
             || self.progress.runs >= self.effort.runs_max
             || (self.effort.is_over)()
@@ -56,7 +56,7 @@ impl Trials<'_, '_> {
 
     /// The earliest of the candidates that fails as it should, twice. As many are tried at once as
     /// there are workers; which one is found does not depend on that.
-    pub(super) fn first(&mut self, candidates: &[Script]) -> Option<usize> {
+    pub(crate) fn first(&mut self, candidates: &[Script]) -> Option<usize> {
         let at_once = self.pool.jobs().max(1);
         for (chunk, scripts) in candidates.chunks(at_once).enumerate() {
             if self.is_over() {
@@ -72,7 +72,7 @@ impl Trials<'_, '_> {
     }
 
     /// Whether one script fails as it should, twice.
-    pub(super) fn fails(&mut self, script: &Script) -> bool {
+    pub(crate) fn fails(&mut self, script: &Script) -> bool {
         self.first(std::slice::from_ref(script)).is_some()
     }
 
@@ -117,7 +117,7 @@ impl Trials<'_, '_> {
     }
 
     /// Runs a script and gives back everything that it did.
-    pub(super) fn record(&mut self, script: &Script) -> Result<SeedOutcome, CoordinateError> {
+    pub(crate) fn record(&mut self, script: &Script) -> Result<SeedOutcome, CoordinateError> {
         self.progress.runs += 1;
         let request = self.base.clone().with_script(script);
         self.pool

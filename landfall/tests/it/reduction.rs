@@ -1,13 +1,15 @@
 //! A failing seed becomes little, says when it was decided, and is found again from its capsule.
 
 use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
 
 use landfall::capsule::{BadCapsule, Capsule, regressions};
 use landfall::coordinate::{Pool, RunRequest, Tier};
 use landfall::explain::{self, explain};
 use landfall::reduce::{Effort, ReduceError, Reduced, reduce};
 use landfall::report::SeedOutcome;
-use landfall::runtime::{Policy, Reseed, Seed, SimInstant};
+use landfall::runtime::{JoinHandle, Policy, Reseed, Seed, SimInstant, spawn, time};
 use landfall::script::Script;
 
 use crate::sweeps::pool;
@@ -199,6 +201,68 @@ fn the_curve_rises_where_the_failure_was_decided() {
     let nearest = told.nearest.expect("some run passes");
     let again = request.with_script(&nearest.script);
     assert!(!pool.run_one(again).expect("the worker holds").failed());
+}
+
+/// One task uses what another sets up, and nothing says that it waits for that.
+#[landfall::test(test = false)]
+async fn used_before_it_is_set_up() {
+    for _ in 0..10 {
+        spawn(async {
+            for _ in 0..20 {
+                time::sleep(Duration::from_micros(100)).await;
+            }
+        });
+    }
+    time::sleep(Duration::from_millis(1)).await;
+    let is_set_up = Rc::new(Cell::new(false));
+    let sets_up = spawn_set_up(&is_set_up);
+    let uses = spawn_use(&is_set_up);
+    sets_up.await.expect("it ends");
+    uses.await.expect("it ends");
+}
+
+const SET_UP_AT: u32 = line!() + 4;
+
+fn spawn_set_up(flag: &Rc<Cell<bool>>) -> JoinHandle<()> {
+    let flag = Rc::clone(flag);
+    spawn(async move { flag.set(true) })
+}
+
+const USE_AT: u32 = line!() + 4;
+
+fn spawn_use(flag: &Rc<Cell<bool>>) -> JoinHandle<()> {
+    let flag = Rc::clone(flag);
+    spawn(async move { assert!(flag.get(), "used before it was set up") })
+}
+
+#[test]
+fn the_critical_pair_of_a_schedule_is_named() {
+    let mut pool = pool(2);
+    let request = |seed| request("reduction::used_before_it_is_set_up", seed);
+    let fails = |seed: &u64| pool.run_one(request(*seed)).expect("it holds").failed();
+    let seed = (0..20).find(fails).expect("one of 20 seeds fails");
+    let mut effort = explain::Effort {
+        runs_a_point: 4,
+        is_over: &|| false,
+        progress: &mut |_| {},
+    };
+    let told = explain(&mut pool, &request(seed), &Script::default(), &mut effort);
+    let needs = told.expect("it fails").schedule.expect("there is time");
+    let explain::ScheduleNeeds::Pairs { pairs, is_least } = &needs else {
+        panic!("{needs}");
+    };
+    assert!(is_least, "{needs}");
+    let [pair] = &pairs[..] else {
+        panic!("{needs}");
+    };
+    let at = |line: u32| format!("landfall/tests/it/reduction.rs:{line}:");
+    assert!(pair.ran.contains(&at(USE_AT)), "{needs}");
+    assert!(pair.passed.contains(&at(SET_UP_AT)), "{needs}");
+    let unsynced = failing(&mut pool).seed();
+    let request = RunRequest::new(UNSYNCED, unsynced, Tier::Smoke);
+    let told = explain(&mut pool, &request, &Script::default(), &mut effort);
+    let needs = told.expect("it fails").schedule;
+    assert_eq!(needs, Some(explain::ScheduleNeeds::Nothing));
 }
 
 #[test]

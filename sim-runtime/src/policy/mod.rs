@@ -24,4 +24,4 @@ mod tests;
 
 pub use choice::{BadPolicy, Policy};
 pub(crate) use queue::{Ready, ReadyQueue, Site};
-pub use script::{Deviation, Schedule};
+pub use script::{Deviation, Overtaking, Schedule};

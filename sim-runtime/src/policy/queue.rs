@@ -43,6 +43,12 @@ pub(crate) trait Scheduler<T> {
     /// A task is over, and its place free. It is not in the queue.
     fn finished(&mut self, _slot: u32) {}
 
+    /// The number of the last pick and the place of the task that it passed over, where a script
+    /// asked for that.
+    fn overtaken(&mut self) -> Option<(u64, u32)> {
+        None
+    }
+
     /// The picks so far that `fifo` would not have made, where they are recorded.
     fn take_deviations(&mut self) -> Vec<Deviation> {
         Vec::new()
@@ -106,6 +112,14 @@ impl<T: Ready + 'static> ReadyQueue<T> {
         match self {
             Self::Random(queue) => queue.take_node(node),
             Self::Other(queue) => queue.take_node(node),
+        }
+    }
+
+    /// What the last pick passed over, where a script asked for that.
+    pub(crate) fn overtaken(&mut self) -> Option<(u64, u32)> {
+        match self {
+            Self::Random(_) => None,
+            Self::Other(queue) => queue.overtaken(),
         }
     }
 

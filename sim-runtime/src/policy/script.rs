@@ -17,6 +17,19 @@ pub struct Deviation {
     pub over: u32,
 }
 
+/// A pick that a script asked for, and was made: one task ran before another that could have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overtaking {
+    /// Which pick it is, as in [`Deviation::pick`].
+    pub pick: u64,
+    /// When, in virtual nanoseconds.
+    pub at_ns: u64,
+    /// The task that ran: its node, and its name with the place where it was spawned.
+    pub ran: (NodeId, String),
+    /// The task that was ready longest, and would have run first in, first out.
+    pub passed: (NodeId, String),
+}
+
 /// Where a run's schedule comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Schedule {
@@ -101,6 +114,8 @@ pub(super) struct ScriptedQueue<T> {
     picks: u64,
     /// The last one first.
     deviations: Vec<Deviation>,
+    /// The last pick, and the place of the task it passed over, if it did.
+    overtaken: Option<(u64, u32)>,
 }
 
 impl<T> ScriptedQueue<T> {
@@ -111,6 +126,7 @@ impl<T> ScriptedQueue<T> {
             ready: VecDeque::new(),
             picks: 0,
             deviations,
+            overtaken: None,
         }
     }
 }
@@ -131,8 +147,14 @@ impl<T: Ready> Scheduler<T> for ScriptedQueue<T> {
                 over = due.over as usize;
             }
         }
+        let first = self.ready.front().map(Ready::slot);
+        self.overtaken = first.filter(|_| over > 0).map(|slot| (self.picks, slot));
         self.picks += 1;
         self.ready.remove(over)
+    }
+
+    fn overtaken(&mut self) -> Option<(u64, u32)> {
+        self.overtaken.take()
     }
 
     fn take_node(&mut self, node: NodeId) -> Vec<T> {

@@ -22,6 +22,25 @@ use super::protocol::{self, Kind};
 #[linkme::distributed_slice]
 pub static WORKER_HANDLERS: [fn(&[u8], &mut Reply)];
 
+/// What a worker does once, before it forks its first child, so that no child has to: each of
+/// these functions is called, in no order to rely on, on the worker's only thread.
+///
+/// Whatever it leaves in memory every child begins with, so it must be the same each time the
+/// executable starts: no clock, no addresses, no iteration over std's hash maps, and no thread.
+///
+/// ```
+/// use std::sync::OnceLock;
+/// use sim_runtime::process::WORKER_PREPARATIONS;
+///
+/// static TABLE: OnceLock<Vec<u32>> = OnceLock::new();
+///
+/// #[linkme::distributed_slice(WORKER_PREPARATIONS)]
+/// static PREPARE: fn() = || drop(TABLE.set((0..100).collect()));
+/// # fn main() {}
+/// ```
+#[linkme::distributed_slice]
+pub static WORKER_PREPARATIONS: [fn()];
+
 type Sink = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
 
 /// Where a handler sends what it finds out.
@@ -72,6 +91,12 @@ impl fmt::Debug for Reply {
             .field("keeps_output", &self.keeps_output)
             .finish_non_exhaustive()
     }
+}
+
+/// Calls every preparation.
+#[cfg(floor_symbols)]
+pub(crate) fn prepare() {
+    WORKER_PREPARATIONS.iter().for_each(|prepare| prepare());
 }
 
 /// Calls the one handler there is.

@@ -53,7 +53,7 @@ mod linux;
 mod linux;
 
 pub use exit::{ChildExit, ChildStatus, Limits, WorkerCommand, WorkerError, signal_name};
-pub use handler::{Reply, WORKER_HANDLERS};
+pub use handler::{Reply, WORKER_HANDLERS, WORKER_PREPARATIONS};
 pub use last_words::{LastEvent, LastWords, LiveTask, Phase};
 pub use linux::{Worker, is_child, wait_any};
 pub use protocol::VARIABLE;

@@ -173,6 +173,15 @@ fn explanation(blocks: &mut Vec<Block>, failure: &Failure, place: usize) {
     if !found.events.is_empty() {
         blocks.push(Block::Code(found.events.join("\n")));
     }
+    if let Some(needs) = &found.schedule {
+        // It begins with "the" or "it", and may go on in lines of its own.
+        let words = needs.to_string();
+        let (first, rest) = words.split_once('\n').unwrap_or((&words, ""));
+        blocks.push(para(format!("Of its schedule: {first}")));
+        if !rest.is_empty() {
+            blocks.push(Block::Code(rest.to_owned()));
+        }
+    }
     if let Some(nearest) = &found.nearest {
         let parting = nearest.parting.as_ref();
         let parting = parting.map_or_else(|| "no operation".to_owned(), ToString::to_string);

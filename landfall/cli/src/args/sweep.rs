@@ -78,13 +78,17 @@ pub(crate) enum Engine {
     Kubernetes,
     /// A matrix of jobs, as a workflow.
     Github,
+    /// An array of jobs, submitted here, waited for and put together.
+    Slurm,
 }
 
 /// Sweeps beyond one machine.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Other machines")]
 pub(crate) struct EngineArgs {
-    /// Write to the standard output what runs this sweep in parts elsewhere, and run nothing here
+    /// Run this sweep in parts elsewhere: kubernetes and github write to the standard output what
+    /// does, and run nothing; slurm submits the parts, waits for them, submits again what a lost
+    /// machine took along, and reports as one sweep would
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<Engine>,
     /// How many parts it is run in
@@ -100,6 +104,12 @@ pub(crate) struct EngineArgs {
         default_value = "cargo install --locked --path landfall/cli"
     )]
     pub(crate) setup: Vec<String>,
+    /// Slurm: a directory that all machines have, for the parts' databases and logs
+    #[arg(long, value_name = "DIRECTORY", default_value = "landfall-parts")]
+    pub(crate) parts: PathBuf,
+    /// Slurm: a word for sbatch, such as --partition=short; more than one may be given
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub(crate) sbatch: Vec<String>,
 }
 
 /// How long a sweep goes on, and what is left of it.
@@ -116,8 +126,9 @@ pub(crate) struct KeepArgs {
     /// Enter every seed into this SQLite database as it ends
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
-    /// Go on with the last sweep in the database that was interrupted
-    #[arg(long, requires = "db")]
+    /// Go on with the last sweep in the database that was interrupted, or with the parts that
+    /// Slurm has run
+    #[arg(long)]
     pub(crate) resume: bool,
     /// Run only this part of the seeds: 0/4, or auto for the one that the environment names
     #[arg(long, value_name = "I/N")]

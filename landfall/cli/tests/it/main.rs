@@ -9,6 +9,7 @@ mod init;
 mod plan;
 mod proof;
 mod results;
+mod slurm;
 mod usage;
 
 use std::io::Write as _;

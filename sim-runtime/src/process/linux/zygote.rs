@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use super::watch::{self, End, Watched};
 use super::{child, sys};
 use crate::process::black_box::{self, BlackBox};
+use crate::process::handler;
 use crate::process::last_words;
 use crate::process::protocol::{
     self, COMMAND_HEADER, COMMAND_MAX, CommandLimits, Ended, ExitFrame, Hello, Kind,
@@ -61,7 +62,7 @@ pub(crate) unsafe fn run_if_worker(argv: *mut *mut c_char, envp: *mut *mut c_cha
     sys::exit_now(code)
 }
 
-/// The worker's pipes and buffers, all made before the first fork.
+/// The worker's pipes and buffers, all made before the first fork, as is what was prepared.
 struct Zygote {
     commands: c_int,
     replies: c_int,
@@ -83,6 +84,7 @@ impl Zygote {
         if null > 1 {
             sys::close(null);
         }
+        handler::prepare();
         let output = sys::memory_file(c"landfall-output")?;
         let output = sys::move_descriptor(output, DESCRIPTORS_FROM + 2)?;
         Ok(Self {
