@@ -15,8 +15,9 @@
 //!
 //! `message` what is said · `log` the log in memory · `raft` state and step function · `election` ·
 //! `replication` · `wal` what survives · `store` the state machine · `node` the loop that ties
-//! them · `frame`, `peer`, `server` the wire · `client` · `config` · `checksum`.
+//! them · `frame`, `peer`, `server` the wire · `client` · `config` · `checksum` · `alone` no cluster.
 
+mod alone;
 mod checksum;
 mod client;
 mod config;
@@ -34,7 +35,8 @@ mod server;
 mod store;
 mod wal;
 
+pub use alone::answer_clients;
 pub use client::{Client, ClientError, Options};
 pub use config::{Config, Elected, Role, Status};
-pub use message::Value;
+pub use message::{Op, Outcome, Value};
 pub use server::serve;

@@ -13,21 +13,33 @@ pub enum Value {
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Op {
+pub enum Op {
+    /// What the key holds.
     Get {
+        /// The key.
         key: String,
     },
+    /// Sets the key.
     Put {
+        /// The key.
         key: String,
+        /// What it holds then.
         value: String,
     },
+    /// Sets the key if it holds this.
     Cas {
+        /// The key.
         key: String,
+        /// What it must hold; nothing, if none.
         from: Option<String>,
+        /// What it holds then.
         to: String,
     },
+    /// Adds to the end of the key's list.
     Append {
+        /// The key.
         key: String,
+        /// What is added.
         element: String,
     },
 }
@@ -56,9 +68,12 @@ pub(crate) struct ClientRequest {
 
 /// What the state machine made of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Outcome {
+pub enum Outcome {
+    /// What the key holds, to a get.
     Value(Option<Value>),
+    /// A put or an append was done.
     Written,
+    /// Whether a cas found what it asked for.
     Swapped(bool),
     /// An append to a text; nothing changed.
     WrongType,

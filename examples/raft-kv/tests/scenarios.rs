@@ -6,8 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use landfall::{Call, ClientContext, NodeContext, Reply, System, Value as Answer};
-use raft_kv::{Client, ClientError, Config, Options, Status, Value};
+use landfall::{
+    Call, ClientContext, NodeContext, NodeFuture, Reference, Reply, System, Value as Answer,
+};
+use raft_kv::{Client, ClientError, Config, Op, Options, Outcome, Status, Value};
 use tokio::sync::{mpsc, watch};
 
 /// Where every node listens.
@@ -58,6 +60,19 @@ impl System for RaftKv {
         let session = Client::connect(cluster, client.number.into(), options);
         std::future::ready(Session(session))
     }
+
+    fn reference(&self, node: NodeContext, object: Reference) -> Option<NodeFuture> {
+        // Somebody has to lead where a fault looks for the leader.
+        if node.me.number == 1 {
+            node.leads(1);
+        }
+        let listen = SocketAddr::new(node.me.ip, PORT);
+        let answer = move |client, request, op: &Op| {
+            outcome(op, object.call_once(client, request, &call(op)))
+        };
+        let id = node.me.number.into();
+        Some(Box::pin(raft_kv::answer_clients(id, listen, answer)))
+    }
 }
 
 struct Session(Client);
@@ -99,6 +114,46 @@ fn read(value: Option<Value>) -> Answer {
         None => Answer::Null,
         Some(Value::Text(text)) => number(&text),
         Some(Value::List(elements)) => Answer::List(elements.iter().map(number).collect()),
+    }
+}
+
+fn call(op: &Op) -> Call {
+    let number = |text: &String| text.parse().expect("the workload writes numbers");
+    match op.clone() {
+        Op::Get { key } => Call::Read { key },
+        Op::Put { key, value } => Call::Write {
+            key,
+            value: number(&value),
+        },
+        Op::Cas { key, from, to } => Call::Cas {
+            key,
+            from: from.as_ref().map(number),
+            to: number(&to),
+        },
+        Op::Append { key, element } => Call::Append {
+            key,
+            value: number(&element),
+        },
+    }
+}
+
+fn outcome(op: &Op, reply: Reply) -> Outcome {
+    match (op, reply) {
+        (Op::Get { .. }, Reply::Ok(answer)) => Outcome::Value(match answer {
+            Answer::Int(number) => Some(Value::Text(number.to_string())),
+            Answer::List(list) => {
+                let elements = list.iter().map(|element| match element {
+                    Answer::Int(number) => number.to_string(),
+                    _ => unreachable!("the workload appends numbers"),
+                });
+                Some(Value::List(elements.collect()))
+            }
+            _ => None,
+        }),
+        (_, Reply::Ok(Answer::Bool(swapped))) => Outcome::Swapped(swapped),
+        (_, Reply::Ok(_)) => Outcome::Written,
+        (_, Reply::Failed(_)) => Outcome::WrongType,
+        (_, Reply::Unknown(_)) => Outcome::Superseded,
     }
 }
 

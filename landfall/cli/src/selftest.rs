@@ -82,7 +82,11 @@ fn judge(case: &Case, result: &TestResult) -> Row {
             let judgement = &result.judgement;
             let found = match judgement.verdict.is_pass() {
                 true => format!("{} seeds pass, twice", result.tally.seeds),
-                false => format!("{}: {}", judgement.verdict, judgement.reason),
+                false => {
+                    let failures = first.map(landfall::report::SeedOutcome::failures);
+                    let words = failures.unwrap_or_default().join("; ");
+                    format!("{}: {} {words}", judgement.verdict, judgement.reason)
+                }
             };
             (judgement.verdict.is_pass(), found, None)
         }
@@ -200,7 +204,7 @@ mod tests {
             said.contains("durability: no-lost-ack/... is not found within 20 seeds"),
             "{said}"
         );
-        assert!(said.ends_with("5 of 13 cases as they must be\n"), "{said}");
+        assert!(said.ends_with("6 of 15 cases as they must be\n"), "{said}");
     }
 
     #[test]

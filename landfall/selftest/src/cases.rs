@@ -29,12 +29,13 @@ pub struct Case {
 }
 
 /// Every case.
-pub const CASES: [Case; 13] = [
+pub const CASES: [Case; 15] = [
     clean("no bug", "cases::clean::s1_registers"),
     clean("no bug", "cases::clean::s2_power"),
     clean("no bug", "cases::clean::s3_restart"),
     clean("no bug", "cases::clean::s4_logs"),
     clean("no bug", "cases::clean::s5_leaders"),
+    clean("no bug", "cases::clean::s6_transfers"),
     planted(
         "safety",
         "reads are answered from a cache that is late",
@@ -70,6 +71,12 @@ pub const CASES: [Case; 13] = [
         "two nodes lead in one term",
         "cases::two_leaders::s5_leaders",
         "single-leader/",
+    ),
+    planted(
+        "isolation",
+        "a transfer can be seen half done",
+        "cases::torn::s6_transfers",
+        "bank/",
     ),
     planted(
         "canary",
@@ -131,6 +138,7 @@ with_bug! {
     twice Twice,
     swapped Swapped,
     two_leaders TwoLeaders,
+    torn Torn,
     canary Canary,
     dice Dice,
 }

@@ -33,6 +33,7 @@ pub(crate) enum Bug {
     Twice,
     Swapped,
     TwoLeaders,
+    Torn,
     Canary,
     Dice,
 }
@@ -102,6 +103,11 @@ async fn answer(stream: TcpStream, store: &Mutex<Store>) -> io::Result<()> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let reply = match words[..] {
             ["read", key] => store.lock().await.read(key),
+            ["balances", ref accounts @ ..] => store.lock().await.balances(accounts),
+            ["transfer", from, to, amount, request] => {
+                transfer(store, (from, to), amount, request).await;
+                "ok".to_owned()
+            }
             [_, key, request, _] if line.starts_with("write") || line.starts_with("append") => {
                 let mut store = store.lock().await;
                 let is_new = store.seen.insert(format!("{key} {request}"));
@@ -118,9 +124,26 @@ async fn answer(stream: TcpStream, store: &Mutex<Store>) -> io::Result<()> {
     Ok(())
 }
 
-/// What the file holds.
+/// Moves an amount, once; with one bug it is for a moment on neither account.
+async fn transfer(store: &Mutex<Store>, (from, to): (&str, &str), amount: &str, request: &str) {
+    let mut held = store.lock().await;
+    if !held.seen.insert(format!("transfer {request}")) {
+        return;
+    }
+    let amount: i64 = amount.parse().unwrap_or(0);
+    *held.accounts.entry(from.to_owned()).or_default() -= amount;
+    if held.bug == Bug::Torn {
+        drop(held);
+        sleep(PAUSE).await;
+        held = store.lock().await;
+    }
+    *held.accounts.entry(to.to_owned()).or_default() += amount;
+}
+
+/// What the file holds, and accounts, which are in memory alone.
 struct Store {
     values: BTreeMap<String, Vec<i64>>,
+    accounts: BTreeMap<String, i64>,
     /// What the cache of one bug still answers, and since when it is not so any more.
     before: BTreeMap<String, (Vec<i64>, Instant)>,
     /// The keys that are appended to.
@@ -151,6 +174,7 @@ impl Store {
         }
         let mut store = Self {
             values: BTreeMap::new(),
+            accounts: BTreeMap::new(),
             before: BTreeMap::new(),
             lists: BTreeSet::new(),
             seen: BTreeSet::new(),
@@ -181,6 +205,12 @@ impl Store {
             (false, true) => "nothing".to_owned(),
             (false, false) => format!("value {}", words[0]),
         }
+    }
+
+    fn balances(&self, accounts: &[&str]) -> String {
+        let holds = |account: &&str| self.accounts.get(*account).copied().unwrap_or(0);
+        let words: Vec<String> = accounts.iter().map(|a| holds(a).to_string()).collect();
+        format!("list {}", words.join(" "))
     }
 
     async fn apply(&mut self, line: &str) -> io::Result<()> {
@@ -246,14 +276,14 @@ pub(crate) struct Session {
 impl Session {
     /// One line there and one back; whether it may have arrived when it fails.
     async fn exchange(&mut self, line: &str) -> Result<String, (bool, io::Error)> {
-        let connection = match self.connection.take() {
+        // Not kept while an answer is due: who gives up waiting must not read it as another's.
+        let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
                 let stream = TcpStream::connect(self.server).await;
                 BufReader::new(stream.map_err(|error| (false, error))?)
             }
         };
-        let connection = self.connection.insert(connection);
         let mut reply = String::new();
         let sent = connection.write_all(format!("{line}\n").as_bytes()).await;
         let read = match sent {
@@ -261,11 +291,13 @@ impl Session {
             Err(error) => Err(error),
         };
         let failed = match read {
-            Ok(1..) => return Ok(reply.trim_end().to_owned()),
+            Ok(1..) => {
+                self.connection = Some(connection);
+                return Ok(reply.trim_end().to_owned());
+            }
             Ok(0) => io::ErrorKind::UnexpectedEof.into(),
             Err(error) => error,
         };
-        self.connection = None;
         Err((true, failed))
     }
 }
@@ -279,6 +311,10 @@ impl Client for Session {
             Call::Read { key } => format!("read {key}"),
             Call::Write { key, value } => format!("write {key} {request} {value}"),
             Call::Append { key, value } => format!("append {key} {request} {value}"),
+            Call::Transfer { from, to, amount } => {
+                format!("transfer {from} {to} {amount} {request}")
+            }
+            Call::Balances { accounts } => format!("balances {}", accounts.join(" ")),
             _ => return Reply::Failed("no such call".into()),
         };
         let mut may_have = false;
