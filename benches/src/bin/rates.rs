@@ -1,7 +1,8 @@
 //! How much a core sweeps: seeds, simulated seconds and events a second of processor time, of one
 //! test with everything on: faults, ledger, history, checkers, digest, a process for each seed.
 //!
-//! `rates TEST-EXECUTABLE TEST SEEDS`. Processor time of the workers and of all their children, so
+//! `rates TEST-EXECUTABLE TEST SEEDS [WORKLOAD-MILLISECONDS]`; with a workload cut to 1 ms it says
+//! what a seed costs that does nothing. Processor time of the workers and of all their children, so
 //! that other load on the machine does not count.
 
 use std::env;
@@ -10,15 +11,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use landfall::coordinate::{Flow, Pool, RunRequest, TestBinary, Tier};
+use landfall::script::Script;
 
 /// Clock ticks a second, in which Linux tells processor times to every program.
 const TICKS: u64 = 100;
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
-    let [exe, test, seeds] = &words[..] else {
-        eprintln!("usage: rates TEST-EXECUTABLE TEST SEEDS");
-        return ExitCode::from(2);
+    let (exe, test, seeds, ms) = match &words[..] {
+        [exe, test, seeds] => (exe, test, seeds, None),
+        [exe, test, seeds, ms] => (exe, test, seeds, ms.parse::<u64>().ok()),
+        _ => {
+            eprintln!("usage: rates TEST-EXECUTABLE TEST SEEDS [WORKLOAD-MILLISECONDS]");
+            return ExitCode::from(2);
+        }
+    };
+    let script = Script {
+        workload_ns: ms.map(|ms| ms * 1_000_000),
+        ..Script::default()
     };
     let Ok(seeds) = seeds.parse::<u64>() else {
         eprintln!("{seeds} is no count of seeds");
@@ -31,7 +41,7 @@ fn main() -> ExitCode {
     let before = ticks_of_children();
     let mut sums = (0_u64, 0_u64, 0_u64);
     let swept = Pool::start(&binary, 1).and_then(|mut pool| {
-        let request = |seed| RunRequest::new(test, seed, Tier::Harden);
+        let request = |seed| RunRequest::new(test, seed, Tier::Harden).with_script(&script);
         pool.run((0..seeds).map(request), &mut |_, outcome| {
             if let Some(report) = outcome.report() {
                 sums.0 += report.virtual_ns;
