@@ -21,7 +21,7 @@
 //!   `defaults` and under `obligations`; `weakness`: what it can't show
 //! - `checks`, `matrix`: what holds across the plan
 //! - [`diagnostic`], `sink`, `suggest`, `render`: what the author is told; `template`: what an
-//!   author begins with
+//!   author begins with; [`author`]: the tests that are generated
 //!
 //! ```
 //! let compiled = plan_compiler::compile("# Test Plan: empty\n");
@@ -29,6 +29,7 @@
 //! assert_eq!(compiled.diagnostics[0].code, plan_compiler::Code::NoScenarios);
 //! ```
 
+pub mod author;
 pub mod diagnostic;
 pub mod plan;
 pub mod scenario;

@@ -114,6 +114,24 @@ pub(crate) enum PlanCommand {
     ExplainCode(PlanExplainCodeArgs),
     /// Write a plan to begin with
     New(PlanNewArgs),
+    /// Write the Rust tests of a plan's scenarios to their target test files
+    Author(PlanAuthorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanAuthorArgs {
+    /// A plan inside a package
+    #[arg(value_name = "PLAN")]
+    pub(crate) file: PathBuf,
+    /// The expression that makes the system under test, where skeletons do not say it [default:
+    /// what the file that is there was written with]
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) system: Option<String>,
+    /// Write nothing; exit with 3 where something would be written
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@
 
 mod account;
 mod args;
+mod author;
 mod bisect;
 mod cargo;
 mod check;
@@ -85,6 +86,7 @@ fn run() -> Exit {
             (args.output.format, plan::explain_code(args))
         }
         Command::Plan(PlanCommand::New(args)) => (Format::Human, plan::new(args)),
+        Command::Plan(PlanCommand::Author(args)) => (args.output.format, author::run(args)),
         Command::Run(args) => (args.output.format, sweep::run(args, sweep::Kind::Run)),
         Command::Sweep(args) => (args.output.format, sweep::run(args, sweep::Kind::Sweep)),
         Command::Replay(args) => (args.failure.output.format, replay::run(args)),

@@ -14,7 +14,7 @@ use crate::args::{
     PlanNewArgs,
 };
 use crate::exit::{Error, Exit};
-use crate::output;
+use crate::{author, output};
 
 /// A plan's diagnostics as JSON.
 #[derive(Serialize)]
@@ -42,7 +42,12 @@ struct ExplainReport<'a> {
 pub(crate) fn check(args: &PlanCheckArgs) -> Result<Exit, Error> {
     let mut plans = Vec::new();
     for file in &args.files {
-        let (text, compiled) = read(file)?;
+        let (text, mut compiled) = read(file)?;
+        let tests = author::review(file, &text, &compiled)?;
+        compiled.diagnostics.extend(tests);
+        compiled
+            .diagnostics
+            .sort_by_key(|found| (found.span.start, found.span.end));
         plans.push((file.display().to_string(), text, compiled));
     }
     let broken = plans.iter().any(|(_, _, compiled)| compiled.has_errors());
@@ -193,7 +198,7 @@ pub(crate) fn new(args: &PlanNewArgs) -> Result<Exit, Error> {
     }
 }
 
-fn read(file: &Path) -> Result<(String, Compiled), Error> {
+pub(crate) fn read(file: &Path) -> Result<(String, Compiled), Error> {
     let name = file.display();
     let bytes = if file == Path::new("-") {
         let mut bytes = Vec::new();

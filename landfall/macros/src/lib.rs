@@ -22,8 +22,9 @@ mod plan;
 ///
 /// `plan!("plan.md", system = MySystem::new())`: the path is relative to the manifest of the
 /// crate; the expression makes the system under test, anew for each seed. The crate is rebuilt
-/// when the plan changes. With `test = false` at the end, the scenarios are entries for sweeps
-/// and replays only: for those that are too long for `cargo test`, or are meant to fail.
+/// when the plan changes. With `scenario = "S1"` it is this one alone. With `test = false` the
+/// scenarios are entries for sweeps and replays only: for those that are too long for
+/// `cargo test`, or are meant to fail.
 ///
 /// # Errors
 /// Does not compile when the file cannot be read or the arguments are others than these. Problems

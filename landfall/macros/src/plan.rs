@@ -1,4 +1,4 @@
-//! `plan!("plan.md", system = ...)`.
+//! `plan!("plan.md", system = ...)`, of the whole plan or of one scenario.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use syn::{Expr, Ident, LitBool, LitStr, Token};
 struct Arguments {
     path: LitStr,
     system: Expr,
+    /// The only scenario that is wanted.
+    scenario: Option<String>,
     /// Whether each scenario is a `#[test]` beside an entry.
     test: bool,
 }
@@ -38,21 +40,30 @@ impl Parse for Arguments {
             .map_err(|e| syn::Error::new(e.span(), usage))?;
         let system = input.parse()?;
         input.parse::<Option<Token![,]>>()?;
-        let mut test = true;
-        if input.peek(Ident) {
+        let (mut scenario, mut test) = (None, true);
+        while input.peek(Ident) {
             let name: Ident = input.parse()?;
-            if name != "test" {
-                let message = format!("unknown argument `{name}`; known: `test = false`");
-                return Err(syn::Error::new(name.span(), message));
-            }
             input.parse::<Token![=]>()?;
-            test = input.parse::<LitBool>()?.value;
+            match name.to_string().as_str() {
+                "test" => test = input.parse::<LitBool>()?.value,
+                "scenario" => scenario = Some(input.parse::<LitStr>()?.value()),
+                _ => {
+                    let known = "known: `scenario = \"S1\"`, `test = false`";
+                    let message = format!("unknown argument `{name}`; {known}");
+                    return Err(syn::Error::new(name.span(), message));
+                }
+            }
             input.parse::<Option<Token![,]>>()?;
         }
         if !input.is_empty() {
             return Err(input.error(usage));
         }
-        Ok(Arguments { path, system, test })
+        Ok(Arguments {
+            path,
+            system,
+            scenario,
+            test,
+        })
     }
 }
 
@@ -89,10 +100,19 @@ struct Row {
 
 fn generate(arguments: &Arguments, text: &str) -> TokenStream {
     let compiled = plan_compiler::compile(text);
-    rows(&compiled, &arguments.path.value())
-        .iter()
-        .map(|row| entry(arguments, row))
-        .collect()
+    let mut rows = rows(&compiled, &arguments.path.value());
+    if let Some(wanted) = &arguments.scenario {
+        let id_of = |row: &Row| row.id.split('/').next().map(str::to_owned);
+        rows.retain(|row| id_of(row).as_ref() == Some(wanted));
+        if rows.is_empty() {
+            rows.push(Row {
+                name: Compiled::test_name(wanted, "is_in_the_plan"),
+                id: wanted.clone(),
+                line: 1,
+            });
+        }
+    }
+    rows.iter().map(|row| entry(arguments, row)).collect()
 }
 
 /// Every scenario in the plan's order; a plan without any has one row, which says so when run.
@@ -129,7 +149,9 @@ fn rows(compiled: &Compiled, path: &str) -> Vec<Row> {
 }
 
 fn entry(arguments: &Arguments, row: &Row) -> TokenStream {
-    let Arguments { path, system, test } = arguments;
+    let Arguments {
+        path, system, test, ..
+    } = arguments;
     let Row { name, id, line } = row;
     let function = Ident::new(name, Span::call_site());
     let entry = format_ident!("ENTRY_{}", name.to_uppercase());
@@ -220,6 +242,18 @@ mod tests {
         let text = squeezed(&generate(&arguments, PLAN));
         assert!(!text.contains("v1::test"), "{text}");
         assert_eq!(text.matches("distributed_slice(").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn one_scenario_alone_is_asked_for_and_missed_when_it_is_not_there() {
+        let one = arguments(quote!("plan.md", system = Kv, scenario = "S1"));
+        let text = squeezed(&generate(&one, PLAN));
+        assert_eq!(text.matches("distributed_slice(").count(), 1, "{text}");
+        assert!(text.contains("fns1_progress_after_heal()"), "{text}");
+        let none = arguments(quote!("plan.md", system = Kv, scenario = "S7", test = true));
+        let text = squeezed(&generate(&none, PLAN));
+        assert!(text.contains("fns7_is_in_the_plan()"), "{text}");
+        assert!(text.contains("scenario:\"S7\""), "{text}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! landfall from outside: verdicts, and simulations and plans through worker processes.
 #![cfg(feature = "sim")]
 
+mod authored;
 mod blame;
 mod determinism;
 mod disks;

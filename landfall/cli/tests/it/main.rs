@@ -2,6 +2,7 @@
 //! build something.
 
 mod account;
+mod author;
 mod check;
 #[cfg(feature = "floor")]
 mod floor;
