@@ -470,8 +470,8 @@ mod tests {
 
     #[test]
     fn a_skeleton_says_the_system_and_what_stands_before() {
-        let skeleton = "\n- Skeleton:\n\n```rust\nuse kv::Kv;\n\nlet system = Kv::new(\n    3,\n);\n\
-                        ```\n\n## 7b";
+        let skeleton = "\n- Skeleton:\n\n```rust\nuse kv::Kv;\n\nlet system = Kv::new(\n    3,\n\
+                        );\n```\n\n## 7b";
         let plan = PLAN.replacen("\n## 7b", skeleton, 1);
         let compiled = compile(&plan);
         let files = target_files(&plan, &compiled);
