@@ -1,11 +1,11 @@
 //! Reduction: from a failing seed to the few fault windows, operations and picks that it takes.
 //!
 //! A candidate is accepted only if it fails with the same signature, twice. Order: pin what the
-//! run did; cut after the failure; drop windows, then operations; where much is left, try far
-//! smaller runs under other draws; weaken windows; merge keys;
-//! fewer clients and servers; knobs to their defaults; and when nothing gets smaller, the schedule
-//! back to first in, first out, but for the picks that are needed. Draws are keyed, so what is
-//! taken out leaves the rest as it was.
+//! run did; look for a run that fails so and draws less; cut after the failure; drop windows, then
+//! operations; where much is left, try far smaller runs under other draws; weaken windows; merge
+//! keys; fewer clients and servers; knobs to their defaults; and when nothing gets smaller, the
+//! schedule back to first in, first out, but for the picks that are needed. Draws are keyed, so
+//! what is taken out leaves the rest as it was, but for what comes after it on the same link.
 //!
 //! - `ddmin`: which items of a list it takes; `luck`: draws made anew; `trial`: running candidates;
 //!   `stages`: what is tried.

@@ -20,7 +20,9 @@ use landfall::coordinate::Pool;
 use landfall::evidence::{Effort, Evidence, gather};
 use landfall::render;
 use landfall::sweep::{Order, TestResult};
+use landfall::runtime::LedgerRow;
 use plan_compiler::Compiled;
+use serde_json::{Value, json};
 
 use crate::clock;
 use crate::exit::Error;
@@ -82,6 +84,18 @@ impl Told {
             Some(scenario) => format!("{} {}", scenario.id, scenario.name),
             None => self.name(),
         }
+    }
+
+    /// The ledger, with what the same seed is without each fault.
+    fn ledger(&self, rows: &[LedgerRow]) -> Vec<Value> {
+        let with = |row: &LedgerRow| {
+            let mut value = serde_json::to_value(row).expect("plain data has a JSON form");
+            let mut without = self.evidence.without.iter();
+            let found = without.find(|one| one.fault == row.name);
+            value["without"] = json!(found);
+            value
+        };
+        rows.iter().map(with).collect()
     }
 
     /// Without what a file's name may not have.
@@ -235,7 +249,8 @@ impl Session {
             let seed = report.seed;
             let history = report.history.as_deref().unwrap_or_default();
             self.file(&format!("artifacts/{name}-{seed}.jsonl"), history)?;
-            let ledger = json(serde_json::to_string_pretty(&report.ledger));
+            let ledger = told.ledger(&report.ledger);
+            let ledger = json(serde_json::to_string_pretty(&ledger));
             self.file(&format!("artifacts/{name}-{seed}-ledger.json"), &ledger)?;
             let lines: String = report
                 .log_tail

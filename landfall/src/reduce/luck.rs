@@ -1,9 +1,12 @@
 //! Draws made anew, for failures that hang on a race: a smaller run fails as well, if only its
-//! messages take the right time. Taking one operation out moves the rest by a little, so such a
-//! failure comes and goes with each, and delta debugging keeps hundreds that it does not need.
-//! Here a much smaller run is tried under several draws, and the draw becomes part of the script.
+//! messages take the right time. Taking one operation out moves the picks and the latencies after
+//! it, so such a failure comes and goes with each, and delta debugging keeps hundreds that it does
+//! not need. Against that a run is looked for first that fails with as little left to draw as
+//! may be: first in, first out, on a calm network; and where much is left at the end, a much smaller
+//! run is tried under several draws. The draw becomes part of the script.
 
-use sim_runtime::{Reseed, Seed, SimInstant};
+use plan_compiler::scenario::Weather;
+use sim_runtime::{Policy, Reseed, Seed, SimInstant};
 
 use super::trial::{Trials, failing};
 use crate::script::{PinnedOperation, Script};
@@ -17,7 +20,50 @@ const DRAWS: u64 = 12;
 /// The sizes that are tried: these shares of the operations, the smallest first.
 const SHARES: [usize; 5] = [32, 16, 8, 4, 2];
 
+/// How many draws a calmer run is tried under.
+const DRAWS_CALM: u64 = 24;
+
 impl Trials<'_, '_> {
+    /// The same windows and operations in a run that draws less, if one fails alike.
+    pub(super) fn settle(&mut self, best: Script) -> Script {
+        self.stage("a run that draws less", &best);
+        let Some(started) = self.started(&best) else {
+            return best;
+        };
+        let calmer: [fn(&mut Script); 4] = [
+            |script| {
+                fifo(script);
+                script.quiet = true;
+                script.disk_percent = Some(100);
+                script.network = Some(Weather::Calm);
+            },
+            |script| {
+                fifo(script);
+                script.network = script.network.or(Some(Weather::Usual));
+            },
+            fifo,
+            |script| script.network = Some(Weather::Calm),
+        ];
+        for change in calmer {
+            let mut calm = best.clone();
+            change(&mut calm);
+            let drawn = (0..DRAWS_CALM).map(|draw| reseeded(&calm, started, draw));
+            let mut candidates = vec![calm.clone()];
+            candidates.extend(drawn);
+            if let Some(place) = self.first(&candidates) {
+                return candidates.swap_remove(place);
+            }
+        }
+        best
+    }
+
+    /// When the workload of a script that fails begins.
+    fn started(&mut self, script: &Script) -> Option<SimInstant> {
+        let outcome = self.record(script).ok()?;
+        let report = failing(&outcome, &self.signature)?;
+        Some(SimInstant(report.recording.as_ref()?.started_ns))
+    }
+
     /// A much smaller run that fails alike under some draw, again and again; `best` if there is
     /// none, or it is small enough.
     pub(super) fn redraw(&mut self, mut best: Script) -> Script {
@@ -35,9 +81,7 @@ impl Trials<'_, '_> {
             return None;
         }
         self.stage("smaller runs under other draws", best);
-        let outcome = self.record(best).ok()?;
-        let report = failing(&outcome, &self.signature)?;
-        let started = report.recording.as_ref()?.started_ns;
+        let started = self.started(best)?;
         let count = operations.len();
         let mut sizes: Vec<usize> = SHARES.iter().map(|share| count / share).collect();
         sizes.insert(0, 0);
@@ -48,11 +92,7 @@ impl Trials<'_, '_> {
                 for draw in 0..DRAWS {
                     candidates.push(Script {
                         operations: Some(kept.clone()),
-                        reseed: Some(Reseed {
-                            at: SimInstant(started),
-                            seed: Seed(draw),
-                        }),
-                        ..best.clone()
+                        ..reseeded(best, started, draw)
                     });
                 }
             }
@@ -61,6 +101,19 @@ impl Trials<'_, '_> {
             }
         }
         None
+    }
+}
+
+fn fifo(script: &mut Script) {
+    script.policy = Some(Policy::Fifo);
+    script.deviations = Some(Vec::new());
+}
+
+fn reseeded(script: &Script, at: SimInstant, draw: u64) -> Script {
+    let seed = Seed(draw);
+    Script {
+        reseed: Some(Reseed { at, seed }),
+        ..script.clone()
     }
 }
 

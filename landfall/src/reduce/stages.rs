@@ -21,6 +21,7 @@ impl Trials<'_, '_> {
         if best.windows.is_none() && best.operations.is_none() {
             return self.reduce_whole(best);
         }
+        best = self.settle(best);
         loop {
             let before = best.clone();
             best = self.cut(best);

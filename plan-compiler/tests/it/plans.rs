@@ -1,7 +1,7 @@
 //! Whole plans: what they compile to, and what their authors are told.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 use plan_compiler::{compile, render};
@@ -47,9 +47,17 @@ fn report(name: &str, text: &str) -> String {
 }
 
 fn check(name: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-    let text = std::fs::read_to_string(folder.join(name)).expect("testdata is readable");
-    let expected = folder.join(name).with_extension("expected.txt");
+    check_at(&folder().join(name), name);
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata")
+}
+
+/// Holds the plan at `path` against what is expected of `name`.
+fn check_at(path: &Path, name: &str) {
+    let text = std::fs::read_to_string(path).expect("testdata is readable");
+    let expected = folder().join(name).with_extension("expected.txt");
     expect_file![expected].assert_eq(&report(name, &text));
 }
 
@@ -111,4 +119,13 @@ fn the_document_is_read_into_the_plan() {
     assert_eq!(plan.claims[3].inferred, Some(true));
     assert_eq!(&text[plan.claims[3].id.span.clone()], "C4");
     assert_eq!(plan.scenarios.len(), 5);
+}
+
+/// Those that have a system in the examples, and are swept with it.
+#[test]
+fn the_plans_of_the_examples() {
+    for name in ["raft-kv", "txn-kv", "order-service"] {
+        let path = folder().join(format!("../../examples/{name}/plan.md"));
+        check_at(&path, &format!("plans/{name}.md"));
+    }
 }

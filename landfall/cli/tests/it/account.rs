@@ -129,6 +129,15 @@ fn a_sweep_leaves_a_session_and_a_report_that_can_be_read() {
         let entries = fs::read_dir(session.join(folder)).expect("it is there");
         assert!(entries.count() > 0, "{folder} is empty");
     }
+    let artifacts = fs::read_dir(session.join("artifacts")).expect("it is there");
+    let ledger = artifacts
+        .map(|entry| entry.expect("it can be read").path())
+        .find(|path| path.to_string_lossy().ends_with("-ledger.json"));
+    let ledger = fs::read(ledger.expect("a ledger")).expect("it can be read");
+    let ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
+    let without = &ledger[0]["without"];
+    assert_eq!(without["fault"], "S1.power-loss-n1", "{ledger}");
+    assert_eq!(without["decisive"], true, "{ledger}");
     assert!(read("findings/s1-acknowledged_writes_survive.md").contains("Blame: **SUT**"));
     let page = read("findings/report.html");
     in_a_browser(&session.join("findings"), &page);

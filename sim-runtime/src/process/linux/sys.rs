@@ -61,11 +61,23 @@ pub(super) fn remove_variable(name: &CStr) {
 }
 
 /// Has every thread allocate from one heap: which one a thread gets would depend on how many
-/// processors the machine has.
+/// processors the machine has. It grows by far and never shrinks: a child is over soon, and what
+/// it gave back to the kernel it would have to ask for again, page by page.
 pub(super) fn share_one_heap() {
-    // SAFETY: called before there is a second thread.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    let options = [
+        (libc::M_ARENA_MAX, 1),
+        (libc::M_TRIM_THRESHOLD, c_int::MAX),
+        (libc::M_TOP_PAD, HEAP_STEP),
+        (libc::M_MMAP_THRESHOLD, HEAP_STEP),
+    ];
+    for (option, value) in options {
+        // SAFETY: called before there is a second thread.
+        unsafe { libc::mallopt(option, value) };
+    }
 }
+
+/// By how many bytes the heap grows at least; what is larger is mapped by itself.
+const HEAP_STEP: c_int = 16 << 20;
 
 fn personality() -> Option<c_ulong> {
     // SAFETY: takes any number; this one changes nothing.
