@@ -15,7 +15,8 @@
 //!
 //! `message` what is said · `log` the log in memory · `raft` state and step function · `election` ·
 //! `replication` · `wal` what survives · `store` the state machine · `node` the loop that ties
-//! them · `frame`, `peer`, `server` the wire · `client` · `config` · `checksum` · `alone` no cluster.
+//! them · `frame`, `peer`, `server` the wire · `client` · `config` · `checksum` · `alone` no
+//! cluster.
 
 mod alone;
 mod checksum;

@@ -2,8 +2,8 @@
 //! messages take the right time. Taking one operation out moves the picks and the latencies after
 //! it, so such a failure comes and goes with each, and delta debugging keeps hundreds that it does
 //! not need. Against that a run is looked for first that fails with as little left to draw as
-//! may be: first in, first out, on a calm network; and where much is left at the end, a much smaller
-//! run is tried under several draws. The draw becomes part of the script.
+//! may be: first in, first out, on a calm network; and where much is left at the end, a much
+//! smaller run is tried under several draws. The draw becomes part of the script.
 
 use plan_compiler::scenario::Weather;
 use sim_runtime::{Policy, Reseed, Seed, SimInstant};

@@ -442,12 +442,19 @@ fn every_model_ends_with_each_exit_code() {
                 "acquire" => format!("\"value\":{asked},\"result\":{told}"),
                 _ => format!("\"value\":{told}"),
             };
-            format!(
-                "{{\"process\":1,\"type\":\"invoke\",\"f\":\"{put}\",\"key\":0,\"value\":{input}}}\n\
-                 {{\"process\":1,\"type\":\"ok\",\"f\":\"{put}\",\"key\":0,\"value\":{input}}}\n\
-                 {{\"process\":2,\"type\":\"invoke\",\"f\":\"{take}\",\"key\":0,\"value\":{asked}}}\n\
-                 {{\"process\":2,\"type\":\"ok\",\"f\":\"{take}\",\"key\":0,{result}}}\n"
-            )
+            let row = |process, how, f, rest: &str| {
+                format!(
+                    "{{\"process\":{process},\"type\":\"{how}\",\"f\":\"{f}\",\
+                     \"key\":0,{rest}}}\n"
+                )
+            };
+            [
+                row(1, "invoke", put, &format!("\"value\":{input}")),
+                row(1, "ok", put, &format!("\"value\":{input}")),
+                row(2, "invoke", take, &format!("\"value\":{asked}")),
+                row(2, "ok", take, &result),
+            ]
+            .concat()
         };
         let unknown = "{\"process\":1,\"type\":\"invoke\",\"f\":\"dance\",\"key\":0}\n".to_owned();
         for (text, code) in [(history(right), 0), (history(wrong), 100), (unknown, 112)] {

@@ -6,8 +6,8 @@
 //! recursive and checked mutexes are right.
 //!
 //! A mutex whose owner was killed with its process is taken over by the next who wants it, and so
-//! is a lock for reading and writing (`rwlocks`). A semaphore counts and has no owner: what a killed
-//! process took of it stays taken until somebody posts or makes it anew.
+//! is a lock for reading and writing (`rwlocks`). A semaphore counts and has no owner: what a
+//! killed process took of it stays taken until somebody posts or makes it anew.
 //!
 //! # What is not served
 //! - A condition variable that a thread outside signals: the C library sees nobody wait for it.

@@ -1,7 +1,7 @@
 //! Locks for reading and writing of C code.
 //!
-//! As `locks` serves mutexes. Such a lock names its writer and counts its readers, so who took it is
-//! noted aside, and what a killed process held is let go for it when somebody wants the lock.
+//! As `locks` serves mutexes. Such a lock names its writer and counts its readers, so who took it
+//! is noted aside, and what a killed process held is let go for it when somebody wants the lock.
 //!
 //! # What is not served
 //! - A lock that its owner takes again is a deadlock, not `EDEADLK`.
