@@ -22,7 +22,7 @@
 //! A `fail` did not happen, unless [`Fails::Refused`] says that a failed `cas` found another
 //! value, which is more than Jepsen promises, and what its client for etcd, for one, means.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use crate::history::{History, OpType, Operation};
 use crate::jsonl::events::{Event, EventType, Reader};
@@ -30,6 +30,7 @@ use crate::jsonl::{ReadError, settle};
 use crate::preflight::Note;
 use crate::value::Value;
 
+mod log;
 mod parser;
 mod write;
 
@@ -132,62 +133,33 @@ fn each_form(
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_log(mut input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
+pub fn read_log(input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
     let mut rows = Rows::new(fails);
-    let mut text = Vec::new();
-    let mut number = 0;
-    loop {
-        text.clear();
-        number += 1;
-        let failed = |message: String, column: u64| ReadError {
-            line: number,
-            column,
-            message,
-        };
-        let taken = io::Read::take(&mut input, crate::jsonl::LINE_MAX as u64 + 1)
-            .read_until(b'\n', &mut text)
-            .map_err(|error| failed(format!("the input can not be read: {error}"), 1))?;
-        if taken == 0 {
-            return Ok(rows.finish());
-        }
-        if taken > crate::jsonl::LINE_MAX {
-            return Err(failed("the line is too long".to_owned(), 1));
-        }
-        let line = std::str::from_utf8(&text)
-            .map_err(|error| failed("not UTF-8".to_owned(), error.valid_up_to() as u64 + 1))?;
-        let Some((_, rest)) = line.split_once(" - ") else {
-            continue;
-        };
-        let offset = (line.len() - rest.len()) as u64;
-        let mut parser = Parser::new(rest.as_bytes());
-        let mut forms = Vec::new();
-        let whole = loop {
-            match parser.at_end().and_then(|end| {
-                if end {
-                    Ok(None)
-                } else {
-                    parser.form().map(Some)
-                }
-            }) {
-                Ok(Some(form)) => forms.push(form),
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        let is_event = matches!(
-            &forms[..],
-            [_, Form::Keyword(what), Form::Keyword(_), ..] if EventType::named(what).is_some()
-        );
-        if !is_event {
-            continue;
-        }
-        whole.map_err(|error| failed(error.message, error.column + offset))?;
-        let names = [":process", ":type", ":f", ":value", ":error"];
-        let names = names.map(|name| Form::Keyword(name.to_owned()));
-        let map = Form::Map(names.into_iter().zip(forms).collect());
-        rows.form(map)
-            .map_err(|message| failed(message, offset + 1))?;
-    }
+    log::each_map(input, &mut |form| rows.form(form))?;
+    Ok(rows.finish())
+}
+
+/// Reads the log of a Jepsen test row by row, as [`jsonl::stream`](crate::jsonl::stream) does.
+///
+/// # Errors
+/// As [`stream`].
+pub fn stream_log(
+    input: impl BufRead,
+    fails: Fails,
+    held_max: usize,
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), ReadError> {
+    let mut rows = Rows::new(fails);
+    let last = log::each_map(input, &mut |form| {
+        rows.form(form)?;
+        settle(&mut rows.reader, held_max, give)
+    })?;
+    let mut rest = rows.finish().ops.into_iter();
+    rest.try_for_each(give).map_err(|message| ReadError {
+        line: last,
+        column: 1,
+        message,
+    })
 }
 
 /// Makes events of maps, and a history of these.
@@ -278,9 +250,11 @@ impl Rows {
             _ => None,
         };
         let r#type = r#type.ok_or(":type is not :invoke, :ok, :fail or :info")?;
+        let mut reason = false;
         let value = match value {
             // What a completion without a response says is the reason, if anything.
             Some(Form::Keyword(_)) if matches!(r#type, EventType::Info | EventType::Fail) => {
+                reason = true;
                 Value::Null
             }
             Some(value) => value.into_value()?,
@@ -318,7 +292,9 @@ impl Rows {
         if event.key.is_none() {
             self.independent(&mut event);
         }
-        if self.fails == Fails::Refused && r#type == EventType::Fail && event.f == OpType::Cas {
+        // One that failed for a reason, such as a time-out, was not refused.
+        let refused = r#type == EventType::Fail && event.f == OpType::Cas && !reason;
+        if self.fails == Fails::Refused && refused {
             event.r#type = EventType::Ok;
             (event.result, event.error) = (Some(Value::Bool(false)), None);
         }

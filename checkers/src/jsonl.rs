@@ -22,7 +22,8 @@
 //!
 //! An `ok` with `"result":false` is refused; the `result` of an `ok` `append` is its index; the
 //! `value` of an `ok` `read` is what was read. `node` and `error` may be given; `time` may be, and
-//! is not used. An invocation without completion is ambiguous.
+//! is not used. Events of a process that is a text, such as `nemesis`, are skipped. An invocation
+//! without completion is ambiguous.
 //!
 //! Blank lines are skipped. Anything else that is not understood is a [`ReadError`].
 

@@ -29,6 +29,7 @@ mod verify;
 mod visited;
 
 pub use certificate::{Certificate, certify, verify};
+pub(crate) use defect::{Defect, planted};
 use explain::explain;
 use frontier::{Swept, sweep};
 use interned::Interned;
@@ -83,16 +84,22 @@ pub(crate) fn check(
     let decide = |part: &Partition<'_>, left: &mut Budget| {
         by_monitor(part, kind, left).unwrap_or_else(|| by_search_of(part, kind, left))
     };
+    let by_frontier = |part: &Partition<'_>, left: &Budget| sweep(part, &Builtin(kind), left);
     let ahead = |parts: &[Partition<'_>], left: &Budget| {
         parallel::map(threads, parts, |part| {
             let mut own = *left;
-            let decision = decide(part, &mut own);
+            let decision = race(
+                part,
+                &mut own,
+                &mut |part, left| decide(part, left),
+                &by_frontier,
+            );
             (decision, left.steps_max - own.steps_max)
         })
     };
     let mut engines = Engines {
         decide: &mut |part, left| decide(part, left),
-        sweep: &|part, left| sweep(part, &Builtin(kind), left),
+        sweep: &by_frontier,
         spare: *budget,
         ahead: &ahead,
         threads,
@@ -212,6 +219,9 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
 /// Decides one partition.
 type Decide<'d> = &'d mut dyn FnMut(&Partition<'_>, &mut Budget) -> Decision;
 
+/// Looks at one partition from return to return.
+type Sweep<'d> = &'d dyn Fn(&Partition<'_>, &Budget) -> Swept;
+
 /// A decision, and the steps that it took off the budget.
 type Ahead = Vec<(Decision, u64)>;
 
@@ -219,7 +229,7 @@ type Ahead = Vec<(Decision, u64)>;
 struct Engines<'d> {
     decide: Decide<'d>,
     /// The second opinion on what the first does not decide within its budget.
-    sweep: &'d dyn Fn(&Partition<'_>, &Budget) -> Swept,
+    sweep: Sweep<'d>,
     /// What is left for it.
     spare: Budget,
     /// Decides some partitions at once, each as if it had all that is left.
@@ -248,7 +258,7 @@ impl Engines<'_> {
             .into_iter();
             for partition in some {
                 let same = |steps: &u64| {
-                    *left == before || (*steps <= left.steps_max && left.steps_max > WITNESS_STEPS)
+                    *left == before || (*steps <= left.steps_max && left.steps_max > FULL_STEPS)
                 };
                 let known = ahead.next().filter(|(_, steps)| same(steps));
                 let decision = match known {
@@ -256,7 +266,7 @@ impl Engines<'_> {
                         left.steps_max = left.steps_max.saturating_sub(steps);
                         decision
                     }
-                    None => (self.decide)(partition, left),
+                    None => race(partition, left, self.decide, self.sweep),
                 };
                 let decision = self.second(partition, decision);
                 give(self, partition, decision, left);
@@ -271,18 +281,56 @@ impl Engines<'_> {
         }
         let swept = (self.sweep)(partition, &self.spare);
         self.spare.steps_max = self.spare.steps_max.saturating_sub(swept.steps);
-        match swept.ending {
-            Ending::Legal | Ending::Illegal => Decision {
-                ending: swept.ending,
-                engine: FRONTIER,
-                order: Vec::new(),
-                state: Value::Null,
-                witness: Vec::new(),
-                steps: swept.steps,
-            },
-            _ => first,
-        }
+        by_sweep(&swept).unwrap_or(first)
     }
+}
+
+/// What the frontier found, if it did.
+fn by_sweep(swept: &Swept) -> Option<Decision> {
+    matches!(swept.ending, Ending::Legal | Ending::Illegal).then(|| Decision {
+        ending: swept.ending,
+        engine: FRONTIER,
+        order: Vec::new(),
+        state: Value::Null,
+        witness: Vec::new(),
+        steps: swept.steps,
+    })
+}
+
+/// Steps after which the frontier is let in.
+const HEAD_START_STEPS: u64 = 1 << 20;
+
+/// With more steps left, how many there are does not change how an engine begins.
+const FULL_STEPS: u64 = if HEAD_START_STEPS > WITNESS_STEPS {
+    HEAD_START_STEPS
+} else {
+    WITNESS_STEPS
+};
+
+/// The first answer of two engines. They run in turns that are counted in steps, rather than side
+/// by side: so it is the same one on every machine, and costs no more than twice the better.
+fn race(
+    partition: &Partition<'_>,
+    left: &mut Budget,
+    decide: &mut dyn FnMut(&Partition<'_>, &mut Budget) -> Decision,
+    sweep: Sweep<'_>,
+) -> Decision {
+    let head_start = Budget {
+        steps_max: left.steps_max.min(HEAD_START_STEPS),
+        ..*left
+    };
+    let mut turn = head_start;
+    let first = decide(partition, &mut turn);
+    let over = first.ending != Ending::OutOfSteps || head_start == *left;
+    if over {
+        left.steps_max -= head_start.steps_max - turn.steps_max;
+        return first;
+    }
+    let swept = by_sweep(&sweep(partition, &head_start));
+    if swept.is_some() {
+        left.steps_max -= head_start.steps_max;
+    }
+    swept.unwrap_or_else(|| decide(partition, left))
 }
 
 /// The name of the engine that gives no order.
@@ -329,7 +377,10 @@ fn judge_all<'a>(
                 report.consumed += partition.total;
             }
             if decision.ending == Ending::Illegal {
-                let finding = explain(partition, &decision.witness, deciders.decide, left);
+                let finding = {
+                    let (decide, sweep) = (&mut *deciders.decide, deciders.sweep);
+                    explain(partition, &decision.witness, decide, sweep, left)
+                };
                 report.findings.push(finding);
             }
             if let (None, Some(spent)) = (&unknown, decision.ending.spent(budget)) {

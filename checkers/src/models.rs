@@ -6,11 +6,13 @@ use crate::history::Operation;
 use crate::value::Value;
 
 mod builtin;
+mod catalogue;
 mod collections;
 mod locks;
 mod transactions;
 
 pub use builtin::Builtin;
+pub use catalogue::ModelRow;
 pub(crate) use builtin::{is_taking, refuse};
 
 /// What of an operation a model looks at, beside its type, its input and how it ended. The less,

@@ -93,6 +93,10 @@ pub(crate) fn all() -> Vec<Family> {
             all.push(family(model, 1_000, clients, unknown, 5));
         }
     }
+    // As long as the recorded logs of an etcd under load, which has a hundred values.
+    for clients in [8, 12, 16, 20] {
+        all.push(family(ModelKind::Register, 20_000, clients, 0, 100));
+    }
     let more: Vec<Family> = all
         .iter()
         .map(|one| Family {

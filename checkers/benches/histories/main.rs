@@ -1,8 +1,12 @@
 //! How long histories take to be judged, and how much memory: `cargo bench -p landfall-checkers`.
 //!
-//! Each row is a process of its own, so that its peak is its own. With `sweep N`, or
-//! `sweep N MODEL...`, every model is compared with all orders, on all histories of N operations
-//! and on a million random ones of one to five more.
+//! Each row is a process of its own, so that its peak is its own. After `--`:
+//!
+//! - `rows FROM` begins at that row, and `row N` measures one.
+//! - `recorded` judges the recorded logs of others.
+//! - `formats MIB` reads so much text of each format, whole and row by row.
+//! - `sweep N`, or `sweep N MODEL...`: every model is compared with all orders on all histories of
+//!   N operations, and its engines with each other on a million random ones of 3 to 14.
 
 #![expect(clippy::disallowed_types, reason = "a bench measures wall time")]
 #![expect(clippy::disallowed_methods, reason = "a bench starts itself again")]
@@ -13,12 +17,16 @@ use std::time::Instant;
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{Budget, History, Operation, Outcome, check};
 
+#[path = "../../tests/it/recorded/etcd.rs"]
+mod etcd;
 #[path = "../../tests/it/models.rs"]
 mod models;
 #[path = "../../tests/it/reference.rs"]
 mod reference;
 
 mod families;
+mod formats;
+mod recorded;
 
 use families::{Family, generate};
 
@@ -27,6 +35,9 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["row", index, ..] => row(index.parse().expect("a number")),
+        ["recorded", ..] => recorded::print(),
+        ["format", format, way, mib, ..] => formats::row(format, way, mib.parse().expect("MiB")),
+        ["formats", mib, ..] => texts(mib),
         ["sweep", count, ..] => sweep(count.parse().expect("a number"), &words[2..]),
         _ if words.contains(&"--bench") => all(),
         // Built and started with the tests, it measures nothing.
@@ -51,6 +62,22 @@ fn all() {
         if !status.is_ok_and(|status| status.success()) {
             println!("row {index} broke");
             exit(1);
+        }
+    }
+}
+
+/// Every format, read whole and row by row.
+fn texts(mib: &str) {
+    let me = std::env::current_exe().expect("the path of this process");
+    for format in ["jsonl", "edn"] {
+        for way in ["read", "stream"] {
+            let status = Command::new(&me)
+                .args(["format", format, way, mib])
+                .status();
+            assert!(
+                status.is_ok_and(|status| status.success()),
+                "{format} {way}"
+            );
         }
     }
 }
@@ -105,10 +132,14 @@ fn sweep(count: usize, names: &[&str]) {
         let (legal, illegal) = models::exhaust(kind, count);
         let all = legal + illegal;
         println!("{:<16} all of {count}: {all}, {legal} legal", kind.name());
-        for longer in count + 1..count + 6 {
-            let (legal, illegal) = models::sample(kind, longer, longer as u64, 200_000);
+        let (legal, illegal) = models::sample(kind, 6, 6, 5_000);
+        let all = legal + illegal;
+        println!("{:<16} of 6, all orders: {all}, {legal} legal", "");
+        for longer in [3, 5, 7, 10, 14] {
+            let (legal, illegal) = models::compare(kind, longer, longer as u64, 200_000);
             println!("{:<16} of {longer}: {}, {legal} legal", "", legal + illegal);
         }
-        println!("{:<16} {} s", "", before.elapsed().as_secs());
+        let seconds = before.elapsed().as_secs();
+        println!("{:<16} {seconds} s", "");
     }
 }

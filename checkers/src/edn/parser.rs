@@ -38,7 +38,10 @@ impl Form {
             Form::Odd(text)
                 if text.starts_with(|first: char| first.is_ascii_digit() || first == '-') =>
             {
-                return Err(format!("{text} is no integer of 64 bits"));
+                return Err(format!(
+                    "{text} is no integer of 64 bits, and values have to be equal or not: write \
+                     it as a text"
+                ));
             }
             Form::Text(text) | Form::Odd(text) => Value::from(text),
             Form::Keyword(name) => {
@@ -97,6 +100,13 @@ struct Open {
     /// The next form is to be dropped, or is only a tag's.
     discards: usize,
     is_set: bool,
+}
+
+/// What a hash stands for.
+enum Hash {
+    Set,
+    Discard,
+    Tag,
 }
 
 /// Reads bytes and counts lines.
@@ -215,19 +225,11 @@ impl<R: BufRead> Parser<R> {
                 }
                 b'#' => {
                     self.skip(byte);
-                    match self.peek()? {
-                        Some(b'{') => {
-                            self.skip(b'{');
-                            self.push(&mut open, b'{', true)?;
-                        }
-                        Some(b'_') => {
-                            self.skip(b'_');
-                            *pending += 1;
-                        }
-                        // A tag; what it tags is taken as it is.
-                        _ => {
-                            self.token()?;
-                        }
+                    match self.hash()? {
+                        Hash::Set => self.push(&mut open, b'{', true)?,
+                        Hash::Discard => *pending += 1,
+                        // What it tags is taken as it is.
+                        Hash::Tag => {}
                     }
                     continue;
                 }
@@ -252,6 +254,26 @@ impl<R: BufRead> Parser<R> {
                 Some(open) => open.forms.push(form),
                 None => return Ok(form),
             }
+        }
+    }
+
+    /// What a hash begins.
+    fn hash(&mut self) -> Result<Hash, ReadError> {
+        match self.peek()? {
+            Some(b'{') => {
+                self.skip(b'{');
+                Ok(Hash::Set)
+            }
+            Some(b'_') => {
+                self.skip(b'_');
+                Ok(Hash::Discard)
+            }
+            Some(b'#') => {
+                let name = self.token()?;
+                let message = format!("#{name} is no number: a history has integers of 64 bits");
+                Err(self.error(&message))
+            }
+            _ => self.token().map(|_| Hash::Tag),
         }
     }
 

@@ -66,7 +66,23 @@ pub(crate) struct Event {
     /// Other tools' clocks; line order is what counts.
     #[expect(dead_code, reason = "accepted and not used")]
     #[serde(default, skip_serializing)]
-    pub(crate) time: Option<u64>,
+    pub(crate) time: Option<IgnoredAny>,
+}
+
+/// What is not done by a numbered process, such as the nemesis.
+#[derive(Deserialize)]
+struct Bystander {
+    #[expect(dead_code, reason = "that it is a text is what counts")]
+    process: String,
+    #[expect(dead_code, reason = "an event has it")]
+    r#type: EventType,
+}
+
+/// Whether an operation is asked for nothing, so that a value is what it returned. Histories that
+/// were completed, as Knossos does it, tell it with the invocation, too.
+fn only_returns(op_type: &OpType) -> bool {
+    let taking = ["dequeue", "pop", "delete-min", "delete-max", "drain"];
+    op_type.is_read() || taking.contains(&op_type.name())
 }
 
 /// The last operation of a process.
@@ -91,7 +107,11 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(super) fn line(&mut self, number: u64, line: &str) -> Result<(), ReadError> {
-        self.event(number, parse(number, line)?)
+        match parse(number, line) {
+            Ok(event) => self.event(number, event),
+            Err(_) if parse::<Bystander>(number, line).is_ok() => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The key of the last operation of a process.
@@ -190,7 +210,7 @@ impl Reader {
             process_id: event.process,
             invoke_ts: self.events,
             complete_ts: None,
-            input: if event.f.is_read() {
+            input: if only_returns(&event.f) {
                 Value::Null
             } else {
                 event.value
@@ -251,9 +271,8 @@ impl Reader {
                     OpType::Cas => Some(event.result.unwrap_or(Value::Bool(true))),
                     OpType::Write | OpType::Append => event.result,
                     // What is only said again is no response.
-                    OpType::Read | OpType::FinalRead | OpType::Lead => {
-                        event.result.or(Some(event.value))
-                    }
+                    OpType::Lead => event.result.or(Some(event.value)),
+                    _ if only_returns(&op.op_type) => event.result.or(Some(event.value)),
                     _ if event.value == op.input && op.op_type.name() != "txn" => event.result,
                     _ => event.result.or(Some(event.value)),
                 }
@@ -368,7 +387,8 @@ fn event_of(op: &Operation, process: u64, index: u64, r#type: EventType) -> Even
     }
     if r#type == EventType::Ok {
         match op.op_type {
-            OpType::Read | OpType::FinalRead | OpType::Lead => event.value = op.observed().clone(),
+            OpType::Lead => event.value = op.observed().clone(),
+            _ if only_returns(&op.op_type) => event.value = op.observed().clone(),
             OpType::Cas | OpType::Write | OpType::Append => event.result.clone_from(&op.output),
             _ if op.op_type.name() == "txn" => event.value = op.observed().clone(),
             _ => event.result.clone_from(&op.output),

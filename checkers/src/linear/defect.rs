@@ -8,7 +8,7 @@ use super::partition::Partition;
 
 /// What can be wrong with an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Defect {
+pub(crate) enum Defect {
     SearchLooksPastReturns,
     SearchTakesNothingOptional,
     SearchTakesAllAtOnce,
@@ -28,6 +28,10 @@ pub(super) enum Defect {
     ShrinkerGoesTooFar,
     ReaderForgetsAmbiguous,
     ReaderForgetsProgramOrder,
+    /// A model takes an illegal response for one that leaves the state.
+    ModelBelieves,
+    /// A model leaves its state as it is.
+    ModelForgets,
     /// A monitor calls legal what is not.
     #[cfg(test)]
     MonitorIsCredulous,
@@ -43,7 +47,7 @@ pub(super) enum Defect {
 }
 
 #[cfg(not(test))]
-pub(super) const fn planted(_: Defect) -> bool {
+pub(crate) const fn planted(_: Defect) -> bool {
     false
 }
 
@@ -59,7 +63,9 @@ pub(super) fn spoil(_: &str, verdict: Verdict, _: &Partition<'_>) -> Verdict {
 }
 
 #[cfg(test)]
-pub(super) use tests::{any, planted, spoil};
+pub(crate) use tests::planted;
+#[cfg(test)]
+pub(super) use tests::{any, spoil};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use super::defect::{Defect, planted};
 use super::partition::{Forgotten, Partition};
 use super::search::Ending;
-use super::{Decide, name_of, sentences};
+use super::{Decide, Sweep, name_of, sentences};
 use crate::history::Operation;
 use crate::report::{Budget, Finding};
 use crate::value::Value;
@@ -20,6 +20,7 @@ pub(super) fn explain<'a>(
     partition: &Partition<'a>,
     witness: &[u32],
     decide: Decide<'_>,
+    sweep: Sweep<'_>,
     left: &mut Budget,
 ) -> Finding {
     let ends = partition.ends();
@@ -51,7 +52,7 @@ pub(super) fn explain<'a>(
     let mut finding = finding_of(partition, &prefix, state, &blocked);
     let certain = |at: &u32| partition.members[*at as usize].certain;
     let witness = witness.iter().copied().filter(certain).collect();
-    let minimal = Minimal::new(partition, decide, left).find(&ends[..illegal], witness);
+    let minimal = Minimal::new(partition, decide, sweep, left).find(&ends[..illegal], witness);
     let minimal = minimal.unwrap_or_default().into_iter();
     let minimal = minimal.map(|at| partition.members[at as usize].op);
     let minimal: Vec<&Operation> = minimal.collect();
@@ -64,9 +65,12 @@ pub(super) fn explain<'a>(
 
 /// Steps for one of the searches that make a finding minimal, and what all of them may take: a
 /// step, or the look at some members.
-const STEPS_EACH: u64 = 50_000;
+const STEPS_EACH: u64 = 200_000;
 const WORK_MAX: u64 = 1_000_000;
 const MEMBERS_A_STEP: u64 = 2;
+
+/// Steps after which a search is left for the frontier, which what is forgotten costs less.
+const STEPS_FEW: u64 = 2_000;
 
 /// Finds members whose responses can not be explained together, while those of all but any one
 /// of them can, as far as small searches tell. Knowing less can not make a history illegal, so
@@ -74,6 +78,7 @@ const MEMBERS_A_STEP: u64 = 2;
 struct Minimal<'p, 'a, 'd> {
     partition: &'p Partition<'a>,
     decide: Decide<'d>,
+    sweep: Sweep<'d>,
     budget: Budget,
     kept: Vec<bool>,
     forgotten: Forgotten,
@@ -81,7 +86,12 @@ struct Minimal<'p, 'a, 'd> {
 }
 
 impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
-    fn new(partition: &'p Partition<'a>, decide: Decide<'d>, left: &Budget) -> Self {
+    fn new(
+        partition: &'p Partition<'a>,
+        decide: Decide<'d>,
+        sweep: Sweep<'d>,
+        left: &Budget,
+    ) -> Self {
         let budget = Budget {
             steps_max: STEPS_EACH.min(left.steps_max),
             ..*left
@@ -90,6 +100,7 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
         Self {
             partition,
             decide,
+            sweep,
             budget,
             kept: vec![false; count],
             forgotten: Forgotten::of(count),
@@ -102,10 +113,28 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
         if self.work > WORK_MAX {
             return None;
         }
+        self.work += self.partition.members.len() as u64 / MEMBERS_A_STEP + 1;
         let known = self.partition.knowing(&self.kept, &self.forgotten);
-        let found = (self.decide)(&known, &mut self.budget.clone());
-        self.work += found.steps + self.partition.members.len() as u64 / MEMBERS_A_STEP + 1;
-        Some(found.ending == Ending::Illegal)
+        let spent = |ending| matches!(ending, Ending::OutOfSteps | Ending::OutOfMemory);
+        let mut few = Budget {
+            steps_max: STEPS_FEW.min(self.budget.steps_max),
+            ..self.budget
+        };
+        let found = (self.decide)(&known, &mut few);
+        self.work += found.steps;
+        let mut ending = found.ending;
+        if spent(ending) {
+            let swept = (self.sweep)(&known, &self.budget);
+            self.work += swept.steps;
+            ending = swept.ending;
+        }
+        if spent(ending) {
+            let found = (self.decide)(&known, &mut self.budget.clone());
+            self.work += found.steps;
+            ending = found.ending;
+        }
+        // What can not be told is no proof: the operations are kept.
+        Some(ending == Ending::Illegal)
     }
 
     fn keep(&mut self, members: &[u32], kept: bool) {

@@ -32,11 +32,60 @@ pub(super) struct Interned<'a, M: Model> {
     states: Vec<Box<[M::State]>>,
     ids: FxHashMap<Box<[M::State]>, u32>,
     /// By state and class, the next state; `NONE` when the operation is illegal.
-    steps: FxHashMap<(u32, u32), u32>,
+    steps: Steps,
     bytes: u64,
 }
 
 const NONE: u32 = u32::MAX;
+/// A step that was not taken yet.
+const UNTRIED: u32 = u32::MAX - 1;
+
+/// Of so many classes each state has a row of all steps.
+const CLASSES_MAX: usize = 64;
+
+/// The steps that were taken.
+enum Steps {
+    /// A row of all classes for each state.
+    Rows(usize, Vec<u32>),
+    Map(FxHashMap<(u32, u32), u32>),
+}
+
+impl Steps {
+    fn of(classes: usize) -> Self {
+        match classes <= CLASSES_MAX {
+            true => Steps::Rows(classes, Vec::new()),
+            false => Steps::Map(FxHashMap::default()),
+        }
+    }
+
+    fn get(&self, state: u32, class: u32) -> Option<u32> {
+        match self {
+            Steps::Rows(classes, rows) => {
+                let place = state as usize * classes + class as usize;
+                rows.get(place).copied().filter(|next| *next != UNTRIED)
+            }
+            Steps::Map(map) => map.get(&(state, class)).copied(),
+        }
+    }
+
+    /// Notes a step; how many bytes that took.
+    fn put(&mut self, state: u32, class: u32, next: u32) -> u64 {
+        match self {
+            Steps::Rows(classes, rows) => {
+                let (before, end) = (rows.len(), (state as usize + 1) * *classes);
+                if rows.len() < end {
+                    rows.resize(end, UNTRIED);
+                }
+                rows[state as usize * *classes + class as usize] = next;
+                (rows.len() - before) as u64 * 4
+            }
+            Steps::Map(map) => {
+                map.insert((state, class), next);
+                24
+            }
+        }
+    }
+}
 
 impl<'a, M: Model> Interned<'a, M> {
     pub(super) fn new(partition: &Partition<'a>, model: &'a M) -> Self {
@@ -63,6 +112,7 @@ impl<'a, M: Model> Interned<'a, M> {
             }
             classes.push(class);
         }
+        let count = examples.len();
         let initial: Box<[M::State]> = Box::new([model.initial()]);
         Self {
             model,
@@ -71,7 +121,7 @@ impl<'a, M: Model> Interned<'a, M> {
             observes,
             ids: FxHashMap::from_iter([(initial.clone(), 0)]),
             states: vec![initial],
-            steps: FxHashMap::default(),
+            steps: Steps::of(count),
             bytes: 0,
         }
     }
@@ -105,12 +155,11 @@ impl<'a, M: Model> Interned<'a, M> {
 impl<M: Model> Machine for Interned<'_, M> {
     fn step(&mut self, state: u32, member: u32) -> Option<u32> {
         let class = self.classes[member as usize];
-        let next = match self.steps.get(&(state, class)) {
-            Some(next) => *next,
+        let next = match self.steps.get(state, class) {
+            Some(next) => next,
             None => {
                 let next = self.take(state, class);
-                self.steps.insert((state, class), next);
-                self.bytes += 24;
+                self.bytes += self.steps.put(state, class, next);
                 next
             }
         };

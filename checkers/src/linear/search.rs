@@ -221,6 +221,9 @@ impl<M: Machine> Search<'_, M> {
             }
             Cursor::Class(class) => class,
         };
+        if class as usize >= self.classes.len() {
+            return false;
+        }
         let horizon = self.horizon();
         (class..self.classes.len() as u32).any(|class| self.try_class(class, horizon))
     }

@@ -121,9 +121,9 @@ impl Stream {
             quiet: 0,
             ended: false,
         });
-        let (found, quiet) = object.take(op);
+        let (found, past) = object.take(op);
         if let Some((ending, blocked)) = found {
-            self.ended(key.as_ref(), ending, &blocked, quiet);
+            self.ended(key.as_ref(), ending, &blocked, past);
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Stream {
         let (mut consumed, mut quiet, mut widest) = (0, 0, 1);
         for (key, object) in &mut objects {
             if let Some((ending, blocked)) = object.returns_before(u64::MAX, true) {
-                self.ended(key.as_ref(), ending, &blocked, object.quiet);
+                self.ended(key.as_ref(), ending, &blocked, object.past());
             }
             consumed += object.consumed;
             quiet += object.quiet;
@@ -186,12 +186,13 @@ impl Stream {
         report
     }
 
-    fn ended(&mut self, key: Option<&Value>, ending: Ending, blocked: &Operation, quiet: u64) {
+    fn ended(&mut self, key: Option<&Value>, ending: Ending, blocked: &Operation, past: Past) {
         let (name, id) = (key_name(key), blocked.op_id);
         if ending == Ending::Illegal {
             let message = format!(
                 "{name}: no order explains the response of #{id}, whatever took effect since \
-                 nothing was open for the {quiet}. time"
+                 nothing was open for the {}. time",
+                past.quiet
             );
             let finding = Finding::of_rows("not-linearizable", message, key, &[blocked]);
             self.findings.push(finding);
@@ -200,25 +201,46 @@ impl Stream {
             return;
         };
         self.unknown.get_or_insert_with(|| {
-            format!("{name}, from the return of #{id} on, needs more than the budget of {spent}")
+            format!(
+                "{name}, from the return of #{id} on, needs more than the budget of {spent}; the \
+                 {} operations of it that were over before have an order",
+                past.explained
+            )
         });
     }
+}
+
+/// What is known of an object's past.
+#[derive(Clone, Copy)]
+struct Past {
+    /// Times at which nothing was open.
+    quiet: u64,
+    /// Operations that were over, and have an order.
+    explained: u64,
 }
 
 /// How an object's search ended, and at whose return.
 type Ended = Option<(Ending, Operation)>;
 
 impl Object {
-    /// Takes a row; also how often nothing had been open.
-    fn take(&mut self, op: Operation) -> (Ended, u64) {
+    /// Takes a row; also what is known of the past.
+    fn take(&mut self, op: Operation) -> (Ended, Past) {
         if self.ended {
-            return (None, self.quiet);
+            return (None, self.past());
         }
         let found = self.returns_before(op.invoke_ts, false);
+        let past = self.past();
         if found.is_none() {
             self.call(op);
         }
-        (found, self.quiet)
+        (found, past)
+    }
+
+    fn past(&self) -> Past {
+        Past {
+            quiet: self.quiet,
+            explained: self.consumed,
+        }
     }
 
     fn call(&mut self, op: Operation) {

@@ -1,6 +1,6 @@
 //! The configurations that the search has been in: which members are linearized, in which state.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::defect::{Defect, planted};
 use super::partition::Partition;
@@ -8,10 +8,11 @@ use super::partition::Partition;
 /// Exact, not hashed down: two configurations are one only if they are equal.
 ///
 /// Since every certain member before the first missing one is linearized, and none called after
-/// that one's return is, only the bits between have to be kept. Members that may never take
-/// effect are counted by class, since those of a class are taken in the order of their calls: of
-/// two configurations that differ in these counts alone, the one that has used fewer can do
-/// whatever the other can, so that only the least are kept.
+/// that one's return is, only the bits between have to be kept: nearly always few enough to stand
+/// in the table itself. Members that may never take effect are counted by class, since those of a
+/// class are taken in the order of their calls: of two configurations that differ in these counts
+/// alone, the one that has used fewer can do whatever the other can, so that only the least are
+/// kept.
 pub(super) struct Visited {
     /// By certain member in the order of calls, whether it is linearized.
     done: Vec<u64>,
@@ -21,13 +22,25 @@ pub(super) struct Visited {
     called: Vec<u32>,
     /// By class, how many of it are linearized.
     used: Vec<u16>,
-    /// The configurations, when nothing is optional.
-    seen: FxHashSet<Box<[u64]>>,
-    /// Otherwise, and what they had used.
-    least: FxHashMap<Box<[u64]>, Vec<Box<[u16]>>>,
+    /// The configurations, each with the first of what was used in it; [`NOTHING`] when there is
+    /// nothing optional.
+    narrow: FxHashMap<[u64; 1 + WINDOW_WORDS], u32>,
+    /// Those whose window is wider.
+    wide: FxHashMap<Box<[u64]>, u32>,
+    least: Least,
     key: Vec<u64>,
     bytes: u64,
 }
+
+/// Words of a window that stand in the table.
+const WINDOW_WORDS: usize = 2;
+
+/// The end of a chain.
+const NOTHING: u32 = u32::MAX;
+
+/// What a slot of each table takes, at its load factor.
+const NARROW_BYTES: u64 = 44;
+const WIDE_BYTES: u64 = 56;
 
 impl Visited {
     pub(super) fn new(partition: &Partition<'_>, classes: usize) -> Self {
@@ -50,8 +63,9 @@ impl Visited {
             places,
             called: called.collect(),
             used: vec![0; classes],
-            seen: FxHashSet::default(),
-            least: FxHashMap::default(),
+            narrow: FxHashMap::default(),
+            wide: FxHashMap::default(),
+            least: Least::default(),
             key: Vec::new(),
             bytes: 0,
         }
@@ -90,11 +104,38 @@ impl Visited {
             true => 0,
             false => state,
         };
-        let place = self.places[first as usize];
+        self.key_of(self.places[first as usize], state);
+        let (tables, key) = ((&mut self.narrow, &mut self.wide), self.key.as_slice());
+        let mut narrow = [0; 1 + WINDOW_WORDS];
+        let known = if key.len() <= narrow.len() {
+            narrow[..key.len()].copy_from_slice(key);
+            tables.0.get_mut(&narrow)
+        } else {
+            tables.1.get_mut(key)
+        };
+        if let Some(chain) = known {
+            return *chain != NOTHING && self.least.insert(chain, &self.used);
+        }
+        let mut chain = NOTHING;
+        if !self.used.is_empty() {
+            self.least.insert(&mut chain, &self.used);
+        }
+        if key.len() <= narrow.len() {
+            self.narrow.insert(narrow, chain);
+            self.bytes += NARROW_BYTES;
+        } else {
+            self.wide.insert(key.into(), chain);
+            self.bytes += WIDE_BYTES + key.len() as u64 * 8;
+        }
+        true
+    }
+
+    /// The place of the first missing member, the state, and the bits from that member on, so that
+    /// equal windows have equal keys.
+    fn key_of(&mut self, place: u32, state: u32) {
         let last = self.called[place as usize].max(place + 1);
         self.key.clear();
         self.key.push(u64::from(place) << 32 | u64::from(state));
-        // The bits from the first missing member on, so that equal windows have equal keys.
         let (word, shift) = (place as usize / 64, place % 64);
         for at in word..(last as usize).div_ceil(64) {
             let low = self.done[at] >> shift;
@@ -105,38 +146,64 @@ impl Visited {
         while self.key.len() > 1 && self.key.last() == Some(&0) {
             self.key.pop();
         }
-        // The words, their box and its slot, at the load factor of the table.
-        let size = self.key.len() as u64 * 8 + 48;
-        if self.used.is_empty() {
-            let new = !self.seen.contains(self.key.as_slice());
-            if new {
-                self.seen.insert(self.key.as_slice().into());
-                self.bytes += size;
-            }
-            return new;
-        }
-        let used = self.used.as_slice();
-        let Some(least) = self.least.get_mut(self.key.as_slice()) else {
-            let least = vec![used.into()];
-            self.least.insert(self.key.as_slice().into(), least);
-            self.bytes += size + used.len() as u64 * 2 + 56;
-            return true;
-        };
-        let below = |one: &[u16], other: &[u16]| one.iter().zip(other).all(|(a, b)| a <= b);
-        if least.iter().any(|other| below(other, used)) {
-            return false;
-        }
-        let before = least.len();
-        least.retain(|other| !below(used, other));
-        least.push(used.into());
-        let each = used.len() as u64 * 2 + 32;
-        self.bytes += each;
-        self.bytes -= each * (before + 1 - least.len()) as u64;
-        true
     }
 
     /// Roughly what the configurations occupy.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.least.bytes()
     }
+}
+
+/// By configuration, the least that was used of each class: chains of counts, in one piece.
+#[derive(Default)]
+struct Least {
+    counts: Vec<u16>,
+    next: Vec<u32>,
+    free: Vec<u32>,
+}
+
+impl Least {
+    /// Puts counts into a chain, and takes those out that are no less; false when there are some
+    /// that are no more.
+    fn insert(&mut self, chain: &mut u32, used: &[u16]) -> bool {
+        let (mut at, mut before) = (*chain, NOTHING);
+        while at != NOTHING {
+            let next = self.next[at as usize];
+            let place = at as usize * used.len();
+            let other = &self.counts[place..place + used.len()];
+            if below(other, used) {
+                return false;
+            }
+            if below(used, other) {
+                match before {
+                    NOTHING => *chain = next,
+                    before => self.next[before as usize] = next,
+                }
+                self.free.push(at);
+            } else {
+                before = at;
+            }
+            at = next;
+        }
+        let new = self.free.pop().unwrap_or_else(|| {
+            self.next.push(NOTHING);
+            self.counts.resize(self.counts.len() + used.len(), 0);
+            self.next.len() as u32 - 1
+        });
+        let place = new as usize * used.len();
+        self.counts[place..place + used.len()].copy_from_slice(used);
+        self.next[new as usize] = *chain;
+        *chain = new;
+        true
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.counts.len() * 2 + self.next.len() * 4) as u64
+    }
+}
+
+/// Whether no count is more than the other. Looks at all of them, since that is quicker.
+fn below(one: &[u16], other: &[u16]) -> bool {
+    let pairs = one.iter().zip(other);
+    pairs.fold(0, |over, (a, b)| over | a.saturating_sub(*b)) == 0
 }

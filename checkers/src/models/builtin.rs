@@ -2,6 +2,7 @@
 
 use super::{Looks, Model, collections, locks, transactions};
 use crate::history::{Completion, OpType, Operation};
+use crate::linear::{Defect, planted};
 use crate::spec::ModelKind;
 use crate::value::Value;
 
@@ -61,6 +62,7 @@ impl Model for Builtin {
             Completion::Failed => return,
         };
         let asked = Asked { op, told };
+        let before = next.len();
         match self.0 {
             ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
                 next.extend(register(state, &asked));
@@ -84,6 +86,11 @@ impl Model for Builtin {
                 locks::lease(state, ttl_ns, skew_ns, &asked, next);
             }
             ModelKind::MultiRegister => next.extend(transactions::registers(state, &asked)),
+        }
+        let illegal = next.len() == before;
+        if (planted(Defect::ModelBelieves) && illegal) || planted(Defect::ModelForgets) {
+            next.truncate(before);
+            next.extend((!illegal || planted(Defect::ModelBelieves)).then(|| state.clone()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The behaviour of the crate from outside, a module a behaviour.
 
+mod catalogue;
 mod codec;
 mod counterexample;
 mod edn;
@@ -11,6 +12,7 @@ mod performance;
 mod picture;
 mod proofs;
 mod random;
+mod recorded;
 mod reference;
 mod single;
 mod streams;

@@ -134,6 +134,36 @@ pub(crate) fn sample(kind: ModelKind, count: usize, seed: u64, cases: u64) -> (u
     (legal, illegal)
 }
 
+/// Random histories, longer than all orders of them can be tried: the engines of the whole history
+/// (a monitor or the search) against the one of rows. Of those that are short, one in sixteen is
+/// compared with all orders, too.
+pub(crate) fn compare(kind: ModelKind, count: usize, seed: u64, cases: u64) -> (u64, u64) {
+    let mut next = numbers(seed);
+    let letters = alphabet(kind);
+    let spec = CheckerSpec::Linearizability;
+    let (mut legal, mut illegal) = (0, 0);
+    for case in 0..cases {
+        let ops = random(&letters, count, &mut next);
+        if count < 8 && case % 16 == 0 {
+            agree(kind, ops.clone());
+        }
+        let stream = streamed(kind, &ops);
+        let windows = Vec::new();
+        let history = History { ops, windows };
+        let report = check(&history, &spec, kind, &Budget::default());
+        let told = || told(&history.ops);
+        let violated = |outcome: &Outcome| *outcome == Outcome::Violation;
+        let (one, other) = (&report.outcome, &stream.outcome);
+        assert_eq!(violated(one), violated(other), "{kind:?}\n{}", told());
+        match report.outcome {
+            Outcome::Violation => illegal += 1,
+            Outcome::Ok | Outcome::Weak { .. } => legal += 1,
+            Outcome::Unknown { .. } => panic!("{kind:?}: {report}\n{}", told()),
+        }
+    }
+    (legal, illegal)
+}
+
 #[test]
 fn every_model_on_all_small_histories() {
     for kind in ModelKind::ALL {
@@ -149,5 +179,6 @@ fn every_model_on_random_histories() {
         for count in [4, 5, 6] {
             sample(kind, count, 7 + count as u64, 100);
         }
+        compare(kind, 12, 5, 60);
     }
 }

@@ -239,7 +239,7 @@ fn findings_name_rows_and_answers_their_scope() {
 }
 
 /// What a checker with a defect takes rows for.
-fn defective(history: &History, defect: usize) -> History {
+pub(crate) fn defective(history: &History, defect: usize) -> History {
     let mut history = history.clone();
     for op in &mut history.ops {
         match defect {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{Budget, CheckReport, History, Outcome, check, jsonl};
 
+use super::single::defective;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata")
 }
@@ -107,6 +109,30 @@ fn every_history_has_its_verdict() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_checker_that_says_one_thing_is_caught() {
+    let name = |row: &Row| checkers::name_of(&row.spec);
+    for checker in ["linearizability", "no-lost-ack", "single-leader", "progress"] {
+        let rows = || rows().into_iter().filter(|row| name(row) == checker);
+        for always in ["ok", "violation"] {
+            let caught = rows().any(|row| row.outcome != always);
+            assert!(caught, "{checker} that says {always} passes");
+        }
+        // What confuses the ways in which operations end.
+        for defect in 0..3 {
+            if matches!((checker, defect), ("single-leader", _) | ("progress", 1)) {
+                continue;
+            }
+            let caught = rows().any(|row| {
+                let history = defective(&history(&row.name), defect);
+                let report = check(&history, &row.spec, row.model, &Budget::default());
+                told(&report, &row.what) != (row.outcome.as_str(), row.what.clone())
+            });
+            assert!(caught, "{checker} with defect {defect} passes");
+        }
+    }
 }
 
 #[test]

@@ -89,6 +89,27 @@ fn every_mutant_of_a_passing_history_is_caught() {
 }
 
 #[test]
+fn a_checker_that_forgets_a_rule_is_caught() {
+    for weak in Weak::ALL {
+        for forgotten in weak.row().anomalies {
+            let caught = cases().iter().any(|case| {
+                let mut report = judge(&case.history, weak);
+                let expected = case.expected.iter().find(|(of, _)| *of == weak);
+                report.findings.retain(|found| found.anomaly != *forgotten);
+                let told = match anomalies(&report).join(", ") {
+                    told if told.is_empty() => "ok".to_owned(),
+                    told => told,
+                };
+                expected.is_some_and(|(_, expected)| {
+                    report.outcome == Outcome::Violation && !told.starts_with(expected)
+                })
+            });
+            assert!(caught, "{} without {forgotten} passes", weak.name());
+        }
+    }
+}
+
+#[test]
 fn every_anomaly_has_its_history() {
     for weak in Weak::ALL {
         for anomaly in weak.row().anomalies {

@@ -52,8 +52,12 @@ pub(super) trait Discipline {
 
 /// Judges, with the takes whose outcome is not known as takers of what must have gone.
 pub(super) fn judge(partition: &Partition<'_>, discipline: &impl Discipline) -> Verdict {
-    let spans = Spans::new(partition);
-    let (mut items, mut unknown) = match gather(partition, &spans) {
+    // What is not needed any more is let go: there may be millions.
+    let gathered = {
+        let spans = Spans::new(partition);
+        gather(partition, &spans)
+    };
+    let (mut items, mut unknown) = match gathered {
         Ok(gathered) => gathered,
         Err(verdict) => return verdict,
     };

@@ -44,7 +44,9 @@ impl Discipline for Queue {
         let Some(sequence) = sequence(&nodes) else {
             return Verdict::Unsure;
         };
-        Verdict::Legal(interleave(items, &nodes, &sequence))
+        let due = due(items, &nodes, &sequence);
+        drop(nodes);
+        Verdict::Legal(interleave(items, due, &sequence))
     }
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
@@ -144,11 +146,10 @@ fn sequence(nodes: &[Node]) -> Option<Vec<u32>> {
     Some(order)
 }
 
-/// The members, each as late as its return and what it has to precede allow.
-fn interleave(items: &Items<'_>, nodes: &[Node], sequence: &[u32]) -> Vec<u32> {
+/// By what, in half ranks, enqueues (0), dequeues (1) and empty takes (2) fall due, with their
+/// places in the sequence.
+fn due(items: &Items<'_>, nodes: &[Node], sequence: &[u32]) -> Vec<(u32, u8, u32)> {
     let count = items.items.len();
-    let mut order = Vec::with_capacity(count * 2 + items.empties.len());
-    // By what, in half ranks: enqueues, dequeues and empty takes fall due.
     let mut due: Vec<(u32, u8, u32)> = Vec::with_capacity(count * 2 + items.empties.len());
     for (at, place) in sequence.iter().enumerate() {
         let (at, node) = (at as u32, nodes[*place as usize]);
@@ -162,6 +163,13 @@ fn interleave(items: &Items<'_>, nodes: &[Node], sequence: &[u32]) -> Vec<u32> {
         }
     }
     due.sort_unstable();
+    due
+}
+
+/// The members, each as late as its return and what it has to precede allow.
+fn interleave(items: &Items<'_>, due: Vec<(u32, u8, u32)>, sequence: &[u32]) -> Vec<u32> {
+    let count = items.items.len();
+    let mut order = Vec::with_capacity(due.len());
     let (mut puts, mut takes) = (0, 0);
     for (_, what, at) in due {
         let at = at as usize;
