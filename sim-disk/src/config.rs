@@ -100,6 +100,29 @@ pub struct Latency {
     pub metadata: LatencyRange,
 }
 
+/// What a device does in a second at most. Reads and syncs wait for those before them; what is
+/// written waits in the page cache until it is synced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Throughput {
+    /// Reads and syncs a second; zero is no limit.
+    pub operations: u64,
+    /// Bytes read or made durable a second; zero is no limit.
+    pub bytes: u64,
+}
+
+impl Throughput {
+    /// How long the device is busy with one operation, in ns.
+    pub(crate) fn takes_ns(self, bytes: u64) -> u64 {
+        const SECOND_NS: u128 = 1_000_000_000;
+        let share = |count: u64, rate: u64| match rate {
+            0 => 0,
+            _ => u128::from(count) * SECOND_NS / u128::from(rate),
+        };
+        let ns = share(1, self.operations).max(share(bytes, self.bytes));
+        u64::try_from(ns).unwrap_or(u64::MAX)
+    }
+}
+
 /// How the disks of a simulation behave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DiskConfig {
@@ -109,6 +132,9 @@ pub struct DiskConfig {
     pub tear: TearUnit,
     /// How long calls take.
     pub latency: Latency,
+    /// What a node's device does at most; None has no limit. It makes calls wait that await
+    /// [`Disk::latency`](crate::Disk::latency), on top of their own time.
+    pub throughput: Option<Throughput>,
     /// Room for data on each volume, in bytes, counted in pages of 4 KiB; None has no limit.
     pub capacity_bytes: Option<u64>,
     /// Whether guests are watched for habits that lose data ([`Disk::lints`](crate::Disk::lints)).
@@ -130,6 +156,7 @@ impl Default for DiskConfig {
             profile: Profile::default(),
             tear: TearUnit::default(),
             latency: Latency::default(),
+            throughput: None,
             capacity_bytes: None,
             lints: false,
             write_back: LatencyRange::default(),

@@ -35,7 +35,7 @@ sim_runtime::if_sim! {
 
         pub use budget::{Budget, Chunk};
         pub use config::{
-            DiskConfig, Latency, LatencyRange, MediaFault, Profile, TearUnit, VolumeId,
+            DiskConfig, Latency, LatencyRange, MediaFault, Profile, TearUnit, Throughput, VolumeId,
         };
         pub use exhaustive::{Exhaustive, Explored, crash_states};
         pub use kernel::device::{Disk, disk};

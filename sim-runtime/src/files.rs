@@ -3,7 +3,7 @@
 //! Numbers, flags and errors are those of Linux. Calls never wait: whoever may block waits first,
 //! as long as [`Files::latency`] says.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -224,6 +224,8 @@ pub(crate) struct Listing {
 /// The files of a world, as the C library's hooks see them.
 #[derive(Default)]
 pub(crate) struct WorldFiles {
+    /// Where what is read lands before it is the guest's.
+    pub(crate) landing: Cell<Vec<u8>>,
     device: RefCell<Option<Rc<dyn Files>>>,
     /// `umask(2)` of each process that set it.
     masks: RefCell<BTreeMap<(NodeId, Boot), u32>>,

@@ -67,14 +67,16 @@ impl Disk {
         if self.is_watching.get() {
             self.look_at_crashes(world, false);
         }
-        let durable = self.on_volume(world, file.volume, |volume, stats| {
+        let (durable, bytes) = self.on_volume(world, file.volume, |volume, stats| {
             stats.syncs += 1;
-            if only_data {
-                volume.sync_data(file.inode)
-            } else {
-                volume.sync(file.inode)
-            }
+            let before = volume.pending_bytes;
+            let durable = match only_data {
+                true => volume.sync_data(file.inode),
+                false => volume.sync(file.inode),
+            };
+            (durable, before - volume.pending_bytes)
         });
+        self.occupy(world, bytes);
         event(world, OpKind::Sync, file.inode.0, durable as u64);
         self.lint_sync(world, file, false);
         if self.is_watching.get() {

@@ -81,6 +81,10 @@ pub(crate) struct State {
     pub(crate) watch: Watch,
     pub(crate) short: BTreeMap<NodeId, Stream>,
     pub(crate) slow: BTreeMap<NodeId, Stream>,
+    /// Until when devices are busy, in ns.
+    pub(crate) busy: BTreeMap<NodeId, u64>,
+    /// The same of those that a fault makes do less.
+    pub(crate) throttled: BTreeMap<(FaultId, NodeId), u64>,
     writing_back: BTreeMap<VolumeId, Stream>,
     timers: BTreeMap<u64, Timer>,
     next_timer: u64,
@@ -132,12 +136,16 @@ impl Disk {
             OpKind::Sync => latency.sync,
             _ => latency.metadata,
         };
-        if hi.is_zero() && !self.is_failing.get() {
+        let has_queue = self.config.throughput.is_some();
+        if hi.is_zero() && !self.is_failing.get() && !has_queue {
             return Duration::ZERO;
         }
         with(|world| {
             self.lint_begin(world, op);
-            let longer = self.delay(world, op);
+            let mut longer = self.delay(world, op);
+            if has_queue && matches!(op, OpKind::Read | OpKind::Sync) {
+                longer = longer.saturating_add(self.queued(world));
+            }
             if hi.is_zero() || longer == Duration::MAX {
                 return longer;
             }

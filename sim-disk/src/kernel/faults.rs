@@ -16,7 +16,7 @@ use super::namespace::At;
 use super::op_kind::OpKind;
 use super::open_file::OpenFile;
 use crate::budget::Budget;
-use crate::config::{LatencyRange, MediaFault};
+use crate::config::{LatencyRange, MediaFault, Throughput};
 use crate::errno::errno;
 use crate::hash::{digest_of, scatter};
 use crate::state::media::Rule;
@@ -60,7 +60,13 @@ pub enum FailMode {
         /// By how much.
         by: LatencyRange,
     },
-    /// Calls do not come back.
+    /// The device does less: reads and syncs wait for those before them.
+    Throttle {
+        /// What it still does.
+        to: Throughput,
+    },
+    /// Calls do not come back: until the end of the window, or ever, as those of a device that is
+    /// dead.
     Stall {
         /// Until then; None: never.
         until: Option<SimInstant>,
@@ -131,7 +137,10 @@ impl Failing {
             }
             FailMode::Emfile => (libc::EMFILE, op == OpKind::Open),
             FailMode::ReadOnly => (libc::EROFS, asks.changes),
-            FailMode::Short | FailMode::Slow { .. } | FailMode::Stall { .. } => return None,
+            FailMode::Short
+            | FailMode::Slow { .. }
+            | FailMode::Throttle { .. }
+            | FailMode::Stall { .. } => return None,
         };
         fails.then_some(code)
     }
@@ -215,6 +224,7 @@ impl Disk {
     pub fn heal(&self, fault: FaultId) {
         let state = &mut *self.state.borrow_mut();
         state.errors.retain(|(open, _), _| *open != fault);
+        state.throttled.retain(|(open, _), _| *open != fault);
         for volume in state.volumes.values_mut() {
             volume.media.close(fault);
         }
@@ -347,6 +357,12 @@ impl Disk {
                     let stream = stream.or_insert_with(|| world.stream("disk.slow", node));
                     (stream.duration(by.lo, by.hi), "calls-delayed")
                 }
+                FailMode::Throttle { .. } if !matches!(op, OpKind::Read | OpKind::Sync) => continue,
+                FailMode::Throttle { .. } => {
+                    let busy = state.throttled.get(&(fault, node)).copied();
+                    let left = busy.unwrap_or(0).saturating_sub(time::now().as_nanos());
+                    (Duration::from_nanos(left), "calls-delayed")
+                }
                 FailMode::Stall { until: None } => (Duration::MAX, "calls-stalled"),
                 FailMode::Stall { until: Some(until) } => {
                     let left = until.as_nanos().saturating_sub(time::now().as_nanos());
@@ -364,6 +380,42 @@ impl Disk {
             longer = longer.saturating_add(by);
         }
         longer
+    }
+}
+
+impl Disk {
+    /// The device of the running node reads or makes durable so many bytes: what comes later waits
+    /// for it.
+    #[inline]
+    pub(crate) fn occupy(&self, world: &World, bytes: u64) {
+        if self.config.throughput.is_some() || self.is_failing.get() {
+            self.occupy_device(world, bytes);
+        }
+    }
+
+    fn occupy_device(&self, world: &World, bytes: u64) {
+        let (node, now) = (world.current_node(), time::now().as_nanos());
+        let after = |busy: &mut u64, rate: Throughput| {
+            *busy = (*busy).max(now).saturating_add(rate.takes_ns(bytes));
+        };
+        let state = &mut *self.state.borrow_mut();
+        if let Some(rate) = self.config.throughput {
+            after(state.busy.entry(node).or_default(), rate);
+        }
+        for (&(fault, on), failing) in &state.errors {
+            if let FailMode::Throttle { to } = failing.mode
+                && on == node
+            {
+                after(state.throttled.entry((fault, on)).or_default(), to);
+            }
+        }
+    }
+
+    /// How long the device of the running node is busy yet.
+    pub(crate) fn queued(&self, world: &World) -> Duration {
+        let state = self.state.borrow();
+        let busy = state.busy.get(&world.current_node()).copied();
+        Duration::from_nanos(busy.unwrap_or(0).saturating_sub(time::now().as_nanos()))
     }
 }
 

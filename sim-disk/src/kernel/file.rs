@@ -139,6 +139,7 @@ impl Disk {
             stats.bytes_read += read as u64;
             Ok(read)
         })?;
+        self.occupy(world, read as u64);
         self.lint_read(world, file, offset..offset + read as u64);
         event(
             world,

@@ -10,7 +10,8 @@ pub(crate) const PAGE: u64 = 4096;
 /// Bytes in a sector.
 pub(crate) const SECTOR: u64 = 512;
 
-type Page = [u8; PAGE as usize];
+/// A page of content.
+pub(crate) type Page = [u8; PAGE as usize];
 
 /// The bytes of one write, within a page. A whole page is shared by the operation, the cache and
 /// the media, and copied only when one of them is written to.
@@ -25,15 +26,46 @@ pub(crate) enum Payload {
 static ZEROES: Page = [0; PAGE as usize];
 
 impl Payload {
-    pub(crate) fn new(bytes: &[u8]) -> Payload {
+    pub(crate) fn new(bytes: &[u8], spare: &mut Spare) -> Payload {
         if bytes.len() as u64 == PAGE {
-            let page = Rc::<[u8]>::from(bytes)
-                .try_into()
-                .expect("its length is that of a page");
-            Payload::Whole(page)
+            Payload::Whole(spare.filled(bytes))
         } else {
             Payload::Part(bytes.into())
         }
+    }
+}
+
+/// Pages that nothing shows any more, to be filled anew: allocating one takes longer than filling
+/// it. Copies of a volume begin without.
+#[derive(Default, Debug)]
+pub(crate) struct Spare(Vec<Rc<Page>>);
+
+/// Half a mebibyte.
+const SPARE_MAX: usize = 128;
+
+impl Clone for Spare {
+    fn clone(&self) -> Spare {
+        Spare::default()
+    }
+}
+
+impl Spare {
+    /// Keeps a page that its last holder gives up.
+    pub(crate) fn keep(&mut self, page: Rc<Page>) {
+        if self.0.len() < SPARE_MAX && Rc::strong_count(&page) == 1 {
+            self.0.push(page);
+        }
+    }
+
+    fn filled(&mut self, bytes: &[u8]) -> Rc<Page> {
+        if let Some(mut page) = self.0.pop()
+            && let Some(room) = Rc::get_mut(&mut page)
+        {
+            room.copy_from_slice(bytes);
+            return page;
+        }
+        let page = Rc::<[u8]>::from(bytes).try_into();
+        page.expect("its length is that of a page")
     }
 }
 
@@ -165,12 +197,30 @@ impl Pages {
         match payload {
             Payload::Part(bytes) => self.write(offset, bytes) as i64,
             Payload::Whole(page) => {
-                let old = self.pages.insert(offset / PAGE, Rc::clone(page));
-                i64::from(
-                    old.is_none() && self.reserved.remove(offset / PAGE..offset / PAGE + 1) == 0,
-                )
+                let (at, old) = (offset / PAGE, self.replace(offset / PAGE, page));
+                i64::from(old.is_none() && self.reserved.remove(at..at + 1) == 0)
             }
             Payload::Hole => -(self.free(offset / PAGE..offset / PAGE + 1) as i64),
+        }
+    }
+
+    /// Shows another page; returns the one that was there.
+    fn replace(&mut self, at: u64, page: &Rc<Page>) -> Option<Rc<Page>> {
+        self.pages.insert(at, Rc::clone(page))
+    }
+
+    /// As [`store`](Self::store), without a count; what is not shown any more may be filled anew.
+    pub(crate) fn store_for_good(&mut self, offset: u64, payload: &Payload, spare: &mut Spare) {
+        match payload {
+            Payload::Whole(page) => match self.replace(offset / PAGE, page) {
+                Some(old) => spare.keep(old),
+                None => {
+                    self.reserved.remove(offset / PAGE..offset / PAGE + 1);
+                }
+            },
+            Payload::Part(_) | Payload::Hole => {
+                self.store(offset, payload);
+            }
         }
     }
 
@@ -260,7 +310,7 @@ impl PageRanges {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGE, Pages, Payload};
+    use super::{PAGE, Pages, Payload, Spare};
 
     #[test]
     fn reserved_pages_count_until_they_are_written_or_freed() {
@@ -270,7 +320,8 @@ mod tests {
         assert_eq!(pages.reserve(0..5), 4);
         assert_eq!((pages.count(), pages.missing(0..5)), (5, 0));
         assert_eq!(pages.write(0, b"y"), 0, "it was set aside");
-        assert_eq!(pages.store(PAGE, &Payload::new(&[1; PAGE as usize])), 0);
+        let whole = Payload::new(&[1; PAGE as usize], &mut Spare::default());
+        assert_eq!(pages.store(PAGE, &whole), 0);
         assert_eq!(pages.store(3 * PAGE, &Payload::Hole), -1);
         assert_eq!(
             (pages.count(), pages.has(3), pages.has(4)),
@@ -278,6 +329,31 @@ mod tests {
         );
         assert_eq!(pages.truncate(PAGE), 3);
         assert_eq!(pages.count(), 1);
+    }
+
+    #[test]
+    fn a_page_is_filled_anew_only_when_nothing_shows_it() {
+        let (mut cache, mut media, mut spare) =
+            (Pages::default(), Pages::default(), Spare::default());
+        let mut write = |byte: u8, spare: &mut Spare| {
+            let payload = Payload::new(&[byte; PAGE as usize], spare);
+            cache.store(0, &payload);
+            media.store_for_good(0, &payload, spare);
+            drop(payload);
+            let mut shown = [[0; 1]; 2];
+            cache.read(0, &mut shown[0]);
+            media.read(PAGE - 1, &mut shown[1]);
+            assert_eq!(shown, [[byte]; 2]);
+            spare.0.len()
+        };
+        assert_eq!(write(1, &mut spare), 0, "the first is shown");
+        assert_eq!(write(2, &mut spare), 1, "the first is not any more");
+        assert_eq!(
+            write(3, &mut spare),
+            1,
+            "it was the third, and the second is spare"
+        );
+        assert_eq!(spare.clone().0.len(), 0);
     }
 
     #[test]

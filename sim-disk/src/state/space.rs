@@ -85,7 +85,7 @@ impl Volume {
             let payload = if whole {
                 Payload::Hole
             } else {
-                Payload::new(&vec![0; (to - from) as usize])
+                Payload::new(&vec![0; (to - from) as usize], &mut self.spare)
             };
             self.store(id, from, payload, now_ns);
         }

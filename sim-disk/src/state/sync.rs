@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::inode::{Doomed, InodeId, Kind};
-use super::op::{Change, Op, OpId, Side, apply};
+use super::op::{Change, Op, OpId, Side, apply, body_mut};
 use super::order::{closure, dependencies};
 use super::scars::Met;
 use super::select::{Below, random_closed};
@@ -107,8 +107,10 @@ impl Volume {
         let mut named = BTreeSet::new();
         for id in ids {
             let op = self.take_op(*id);
-            if self.media.is_idle() || op.change.is_metadata() {
+            if op.change.is_metadata() {
                 apply(&mut self.inodes, Side::Media, &op, None, &mut unlinked);
+            } else if self.media.is_idle() {
+                self.write_for_good(&op);
             } else {
                 self.write_to_media(&op);
             }
@@ -120,16 +122,35 @@ impl Volume {
         }
         for id in touched {
             if let Some(inode) = self.inodes.get_mut(&id) {
-                inode.pending.retain(|op| ids.binary_search(op).is_err());
+                without(&mut inode.pending, ids);
             }
         }
         for id in &named {
             if let Some(inode) = self.inodes.get_mut(id) {
-                inode.naming.retain(|op| ids.binary_search(op).is_err());
+                without(&mut inode.naming, ids);
             }
         }
         for id in named.into_iter().chain(unlinked) {
             self.forget_if_invisible(id);
+        }
+    }
+
+    /// Makes a write durable on media without faults.
+    fn write_for_good(&mut self, op: &Op) {
+        let Change::Write {
+            inode,
+            offset,
+            bytes,
+        } = &op.change
+        else {
+            return;
+        };
+        let Some(body) = body_mut(&mut self.inodes, Side::Media, *inode) else {
+            return;
+        };
+        body.times.modify(op.time_ns);
+        if let Kind::File { pages, .. } = &mut body.kind {
+            pages.store_for_good(*offset, bytes, &mut self.spare);
         }
     }
 
@@ -214,6 +235,19 @@ impl Volume {
         });
         before - inode.pending.len()
     }
+}
+
+/// Takes `ids` out of `list`; both are in order.
+fn without(list: &mut Vec<OpId>, ids: &[OpId]) {
+    let first = list
+        .first()
+        .map_or(0, |first| ids.partition_point(|id| id < first));
+    // A sync of everything that is pending, as most are.
+    if ids[first..].starts_with(list) {
+        list.clear();
+        return;
+    }
+    list.retain(|op| ids.binary_search(op).is_err());
 }
 
 #[cfg(test)]

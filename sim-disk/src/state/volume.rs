@@ -6,7 +6,7 @@ use std::io;
 use super::inode::{Body, Inode, InodeId, Kind, Name};
 use super::media::Media;
 use super::op::{Attributes, Change, Inodes, Names, Op, OpId, Side, Slot, apply};
-use super::pages::{PAGE, Pages, Payload, split};
+use super::pages::{PAGE, Pages, Payload, Spare, split};
 use super::scars::Scars;
 use crate::config::{Profile, TearUnit};
 use crate::errno::errno;
@@ -44,6 +44,7 @@ pub(crate) struct Volume {
     /// What crashes took and no guest has met yet.
     pub(crate) scars: Scars,
     pub(crate) media: Media,
+    pub(crate) spare: Spare,
     next_inode: u64,
     next_op: u64,
 }
@@ -60,6 +61,7 @@ impl Volume {
             pages_used: 0,
             scars: Scars::default(),
             media: Media::default(),
+            spare: Spare::default(),
             next_inode: InodeId::ROOT.0,
             next_op: 0,
         };
@@ -334,7 +336,8 @@ impl Volume {
         let offset = page * PAGE + within as u64;
         let end = offset + piece.len() as u64;
         *size = from.max(end);
-        self.store(id, offset, Payload::new(piece), now_ns);
+        let payload = Payload::new(piece, &mut self.spare);
+        self.store(id, offset, payload, now_ns);
         if end > from {
             self.record(
                 now_ns,

@@ -1,8 +1,9 @@
 //! Injected errors, and the errors of the disk itself.
 
 use std::path::Path;
+use std::time::Duration;
 
-use sim_disk::{DiskConfig, FailMode, OpenFlags};
+use sim_disk::{DiskConfig, FailMode, OpKind, OpenFlags, Throughput};
 use sim_runtime::Down;
 
 use crate::harness::{Bench, code, count, fault, get, put, row, sync_dir};
@@ -183,4 +184,60 @@ fn permissions_and_times_are_remembered() {
         assert_eq!(disk.stat(Path::new("/g")).unwrap().mode, 0o4755);
         assert_eq!(disk.stat(Path::new("/tmp")).unwrap().mode, 0o1777);
     });
+}
+
+#[test]
+fn a_device_does_one_thing_after_the_other_and_less_while_it_is_throttled() {
+    let throughput = Some(Throughput {
+        operations: 1_000,
+        bytes: 4_096_000,
+    });
+    let config = DiskConfig {
+        throughput,
+        ..DiskConfig::default()
+    };
+    let bench = Bench::new(1, config);
+    let id = fault(&bench, "throttle");
+    let millis = Duration::from_millis;
+    bench.on_node(|disk| {
+        let fd = disk
+            .open_with("/f", libc::O_RDWR | libc::O_CREAT, 0o644)
+            .unwrap();
+        disk.write(fd, &[1; 3 * 4096]).unwrap();
+        assert_eq!(
+            disk.latency(OpKind::Sync),
+            millis(0),
+            "writes are in memory"
+        );
+        disk.fsync(fd).unwrap();
+        assert_eq!(
+            disk.latency(OpKind::Read),
+            millis(3),
+            "three pages of a thousand a second"
+        );
+        assert_eq!(disk.latency(OpKind::Write), millis(0));
+        disk.fsync(fd).unwrap();
+        assert_eq!(
+            disk.latency(OpKind::Sync),
+            millis(4),
+            "a sync of nothing is an operation"
+        );
+        let to = Throughput {
+            operations: 10,
+            bytes: 0,
+        };
+        disk.fail(id, bench.node, FailMode::Throttle { to });
+        assert_eq!(disk.pread(fd, &mut [0; 4096], 0).unwrap(), 4096);
+        assert_eq!(
+            disk.latency(OpKind::Read),
+            millis(105),
+            "a tenth of a second, and its own"
+        );
+        disk.heal(id);
+        assert_eq!(disk.latency(OpKind::Read), millis(5));
+    });
+    let row = row(&bench, id);
+    assert_eq!(count(&row.injected, "calls-delayed"), 1);
+    assert_eq!(row.injected_evidence[0].what, "read takes 100ms longer");
+    assert_eq!(count(&row.observed, "waits"), 1);
 }

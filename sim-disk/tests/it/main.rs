@@ -1,5 +1,6 @@
 //! The disk, seen from outside.
 
+mod c_calls;
 mod c_files;
 mod c_streams;
 mod cases;

@@ -3,6 +3,7 @@
 
 use std::ffi::{c_int, c_long, c_void};
 use std::io;
+use std::ptr;
 use std::slice;
 
 use libc::{iovec, off64_t, size_t, ssize_t};
@@ -12,6 +13,7 @@ use super::files::{answer, ask, error, on_file, wait_for_disk};
 use super::sockets::{piece, serve_recv, serve_send};
 use crate::device::Description;
 use crate::files::FileCall;
+use crate::world::World;
 use crate::{Fd, world};
 
 /// What a descriptor is to a reader or writer.
@@ -39,24 +41,42 @@ fn kind_of(fd: c_int) -> Option<io::Result<Kind>> {
 /// The most that one call moves, as the kernel has it.
 const MOST: usize = 0x7fff_f000;
 
-/// A buffer that is to be filled.
+/// Reads larger than this land in memory of their own.
+const LANDING_BYTES_MAX: usize = 1 << 16;
+
+/// Fills a caller's buffer by way of another: the caller's may be uninitialised, and keeps what it
+/// holds beyond what is read.
 ///
 /// # Safety
 ///
-/// `out` is null or valid for a write of `length` bytes, by nobody else while the slice lives.
-unsafe fn buffer<'b>(out: *mut c_void, length: size_t) -> io::Result<&'b mut [u8]> {
+/// `out` is null or valid for a write of `length` bytes.
+unsafe fn fill(
+    world: &World,
+    (out, length): (*mut c_void, size_t),
+    read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
     let length = length.min(MOST);
-    match (out.is_null(), length) {
-        (_, 0) => Ok(&mut []),
-        (true, _) => Err(error(libc::EFAULT)),
-        _ => {
-            // The caller's buffer may be uninitialised, and a `&mut [u8]` must not be.
-            // SAFETY: not null, and so valid for `length` bytes.
-            unsafe { out.write_bytes(0, length) };
-            // SAFETY: as above; initialised now.
-            Ok(unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), length) })
-        }
+    if out.is_null() && length > 0 {
+        return Err(error(libc::EFAULT));
     }
+    let mut landing = match length {
+        ..=LANDING_BYTES_MAX => world.files.landing.take(),
+        _ => Vec::new(),
+    };
+    if landing.len() < length {
+        landing.resize(length, 0);
+    }
+    let result = read(&mut landing[..length]);
+    if let Ok(count @ 1..) = result {
+        let bytes = &landing[..count];
+        // SAFETY: it is not null, and so valid for as many bytes as were asked for; nobody else
+        // knows of those that are copied.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), out.cast::<u8>(), bytes.len()) };
+    }
+    if landing.len() <= LANDING_BYTES_MAX {
+        world.files.landing.set(landing);
+    }
+    result
 }
 
 /// Bytes that are to be written.
@@ -107,21 +127,20 @@ pub(super) unsafe fn read_from(
     if kind == Kind::File {
         wait_for_disk(FileCall::Read);
     }
-    // SAFETY: the caller's promise.
-    let bytes = match unsafe { buffer(out, length) } {
-        Ok(bytes) => bytes,
-        Err(error) => return Some(answer(Err(error))),
-    };
     let read = ask(fd, |world, description| {
-        let Some(file) = description.as_file() else {
-            // What has no position is read as by `read`.
-            return description.read(world, bytes);
+        let read = |bytes: &mut [u8]| {
+            let Some(file) = description.as_file() else {
+                // What has no position is read as by `read`.
+                return description.read(world, bytes);
+            };
+            world.before_reading(file, Fd(fd))?;
+            match at {
+                None => file.read(Fd(fd), bytes),
+                Some(at) => file.pread(Fd(fd), bytes, offset_of(at)?),
+            }
         };
-        world.before_reading(file, Fd(fd))?;
-        match at {
-            None => file.read(Fd(fd), bytes),
-            Some(at) => file.pread(Fd(fd), bytes, offset_of(at)?),
-        }
+        // SAFETY: the caller's promise.
+        unsafe { fill(world, (out, length), read) }
     });
     read.map(answer)
 }
