@@ -14,8 +14,9 @@ use crate::script::{PinnedOperation, Script};
 /// With no more than these nothing is tried: fault windows, operations.
 const FEW: (usize, usize) = (3, 10);
 
-/// How many draws a smaller run is tried under.
-const DRAWS: u64 = 12;
+/// How many draws a smaller run is tried under, on the way and at last.
+pub(super) const DRAWS: u64 = 12;
+pub(super) const DRAWS_AT_LAST: u64 = 64;
 
 /// The sizes that are tried: these shares of the operations, the smallest first.
 const SHARES: [usize; 5] = [32, 16, 8, 4, 2];
@@ -66,15 +67,15 @@ impl Trials<'_, '_> {
 
     /// A much smaller run that fails alike under some draw, again and again; `best` if there is
     /// none, or it is small enough.
-    pub(super) fn redraw(&mut self, mut best: Script) -> Script {
-        while let Some(smaller) = self.lucky(&best) {
+    pub(super) fn redraw(&mut self, mut best: Script, draws: u64) -> Script {
+        while let Some(smaller) = self.lucky(&best, draws) {
             best = self.drop_windows(smaller);
             best = self.drop_operations(best);
         }
         best
     }
 
-    fn lucky(&mut self, best: &Script) -> Option<Script> {
+    fn lucky(&mut self, best: &Script, draws: u64) -> Option<Script> {
         let operations = best.operations.clone()?;
         let windows = best.windows.as_ref().map_or(0, Vec::len);
         if windows <= FEW.0 && operations.len() <= FEW.1 {
@@ -89,7 +90,7 @@ impl Trials<'_, '_> {
         for size in sizes {
             let mut candidates = Vec::new();
             for kept in subsets(&operations, size) {
-                for draw in 0..DRAWS {
+                for draw in 0..draws {
                     candidates.push(Script {
                         operations: Some(kept.clone()),
                         ..reseeded(best, started, draw)

@@ -6,6 +6,7 @@ use plan_compiler::scenario::{FaultKind, NetEffect, Span, Weather};
 use sim_runtime::{Deviation, Policy};
 
 use super::ddmin::ddmin;
+use super::luck::{DRAWS, DRAWS_AT_LAST};
 use super::trial::{Trials, failing};
 use crate::script::{PinnedOperation, PinnedWindow, Script};
 
@@ -27,11 +28,14 @@ impl Trials<'_, '_> {
             best = self.cut(best);
             best = self.drop_windows(best);
             best = self.drop_operations(best);
-            best = self.redraw(best);
+            best = self.redraw(best, DRAWS);
             best = self.weaken_windows(best);
             best = self.merge_keys(best);
             best = self.fewer_hosts(best);
             best = self.calm(best);
+            if best == before {
+                best = self.redraw(best, DRAWS_AT_LAST);
+            }
             if best == before || self.is_over() {
                 return self.schedule(best);
             }
