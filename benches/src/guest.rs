@@ -3,10 +3,15 @@
 /// Bytes of a message, one way.
 pub const MESSAGE: usize = 64;
 
+/// Bytes of a message that nobody answers.
+pub const LETTER: usize = 128;
+
 /// Operations in the words of tokio; `$tokio` is who answers.
 macro_rules! operations {
     ($tokio:ident) => {
-        use std::future::Future;
+        use std::future::{Future, pending, ready};
+        use std::hint::black_box;
+        use std::time::Duration;
 
         use $tokio::task::{spawn, yield_now};
 
@@ -40,6 +45,34 @@ macro_rules! operations {
             .await;
         }
 
+        async fn select_often(rounds: u64) {
+            join_all(|_| async move {
+                for round in 0..rounds {
+                    let chosen = $tokio::select! {
+                        chosen = ready(black_box(round)) => chosen,
+                        chosen = pending() => chosen,
+                        chosen = pending() => chosen,
+                    };
+                    black_box(chosen);
+                }
+            })
+            .await;
+        }
+
+        async fn time_out_often(rounds: u64) {
+            join_all(|_| async move {
+                for round in 0..rounds {
+                    let limited = $tokio::time::timeout(LIMIT, ready(black_box(round)));
+                    let in_time = limited.await.expect("it is ready");
+                    black_box(in_time);
+                }
+            })
+            .await;
+        }
+
+        /// Of what is ready.
+        const LIMIT: Duration = Duration::from_secs(1);
+
         async fn spawn_often(rounds: u64) {
             join_all(|_| async move {
                 for _ in 0..rounds {
@@ -61,7 +94,7 @@ pub(crate) mod drop_in {
     use sim_tokio::net::{TcpListener, TcpStream};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::MESSAGE;
+    use super::{LETTER, MESSAGE};
     use crate::lab::{self, CLIENT, SERVER, SERVICE, rounds};
 
     pub(crate) fn yields(count: u64) -> Summary {
@@ -74,6 +107,49 @@ pub(crate) mod drop_in {
 
     pub(crate) fn spawns(count: u64) -> Summary {
         lab::run(spawn_often(rounds(count)))
+    }
+
+    pub(crate) fn selects(count: u64) -> Summary {
+        lab::run(select_often(rounds(count)))
+    }
+
+    pub(crate) fn timeouts(count: u64) -> Summary {
+        lab::run(time_out_often(rounds(count)))
+    }
+
+    /// Reads letters until there are no more; gives how many.
+    async fn receive() -> io::Result<u64> {
+        let listener = TcpListener::bind(SERVICE).await?;
+        let (mut stream, _) = listener.accept().await?;
+        let mut letter = [0; LETTER];
+        let mut letters = 0;
+        loop {
+            match stream.read_exact(&mut letter).await {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(letters),
+                result => result?,
+            };
+            letters += 1;
+        }
+    }
+
+    async fn write(count: u64) -> io::Result<()> {
+        let mut stream = TcpStream::connect(SERVICE).await?;
+        let letter = [0; LETTER];
+        for _ in 0..count {
+            stream.write_all(&letter).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn messages(count: u64) -> Summary {
+        lab::run_networked(async move {
+            let server = spawn_on(SERVER, "server", receive());
+            let client = spawn_on(CLIENT, "client", write(count));
+            let written = client.await.expect("it does not panic");
+            written.expect("the server reads");
+            let received = server.await.expect("it does not panic");
+            assert_eq!(received.expect("the server reads"), count);
+        })
     }
 
     async fn serve() -> io::Result<()> {
@@ -140,5 +216,13 @@ pub(crate) mod real {
 
     pub(crate) fn spawns(count: u64) {
         run(spawn_often(rounds(count)));
+    }
+
+    pub(crate) fn selects(count: u64) {
+        run(select_often(rounds(count)));
+    }
+
+    pub(crate) fn timeouts(count: u64) {
+        run(time_out_often(rounds(count)));
     }
 }

@@ -84,7 +84,7 @@ const fn outside(kind: Kind, body: fn(u64)) -> Operation {
 }
 
 /// Everything that is measured, in the order of reports.
-pub const OPERATIONS: [Operation; 11] = [
+pub const OPERATIONS: [Operation; 16] = [
     simulated(Kind::Yield, Through::Kernel, executor::yields),
     simulated(Kind::Yield, Through::DropIn, drop_in::yields),
     outside(Kind::Yield, real::yields),
@@ -96,4 +96,9 @@ pub const OPERATIONS: [Operation; 11] = [
     outside(Kind::Spawn, real::spawns),
     simulated(Kind::RoundTrip, Through::Kernel, network::round_trips),
     simulated(Kind::RoundTrip, Through::DropIn, drop_in::round_trips),
+    simulated(Kind::Message, Through::DropIn, drop_in::messages),
+    simulated(Kind::Select, Through::DropIn, drop_in::selects),
+    outside(Kind::Select, real::selects),
+    simulated(Kind::Timeout, Through::DropIn, drop_in::timeouts),
+    outside(Kind::Timeout, real::timeouts),
 ];

@@ -14,6 +14,12 @@ pub enum Kind {
     Spawn,
     /// 64 bytes to another node and back.
     RoundTrip,
+    /// 128 bytes to another node, over a stream that is open.
+    Message,
+    /// `select!` over three branches, one of them ready.
+    Select,
+    /// A time limit around what is ready.
+    Timeout,
 }
 
 /// Figures of the design.
@@ -25,8 +31,8 @@ pub struct Reference {
     pub moonpool: &'static str,
     /// turmoil 0.7.2.
     pub turmoil: &'static str,
-    /// What ours may cost at most, with the digest on.
-    pub goal: u64,
+    /// What ours may cost at most, with the digest on; `None`: the design has no figure.
+    pub goal: Option<u64>,
 }
 
 impl Kind {
@@ -38,6 +44,9 @@ impl Kind {
             Self::Sleep => "sleep 1-2 ms",
             Self::Spawn => "spawn + join",
             Self::RoundTrip => "tcp round trip",
+            Self::Message => "tcp message, 128 bytes",
+            Self::Select => "select! of three",
+            Self::Timeout => "timeout, ready",
         }
     }
 
@@ -49,12 +58,14 @@ impl Kind {
             Self::Sleep => ["1,573", "8,933", "as tokio"],
             Self::Spawn => ["2,488", "-", "as tokio"],
             Self::RoundTrip => ["11,117", "58,467", "87,721"],
+            Self::Message | Self::Select | Self::Timeout => ["-", "-", "-"],
         };
         let goal = match self {
-            Self::Yield => 300,
-            Self::Sleep => 800,
-            Self::Spawn => 1_500,
-            Self::RoundTrip => 5_000,
+            Self::Yield => Some(300),
+            Self::Sleep => Some(800),
+            Self::Spawn => Some(1_500),
+            Self::RoundTrip => Some(5_000),
+            Self::Message | Self::Select | Self::Timeout => None,
         };
         Reference {
             madsim,

@@ -72,7 +72,16 @@ type Others = Vec<(&'static str, String)>;
 
 fn table(peers: Option<&Peers>) -> Result<(), Failure> {
     let mut header = false;
-    for kind in [Kind::Yield, Kind::Sleep, Kind::Spawn, Kind::RoundTrip] {
+    let kinds = [
+        Kind::Yield,
+        Kind::Sleep,
+        Kind::Spawn,
+        Kind::RoundTrip,
+        Kind::Message,
+        Kind::Select,
+        Kind::Timeout,
+    ];
+    for kind in kinds {
         let others = others(kind, peers)?;
         if !header {
             header = true;
@@ -84,11 +93,12 @@ fn table(peers: Option<&Peers>) -> Result<(), Failure> {
             println!("|---|--:|--:|{}", "--:|".repeat(titles.len()));
         }
         let costs: Vec<_> = others.into_iter().map(|(_, cost)| cost).collect();
-        let goal = grouped(kind.reference().goal);
+        let goal = kind.reference().goal;
+        let goal = goal.map_or("-".to_owned(), |goal| format!("<= {}", grouped(goal)));
         for operation in of_kind(kind).filter(|operation| operation.through != Through::Tokio) {
             let cost = grouped(per_operation(operation)?);
             let name = operation.name();
-            println!("| {name} | {cost} | <= {goal} | {} |", costs.join(" | "));
+            println!("| {name} | {cost} | {goal} | {} |", costs.join(" | "));
         }
     }
     println!("\n\\* as measured for the design.");
@@ -132,8 +142,8 @@ fn others(kind: Kind, peers: Option<&Peers>) -> Result<Others, Failure> {
 const fn count_of(kind: Kind) -> u64 {
     match kind {
         Kind::Yield => 50_000,
-        Kind::Sleep | Kind::Spawn => 20_000,
-        Kind::RoundTrip => 5_000,
+        Kind::Sleep | Kind::Spawn | Kind::Select | Kind::Timeout => 20_000,
+        Kind::RoundTrip | Kind::Message => 5_000,
     }
 }
 

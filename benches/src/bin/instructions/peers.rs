@@ -54,6 +54,9 @@ impl Peers {
             Kind::Sleep => "sleep",
             Kind::Spawn => "spawn",
             Kind::RoundTrip => "tcp",
+            Kind::Message => "message",
+            Kind::Select => "select",
+            Kind::Timeout => "timeout",
         };
         if !self.operations.contains(&format!("{peer} {operation}")) {
             return Ok(None);
