@@ -152,6 +152,7 @@ fn uniform(min_ns: u64, max_ns: u64) -> Latency {
     Latency {
         min_ns,
         max_ns,
+        mean_ns: 0,
         tail: Chance::NEVER,
         tail_min: 1,
         tail_max: 1,

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use sim_runtime::{Address, Fd, Readiness, SocketCalls, Sockets, with};
 
+use crate::conn::Phase;
 use crate::errno::{error, fail};
 use crate::local;
 use crate::net::Net;
 use crate::numbers;
 use crate::ready::Interest;
 use crate::socket::Socket;
+use crate::state::Kind;
 
 /// What such code says of a socket, and no other does.
 #[derive(Debug, Default)]
@@ -148,6 +150,14 @@ impl SocketCalls for Socket {
         self.manner.timeout(writing)
     }
 
+    fn lingers(&self, fd: Fd) -> Option<Duration> {
+        self.net.lingers(fd).ok().flatten()
+    }
+
+    fn poll_flushed(&self, fd: Fd, waker: &Waker) -> io::Result<bool> {
+        self.net.poll_flushed(fd, waker)
+    }
+
     fn ready(&self, fd: Fd) -> io::Result<Readiness> {
         let ready = self.net.ready(fd)?;
         Ok(Readiness {
@@ -189,6 +199,41 @@ impl ConcatBytes for [IoSlice<'_>] {
 }
 
 impl Net {
+    /// How long a close waits: a stream that is open, with something else than zero to linger.
+    /// One with bytes that nobody read is reset instead.
+    fn lingers(&self, fd: Fd) -> io::Result<Option<Duration>> {
+        self.on(fd, |state, _, sock| {
+            let Kind::Stream { conn, side, .. } = state.socks[sock].kind else {
+                return Ok(None);
+            };
+            let end = &state.conns[conn].ends[side];
+            let closes = end.phase == Phase::Open && end.inbox.len() == 0;
+            let limit = state.socks[sock].options.linger;
+            Ok(limit.filter(|limit| closes && !limit.is_zero()))
+        })
+    }
+
+    /// Ends what a stream sends, and says whether all of it has arrived.
+    fn poll_flushed(&self, fd: Fd, waker: &Waker) -> io::Result<bool> {
+        self.on(fd, |state, world, sock| {
+            let Kind::Stream { conn, side, .. } = state.socks[sock].kind else {
+                return Ok(true);
+            };
+            state.settle(world, conn, side);
+            if state.conns[conn].ends[side].phase != Phase::Open {
+                return Ok(true);
+            }
+            if !state.conns[conn].flows[side].fin {
+                state.stream_shutdown(world, (conn, side), Shutdown::Write)?;
+            }
+            let is_flushed = state.conns[conn].flows[side].is_finished();
+            if !is_flushed {
+                state.socket_waits(world, sock, Interest::WRITABLE, waker);
+            }
+            Ok(is_flushed)
+        })
+    }
+
     /// Is a datagram socket shut down for receiving, with nothing left to read?
     fn is_deaf(&self, fd: Fd) -> io::Result<bool> {
         self.on(fd, |state, _, sock| {

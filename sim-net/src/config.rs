@@ -19,15 +19,24 @@ impl Chance {
     pub(crate) fn hit(self, roll: u32) -> bool {
         self.num > 0 && roll % self.den.max(1) < self.num
     }
+
+    /// Is a drawn word of 16 bits a success? To a part of 65,536, and never less than one.
+    #[inline]
+    pub(crate) fn hit_by(self, roll: u16) -> bool {
+        u64::from(roll) * u64::from(self.den.max(1)) < u64::from(self.num) << 16
+    }
 }
 
-/// One-way latency of a packet: uniform between two bounds, with a heavy tail.
+/// One-way latency of a packet: uniform between two bounds, or exponential above a least, with a
+/// heavy tail or without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latency {
     /// Least one-way latency in nanoseconds.
     pub min_ns: u64,
-    /// Greatest one-way latency in nanoseconds, but for the tail.
+    /// Greatest one-way latency in nanoseconds, but for what follows.
     pub max_ns: u64,
+    /// Mean in nanoseconds of what comes on top, exponentially distributed; 0 for nothing.
+    pub mean_ns: u64,
     /// How often a packet falls into the tail.
     pub tail: Chance,
     /// A packet in the tail takes `tail_min..=tail_max` times its latency.
@@ -43,16 +52,30 @@ impl Latency {
         Self {
             min_ns: ns,
             max_ns: ns,
+            mean_ns: 0,
             tail: Chance::NEVER,
             tail_min: 1,
             tail_max: 1,
         }
     }
 
+    /// Every packet takes `least`, and an exponentially distributed time of a `mean` more.
+    pub fn exponential(least: Duration, mean: Duration) -> Self {
+        Self {
+            mean_ns: nanos(mean),
+            ..Self::constant(least)
+        }
+    }
+
     /// The latency in nanoseconds that one drawn word stands for.
+    #[inline]
     pub(crate) fn of(&self, word: u64) -> u64 {
         let roll = (word >> 32) as u32;
-        let base = self.min_ns + scale(word as u32, self.max_ns.saturating_sub(self.min_ns) + 1);
+        let width = self.max_ns.saturating_sub(self.min_ns) + 1;
+        let mut base = self.min_ns + scale(word as u32, width);
+        if self.mean_ns > 0 {
+            base = base.saturating_add(exponential(word as u32, self.mean_ns));
+        }
         if !self.tail.hit(roll) {
             return base;
         }
@@ -63,13 +86,26 @@ impl Latency {
 
     /// Is every packet's latency the same, so that nothing needs to be drawn?
     pub(crate) fn is_constant(&self) -> bool {
-        self.max_ns <= self.min_ns && self.tail.num == 0
+        self.max_ns <= self.min_ns && self.mean_ns == 0 && self.tail.num == 0
     }
 }
 
 /// `part / 2^32` of `span`, rounded down: a number in `[0, span)`.
 pub(crate) fn scale(part: u32, span: u64) -> u64 {
     ((u128::from(part) * u128::from(span)) >> 32) as u64
+}
+
+/// An exponentially distributed number of this mean, by a drawn word: `-ln(part / 2^32)` times it,
+/// to one in a hundred. In whole numbers, because what is decided must not hang on how a machine
+/// rounds.
+fn exponential(part: u32, mean: u64) -> u64 {
+    const LN_2: u64 = 45_426; // Of 2^16.
+    let zeros = part.leading_zeros().min(31);
+    // The fraction behind the leading one, and by it the binary logarithm of 1 to 2.
+    let fraction = u64::from((part << zeros) & 0x7fff_ffff) >> 15;
+    let bend = (22_512 * fraction * (0x1_0000 - fraction)) >> 32;
+    let halvings = (u64::from(zeros + 1) << 16) - fraction - bend;
+    ((u128::from(mean) * u128::from(halvings * LN_2)) >> 32) as u64
 }
 
 /// Nanoseconds of a duration, saturating.
@@ -93,6 +129,9 @@ pub struct NetConfig {
     /// Bytes a second, headers of 40 bytes a packet included, that each direction between two
     /// nodes lets through; `None` for any number.
     pub bandwidth: Option<u64>,
+    /// How many datagrams may be under way at a time from one node to another; where there is one
+    /// more, any of them is lost, by chance. `None` for any number.
+    pub path_capacity: Option<u32>,
     /// One-way latency within a node (127.0.0.1 and its own address).
     pub loopback: Duration,
     /// Chance that a packet between two nodes is lost though no fault is armed. Pure
@@ -124,7 +163,8 @@ pub struct NetConfig {
     pub time_wait: Duration,
     /// The most connections a listener keeps for `accept`, whatever it asks for (`somaxconn`).
     pub backlog_max: u32,
-    /// Chance that a read or write moves fewer bytes than it could (at least one).
+    /// Chance that a read or write moves fewer bytes than it could (at least one): to a part of
+    /// 65,536, and never less than one unless it is none.
     pub partial_io: Chance,
 }
 
@@ -134,6 +174,7 @@ impl Default for NetConfig {
             latency: Latency {
                 min_ns: 250_000,
                 max_ns: 1_500_000,
+                mean_ns: 0,
                 tail: Chance { num: 1, den: 100 },
                 tail_min: 2,
                 tail_max: 20,
@@ -141,6 +182,7 @@ impl Default for NetConfig {
             far_pair: Chance::NEVER,
             far_factor: 1,
             bandwidth: None,
+            path_capacity: None,
             loopback: Duration::from_micros(10),
             loss: Chance::NEVER,
             send_buffer: 128 * 1024,

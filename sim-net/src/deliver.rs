@@ -12,8 +12,16 @@ use crate::state::{NOWHERE, State};
 impl State {
     /// An event of the queue.
     pub(crate) fn event(&mut self, world: &World, token: u64) {
+        let packet = Token::packet(token);
+        if packet.is_some_and(|index| self.express_arrive(world, index)) {
+            return;
+        }
+        self.late_event(world, token);
+    }
+
+    #[inline(never)]
+    fn late_event(&mut self, world: &World, token: u64) {
         match Token::decode(token) {
-            Token::Packet(index) if self.express_arrive(world, index) => {}
             Token::Packet(index) => self.arrive(world, index),
             Token::Syn(conn) => self.syn_timer(world, conn),
             Token::SynAck(conn) => self.synack_timer(world, conn),
@@ -25,6 +33,9 @@ impl State {
 
     fn arrive(&mut self, world: &World, index: usize) {
         let mut flying = self.packets.remove(index);
+        if self.config.path_capacity.is_some() {
+            self.links.get_mut(flying.link).leaves(flying.order);
+        }
         if flying.hand != Hand::Off {
             match self.handle(world, flying) {
                 Some(free) => flying = free,

@@ -10,7 +10,6 @@ use crate::effect::{Harm, Mark};
 use crate::flow::Ack;
 use crate::judge::{Judgement, Load, Sort, judge};
 use crate::packet::{Datagram, InFlight, Packet};
-use crate::ports::Protocol;
 use crate::state::{Kind, State};
 
 impl State {
@@ -173,11 +172,8 @@ impl State {
     }
 
     fn datagram_refused(&mut self, node: NodeId, datagram: &Datagram, fault: FaultId) {
-        let sock = self.ports.socket_at(node, Protocol::Udp, datagram.from);
-        let Some(Kind::Udp(udp)) = sock.map(|sock| &mut self.socks[sock].kind) else {
-            return;
-        };
-        if udp.peer == Some(datagram.to) {
+        let sock = self.udp_of(node, datagram.from, datagram.to);
+        if let Some(Kind::Udp(udp)) = sock.map(|sock| &mut self.socks[sock].kind) {
             udp.error = Some(libc::EHOSTUNREACH);
             udp.error_by = Some(fault);
             udp.waiters.wake_into(&mut self.woken);

@@ -78,7 +78,7 @@ impl State {
         self.count_dropped(flying.link, faults);
     }
 
-    fn note_loss(&self, world: &World, flying: &InFlight) {
+    pub(crate) fn note_loss(&self, world: &World, flying: &InFlight) {
         let link = self.links.get(flying.link);
         let ends = u64::from(link.from.0) << 32 | u64::from(link.to.0);
         world.event(EventKind::Net, 8 << 48 | flying.packet.len(), ends);

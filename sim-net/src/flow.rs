@@ -245,6 +245,15 @@ impl Flow {
     #[inline]
     pub(crate) fn acknowledge(&mut self, ack: Ack) -> bool {
         let moved = ack.next > self.una || ack.edge > self.edge;
+        if self.tries == 0 && self.lost_upto.is_none() && self.hurt_acks.is_empty() {
+            self.edge = self.edge.max(ack.edge);
+            if ack.next > self.una {
+                self.una = ack.next;
+                self.next = self.next.max(self.una);
+                self.release();
+            }
+            return moved;
+        }
         self.edge = self.edge.max(ack.edge);
         if ack.next > self.una {
             self.una = ack.next;
@@ -271,8 +280,14 @@ impl Flow {
     #[inline]
     pub(crate) fn acknowledge_until(&mut self, now: SimInstant) -> bool {
         let mut last = None;
-        while let Some(ack) = self.acks.front().filter(|ack| ack.at <= now) {
-            last = Some(*ack);
+        while let Some(&ack) = self.acks.front()
+            && ack.at <= now
+        {
+            last = Some(ack);
+            if self.acks.len() == 1 {
+                self.acks.clear(); // As it mostly is, and cheaper.
+                break;
+            }
             self.acks.pop_front();
         }
         last.is_some_and(|ack| self.acknowledge(ack))

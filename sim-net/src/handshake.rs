@@ -12,7 +12,7 @@ use crate::errno::fail;
 use crate::flow::Flow;
 use crate::inbox::Inbox;
 use crate::packet::{Packet, Token};
-use crate::ports::Protocol;
+use crate::ports::{Protocol, Sharing};
 use crate::ready::Waiters;
 use crate::state::{Kind, Listener, NOWHERE, Sock, State};
 
@@ -168,14 +168,14 @@ impl State {
             Phase::Gone => return self.reset_peer(world, conn, Side::Server),
             _ => return,
         }
-        let sock = self.ports.socket_at(node, Protocol::Tcp, addr);
-        let listener = sock.and_then(|sock| match &self.socks[sock].kind {
-            Kind::Listener(listener) => Some((sock, listener.queue.len(), listener.backlog)),
-            _ => None,
-        });
-        let Some((sock, queued, backlog)) = listener else {
+        let caller = self.conns[conn].ends[Side::Client].addr;
+        let Some(sock) = self.listener_at(world, node, addr, caller) else {
             return self.reset_peer(world, conn, Side::Server);
         };
+        let Kind::Listener(Listener { queue, backlog, .. }) = &self.socks[sock].kind else {
+            unreachable!("it was looked for");
+        };
+        let (queued, backlog) = (queue.len(), *backlog);
         if queued > backlog as usize {
             return self.arm_syn(world, conn); // The kernel drops it; the client tries again.
         }
@@ -194,6 +194,39 @@ impl State {
         };
         self.ports.connected(node, addr.port());
         self.transmit(world, conn, Side::Server, Packet::SynAck { conn });
+    }
+
+    /// Who listens at an address, for a caller: of several that share it, one that is drawn.
+    fn listener_at(
+        &self,
+        world: &World,
+        node: NodeId,
+        addr: SocketAddr,
+        caller: SocketAddr,
+    ) -> Option<usize> {
+        let listens = |sock: &usize| matches!(self.socks[*sock].kind, Kind::Listener(_));
+        let mut all = self.ports.sockets_at(node, Protocol::Tcp, addr);
+        let first = all.find(listens)?;
+        let others: Vec<usize> = all.filter(listens).collect();
+        if others.is_empty() {
+            return Some(first);
+        }
+        let picked = self.share(world, (addr, caller), others.len() + 1);
+        Some(picked.checked_sub(1).map_or(first, |other| others[other]))
+    }
+
+    /// Which of so many sockets that share a port what comes from an address is for: as the kernel
+    /// has it, the same for all of it.
+    pub(crate) fn share(
+        &self,
+        world: &World,
+        (to, from): (SocketAddr, SocketAddr),
+        among: usize,
+    ) -> usize {
+        let between = format!("{from} -> {to}");
+        world
+            .stream("net.shared-port", between.as_str())
+            .index(among)
     }
 
     /// A SYN-ACK arrives: `connect` has succeeded.
@@ -315,12 +348,10 @@ impl State {
         sock: usize,
         addr: SocketAddr,
     ) -> io::Result<()> {
-        let Sock { node, options, .. } = self.socks[sock];
         if !matches!(self.socks[sock].kind, Kind::Fresh { bound: None }) {
             return fail(libc::EINVAL);
         }
-        let reuse = options.reuse_address;
-        let addr = self.bind_port(world, node, Protocol::Tcp, addr, sock, reuse)?;
+        let addr = self.bind_port(world, Protocol::Tcp, addr, sock)?;
         self.socks[sock].kind = Kind::Fresh { bound: Some(addr) };
         Ok(())
     }
@@ -329,19 +360,22 @@ impl State {
     pub(crate) fn bind_port(
         &mut self,
         world: &World,
-        node: NodeId,
         protocol: Protocol,
         addr: SocketAddr,
         sock: usize,
-        reuse: bool,
     ) -> io::Result<SocketAddr> {
+        let Sock { node, options, .. } = self.socks[sock];
+        let sharing = Sharing {
+            address: options.reuse_address,
+            port: options.reuse_port,
+        };
         let ip = addr.ip();
         if !ip.is_unspecified() && !ip.is_loopback() && world.node(node).ip != ip {
             return fail(libc::EADDRNOTAVAIL);
         }
         match self
             .ports
-            .bind(node, protocol, addr, (sock, reuse), world.now())
+            .bind(node, protocol, addr, (sock, sharing), world.now())
         {
             Some(addr) => Ok(addr),
             None => fail(libc::EADDRINUSE),
@@ -359,9 +393,13 @@ impl State {
         if let Kind::Fresh { bound: None } = self.socks[sock].kind {
             self.tcp_bind(world, sock, (Ipv4Addr::UNSPECIFIED, 0).into())?;
         }
+        let node = self.socks[sock].node;
         match &mut self.socks[sock].kind {
             Kind::Fresh { bound: Some(addr) } => {
                 let addr = *addr;
+                if !self.ports.listens(node, addr, sock) {
+                    return fail(libc::EADDRINUSE);
+                }
                 let (queue, waiters) = (VecDeque::new(), Waiters::default());
                 let listener = Listener {
                     addr,

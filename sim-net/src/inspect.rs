@@ -1,4 +1,6 @@
 //! For tests: what is on the wire, and one packet at a time held, let go, delivered or dropped.
+//!
+//! See [`Net::in_flight`] for an example of all that a test can look at.
 
 use std::mem;
 
@@ -45,6 +47,69 @@ pub struct Flying {
 impl Net {
     /// Every packet between two nodes that is under way, in the order they were sent. Pure
     /// acknowledgements are no packets of their own here.
+    ///
+    /// A test that names its frames, drops every `append` from node 2 to node 3, takes one packet
+    /// in hand, and looks at sockets and links:
+    ///
+    /// ```
+    /// use std::net::{IpAddr, SocketAddr};
+    /// use std::rc::Rc;
+    /// use std::time::Duration;
+    /// use sim_net::{Effect, Net, NetConfig, Whereabouts};
+    /// use sim_runtime::{Config, NodeId, Seed, Simulation, spawn_on, time};
+    ///
+    /// let simulation = Simulation::new(Config::new(Seed(1)));
+    /// let world = Rc::clone(simulation.world());
+    /// let net = Net::install(&world, NetConfig::calm());
+    /// for (name, host) in [("n1", 1), ("n2", 2), ("n3", 3)] {
+    ///     let node = world.create_node(name, IpAddr::from([10, 0, 0, host]));
+    ///     world.start_node(node, Rc::new(|| Box::pin(std::future::pending())));
+    /// }
+    /// // The first word of a message is its kind.
+    /// net.classify(|frame| {
+    ///     let text = std::str::from_utf8(frame.bytes).ok()?;
+    ///     text.split(' ').next().map(str::to_owned)
+    /// });
+    /// let fault = world.ledger().plan("no appends", "drop append from 2 to 3");
+    /// world.ledger().arm(fault, "n2 -> n3");
+    /// net.disturb_kind(fault, (Effect::Cut, "append"), &[NodeId(2)], &[NodeId(3)]);
+    ///
+    /// let heard = simulation.block_on(async move {
+    ///     let at = |host| SocketAddr::from(([10, 0, 0, host], 7));
+    ///     let bind = |host: u8| {
+    ///         let net = Rc::clone(&net);
+    ///         spawn_on(NodeId(u32::from(host)), "bind", async move { net.udp_bind(at(host)) })
+    ///     };
+    ///     let sender = bind(2).await.unwrap().unwrap();
+    ///     let reader = bind(3).await.unwrap().unwrap();
+    ///     for text in ["append 1", "vote 2", "vote 3"] {
+    ///         net.send_to(sender, text.as_bytes(), at(3)).unwrap();
+    ///     }
+    ///     let flying = net.in_flight();
+    ///     assert_eq!(flying[0].kind.as_deref(), Some("append"));
+    ///     assert_eq!(flying[1].path, "10.0.0.2:7 -> 10.0.0.3:7");
+    ///     assert_eq!(flying[1].at, Whereabouts::OnTheWay);
+    ///     assert!(net.hold(flying[1].id), "the first vote waits");
+    ///     assert!(net.deliver(flying[2].id), "the second comes at once");
+    ///     time::sleep(Duration::from_millis(10)).await;
+    ///     assert!(net.release(flying[1].id));
+    ///     time::sleep(Duration::from_millis(10)).await;
+    ///
+    ///     let bound = net.netstat();
+    ///     assert_eq!((bound[0].protocol, bound[0].local), ("udp", Some(at(2))));
+    ///     let link = net.link_stats(NodeId(2), NodeId(3));
+    ///     assert_eq!((link.offered, link.delivered, link.dropped), (3, 2, 1));
+    ///     assert_eq!(link.dropped_by[&fault], 1);
+    ///     let mut into = [0; 16];
+    ///     let mut heard = Vec::new();
+    ///     while let Ok((count, _)) = net.recv_from(reader, &mut into, false) {
+    ///         heard.push(String::from_utf8_lossy(&into[..count]).into_owned());
+    ///     }
+    ///     heard
+    /// });
+    /// assert_eq!(heard.unwrap(), ["vote 3", "vote 2"]);
+    /// assert_eq!(simulation.finish().ledger[0].injected["packets-dropped"], 1);
+    /// ```
     pub fn in_flight(&self) -> Vec<Flying> {
         self.run(|state, _| state.all_flying()).unwrap_or_default()
     }
@@ -174,7 +239,7 @@ impl State {
         held && self.release_one(world, id)
     }
 
-    fn discard_one(&mut self, world: &World, id: u64) -> bool {
+    pub(crate) fn discard_one(&mut self, world: &World, id: u64) -> bool {
         if let Some(flying) = self.take_held(id) {
             self.void(world, &flying);
             return true;
@@ -196,6 +261,10 @@ impl State {
                 None
             }
             Hand::Lost => {
+                self.note_loss(world, &flying);
+                let stats = &mut self.links.get_mut(flying.link).stats;
+                stats.offered += 1;
+                stats.dropped += 1;
                 self.lost(world, &flying, &[]);
                 self.void(world, &flying);
                 None

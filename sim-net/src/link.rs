@@ -41,15 +41,22 @@ pub(crate) struct Link {
     pub(crate) datagrams_sent: u64,
     /// The last of the datagrams that have arrived, as they were sent.
     pub(crate) newest_datagram: u64,
+    /// The datagrams under way, as packets are numbered, where their number has a limit.
+    crowd: Vec<u64>,
     /// See [`Link::distance`]; drawn at first contact.
     distance: Option<u64>,
     /// Until when packets sent before keep a narrow link busy.
     busy_until: SimInstant,
     latency: Option<Stream>,
+    /// What the next latencies are made of, and of how many it still is.
+    words: u64,
+    words_left: u8,
     loss: Option<Stream>,
     partial: Option<Stream>,
-    /// The other half of the last draw for partial I/O.
-    spare_roll: Option<u32>,
+    victims: Option<Stream>,
+    /// What is left of the last draw for partial I/O, 16 bits a roll, and how many rolls.
+    rolls: u64,
+    rolls_left: u8,
 }
 
 impl Link {
@@ -62,12 +69,17 @@ impl Link {
             stats,
             datagrams_sent: 0,
             newest_datagram: 0,
+            crowd: Vec::new(),
             distance: None,
             busy_until: SimInstant(0),
             latency: None,
+            words: 0,
+            words_left: 0,
             loss: None,
             partial: None,
-            spare_roll: None,
+            victims: None,
+            rolls: 0,
+            rolls_left: 0,
         }
     }
 
@@ -76,17 +88,30 @@ impl Link {
         self.from == self.to
     }
 
-    /// The word that a packet's latency is made of: drawn, unless nothing depends on it.
+    /// The word that a packet's latency is made of: one of eight that are made of a drawn one,
+    /// unless nothing depends on it.
     #[inline(always)]
     pub(crate) fn word(&mut self, world: &World, config: &NetConfig) -> u64 {
         if self.is_loopback() || config.latency.is_constant() {
             return 0;
         }
+        if self.words_left == 0 {
+            self.draw_words(world);
+        }
+        self.words_left -= 1;
+        self.words = self.words.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        spread(self.words)
+    }
+
+    /// Draws what the next eight words are made of.
+    #[inline(never)]
+    fn draw_words(&mut self, world: &World) {
         let pair = (self.from, self.to);
         let stream = self
             .latency
             .get_or_insert_with(|| world.stream("net.latency", pair));
-        stream.next_u64()
+        self.words = stream.next_u64();
+        self.words_left = 8;
     }
 
     /// When a packet of so many bytes of payload arrives that is sent now, by its word.
@@ -145,6 +170,28 @@ impl Link {
         self.busy_until
     }
 
+    /// A datagram sets out on a path that holds so many. Which one is lost by that, if one is.
+    pub(crate) fn crowds(&mut self, world: &World, capacity: u32, order: u64) -> Option<u64> {
+        if self.is_loopback() {
+            return None;
+        }
+        self.crowd.push(order);
+        if self.crowd.len() <= capacity as usize {
+            return None;
+        }
+        let pair = (self.from, self.to);
+        let stream = self
+            .victims
+            .get_or_insert_with(|| world.stream("net.capacity", pair));
+        let victim = stream.index(self.crowd.len());
+        Some(self.crowd.remove(victim))
+    }
+
+    /// A datagram has come to the end of a path that holds so many.
+    pub(crate) fn leaves(&mut self, order: u64) {
+        self.crowd.retain(|other| *other != order);
+    }
+
     /// Draws whether the weather loses a packet.
     pub(crate) fn loses(&mut self, world: &World, config: &NetConfig) -> bool {
         if config.loss.num == 0 || self.is_loopback() {
@@ -158,28 +205,42 @@ impl Link {
     }
 
     /// Draws how many of `most` bytes a read or write on this link moves: at least one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn partial(&mut self, world: &World, config: &NetConfig, most: usize) -> usize {
         if config.partial_io.num == 0 || most < 2 {
             return most;
         }
+        if self.rolls_left == 0 {
+            self.rolls = self.part(world);
+            self.rolls_left = 4;
+        }
+        let roll = self.rolls as u16;
+        self.rolls >>= 16;
+        self.rolls_left -= 1;
+        if !config.partial_io.hit_by(roll) {
+            return most;
+        }
+        1 + crate::config::scale(self.part(world) as u32, most as u64) as usize
+    }
+
+    /// Draws for partial I/O.
+    #[inline(never)]
+    fn part(&mut self, world: &World) -> u64 {
         let pair = (self.from, self.to);
         let stream = self
             .partial
             .get_or_insert_with(|| world.stream("net.partial-io", pair));
-        let roll = match self.spare_roll.take() {
-            Some(roll) => roll,
-            None => {
-                let word = stream.next_u64();
-                self.spare_roll = Some((word >> 32) as u32);
-                word as u32
-            }
-        };
-        if !config.partial_io.hit(roll) {
-            return most;
-        }
-        1 + crate::config::scale(stream.next_u64() as u32, most as u64) as usize
+        stream.next_u64()
     }
+}
+
+/// The words made of a drawn one and its successors: a bijection in which each bit moves about half
+/// of the others (SplitMix64, Steele et al., OOPSLA 2014).
+#[inline]
+const fn spread(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 /// A fault that is on: it lies on every link from any of `from` to any of `to`.

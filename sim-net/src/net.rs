@@ -441,7 +441,13 @@ impl Net {
 
     /// Every socket and every connection the kernels still finish, in a fixed order.
     pub fn netstat(&self) -> Vec<SocketInfo> {
-        self.state.borrow().netstat()
+        let listed = self.run(|state, world| {
+            for (conn, side) in state.each_end() {
+                state.settle(world, conn, side);
+            }
+            state.netstat()
+        });
+        listed.unwrap_or_default()
     }
 
     /// `SO_TYPE`.

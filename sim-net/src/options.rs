@@ -12,7 +12,9 @@ pub struct SocketOptions {
     pub nodelay: bool,
     /// `IP_TTL`.
     pub ttl: u32,
-    /// `SO_LINGER`: zero makes `close` send RST; any other value closes in the background.
+    /// `SO_LINGER`: zero makes `close` send RST. With any other value a `close(2)` of code that
+    /// opens sockets by itself waits that long for what was sent to arrive; the descriptor table's
+    /// own close, which the drop-in uses, never waits.
     pub linger: Option<Duration>,
     /// `SO_KEEPALIVE`: a peer that is silent is probed, and given up when it stays so.
     pub keepalive: bool,
@@ -25,9 +27,11 @@ pub struct SocketOptions {
     /// `TCP_USER_TIMEOUT`: how long data may stay unacknowledged, or unsent because the peer takes
     /// none; also the limit of `connect` and, in the place of a number of probes, of silence.
     pub user_timeout: Option<Duration>,
-    /// `SO_REUSEADDR`: a listener may bind to a port on which connections linger.
+    /// `SO_REUSEADDR`: it may be bound to a port on which connections linger, or which another has
+    /// that says so, too, and does not listen.
     pub reuse_address: bool,
-    /// `SO_REUSEPORT`.
+    /// `SO_REUSEPORT`: it may be bound beside others that say so; what comes from one address is
+    /// for one of them, which is drawn.
     pub reuse_port: bool,
     /// `SO_BROADCAST`.
     pub broadcast: bool,

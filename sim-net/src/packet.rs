@@ -177,6 +177,15 @@ impl Token {
         (index as u64) << 4 | (side as u64) << 3 | kind
     }
 
+    /// The packet that an event is about, if it is about one.
+    #[inline]
+    pub(crate) const fn packet(token: u64) -> Option<usize> {
+        match token & 7 {
+            0 => Some((token >> 4) as usize),
+            _ => None,
+        }
+    }
+
     pub(crate) fn decode(token: u64) -> Self {
         let index = (token >> 4) as usize;
         let side = if token & 8 == 0 {
@@ -210,6 +219,8 @@ mod tests {
             Token::Keepalive(9, Side::Server),
         ] {
             assert_eq!(Token::decode(token.encode()), token);
+            let packet = matches!(token, Token::Packet(_)).then_some(0);
+            assert_eq!(Token::packet(token.encode()), packet);
         }
     }
 }

@@ -7,7 +7,7 @@ use sim_runtime::{Fd, World};
 
 use crate::errno::{error, fail};
 use crate::express::Express;
-use crate::net::Net;
+use crate::net::net;
 use crate::ready::Interest;
 use crate::socket::Socket;
 use crate::state::State;
@@ -22,12 +22,19 @@ pub fn poll_send(
     pieces: &[IoSlice<'_>],
     context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    on(fd, |state, world, sock| {
-        match state.express_send(world, sock, pieces) {
-            Express::No => send_long(state, world, (fd, sock), pieces, context),
-            way => way.answer(world, fd, Interest::WRITABLE),
-        }
-    })
+    let mut has_woken = false;
+    let way = express(fd, |state, world, sock| {
+        let way = state.express_send(world, sock, pieces);
+        has_woken = !state.woken.is_empty();
+        way
+    });
+    if has_woken {
+        wake();
+    }
+    match way {
+        Express::Moved(count) => Poll::Ready(Ok(count)),
+        Express::Waits | Express::No => send_long(fd, pieces, context),
+    }
 }
 
 /// [`crate::Net::recv`] on a socket of the current world; where it would answer `EAGAIN` the task
@@ -41,35 +48,64 @@ pub fn poll_recv(
     peek: bool,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    on(fd, |state, world, sock| {
-        let way = match peek {
-            true => Express::No,
-            false => state.express_recv(world, sock, into, context.waker()),
-        };
-        match way {
-            Express::No => recv_long(state, world, (fd, sock), (into, peek), context),
-            way => way.answer(world, fd, Interest::READABLE),
+    if peek {
+        return recv_long(fd, into, peek, context);
+    }
+    // Nobody is woken by what is read on the short way.
+    let way = express(fd, |state, world, sock| {
+        let way = state.express_recv(world, sock, into, context.waker());
+        if way == Express::Waits {
+            world.waiting(Interest::READABLE.waits(fd));
         }
-    })
+        way
+    });
+    match way {
+        Express::Moved(count) => Poll::Ready(Ok(count)),
+        Express::Waits => Poll::Pending,
+        Express::No => recv_long(fd, into, peek, context),
+    }
+}
+
+/// Tries the short way on the socket of a descriptor; [`Express::No`] where it is none.
+#[inline(always)]
+fn express(fd: Fd, f: impl FnOnce(&mut State, &World, usize) -> Express) -> Express {
+    let way = sim_runtime::look(|world| {
+        // In place: nothing that `f` does opens or closes a descriptor.
+        let found = world.read_description(fd, |socket: &Socket| {
+            f(&mut socket.net.state(), world, socket.index)
+        });
+        match found {
+            Ok(Some(way)) => way,
+            _ => Express::No,
+        }
+    });
+    way.unwrap_or(Express::No)
+}
+
+/// Wakes whoever was found to be woken.
+#[cold]
+#[inline(never)]
+fn wake() {
+    if let Ok(net) = net() {
+        net.wake();
+    }
 }
 
 /// Runs `f` on the socket of a descriptor, then wakes whoever it found to wake.
-#[inline]
 fn on<R>(
     fd: Fd,
     f: impl FnOnce(&mut State, &World, usize) -> Poll<io::Result<R>>,
 ) -> Poll<io::Result<R>> {
     let outcome = sim_runtime::try_with(|world| {
         let mut has_woken = false;
-        // In place: nothing that `f` does opens or closes a descriptor.
         let found = world.read_description(fd, |socket: &Socket| {
             let mut state = socket.net.state();
             let answer = f(&mut state, world, socket.index);
             has_woken = !state.woken.is_empty();
             answer
         });
-        if has_woken && let Some(net) = world.device::<Net>() {
-            net.wake();
+        if has_woken {
+            wake();
         }
         match found {
             Ok(Some(answer)) => answer,
@@ -80,46 +116,29 @@ fn on<R>(
     outcome.unwrap_or_else(|| Poll::Ready(Err(error(libc::ENETDOWN))))
 }
 
-impl Express {
-    /// What the caller is told.
-    #[inline]
-    fn answer(self, world: &World, fd: Fd, interest: Interest) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Moved(count) => Poll::Ready(Ok(count)),
-            Self::Waits | Self::No => {
-                world.waiting(interest.waits(fd));
-                Poll::Pending
-            }
-        }
-    }
-}
-
 /// [`poll_send`] the long way.
 #[inline(never)]
-fn send_long(
-    state: &mut State,
-    world: &World,
-    (fd, sock): (Fd, usize),
-    pieces: &[IoSlice<'_>],
-    context: &Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let result = state.socket_send(world, sock, pieces);
-    let waits = (Interest::WRITABLE, context);
-    finish(state, world, (fd, sock), waits, result)
+fn send_long(fd: Fd, pieces: &[IoSlice<'_>], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    on(fd, |state, world, sock| {
+        let result = state.socket_send(world, sock, pieces);
+        let waits = (Interest::WRITABLE, context);
+        finish(state, world, (fd, sock), waits, result)
+    })
 }
 
 /// [`poll_recv`] the long way.
 #[inline(never)]
 fn recv_long(
-    state: &mut State,
-    world: &World,
-    (fd, sock): (Fd, usize),
-    (into, peek): (&mut [u8], bool),
-    context: &Context<'_>,
+    fd: Fd,
+    into: &mut [u8],
+    peek: bool,
+    context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    let result = state.socket_recv(world, sock, into, peek);
-    let waits = (Interest::READABLE, context);
-    finish(state, world, (fd, sock), waits, result)
+    on(fd, |state, world, sock| {
+        let result = state.socket_recv(world, sock, into, peek);
+        let waits = (Interest::READABLE, context);
+        finish(state, world, (fd, sock), waits, result)
+    })
 }
 
 /// Registers the task where the answer is `EAGAIN`, in the same look at the socket.
@@ -127,7 +146,7 @@ fn finish(
     state: &mut State,
     world: &World,
     (fd, sock): (Fd, usize),
-    (interest, context): (Interest, &Context<'_>),
+    (interest, context): (Interest, &mut Context<'_>),
     result: io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
     match result {

@@ -15,10 +15,41 @@ pub(crate) enum Protocol {
     Udp,
 }
 
+/// What a socket that is bound lets others have of its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    /// `SO_REUSEADDR`.
+    pub(crate) address: bool,
+    /// `SO_REUSEPORT`.
+    pub(crate) port: bool,
+}
+
+/// A socket that is bound to a port.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    ip: IpAddr,
+    socket: usize,
+    sharing: Sharing,
+    /// It listens: nobody has its address by `SO_REUSEADDR` alone.
+    listens: bool,
+}
+
+impl Bound {
+    fn overlaps(&self, ip: IpAddr) -> bool {
+        self.ip == ip || self.ip.is_unspecified() || ip.is_unspecified()
+    }
+
+    /// May another one be bound beside it (`inet_bind_conflict`)?
+    fn lets(&self, sharing: Sharing) -> bool {
+        let by_address = self.sharing.address && sharing.address && !self.listens;
+        by_address || (self.sharing.port && sharing.port)
+    }
+}
+
 #[derive(Debug)]
 struct Use {
-    /// Sockets bound to the port, with the address each is bound to.
-    bound: Vec<(IpAddr, usize)>,
+    /// Sockets bound to the port, in order.
+    bound: Vec<Bound>,
     /// Connections whose local port it is.
     connections: u32,
     /// Until when one of those that are over is remembered.
@@ -53,30 +84,37 @@ pub(crate) struct Ports {
 
 impl Ports {
     /// Binds a socket; port 0 picks an ephemeral one. `None` when it is in use: another socket is
-    /// bound to an overlapping address, or connections linger on the port and `reuse` is off.
+    /// bound to an overlapping address and does not share it, or connections linger on the port
+    /// and addresses are not reused.
     pub(crate) fn bind(
         &mut self,
         node: NodeId,
         protocol: Protocol,
         mut addr: SocketAddr,
-        (socket, reuse): (usize, bool),
+        (socket, sharing): (usize, Sharing),
         now: SimInstant,
     ) -> Option<SocketAddr> {
         if addr.port() == 0 {
             addr.set_port(self.ephemeral(node, protocol)?);
         }
         let used = self.uses.entry((node, protocol, addr.port())).or_default();
-        let overlaps =
-            |ip: IpAddr| ip == addr.ip() || ip.is_unspecified() || addr.ip().is_unspecified();
         let lingers = used.lingers_until > now;
         if !lingers {
             used.reusable = true;
         }
-        let is_taken = (used.connections > 0 && !reuse) || (lingers && !(reuse && used.reusable));
-        if used.bound.iter().any(|(ip, _)| overlaps(*ip)) || is_taken {
+        let reuse = sharing.address;
+        let connected = used.connections > 0 && !reuse && !sharing.port;
+        let is_taken = connected || (lingers && !(reuse && used.reusable));
+        let mut others = used.bound.iter().filter(|bound| bound.overlaps(addr.ip()));
+        if is_taken || others.any(|other| !other.lets(sharing)) {
             return None;
         }
-        used.bound.push((addr.ip(), socket));
+        used.bound.push(Bound {
+            ip: addr.ip(),
+            socket,
+            sharing,
+            listens: false,
+        });
         Some(addr)
     }
 
@@ -101,6 +139,26 @@ impl Ports {
         None
     }
 
+    /// A bound socket is to listen. False: another does at its address, and does not share it.
+    pub(crate) fn listens(&mut self, node: NodeId, addr: SocketAddr, socket: usize) -> bool {
+        let Some(used) = self.uses.get_mut(&(node, Protocol::Tcp, addr.port())) else {
+            return false;
+        };
+        let Some(at) = used.bound.iter().position(|bound| bound.socket == socket) else {
+            return false;
+        };
+        let sharing = used.bound[at].sharing;
+        let mut others =
+            used.bound.iter().enumerate().filter(|(place, other)| {
+                *place != at && other.listens && other.overlaps(addr.ip())
+            });
+        if others.any(|(_, other)| !other.lets(sharing)) {
+            return false;
+        }
+        used.bound[at].listens = true;
+        true
+    }
+
     /// Undoes `bind`.
     pub(crate) fn unbind(
         &mut self,
@@ -110,7 +168,7 @@ impl Ports {
         socket: usize,
     ) {
         self.change(node, protocol, addr.port(), |used| {
-            used.bound.retain(|(_, other)| *other != socket);
+            used.bound.retain(|other| other.socket != socket);
         });
     }
 
@@ -156,18 +214,28 @@ impl Ports {
         }
     }
 
-    /// The socket that a packet to `addr` belongs to: bound to the very address, or to any.
-    pub(crate) fn socket_at(
+    /// The sockets that a packet to `addr` may belong to, in the order they were bound: those bound
+    /// to the very address, or else those bound to any.
+    pub(crate) fn sockets_at(
         &self,
         node: NodeId,
         protocol: Protocol,
         addr: SocketAddr,
-    ) -> Option<usize> {
-        let bound = &self.uses.get(&(node, protocol, addr.port()))?.bound;
-        let exact = bound.iter().find(|(ip, _)| *ip == addr.ip());
-        exact
-            .or_else(|| bound.iter().find(|(ip, _)| ip.is_unspecified()))
-            .map(|(_, at)| *at)
+    ) -> impl Iterator<Item = usize> {
+        let used = self.uses.get(&(node, protocol, addr.port()));
+        let bound = used.map_or(&[][..], |used| &used.bound);
+        let has_exact = bound.iter().any(|bound| bound.ip == addr.ip());
+        let belongs = move |bound: &&Bound| match has_exact {
+            true => bound.ip == addr.ip(),
+            false => bound.ip.is_unspecified(),
+        };
+        bound.iter().filter(belongs).map(|bound| bound.socket)
+    }
+
+    /// Do sockets share the port of one, each for a part of what comes (`SO_REUSEPORT`)?
+    pub(crate) fn is_shared(&self, node: NodeId, protocol: Protocol, port: u16) -> bool {
+        let used = self.uses.get(&(node, protocol, port));
+        used.is_some_and(|used| used.bound.iter().all(|bound| bound.sharing.port))
     }
 }
 
@@ -176,6 +244,18 @@ mod tests {
     use super::*;
 
     const NODE: NodeId = NodeId(1);
+    const ALONE: Sharing = Sharing {
+        address: false,
+        port: false,
+    };
+    const REUSING: Sharing = Sharing {
+        address: true,
+        port: false,
+    };
+    const SHARING: Sharing = Sharing {
+        address: false,
+        port: true,
+    };
     const NOW: SimInstant = SimInstant(7);
 
     fn addr(text: &str) -> SocketAddr {
@@ -186,24 +266,36 @@ mod tests {
     fn overlapping_addresses_conflict() {
         let mut ports = Ports::default();
         let mut bind =
-            |text, socket| ports.bind(NODE, Protocol::Tcp, addr(text), (socket, true), NOW);
+            |text, socket| ports.bind(NODE, Protocol::Tcp, addr(text), (socket, ALONE), NOW);
         assert!(bind("10.0.0.1:80", 1).is_some());
         assert!(bind("127.0.0.1:80", 2).is_some());
         assert!(bind("10.0.0.1:80", 3).is_none());
         assert!(bind("0.0.0.0:80", 4).is_none());
-        assert_eq!(
-            ports.socket_at(NODE, Protocol::Tcp, addr("127.0.0.1:80")),
-            Some(2)
-        );
-        assert_eq!(
-            ports.socket_at(NODE, Protocol::Udp, addr("127.0.0.1:80")),
-            None
-        );
+        let at = |ports: &Ports, protocol, text| -> Vec<usize> {
+            ports.sockets_at(NODE, protocol, addr(text)).collect()
+        };
+        assert_eq!(at(&ports, Protocol::Tcp, "127.0.0.1:80"), [2]);
+        assert_eq!(at(&ports, Protocol::Udp, "127.0.0.1:80"), []);
         ports.unbind(NODE, Protocol::Tcp, addr("10.0.0.1:80"), 1);
-        assert_eq!(
-            ports.socket_at(NODE, Protocol::Tcp, addr("10.0.0.1:80")),
-            None
-        );
+        assert_eq!(at(&ports, Protocol::Tcp, "10.0.0.1:80"), []);
+    }
+
+    #[test]
+    fn an_address_is_shared_by_those_who_all_say_so() {
+        let both = |first: Sharing, second: Sharing, listens: bool| {
+            let mut ports = Ports::default();
+            let at = addr("10.0.0.1:80");
+            let any = addr("0.0.0.0:80");
+            let bound = ports.bind(NODE, Protocol::Tcp, at, (1, first), NOW);
+            assert!(bound.is_some() && (!listens || ports.listens(NODE, at, 1)));
+            let bound = ports.bind(NODE, Protocol::Tcp, any, (2, second), NOW);
+            bound.is_some().then(|| ports.listens(NODE, any, 2))
+        };
+        assert_eq!(both(ALONE, REUSING, false), None);
+        assert_eq!(both(REUSING, REUSING, false), Some(true));
+        assert_eq!(both(REUSING, REUSING, true), None, "it listens");
+        assert_eq!(both(SHARING, SHARING, true), Some(true));
+        assert_eq!(both(SHARING, REUSING, false), None);
     }
 
     #[test]
@@ -212,12 +304,12 @@ mod tests {
         ports.connected(NODE, 80);
         assert!(
             ports
-                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), (1, false), NOW)
+                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), (1, ALONE), NOW)
                 .is_none()
         );
         assert!(
             ports
-                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), (1, true), NOW)
+                .bind(NODE, Protocol::Tcp, addr("0.0.0.0:80"), (1, REUSING), NOW)
                 .is_some()
         );
     }
@@ -228,7 +320,8 @@ mod tests {
         ports.lingers(NODE, 80, (SimInstant(10), true));
         let mut bind = |reuse, now| {
             let at = addr("10.0.0.1:80");
-            let bound = ports.bind(NODE, Protocol::Tcp, at, (1, reuse), SimInstant(now));
+            let sharing = if reuse { REUSING } else { ALONE };
+            let bound = ports.bind(NODE, Protocol::Tcp, at, (1, sharing), SimInstant(now));
             if bound.is_some() {
                 ports.unbind(NODE, Protocol::Tcp, at, 1);
             }
@@ -239,7 +332,7 @@ mod tests {
         assert!(bind(false, 10));
         ports.lingers(NODE, 81, (SimInstant(10), false));
         let at = addr("10.0.0.1:81");
-        let bound = ports.bind(NODE, Protocol::Tcp, at, (1, true), SimInstant(9));
+        let bound = ports.bind(NODE, Protocol::Tcp, at, (1, REUSING), SimInstant(9));
         assert!(bound.is_none(), "its socket did not reuse addresses");
         ports.forget_lingering(NODE);
         assert!(ports.uses.is_empty());

@@ -174,7 +174,7 @@ impl State {
         self.put(world, at, (link, word), packet);
     }
 
-    /// Puts a packet on the wire.
+    /// Puts a packet on the wire; gives back its number.
     #[inline]
     pub(crate) fn put(
         &mut self,
@@ -182,7 +182,7 @@ impl State {
         at: SimInstant,
         (link, word): (usize, u64),
         packet: Packet,
-    ) {
+    ) -> u64 {
         self.order += 1;
         let flying = InFlight {
             link,
@@ -195,6 +195,7 @@ impl State {
             detained: false,
         };
         self.arrives_at(world, at, flying);
+        self.order
     }
 
     /// Has a packet arrive at an instant.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 
-use sim_runtime::{EventKind, FaultId, World};
+use sim_runtime::{EventKind, FaultId, NodeId, World};
 
 use crate::effect::Harm;
 use crate::errno::fail;
@@ -133,8 +133,7 @@ impl State {
         if self.udp(sock)?.bound.is_some() {
             return fail(libc::EINVAL);
         }
-        let node = self.socks[sock].node;
-        let addr = self.bind_port(world, node, Protocol::Udp, addr, sock, true)?;
+        let addr = self.bind_port(world, Protocol::Udp, addr, sock)?;
         self.udp(sock)?.bound = Some(addr);
         Ok(addr)
     }
@@ -221,7 +220,13 @@ impl State {
             ordinal: wire.datagrams_sent,
             marks: Vec::new(),
         };
-        self.put(world, at, (link, 0), Packet::Datagram(Box::new(datagram)));
+        let order = self.put(world, at, (link, 0), Packet::Datagram(Box::new(datagram)));
+        if let Some(capacity) = self.config.path_capacity {
+            let wire = self.links.get_mut(link);
+            if let Some(victim) = wire.crowds(world, capacity, order) {
+                self.discard_one(world, victim);
+            }
+        }
         Ok(bytes.len())
     }
 
@@ -272,9 +277,9 @@ impl State {
             ports << 32 | len as u64,
         );
         let room = self.config.datagram_buffer;
-        let sock = self.ports.socket_at(node, Protocol::Udp, to);
+        let sock = self.udp_at(world, node, (to, from));
         let udp = sock.and_then(|sock| match &mut self.socks[sock].kind {
-            Kind::Udp(udp) if udp.peer.is_none_or(|peer| peer == from) => Some(udp),
+            Kind::Udp(udp) => Some(udp),
             _ => None,
         });
         let Some(udp) = udp else {
@@ -283,12 +288,9 @@ impl State {
                 .links
                 .get_mut(back)
                 .draw_arrival(world, &self.config, 0);
-            return self.put(
-                world,
-                at,
-                (back, 0),
-                Packet::Unreachable(Box::new((from, to))),
-            );
+            let unreachable = Packet::Unreachable(Box::new((from, to)));
+            self.put(world, at, (back, 0), unreachable);
+            return;
         };
         if udp.queued + len + OVERHEAD > room {
             return; // As a kernel does: the reader is too slow.
@@ -298,6 +300,50 @@ impl State {
         udp.waiters.read.wake_into(&mut self.woken);
     }
 
+    /// The socket that a datagram is for, or that it came from: who has just this peer, or else who
+    /// has none; of several, the last that was bound, or one that is drawn where they share the
+    /// port.
+    fn udp_at(
+        &self,
+        world: &World,
+        node: NodeId,
+        (at, peer): (SocketAddr, SocketAddr),
+    ) -> Option<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        let mut is_connected = false;
+        for sock in self.ports.sockets_at(node, Protocol::Udp, at) {
+            let Kind::Udp(udp) = &self.socks[sock].kind else {
+                continue;
+            };
+            match udp.peer {
+                Some(of) if of != peer => continue,
+                Some(_) if !is_connected => {
+                    is_connected = true;
+                    found.clear();
+                }
+                None if is_connected => continue,
+                _ => {}
+            }
+            found.push(sock);
+        }
+        match found[..] {
+            [_, _, ..] if self.ports.is_shared(node, Protocol::Udp, at.port()) => {
+                Some(found[self.share(world, (at, peer), found.len())])
+            }
+            _ => found.last().copied(),
+        }
+    }
+
+    /// The socket at an address that has just this peer.
+    pub(crate) fn udp_of(&self, node: NodeId, at: SocketAddr, peer: SocketAddr) -> Option<usize> {
+        let has_peer = |sock: &usize| match &self.socks[*sock].kind {
+            Kind::Udp(udp) => udp.peer == Some(peer),
+            _ => false,
+        };
+        let mut all = self.ports.sockets_at(node, Protocol::Udp, at);
+        all.find(has_peer)
+    }
+
     /// Faults took a datagram: its sender may send it again, and its reader misses it.
     pub(crate) fn datagram_lost(&mut self, world: &World, flying: &InFlight, faults: &[FaultId]) {
         let Packet::Datagram(datagram) = &flying.packet else {
@@ -305,8 +351,10 @@ impl State {
         };
         let link = self.links.get(flying.link);
         let (from, to) = (datagram.from, datagram.to);
-        let sender = self.ports.socket_at(link.from, Protocol::Udp, from);
-        let reader = self.ports.socket_at(link.to, Protocol::Udp, to);
+        let (sender, reader) = (link.from, link.to);
+        let any = self.ports.sockets_at(sender, Protocol::Udp, from).next();
+        let sender = self.udp_at(world, sender, (from, to)).or(any);
+        let reader = self.udp_at(world, reader, (to, from));
         if let Some(Kind::Udp(udp)) = sender.map(|sock| &mut self.socks[sock].kind) {
             let hash = hash(&datagram.bytes);
             for &fault in faults {
@@ -316,7 +364,6 @@ impl State {
             udp.taken.drain(..more);
         }
         if let Some(Kind::Udp(udp)) = reader.map(|sock| &mut self.socks[sock].kind)
-            && udp.peer.is_none_or(|peer| peer == from)
             && !udp.shut.0
         {
             udp.missed.extend(faults.iter().map(|&fault| (fault, from)));
@@ -352,15 +399,12 @@ impl State {
         to: SocketAddr,
     ) {
         let node = self.links.get(link).to;
-        let Some(sock) = self.ports.socket_at(node, Protocol::Udp, from) else {
+        let Some(sock) = self.udp_of(node, from, to) else {
             return;
         };
         let Kind::Udp(udp) = &mut self.socks[sock].kind else {
             return;
         };
-        if udp.peer != Some(to) {
-            return;
-        }
         udp.error = Some(libc::ECONNREFUSED);
         udp.waiters.wake_into(&mut self.woken);
         world.event(

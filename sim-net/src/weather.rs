@@ -30,6 +30,7 @@ impl NetConfig {
         config.latency = Latency {
             min_ns,
             max_ns: min_ns * draw.range(1, 8),
+            mean_ns: 0,
             tail: Chance { num: 1, den: of },
             tail_min: 2,
             tail_max: 2 << draw.range(0, 5),
@@ -53,6 +54,12 @@ impl NetConfig {
             Chance { num: 1, den: 16 },
             Chance { num: 1, den: 2 },
         ][draw.below(3) as usize];
+        if draw.chance(1, 4) {
+            config.latency.mean_ns = min_ns * draw.range(1, 8);
+        }
+        if draw.chance(1, 8) {
+            config.path_capacity = Some(4 << draw.range(0, 6));
+        }
         config
     }
 }

@@ -111,7 +111,8 @@ pub use {
     sockets::{Address, Readiness, SocketCalls, Sockets, UnixName},
     stream::{Entity, Stream},
     task::{
-        AbortHandle, JoinError, JoinHandle, UnjoinedPanic, note_turn, spawn, spawn_on, turn_note,
+        AbortHandle, JoinError, JoinHandle, UnjoinedPanic, look, note_turn, spawn, spawn_on,
+        turn_note,
     },
     timers::TimerKey,
     world::{World, in_simulation, try_with, try_world, with, world},

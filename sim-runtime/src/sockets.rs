@@ -106,6 +106,16 @@ pub trait SocketCalls {
     fn set_nonblocking(&self, nonblocking: bool);
     /// `SO_SNDTIMEO`, or else `SO_RCVTIMEO`.
     fn timeout(&self, writing: bool) -> Option<Duration>;
+    /// How long the close of its last descriptor waits until the peer has everything, if it does
+    /// (`SO_LINGER`): for no time where nothing has to be waited for.
+    fn lingers(&self, _fd: Fd) -> Option<Duration> {
+        None
+    }
+    /// Whether everything that was sent has arrived, the end included, which is sent now; the waker
+    /// is called when that may change.
+    fn poll_flushed(&self, _fd: Fd, _waker: &Waker) -> io::Result<bool> {
+        Ok(true)
+    }
     fn ready(&self, fd: Fd) -> io::Result<Readiness>;
     /// Whether it is ready to be read or to be written; the waker is called when that may change.
     fn poll(&self, fd: Fd, readable: bool, writable: bool, waker: &Waker) -> io::Result<bool>;

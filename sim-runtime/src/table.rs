@@ -293,6 +293,13 @@ impl World {
         Ok(())
     }
 
+    /// Is it the only descriptor of what it refers to? Also where it refers to nothing.
+    pub(crate) fn is_last_of(&self, fd: Fd) -> bool {
+        let table = self.table.borrow();
+        let entry = table.get(fd.0);
+        entry.is_none_or(|entry| !table.shared.contains_key(&address(&entry.description)))
+    }
+
     /// Closes a descriptor; the description's `close` runs when it was the last one.
     ///
     /// # Errors

@@ -136,8 +136,8 @@ pub(crate) fn current() -> Option<Rc<World>> {
 
 /// Makes `world` this thread's world, or none; gives back what it was.
 pub(crate) fn replace(world: Option<Rc<World>>) -> Option<Rc<World>> {
-    INSIDE.set(world.is_some());
     task::point_at(world.as_ref());
+    INSIDE.set(world.is_some());
     let world = ManuallyDrop::new(world);
     ManuallyDrop::into_inner(CURRENT.with(|current| current.replace(world)))
 }
@@ -487,7 +487,7 @@ impl World {
     /// Nothing can run: wakes fibers whose words were changed from outside, or else jumps to the
     /// next timer. False: neither could be done.
     pub(crate) fn move_on(self: &Rc<Self>) -> bool {
-        let has_other_threads = crate::process::fresh().is_err();
+        let has_other_threads = self.fibers.any() && crate::process::fresh().is_err();
         if has_other_threads && self.fibers.wake_changed() {
             return true;
         }

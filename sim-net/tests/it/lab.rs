@@ -240,8 +240,12 @@ pub(crate) fn assert_about(took: Duration, expected: Duration) {
     );
 }
 
+pub(crate) const fn settle_time() -> Duration {
+    Duration::from_millis(10 * LATENCY.as_millis() as u64)
+}
+
 pub(crate) async fn settle() {
-    time::sleep(10 * LATENCY).await;
+    time::sleep(settle_time()).await;
 }
 
 /// Waits no longer than `limit` for `future`.

@@ -215,6 +215,58 @@ fn datagrams_go_between_blocking_sockets() {
     assert_eq!(seen, (2, 2, *b"cb", ErrorKind::WouldBlock));
 }
 
+/// As between two nodes, but on a pool for blocking calls, which are tasks of a runtime.
+#[test]
+fn blocking_sockets_of_std_run_in_a_pool_beside_tasks_that_do_not_block() {
+    let run = || {
+        let simulation = Simulation::new(Config::new(Seed(6)));
+        let world = std::rc::Rc::clone(simulation.world());
+        drop(Net::install(&world, NetConfig::default()));
+        let nodes = [("server", SERVER), ("client", [10, 0, 0, 2])].map(|(name, ip)| {
+            let node = world.create_node(name, IpAddr::from(ip));
+            let main = || Box::pin(std::future::pending()) as _;
+            world.start_node(node, std::rc::Rc::new(main));
+            node
+        });
+        drop(world);
+        let ended = simulation.block_on(async move {
+            let serves = sim_runtime::fiber::spawn_blocking(nodes[0], || {
+                let socket = UdpSocket::bind("0.0.0.0:53").unwrap();
+                echo();
+                let mut bytes = [0; 8];
+                let (count, from) = socket.recv_from(&mut bytes).unwrap();
+                socket.send_to(&bytes[..count], from).unwrap();
+            });
+            let asks = sim_runtime::fiber::spawn_blocking(nodes[1], || {
+                let mut stream = connect(80);
+                stream.write_all(&[7; 100_000]).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                let mut all = Vec::new();
+                stream.read_to_end(&mut all).unwrap();
+                let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+                socket.send_to(b"abc", at(53)).unwrap();
+                let mut bytes = [0; 8];
+                let (count, from) = socket.recv_from(&mut bytes).unwrap();
+                (all.len(), count, from)
+            });
+            let mut ticks = 0;
+            while !asks.is_finished() {
+                time::sleep(MS / 10).await;
+                ticks += 1;
+            }
+            serves.await.expect("the server does not panic");
+            (asks.await.expect("the client does not panic"), ticks)
+        });
+        let output = ended.expect("it ends");
+        (output, simulation.finish().digest.to_string())
+    };
+    let first = run();
+    let ((seen, ticks), _) = &first;
+    assert_eq!(*seen, (100_000, 3, at(53)));
+    assert!(*ticks > 10, "others run meanwhile: {ticks} ticks");
+    assert_eq!(first, run(), "the digests are equal as well");
+}
+
 #[test]
 fn sockets_outside_a_simulation_are_the_machines() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sim_net::{Chance, NetConfig};
+use sim_net::{Chance, Latency, NetConfig};
 use sim_runtime::{NodeId, Seed, spawn_on, time};
 
 use crate::lab::*;
@@ -86,4 +86,146 @@ fn streams_are_whole_in_any_weather() {
             assert!(read == bytes);
         });
     }
+}
+
+#[test]
+fn reads_and_writes_move_a_part_of_at_least_one_byte() {
+    let config = NetConfig {
+        partial_io: Chance { num: 1, den: 2 },
+        ..calm()
+    };
+    run(config, || async {
+        let (client, server) = pair(A, B, 7).await;
+        let (mut written, mut read) = (Vec::new(), Vec::new());
+        for _ in 0..200 {
+            let count = client.send(&[7; 1_000]).await.expect("there is room");
+            settle().await;
+            written.push(count);
+            let mut into = [0; 1_000];
+            let mut left = count;
+            while left > 0 {
+                let count = server.recv(&mut into).await.expect("it is there");
+                read.push((count, left));
+                left -= count;
+            }
+        }
+        let whole = written.iter().filter(|count| **count == 1_000).count();
+        assert!(written.iter().all(|count| (1..=1_000).contains(count)));
+        assert!(
+            (60..140).contains(&whole),
+            "{whole} of 200 writes moved all"
+        );
+        assert!(read.iter().all(|(count, _)| *count > 0));
+        let short = read.iter().filter(|(count, left)| count < left).count();
+        assert!(
+            short * 4 > read.len(),
+            "{short} of {} reads were short",
+            read.len()
+        );
+    });
+}
+
+/// One-way times of many datagrams over a link of this latency, in nanoseconds, sorted.
+fn times(latency: Latency) -> Vec<u64> {
+    let (log, logged) = std::sync::mpsc::channel();
+    let config = NetConfig { latency, ..calm() };
+    run(config, move || async move {
+        let bind = |node| on(node, async { net().udp_bind(([0, 0, 0, 0], 7).into()) });
+        let (one, other) = (bind(A).await, bind(B).await);
+        let (one, other) = (one.expect("a port"), other.expect("a port"));
+        for _ in 0..400 {
+            let start = time::now();
+            net().send_to(one, b"x", addr(B, 7)).expect("it is sent");
+            recv_from(other, &mut [0; 8])
+                .await
+                .expect("nothing is wrong");
+            log.send((time::now() - start).as_nanos() as u64)
+                .expect("the test waits");
+        }
+    });
+    let mut times: Vec<u64> = logged.try_iter().collect();
+    times.sort_unstable();
+    times
+}
+
+#[test]
+fn latencies_are_constant_uniform_exponential_or_have_a_heavy_tail() {
+    const MS: u64 = 1_000_000;
+    let constant = times(Latency::constant(Duration::from_millis(3)));
+    assert!(constant[0] >= 3 * MS && constant[399] < 3 * MS + MS / 10);
+    let uniform = Latency {
+        max_ns: 9 * MS,
+        ..Latency::constant(Duration::from_millis(1))
+    };
+    let uniform = times(uniform);
+    assert!(uniform[0] >= MS && uniform[399] < 9 * MS + MS / 10);
+    assert!(
+        (4 * MS..6 * MS).contains(&uniform[200]),
+        "half lie above the middle"
+    );
+    let exponential = Latency::exponential(Duration::from_millis(1), Duration::from_millis(4));
+    let exponential = times(exponential);
+    let mean = exponential.iter().sum::<u64>() / 400;
+    assert!(
+        (43 * MS / 10..57 * MS / 10).contains(&mean),
+        "1 ms and 4 on average: {mean}"
+    );
+    assert!(
+        exponential[0] >= MS && exponential[399] > 15 * MS,
+        "it has no end"
+    );
+    let median = exponential[200];
+    assert!(
+        (3 * MS..45 * MS / 10).contains(&median),
+        "1 ms and 4 ln 2: {median}"
+    );
+    let tail = times(NetConfig::default().latency);
+    assert!(
+        tail[300] < 2 * MS && tail[399] > 3 * MS,
+        "few take many times as long"
+    );
+}
+
+#[test]
+fn a_path_holds_so_many_datagrams_and_any_of_them_may_be_the_victim() {
+    let mut victims = [0; 8];
+    for seed in 0..60 {
+        let config = NetConfig {
+            path_capacity: Some(7),
+            ..calm()
+        };
+        let (log, logged) = std::sync::mpsc::channel();
+        run_seed(seed, config, move || async move {
+            let bind = |node| on(node, async { net().udp_bind(([0, 0, 0, 0], 7).into()) });
+            let (one, other) = (bind(A).await, bind(B).await);
+            let (one, other) = (one.expect("a port"), other.expect("a port"));
+            for burst in 0..2_u8 {
+                for number in 0..8 {
+                    net()
+                        .send_to(one, &[burst, number], addr(B, 7))
+                        .expect("it is sent");
+                }
+                settle().await;
+            }
+            let mut into = [0; 8];
+            while let Some(read) = within(settle_time(), recv_from(other, &mut into)).await {
+                read.expect("nothing is wrong");
+                log.send((into[0], into[1])).expect("the test waits");
+            }
+            let stats = net().link_stats(A, B);
+            assert_eq!((stats.offered, stats.delivered, stats.dropped), (16, 14, 2));
+        });
+        let heard: Vec<(u8, u8)> = logged.try_iter().collect();
+        for burst in 0..2 {
+            let missing: Vec<u8> = (0..8).filter(|n| !heard.contains(&(burst, *n))).collect();
+            let [victim] = missing[..] else {
+                panic!("seed {seed}, burst {burst}: {missing:?} are missing");
+            };
+            victims[usize::from(victim)] += 1;
+        }
+    }
+    assert!(
+        victims.iter().all(|count| (4..28).contains(count)),
+        "{victims:?}"
+    );
 }

@@ -422,6 +422,7 @@ impl Fibers {
     }
 
     /// Whether any fiber lives.
+    #[inline]
     pub(crate) fn any(&self) -> bool {
         !self.alive.borrow().is_empty()
     }

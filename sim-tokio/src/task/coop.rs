@@ -99,15 +99,17 @@ pub(crate) fn spend<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    if left() == Some(0) {
+    let before = left();
+    if before == Some(0) {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
+    // What spends within it spends the same unit.
     let polled = poll(cx);
     if polled.is_ready()
-        && let Some(left) = left()
+        && let Some(before) = before
     {
-        set(Some(left.saturating_sub(1)));
+        set(Some(before - 1));
     }
     polled
 }

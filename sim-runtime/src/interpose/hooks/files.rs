@@ -20,7 +20,7 @@ use libc::mode_t;
 use super::define::hooks;
 use super::places::{self, Placed};
 use super::refused::{CHILD, refuse};
-use super::{file_locks, real, sleep};
+use super::{file_locks, real, sleep, sockets};
 use crate::device::Description;
 use crate::files::{FileCall, FileCalls};
 use crate::interpose::hatch;
@@ -130,6 +130,7 @@ pub(super) unsafe fn open_path(
 
 /// Closes a simulated descriptor; `None` where the kernel must.
 pub(super) fn close_fd(fd: c_int) -> Option<c_long> {
+    sockets::linger(fd);
     let closed = ask(fd, |world, description| {
         if let Some(file) = description.as_file() {
             file.closing(Fd(fd));

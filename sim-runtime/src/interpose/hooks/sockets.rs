@@ -79,6 +79,38 @@ fn wait(fd: c_int, writing: bool, deadline: Option<SimInstant>) -> bool {
     matches!(waited, fiber::Waited::Woken)
 }
 
+/// A socket's last descriptor is about to be closed: waits as its `SO_LINGER` says. So does the
+/// kernel, whether or not the socket blocks.
+pub(super) fn linger(fd: c_int) {
+    if !Fd::is_simulated(fd) || !world::try_with(|w| w.is_last_of(Fd(fd))).unwrap_or(false) {
+        return;
+    }
+    let asked = on(fd, |socket| Ok(socket.lingers(Fd(fd))));
+    if let Some(Ok(Some(limit))) = asked {
+        let end = world::with(|world| world.clock() + limit);
+        fiber::wait_for(Some(end), |waker| {
+            let flushed = on(fd, |socket| socket.poll_flushed(Fd(fd), waker));
+            !matches!(flushed, Some(Ok(false)))
+        });
+    }
+}
+
+/// Urgent data goes over streams alone, and is not simulated: who sends it is refused as where a
+/// socket knows none, and who asks for it learns that none came.
+fn refuse_urgent(fd: c_int, flags: c_int, receives: bool) -> io::Result<()> {
+    if flags & libc::MSG_OOB == 0 {
+        return Ok(());
+    }
+    let kind = on(fd, |socket| {
+        socket.option(Fd(fd), libc::SOL_SOCKET, libc::SO_TYPE)
+    });
+    let is_stream = matches!(kind, Some(Ok(kind)) if kind == libc::SOCK_STREAM.to_ne_bytes());
+    match (receives, is_stream) {
+        (true, true) => Err(error(libc::EINVAL)),
+        _ => Err(error(libc::EOPNOTSUPP)),
+    }
+}
+
 /// Sets `O_NONBLOCK` on a socket that was just opened.
 pub(super) fn make_nonblocking(fd: c_int) {
     on(fd, |socket| {
@@ -176,6 +208,9 @@ pub(super) unsafe fn serve_send(
     if !Fd::is_simulated(fd) {
         return None;
     }
+    if let Err(refused) = refuse_urgent(fd, flags, false) {
+        return Some(answer(Err(refused)));
+    }
     let slices: Vec<IoSlice<'_>> = (0..count)
         .map(|index| {
             // SAFETY: by the contract.
@@ -227,6 +262,9 @@ pub(super) unsafe fn serve_recv(
 ) -> Option<c_long> {
     if !Fd::is_simulated(fd) {
         return None;
+    }
+    if let Err(refused) = refuse_urgent(fd, flags, true) {
+        return Some(answer(Err(refused)));
     }
     let whole: usize = (0..count)
         // SAFETY: by the contract.
