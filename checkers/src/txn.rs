@@ -6,15 +6,19 @@
 //! versions there were, who wrote and who read each, which came before which), from these a graph
 //! of dependencies, each with what justifies it, and from that the anomalies and levels.
 //!
-//! Modules in reading order: `transactions`, the steps; `facts`, what is certain, with `writes`,
-//! `append`, `register` and `predicate`, which make them, `internal` and `updates`; `edges` and
-//! `graph`; [`levels`] and `anomaly`, the names; `decide` and `visible`, a level by what it
-//! forbids; `cycles`, anomalies by class; `paths`; `search`, orders of versions; `judged`,
-//! `explain` and `told`; `analysis` and `judge`, the doors; `certificate`, proofs and their check.
+//! Modules in reading order: `transactions`, the steps, with `sets`; `facts`, what is certain, with
+//! `writes`, `append`, `register` and `predicate`, which make them, `internal`, `updates`, `options`
+//! and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and `visible`, a
+//! level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`, levels that need no
+//! order of versions; `search`, orders of versions; `judged`, `explain`, `told` and `picture`; `analysis` and
+//! `judge`, the doors; `certificate`, proofs and their check, with
+//! `axioms`.
 
 mod analysis;
 mod anomaly;
 mod append;
+mod assume;
+mod axioms;
 mod certificate;
 mod cycles;
 mod decide;
@@ -26,18 +30,24 @@ mod internal;
 mod judge;
 mod judged;
 pub mod levels;
+mod options;
 mod paths;
+mod picture;
 mod predicate;
 mod register;
+mod saturate;
 mod search;
+mod sets;
 mod told;
 mod transactions;
 mod updates;
 mod visible;
 mod writes;
 
-pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, analyze_from, certify};
+pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, analyze_with, certify};
 pub use anomaly::{Kind, Name};
 pub use certificate::{Certificate, Moment, breaks, refutation, verify};
-pub use judge::judge;
+pub use judge::{judge, judge_with};
 pub use levels::{Base, Level, Order};
+pub use options::{Assumption, Options};
+pub use picture::pictures;

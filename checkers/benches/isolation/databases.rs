@@ -49,8 +49,11 @@ pub(crate) fn all() -> Vec<Database> {
         (Workload::RwRegister, Isolation::Strict, 100_000),
         (Workload::RwRegister, Isolation::Strict, 1_000_000),
         (Workload::RwRegister, Isolation::Stale, 10_000),
+        (Workload::RwRegister, Isolation::Stale, 100_000),
         (Workload::RwRegister, Isolation::Snapshot, 10_000),
+        (Workload::RwRegister, Isolation::Snapshot, 100_000),
         (Workload::RwRegister, Isolation::Committed, 10_000),
+        (Workload::RwRegister, Isolation::Committed, 100_000),
     ];
     let database = |(workload, isolation, transactions)| Database {
         workload,
@@ -86,6 +89,8 @@ struct Open {
     /// How many commits there were when it began.
     begun: u64,
     reads: bool,
+    /// It has committed, and its answer is under way.
+    done: bool,
 }
 
 /// The versions of an object: how many commits there were, and the value after.
@@ -109,7 +114,7 @@ impl Store {
     fn nothing(&self) -> Value {
         match self.workload {
             Workload::ListAppend => Value::List(Vec::new()),
-            Workload::RwRegister => Value::Null,
+            _ => Value::Null,
         }
     }
 
@@ -186,6 +191,7 @@ pub(crate) fn run(database: &Database) -> History {
             values,
             begun: store.commits,
             reads,
+            done: false,
         });
     }
     History {
@@ -211,12 +217,17 @@ fn advance(
         Isolation::Snapshot => work.begun,
     };
     let op = &mut ops[work.row];
+    if work.done {
+        op.complete_ts = Some(clock);
+        op.timeout_marker = false;
+        return None;
+    }
     let written = || work.steps.iter().filter(|(write, _)| *write);
     let conflicts = database.isolation == Isolation::Snapshot
         && written().any(|(_, key)| store.last_commit(*key) > work.begun);
-    op.complete_ts = Some(clock);
-    op.timeout_marker = false;
     if conflicts {
+        op.complete_ts = Some(clock);
+        op.timeout_marker = false;
         op.error = Some("conflict".to_owned());
         return None;
     }
@@ -246,14 +257,16 @@ fn advance(
                 .push((store.commits, value));
         }
     }
+    // The answer comes some time after the commit.
     op.output = Some(micro(database.workload, &work.steps, &work.values));
-    None
+    work.done = true;
+    Some(work)
 }
 
 fn micro(workload: Workload, steps: &[(bool, i64)], values: &[Value]) -> Value {
     let write = match workload {
         Workload::ListAppend => "append",
-        Workload::RwRegister => "w",
+        _ => "w",
     };
     let step = |((writes, key), value): (&(bool, i64), &Value)| {
         let name = if *writes { write } else { "r" };

@@ -1,8 +1,9 @@
 //! How long histories of simulated databases take to be judged at every level.
 //!
 //! `cargo bench -p landfall-checkers --bench isolation` prints a row a history: what it is, the
-//! time to judge it (it is in memory already), the most memory that the process has had, what
-//! holds, and every anomaly. The wall clock is read here and nowhere else; nothing is asserted.
+//! time to judge it on the wall and of the processor (it is in memory already), the most memory
+//! that the process has had, what holds, and every anomaly. The wall clock is read here and nowhere
+//! else; nothing is asserted.
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -33,7 +34,10 @@ fn main() {
 /// Every row, each by a process of its own.
 fn rows() {
     let me = std::env::current_exe().expect("the path of this process");
-    println!("{:<44} {:>9} {:>9}  answer", "database", "ms", "peak MiB");
+    println!(
+        "{:<44} {:>9} {:>9} {:>9}  answer",
+        "database", "ms", "cpu ms", "peak MiB"
+    );
     for index in 0..all().len() {
         let mut command = Command::new(&me);
         let status = command.args(["row", &index.to_string()]).status();
@@ -47,12 +51,13 @@ fn rows() {
 fn row(index: usize) {
     let database: Database = all()[index];
     let history = run(&database);
-    let before = Instant::now();
+    let (before, cpu_before) = (Instant::now(), cpu_ms());
     let analysis = analyze(&history, database.workload, &Budget::default());
     let ms = before.elapsed().as_micros() as f64 / 1000.0;
+    let cpu = cpu_ms() - cpu_before;
     let answer = analysis.map_or_else(|field| format!("lacks {field}"), |told| answer(&told));
     println!(
-        "{:<44} {ms:>9.1} {:>9}  {answer}",
+        "{:<44} {ms:>9.1} {cpu:>9.1} {:>9}  {answer}",
         database.name(),
         peak_mib()
     );
@@ -70,6 +75,16 @@ fn answer(analysis: &Analysis) -> String {
         holds.join(" "),
         anomalies.join(" ")
     )
+}
+
+/// What this process has used of the processor, milliseconds.
+fn cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let ns: Option<f64> = text
+        .split_whitespace()
+        .next()
+        .and_then(|ns| ns.parse().ok());
+    ns.unwrap_or(0.0) / 1e6
 }
 
 /// The most memory that this process has had, MiB.

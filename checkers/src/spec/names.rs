@@ -17,6 +17,7 @@ const VALUED: &[&str] = &[
     "progress=5s",
     "list-append=serializable",
     "rw-register=serializable",
+    "txn-sets=serializable",
 ];
 
 /// The level of a workload whose name stands alone.

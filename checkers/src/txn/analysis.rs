@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::anomaly::Kind;
 use super::certificate::Certificate;
 use super::decide::kinds_of;
 use super::edges;
 use super::facts::Facts;
-use super::graph::{DEPENDS, MISSES};
+use super::graph::{DEPENDS, MISSES, WW};
 use super::judged::Judged;
 use super::levels::{Base, Level};
+use super::options::Options;
 use super::search::{self, Found, Search};
 use super::transactions::Transactions;
 use crate::history::History;
@@ -27,18 +29,21 @@ pub enum Workload {
     ListAppend,
     /// They read registers and set them to distinct values.
     RwRegister,
+    /// They read sets and add distinct elements to them.
+    Sets,
 }
 
 impl Workload {
     /// All.
-    pub const ALL: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
+    pub const ALL: [Workload; 3] = [Workload::ListAppend, Workload::RwRegister, Workload::Sets];
 
-    /// The name: `list-append`, `rw-register`.
+    /// The name: `list-append`, `rw-register`, `txn-sets`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Workload::ListAppend => "list-append",
             Workload::RwRegister => "rw-register",
+            Workload::Sets => "txn-sets",
         }
     }
 }
@@ -133,29 +138,42 @@ impl Analysis {
 /// # Errors
 /// The field that the history lacks.
 pub fn analyze(history: &History, workload: Workload, budget: &Budget) -> Result<Analysis, String> {
-    analyze_from(history, workload, &Value::Null, budget)
+    analyze_with(history, workload, &Options::default(), budget)
 }
 
-/// Judges a history at every level, whose objects begin with a value: a list, or what registers
-/// are read as before they are written.
+/// As [`analyze`], of objects that begin with a value (a list, or what registers are read as
+/// before they are written), and with what is taken for granted.
 ///
 /// # Errors
-/// The field that the history lacks; or that lists begin with what is no list.
-pub fn analyze_from(
+/// The field that the history lacks; or that lists begin with what is no list, or sets with
+/// anything.
+pub fn analyze_with(
     history: &History,
     workload: Workload,
-    initial: &Value,
+    options: &Options,
     budget: &Budget,
 ) -> Result<Analysis, String> {
+    let rewritten;
+    let (history, workload) = match workload {
+        Workload::Sets if options.initial != Value::Null => {
+            return Err("an initial value of nothing, of sets".to_owned());
+        }
+        Workload::Sets => {
+            rewritten = super::sets::registers(history)?;
+            (&rewritten, Workload::RwRegister)
+        }
+        other => (history, other),
+    };
     let all = Transactions::of(history)?;
-    let facts = facts_of(&all, workload, initial)?;
+    let facts = facts_of(&all, workload, options)?;
     let judged = Judged::of(&all, &facts, budget);
     Ok(judged.told(&all, &facts))
 }
 
 /// A proof that a level holds, for [`super::verify`]: an order of transactions if the history is
 /// serializable with what else orders the level, else one of starts and commits if it satisfies
-/// snapshot isolation; none when it satisfies neither or the budget does not suffice.
+/// snapshot isolation, else an order of versions with which the level's axioms hold; none when
+/// the level does not hold, the budget does not suffice, or there are reads by predicates.
 ///
 /// # Errors
 /// The field that the history lacks.
@@ -165,26 +183,48 @@ pub fn certify(
     level: Level,
     budget: &Budget,
 ) -> Result<Option<Certificate>, String> {
+    let rewritten;
+    let (history, workload) = match workload {
+        Workload::Sets => {
+            rewritten = super::sets::registers(history)?;
+            (&rewritten, Workload::RwRegister)
+        }
+        other => (history, other),
+    };
+    let options = Options::default();
     let all = Transactions::of(history)?;
-    let facts = facts_of(&all, workload, &Value::Null)?;
-    if !facts.plain.told.is_empty() || facts.untold > 0 || !all.found.is_empty() {
+    let facts = facts_of(&all, workload, &options)?;
+    let forbidden = |base: &Base| {
+        let order = level.order;
+        level.implies(Level { base: *base, order })
+    };
+    let mut plain = facts.plain.told.iter();
+    let broken = plain.any(|plain| plain.kind.proscribed_by().iter().any(forbidden));
+    if broken || facts.untold > 0 || !all.found.is_empty() {
         return Ok(None);
     }
     let graph = edges::graph(&all, &facts);
     let mut search = Search::new(&all, &facts, &graph, budget.steps_max);
     let order = kinds_of(level.order);
-    for guess in [DEPENDS | MISSES | order, DEPENDS | order, DEPENDS] {
+    for guess in [DEPENDS | MISSES | order, DEPENDS | order, DEPENDS, WW] {
         if search.rank(&graph, guess) {
             break;
         }
     }
-    for base in [Base::Serializable, Base::SnapshotIsolation] {
+    let mut bases = vec![Base::Serializable, Base::SnapshotIsolation, level.base];
+    bases.dedup();
+    for base in bases {
         let of = Level { base, ..level };
         if !of.implies(level) {
             continue;
         }
         if let (Found::Holds, Some(ordered)) = search.level(of) {
-            return Ok(search::proof(&all, &ordered.facts, of));
+            let proof = search::proof(&all, &ordered.facts, of);
+            let stands =
+                |proof: &Certificate| super::verify(history, workload, level, proof).is_ok();
+            if let Some(proof) = proof.filter(stands) {
+                return Ok(Some(proof));
+            }
         }
     }
     Ok(None)
@@ -193,15 +233,19 @@ pub fn certify(
 fn facts_of<'h>(
     all: &Transactions<'h>,
     workload: Workload,
-    initial: &'h Value,
+    options: &'h Options,
 ) -> Result<Facts<'h>, String> {
     let mut facts = match workload {
-        Workload::ListAppend => super::append::facts(all, initial)?,
-        Workload::RwRegister => super::register::facts(all, initial)?,
+        Workload::ListAppend => super::append::facts(all, &options.initial)?,
+        _ => super::register::facts(all, &options.initial)?,
     };
     let mut plain = std::mem::take(&mut facts.plain);
     super::updates::lost(all, &facts, &mut plain);
     super::updates::circles(all, &facts, &mut plain);
+    if !plain.counts.contains_key(&Kind::CyclicVersions) {
+        super::updates::follow(&mut facts);
+    }
+    super::assume::apply(all, &mut facts, &options.assumptions, &mut plain);
     facts.plain = plain;
     Ok(facts)
 }

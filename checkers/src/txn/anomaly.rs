@@ -14,6 +14,8 @@ pub enum Kind {
     DuplicateElements,
     /// Versions of an object come before each other.
     CyclicVersions,
+    /// By what is assumed, versions of an object come before each other.
+    AssumedVersions,
     /// A cycle of write dependencies.
     G0,
     /// An effect of an aborted transaction was read.
@@ -69,7 +71,7 @@ impl Kind {
         match self {
             Kind::GarbageRead => "garbage-read",
             Kind::DuplicateElements => "duplicate-elements",
-            Kind::CyclicVersions => "cyclic-versions",
+            Kind::CyclicVersions | Kind::AssumedVersions => "cyclic-versions",
             Kind::G0 => "G0",
             Kind::G1a => "G1a",
             Kind::DirtyUpdate => "dirty-update",
@@ -96,10 +98,23 @@ impl Kind {
         }
     }
 
+    /// How much the name leaves open of what went wrong: the less, the sooner it is told.
+    pub(super) const fn vagueness(self) -> u8 {
+        match self {
+            Kind::LostUpdate | Kind::FracturedRead | Kind::WriteSkew | Kind::LongFork => 0,
+            Kind::G0 | Kind::G1c | Kind::GSingle | Kind::GNonadjacent | Kind::G2Item | Kind::G2 => {
+                1
+            }
+            _ => 2,
+        }
+    }
+
     /// The weakest levels that proscribe it, of one that is no cycle.
     pub(super) const fn proscribed_by(self) -> &'static [Base] {
         match self {
-            Kind::GarbageRead | Kind::DuplicateElements => &[Base::ReadUncommitted],
+            Kind::GarbageRead | Kind::DuplicateElements | Kind::AssumedVersions => {
+                &[Base::ReadUncommitted]
+            }
             Kind::Internal => &[Base::ReadAtomic],
             Kind::LostUpdate => &[Base::CursorStability],
             Kind::PredicateReadMiss => &[Base::Serializable],

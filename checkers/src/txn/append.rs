@@ -37,7 +37,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
         plain: Plains::default(),
     };
     lists.collect()?;
-    let mut facts = lists.versions();
+    let mut facts = lists.versions()?;
     let reads = lists.reads(&facts);
     facts.reads = Touches::new(reads, all.len());
     super::internal::of_lists(all, &mut lists.plain);
@@ -89,7 +89,7 @@ impl<'h> Lists<'h, '_> {
 
     /// Numbers the versions: of each object the initial one, those of its longest read, and those
     /// that nobody read.
-    fn versions(&mut self) -> Facts<'h> {
+    fn versions(&mut self) -> Result<Facts<'h>, String> {
         let keys = self.all.keys.len() as u32;
         let (chains, seen) = self.chains();
         let part = |txn: u32| match self.all.status(txn) {
@@ -112,6 +112,13 @@ impl<'h> Lists<'h, '_> {
         }
         let mut facts = Facts::empty(self.all.len(), takes_part);
         for (key, (chain, loose)) in chains.iter().zip(&loose).enumerate() {
+            if let Some(unordered) = loose.first().filter(|_| self.is_given(key as u32)) {
+                let (key, value) = (
+                    self.all.keys[key],
+                    self.writes.all[*unordered as usize].value,
+                );
+                return Err(format!("versions of {key} (they lack {value})"));
+            }
             facts.open(&Value::Null);
             for (value, write) in chain {
                 self.version(&mut facts, key as u32, value, *write);
@@ -148,7 +155,30 @@ impl<'h> Lists<'h, '_> {
             facts.updates[touch.txn as usize] = true;
         }
         facts.writes = Touches::new(touches, self.all.len());
-        facts
+        Ok(facts)
+    }
+
+    fn is_given(&self, key: u32) -> bool {
+        self.all.given.contains_key(&key)
+    }
+
+    /// What follows the longest read of a list in the order of its versions, if that is given.
+    fn given(&mut self, key: u32) -> &'h [Value] {
+        let (list, reader) = self.longest[key as usize];
+        let given = self.all.given.get(&key).copied().unwrap_or(&[]);
+        if let Some(rest) = given.strip_prefix(list) {
+            return rest;
+        }
+        if !list.starts_with(given) {
+            let name = self.all.keys[key as usize];
+            let kind = Kind::IncompatibleOrder;
+            self.plain.add(kind, Some(name), &[reader], || {
+                let (ours, theirs) = (list_of(list), list_of(given));
+                let (ours, theirs) = (Brief(&ours), Brief(&theirs));
+                format!("{name} was read as {ours}, and its versions are given as {theirs}")
+            });
+        }
+        &[]
     }
 
     /// By object, the elements of its longest read, each once, and who added each; and which
@@ -157,11 +187,13 @@ impl<'h> Lists<'h, '_> {
         let mut seen = vec![false; self.all.txns.len()];
         let mut chains = Vec::with_capacity(self.longest.len());
         let mut stamp = vec![NONE; self.writes.all.len()];
-        for (key, (list, reader)) in self.longest.iter().enumerate() {
+        for key in 0..self.longest.len() {
+            let rest = self.given(key as u32);
+            let (list, reader) = &self.longest[key];
             let mut chain = Vec::with_capacity(list.len());
             let name = self.all.keys[key];
             let mut aborted = None;
-            for value in *list {
+            for value in list.iter().chain(rest) {
                 let found = self.writes.number(key as u32, value);
                 let Some(number) = found else {
                     chain.push((value, NONE));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::analysis::{Analysis, Link, Verdict, Workload};
+use super::axioms;
 use super::levels::{Base, Level, Order};
 use super::transactions::{Access, Status, Step, Transactions};
 use crate::history::{History, Operation, precedes};
@@ -31,6 +32,9 @@ pub enum Certificate {
     /// Their starts and commits do, no two that overlap writing one object: snapshot isolation,
     /// and whatever that implies.
     Snapshots(Vec<Moment>),
+    /// With the versions of every object in the order of these transactions, the level's axioms
+    /// hold.
+    Order(Vec<u64>),
     /// Each of these transactions comes before the next, and the last before the first.
     Cycle(Vec<Link>),
 }
@@ -67,6 +71,14 @@ pub fn verify(
     certificate: &Certificate,
 ) -> Result<(), String> {
     history.validate()?;
+    let rewritten;
+    let (history, workload) = match workload {
+        Workload::Sets => {
+            rewritten = super::sets::registers(history)?;
+            (&rewritten, Workload::RwRegister)
+        }
+        other => (history, other),
+    };
     let all = Transactions::of(history)?;
     let numbers = (0..all.len()).map(|txn| (all.op(txn).op_id, txn));
     let replay = Replay {
@@ -90,6 +102,11 @@ pub fn verify(
                 return Err(format!("starts and commits do not show {level}"));
             }
             replay.moments(level.order, moments)
+        }
+        Certificate::Order(order) => {
+            let order = order.iter().map(|id| replay.txn(*id));
+            let order = order.collect::<Result<Vec<u32>, String>>()?;
+            axioms::check(&replay.all, replay.workload, level, &order)
         }
         Certificate::Cycle(links) => {
             if !breaks(links, level) {
@@ -361,7 +378,7 @@ impl Replay<'_> {
             "rw" => {
                 let missed = |seen: &Value| match self.workload {
                     Workload::ListAppend => !has(seen),
-                    Workload::RwRegister => *seen == Value::Null,
+                    _ => *seen == Value::Null,
                 };
                 wrote(to, value) && read(from, &missed)
             }

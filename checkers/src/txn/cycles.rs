@@ -4,19 +4,22 @@ use std::collections::VecDeque;
 
 use super::anomaly::{Kind, Name};
 use super::decide::kinds_of;
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, PRW, REALTIME, WR, WW};
+use super::graph::{
+    DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PROCESS, PRW, REALTIME, WR, WW,
+};
 use super::graph::{PWR, RW};
 use super::levels::Order;
 use super::paths::{Steps, length};
 use super::transactions::NONE;
 
 /// The classes that are searched for, the gravest first.
-const CLASSES: [Kind; 5] = [
+const CLASSES: [Kind; 6] = [
     Kind::G0,
     Kind::G1c,
     Kind::GSingle,
     Kind::GNonadjacent,
     Kind::G2Item,
+    Kind::G2,
 ];
 
 /// What a cycle is called: its class, and what else it is.
@@ -35,7 +38,7 @@ pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
     let mut pairs = follows.map(|(edge, next)| misses(edge) && misses(next));
     let adjacent = pairs.any(|both| both);
     let kind = match count {
-        0 if any(WR | PWR) => Kind::G1c,
+        0 if any(WR | PWR | FOLLOWS) => Kind::G1c,
         0 => Kind::G0,
         1 => Kind::GSingle,
         _ if !adjacent => Kind::GNonadjacent,
@@ -43,25 +46,37 @@ pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
         _ => Kind::G2Item,
     };
     let mut names = vec![Name { order, kind }];
-    let mut also = |kind| {
-        names.push(Name {
-            order: Order::None,
-            kind,
-        })
-    };
     let first = cycle.iter().position(misses).unwrap_or(0);
     let at = |place: usize| &cycle[(first + place) % cycle.len()];
-    let shape: Vec<Kinds> = (0..cycle.len()).map(|place| at(place).kind).collect();
-    match shape[..] {
-        [RW, WW] if key_of(at(0).why) == key_of(at(1).why) => also(Kind::GCursor),
-        [RW, WR] => also(Kind::FracturedRead),
-        [RW, RW] if key_of(at(0).why) != key_of(at(1).why) => also(Kind::WriteSkew),
-        [PRW, PRW] | [PRW, RW] | [RW, PRW] => also(Kind::WriteSkew),
-        [RW, WR, RW, WR] => also(Kind::LongFork),
-        _ if kind == Kind::GSingle && order == Order::Realtime => also(Kind::GSIb),
-        [_, REALTIME] | [REALTIME, _] if count == 0 => also(Kind::GSIa),
-        _ => {}
-    }
+    // Sessions and real time link what the shape is of; the name tells that they do.
+    let core: Vec<&Edge> = (0..cycle.len())
+        .map(at)
+        .filter(|edge| edge.kind & (PROCESS | REALTIME) == 0)
+        .collect();
+    let plain = |kind| if kind == FOLLOWS { WW } else { kind };
+    let shape: Vec<Kinds> = core.iter().map(|edge| plain(edge.kind)).collect();
+    let same = || key_of(core[0].why) == key_of(core[1].why);
+    let reads = |edge: &Edge| misses(edge) || edge.kind & (WR | PWR | PROCESS | REALTIME) != 0;
+    let also = match shape[..] {
+        [RW, WW] if same() => Some(Kind::GCursor),
+        // Of one transaction something is read, and something else is missed.
+        [RW, WR] if at(1).kind == WR && (order == Order::None || !same()) => {
+            Some(Kind::FracturedRead)
+        }
+        [RW, RW] if !same() => Some(Kind::WriteSkew),
+        [PRW, PRW] | [PRW, RW] | [RW, PRW] => Some(Kind::WriteSkew),
+        _ => None,
+    };
+    let fork = kind == Kind::GNonadjacent && cycle.len() == 4 && cycle.iter().all(reads);
+    let also = also.or(fork.then_some(Kind::LongFork));
+    names.extend(also.map(|kind| Name { order, kind }));
+    let starts = match count {
+        0 if cycle.len() == 2 && order == Order::Realtime => Some(Kind::GSIa),
+        1 if order == Order::Realtime => Some(Kind::GSIb),
+        _ => None,
+    };
+    let order = Order::None;
+    names.extend(starts.map(|kind| Name { order, kind }));
     names
 }
 
@@ -69,14 +84,20 @@ pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
 /// that the steps reach.
 pub(super) fn search(graph: &Graph, component: &[u32], steps: u64) -> Vec<Vec<Edge>> {
     let mut found = Vec::new();
+    let predicates = graph.edges(PRW).next().is_some();
+    let width = if predicates { 16 } else { 8 };
     let mut search = Search {
         graph,
-        seen: vec![NONE; graph.nodes() as usize * 8],
-        back: vec![(0, NONE); graph.nodes() as usize * 8],
+        width,
+        seen: vec![NONE; graph.nodes() as usize * width],
+        back: vec![(0, NONE); graph.nodes() as usize * width],
         met: Vec::new(),
     };
     for order in Order::ALL {
         for kind in CLASSES {
+            if kind == Kind::G2 && !predicates {
+                continue;
+            }
             let mut left = Steps(steps);
             found.extend(search.class(component, Name { order, kind }, &mut left));
         }
@@ -90,9 +111,13 @@ const LAST: usize = 1;
 const MET: usize = 2;
 /// What the order needs was met.
 const ORDERED: usize = 4;
+/// An anti-dependency of a predicate was met.
+const PREDICATE: usize = 8;
 
 struct Search<'g> {
     graph: &'g Graph,
+    /// How many sets of flags there are.
+    width: usize,
     /// By node and flags, how far it is.
     seen: Vec<u32>,
     /// By node and flags, the state before, and which edge led from it.
@@ -111,7 +136,9 @@ impl Search<'_> {
         let starts = match name.kind {
             Kind::G0 if own != 0 => own,
             Kind::G0 => WW,
-            Kind::G1c => WR | PWR,
+            Kind::G1c => WR | PWR | FOLLOWS,
+            Kind::G2Item => RW,
+            Kind::G2 => PRW,
             _ => MISSES,
         };
         let (mut best, mut longest) = (None, NONE - 1);
@@ -141,6 +168,7 @@ impl Search<'_> {
         let allowed = match kind {
             Kind::G0 => WW | order,
             Kind::G1c | Kind::GSingle => DEPENDS | order,
+            Kind::G2Item => DEPENDS | RW | order,
             _ => DEPENDS | MISSES | order,
         };
         if edge & allowed == 0 {
@@ -159,6 +187,9 @@ impl Search<'_> {
                 _ => {}
             }
             next |= LAST;
+            if kind == Kind::G2 && edge == PRW {
+                next |= PREDICATE;
+            }
         }
         Some(next)
     }
@@ -169,6 +200,7 @@ impl Search<'_> {
             Kind::GNonadjacent => flags & MET != 0 && flags & LAST == 0,
             // The last edge, too, may be next to the first.
             Kind::G2Item => flags & (MET | LAST) != 0,
+            Kind::G2 => flags & (MET | LAST) != 0 && flags & PREDICATE != 0,
             _ => true,
         };
         ordered && shape
@@ -189,10 +221,13 @@ impl Search<'_> {
         let graph = self.graph;
         let arc = graph.out(root)[place as usize];
         let mut flags = if arc.kind & MISSES != 0 { LAST } else { 0 };
+        if kind == Kind::G2 {
+            flags |= PREDICATE;
+        }
         if arc.kind & order.1 != 0 {
             flags |= ORDERED;
         }
-        let first = arc.to as usize * 8 + flags;
+        let first = arc.to as usize * self.width + flags;
         let depth = u32::from(graph.is_txn(arc.to));
         self.reach(first, depth, (NONE, place));
         let mut queue = VecDeque::from([(first, depth)]);
@@ -200,7 +235,7 @@ impl Search<'_> {
             if self.seen[state] < depth {
                 continue;
             }
-            let (node, flags) = ((state / 8) as u32, state % 8);
+            let (node, flags) = ((state / self.width) as u32, state % self.width);
             let arcs = graph.out(node);
             if !steps.take(arcs.len() as u64) {
                 return None;
@@ -209,7 +244,7 @@ impl Search<'_> {
                 let Some(flags) = Self::after(kind, flags, arc.kind, order) else {
                     continue;
                 };
-                let next = arc.to as usize * 8 + flags;
+                let next = arc.to as usize * self.width + flags;
                 let counts = graph.is_txn(arc.to);
                 let far = depth + u32::from(counts);
                 if far > longest || self.seen[next] <= far {
@@ -244,7 +279,11 @@ impl Search<'_> {
         let mut state = last;
         loop {
             let (before, place) = self.back[state];
-            let from = if before == NONE { root } else { before / 8 };
+            let from = if before == NONE {
+                root
+            } else {
+                before / self.width as u32
+            };
             let arc = self.graph.out(from)[place as usize];
             cycle.push(Edge {
                 from,

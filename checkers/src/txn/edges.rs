@@ -1,7 +1,7 @@
 //! From facts to a graph: who depends on whom, and what justifies it.
 
 use super::facts::{Facts, Touches};
-use super::graph::{Edge, Graph, Kinds, PASS, PROCESS, PRW, PWR, REALTIME, RW, WR, WW};
+use super::graph::{Edge, FOLLOWS, Graph, Kinds, PASS, PROCESS, PRW, PWR, REALTIME, RW, WR, WW};
 use super::transactions::{NONE, Status, Transactions};
 
 /// Makes the graph of what is certain. Cost: linear in the touches, n log n in the transactions.
@@ -47,10 +47,12 @@ impl Edges<'_, '_> {
     fn chains(&mut self) {
         for key in 0..self.facts.ordered.len() as u32 {
             let mut last = NONE;
+            let follows = self.facts.chain_follows.get(key as usize) == Some(&true);
+            let kind = if follows { FOLLOWS } else { WW };
             for version in self.facts.chain(key) {
                 let writer = self.writer(version);
                 if writer != NONE {
-                    self.add(last, writer, WW, version);
+                    self.add(last, writer, kind, version);
                     last = writer;
                 }
             }
@@ -137,7 +139,9 @@ impl Edges<'_, '_> {
         }
         for (first, second) in &facts.before {
             if misses == RW {
-                self.add(self.writer(*first), self.writer(*second), WW, *second);
+                let follows = facts.follows.binary_search(&(*first, *second)).is_ok();
+                let kind = if follows { FOLLOWS } else { WW };
+                self.add(self.writer(*first), self.writer(*second), kind, *second);
             }
             let to = self.writer(*second);
             for reader in &readers[place[*first as usize] as usize] {

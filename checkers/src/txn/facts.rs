@@ -70,6 +70,11 @@ pub(super) struct Facts<'h> {
     /// Pairs of versions of an object of which the first comes before the second, sorted; the
     /// second is not in order.
     pub(super) before: Vec<(u32, u32)>,
+    /// Of these pairs, sorted, those that hold only where nothing is read that is not committed:
+    /// a transaction read the first and wrote the second.
+    pub(super) follows: Vec<(u32, u32)>,
+    /// By object, whether the order of its versions holds there only.
+    pub(super) chain_follows: Vec<bool>,
     /// Reads by transactions that took part, but those of their own writes.
     pub(super) reads: Touches,
     /// What predicate reads must have selected and do not show.
@@ -99,6 +104,8 @@ impl<'h> Facts<'h> {
             writer: Vec::new(),
             value: Vec::new(),
             before: Vec::new(),
+            follows: Vec::new(),
+            chain_follows: Vec::new(),
             reads: Touches::default(),
             selected: Touches::default(),
             writes: Touches::default(),

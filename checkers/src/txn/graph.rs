@@ -3,7 +3,7 @@
 use super::transactions::NONE;
 
 /// Kinds of edges, one bit each, and sets of them.
-pub(super) type Kinds = u8;
+pub(super) type Kinds = u16;
 /// A version follows another.
 pub(super) const WW: Kinds = 1;
 /// A version was read.
@@ -20,8 +20,11 @@ pub(super) const PROCESS: Kinds = 32;
 pub(super) const REALTIME: Kinds = 64;
 /// From an auxiliary node on: no dependency of its own.
 pub(super) const PASS: Kinds = 128;
+/// A version follows another wherever nothing is read that is not committed: its transaction had
+/// read the other.
+pub(super) const FOLLOWS: Kinds = 256;
 /// Dependencies on what was written.
-pub(super) const DEPENDS: Kinds = WW | WR | PWR;
+pub(super) const DEPENDS: Kinds = WW | FOLLOWS | WR | PWR;
 /// Anti-dependencies.
 pub(super) const MISSES: Kinds = RW | PRW;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::analysis::{Analysis, Verdict, Workload, analyze_from};
+use super::analysis::{Analysis, Verdict, Workload, analyze_with};
 use super::levels::Level;
+use super::options::Options;
 use crate::history::{History, Operation};
 use crate::report::{Budget, CheckReport, Finding, Outcome};
 use crate::value::Value;
@@ -18,6 +19,22 @@ pub fn judge(
     workload: Workload,
     level: Level,
     initial: &Value,
+    budget: &Budget,
+) -> (CheckReport, Option<Analysis>) {
+    let options = Options {
+        initial: initial.clone(),
+        ..Options::default()
+    };
+    judge_with(history, workload, level, &options, budget)
+}
+
+/// As [`judge`], with what is taken for granted.
+#[must_use]
+pub fn judge_with(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    options: &Options,
     budget: &Budget,
 ) -> (CheckReport, Option<Analysis>) {
     let total = history.ops.iter().filter(|op| op.is_client()).count() as u64;
@@ -35,7 +52,7 @@ pub fn judge(
     if total == 0 {
         return weak("transactions".to_owned());
     }
-    let analysis = match analyze_from(history, workload, initial, budget) {
+    let analysis = match analyze_with(history, workload, options, budget) {
         Ok(analysis) => analysis,
         Err(field) => return weak(field),
     };

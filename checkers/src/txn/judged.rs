@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use super::anomaly::{Kind, Name};
 use super::cycles;
-use super::decide::{Cycle, Decider, Decision};
+use super::decide::{Cycle, Decider, Decision, kinds_of};
 use super::edges;
 use super::facts::Facts;
-use super::graph::{DEPENDS, Graph, Kinds, MISSES, PROCESS, Part, REALTIME};
+use super::graph::{DEPENDS, Graph, Kinds, MISSES, PROCESS, Part, REALTIME, WW};
 use super::levels::{Base, Level, Order};
+use super::paths::Steps;
+use super::saturate::{self, DECIDED, Pair, Saturated, Saturation};
 use super::search::{Found, Ordered, Search, settled};
 use super::transactions::Transactions;
 use crate::report::Budget;
@@ -94,39 +96,59 @@ impl Judged {
 
     /// Tries orders of the versions whose order is not known, for levels that are still open.
     fn orders(&mut self, all: &Transactions<'_>, facts: &Facts<'_>, graph: &Graph, steps: u64) {
+        if self.open() == 0 {
+            return;
+        }
         let mut search = Search::new(all, facts, graph, steps);
-        // By what is seen of real time; without who missed what; without real time.
-        let guesses = [
-            Kinds::MAX,
-            DEPENDS | PROCESS | REALTIME,
-            DEPENDS | MISSES,
-            DEPENDS,
-        ];
-        let (mut best, mut most) = (0, 0);
-        for kinds in guesses {
-            if !search.rank(graph, kinds) {
-                continue;
-            }
-            let Some(guess) = search.ordered(&[]) else {
-                return;
-            };
-            let open = self.open();
+        // If all is well, the order in which they ended is one that shows it.
+        if search.rank(graph, Kinds::MAX)
+            && let Some(guess) = search.ordered(&[])
+        {
             self.try_order(&guess, steps);
-            let gained = open - self.open() + 1;
             if self.open() == 0 {
                 return;
             }
-            if gained > most {
-                (best, most) = (kinds, gained);
-            }
         }
-        search.rank(graph, best);
+        let fixed = self.saturate(all, facts, graph, &mut search, steps);
+        if self.open() == 0 {
+            return;
+        }
+        // What every order has that is at least causal is taken into the guesses.
+        let known = fixed[Order::None as usize].clone().unwrap_or_default();
+        let with = saturate::with(graph, facts, &known, true);
+        search.fixed = known;
+        let mut best = 0;
+        for graph in [&with, graph] {
+            let ranked = self.guess(&mut search, graph, steps);
+            if self.open() == 0 {
+                return;
+            }
+            if let Some(kinds) = ranked {
+                best = kinds;
+                search.rank(graph, best);
+                break;
+            }
+            search.fixed = Vec::new();
+        }
+        if best == 0 {
+            return;
+        }
         let levels = Order::ALL.into_iter();
         let levels = levels.flat_map(|order| Base::ALL.map(|base| Level { base, order }));
         for level in levels {
             if *self.known(level) != Known::Open {
                 continue;
             }
+            let causal = |base: Base| {
+                let order = level.order;
+                level.implies(Level { base, order })
+            };
+            search.fixed = match &fixed[level.order as usize] {
+                Some(pairs) if causal(Base::Causal) || causal(Base::ConsistentView) => {
+                    pairs.clone()
+                }
+                _ => Vec::new(),
+            };
             match search.level(level) {
                 (Found::Holds, order) => {
                     self.hold(level);
@@ -135,14 +157,111 @@ impl Judged {
                     }
                 }
                 (Found::Unknown, _) => *self.known(level) = Known::Unknown,
-                (Found::Fails(cycle), _) => {
-                    self.cycles.push(cycle);
-                    let place = self.cycles.len() - 1;
-                    self.guessed.insert(place, essence(level));
-                    self.fail(level, &Known::Cycle(place));
+                (Found::Fails(cycle), _) => self.guessed_cycle(level, cycle),
+            }
+        }
+    }
+
+    /// Decides the levels that need no search; gives, by order, the pairs of versions that every
+    /// order has that is causal, where there is one.
+    fn saturate<'h>(
+        &mut self,
+        all: &Transactions<'h>,
+        facts: &Facts<'h>,
+        graph: &Graph,
+        search: &mut Search<'_, 'h>,
+        steps: u64,
+    ) -> [Option<Vec<Pair>>; 3] {
+        let saturation = Saturation::new(all, facts, graph);
+        let mut fixed = [None, None, None];
+        let mut refuted: Vec<Level> = Vec::new();
+        for order in Order::ALL.into_iter().rev() {
+            for base in DECIDED {
+                let level = Level { base, order };
+                let known = self.known(level).clone();
+                let seeds = known == Known::Holds && base == Base::Causal;
+                if known != Known::Open && !seeds {
+                    continue;
+                }
+                match saturation.decide(base, order, &mut Steps(steps)) {
+                    Saturated::Holds(pairs) => {
+                        self.hold(level);
+                        if base == Base::Causal {
+                            fixed[order as usize] = Some(pairs);
+                        }
+                    }
+                    Saturated::Fails => refuted.push(level),
+                    Saturated::Unknown => {}
                 }
             }
         }
+        // The weakest first: what shows that it fails shows it of the others.
+        refuted.sort_by_key(|level| (level.order, level.base));
+        for level in refuted {
+            if *self.known(level) == Known::Open {
+                self.witness(level, graph, search, steps);
+            }
+        }
+        fixed
+    }
+
+    /// Of a level that no order of versions satisfies, the cycle of one of them.
+    fn witness(&mut self, level: Level, graph: &Graph, search: &mut Search<'_, '_>, steps: u64) {
+        let order = kinds_of(level.order);
+        for kinds in [DEPENDS | order, DEPENDS, WW] {
+            if !search.rank(graph, kinds) {
+                continue;
+            }
+            let Some(guess) = search.ordered(&[]) else {
+                return;
+            };
+            let mut decider = Decider::new(&guess.facts, &guess.part, steps);
+            if let Decision::Fails(cycles) = settled(&mut decider, level) {
+                let shortest = cycles.into_iter().min_by_key(Vec::len);
+                let cycle = guess.named(shortest.expect("a failure has a cycle"));
+                self.guessed_cycle(level, cycle);
+            }
+            return;
+        }
+    }
+
+    /// Tries likely orders of versions; gives the kinds of edges by which the best of them was
+    /// made, if any was.
+    fn guess(&mut self, search: &mut Search<'_, '_>, graph: &Graph, steps: u64) -> Option<Kinds> {
+        // By what is seen of real time; without who missed what; without real time.
+        let guesses = [
+            Kinds::MAX,
+            DEPENDS | PROCESS | REALTIME,
+            DEPENDS | MISSES,
+            DEPENDS,
+        ];
+        let (mut best, mut most) = (None, 0);
+        for kinds in guesses {
+            if !search.rank(graph, kinds) {
+                continue;
+            }
+            let Some(guess) = search.ordered(&[]) else {
+                continue;
+            };
+            let open = self.open();
+            self.try_order(&guess, steps);
+            let gained = open - self.open() + 1;
+            if self.open() == 0 {
+                return Some(kinds);
+            }
+            if gained > most {
+                (best, most) = (Some(kinds), gained);
+            }
+        }
+        best
+    }
+
+    /// A level fails by the cycle of one order of versions, where every order has one.
+    fn guessed_cycle(&mut self, level: Level, cycle: Cycle) {
+        self.cycles.push(cycle);
+        let place = self.cycles.len() - 1;
+        self.guessed.insert(place, essence(level));
+        self.fail(level, &Known::Cycle(place));
     }
 
     /// How many levels are open.

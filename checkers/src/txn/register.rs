@@ -1,6 +1,10 @@
 //! Registers that transactions set to distinct values: a read tells whose write it saw, and
 //! nothing of the others.
 
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
 use super::anomaly::{Kind, Plains};
 use super::facts::{Facts, Touch, Touches};
 use super::predicate::{DEAD, Selected, Universe};
@@ -13,6 +17,8 @@ struct Registers<'h, 't> {
     writes: Writes<'h>,
     /// What predicates need to know.
     universe: Universe<'h>,
+    /// Values that were read and that nobody wrote, each a version of nobody.
+    phantoms: FxHashMap<(u32, &'h Value), u32>,
     /// By object that was deleted: the version that a read of nothing saw, if that is told.
     deleted: Vec<Option<Option<u32>>>,
     plain: Plains<'h>,
@@ -27,6 +33,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
         all,
         writes: Writes::new(all.keys.len()),
         universe: Universe::new(all.keys.len()),
+        phantoms: FxHashMap::default(),
         deleted: vec![None; all.keys.len()],
         plain: Plains::default(),
     };
@@ -35,7 +42,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
         // Reads of it may be of the initial version.
         write.untold |= write.value == initial && !std::ptr::eq(write.value, &raw const DEAD);
     }
-    let mut facts = registers.versions(initial);
+    let mut facts = registers.versions(initial)?;
     registers.deletions();
     let reads = registers.reads(&facts, initial);
     facts.reads = Touches::new(reads, all.len());
@@ -74,16 +81,10 @@ impl<'h> Registers<'h, '_> {
     }
 
     /// Every object has its initial version, and one of the last write of each transaction.
-    fn versions(&mut self, initial: &'h Value) -> Facts<'h> {
+    fn versions(&mut self, initial: &'h Value) -> Result<Facts<'h>, String> {
         let all = self.all;
-        let mut seen = vec![false; all.txns.len()];
-        for txn in (0..all.len()).filter(|txn| all.status(*txn) == Status::Committed) {
-            for (_, key, value) in shown(all, txn) {
-                if let Some(write) = self.writes.find(key, value) {
-                    seen[write.txn as usize] = true;
-                }
-            }
-        }
+        let (mut seen, phantoms) = self.seen(initial);
+        let given = self.given(&mut seen);
         let part = |txn: u32| match all.status(txn) {
             Status::Committed => true,
             Status::Unknown => seen[txn as usize],
@@ -105,16 +106,14 @@ impl<'h> Registers<'h, '_> {
                 self.universe.perhaps[key].push((!dead).then_some(write.value));
             }
         }
+        let made_of = self.made_of(initial);
         let mut facts = Facts::empty(all.len(), takes_part);
-        for (key, writes) in (0..).zip(&by_key) {
+        for (key, writes) in (0..).zip(&mut by_key) {
             facts.open(initial);
-            let first = usize::from(self.universe.exists[key as usize]);
-            // Of one alone the order is known.
-            let ordered = if writes.len() == first + 1 {
-                first + 1
-            } else {
-                first
-            };
+            let nobody = phantoms[key as usize].is_empty();
+            let (given, of) = (given.get(&key), &made_of[..]);
+            let (ordered, follows) = self.order(key, writes, nobody, given, of)?;
+            facts.chain_follows.push(follows);
             for (at, number) in writes.iter().enumerate() {
                 if at == ordered {
                     facts.close_chain();
@@ -125,6 +124,11 @@ impl<'h> Registers<'h, '_> {
             }
             if writes.len() <= ordered {
                 facts.close_chain();
+            }
+            for value in &phantoms[key as usize] {
+                let version = facts.key.len() as u32;
+                self.phantoms.insert((key, *value), version);
+                facts.push(key, value, NONE);
             }
         }
         facts.first.push(facts.key.len() as u32);
@@ -141,7 +145,113 @@ impl<'h> Registers<'h, '_> {
             facts.updates[touch.txn as usize] = true;
         }
         facts.writes = Touches::new(touches, all.len());
-        facts
+        Ok(facts)
+    }
+
+    /// Puts the writes of an object in order, as many as are; gives their number, and whether that
+    /// follows from what their transactions had read.
+    fn order(
+        &self,
+        key: u32,
+        writes: &mut [u32],
+        nobody: bool,
+        given: Option<&BTreeMap<u32, usize>>,
+        made_of: &[Option<u32>],
+    ) -> Result<(usize, bool), String> {
+        let first = usize::from(self.universe.exists[key as usize]);
+        if let Some(given) = given {
+            let lacks = |number: &&u32| !given.contains_key(number);
+            if let Some(number) = writes[first..].iter().find(lacks) {
+                let name = self.all.keys[key as usize];
+                let value = self.writes.all[*number as usize].value;
+                return Err(format!("versions of {name} (they lack {value})"));
+            }
+            writes[first..].sort_by_key(|number| given[number]);
+            return Ok((writes.len(), false));
+        }
+        // Of one alone the order is known.
+        if nobody && writes.len() == first + 1 {
+            return Ok((first + 1, false));
+        }
+        match nobody && writes.len() > first && in_a_row(writes, first, made_of) {
+            true => Ok((writes.len(), true)),
+            false => Ok((first, false)),
+        }
+    }
+
+    /// Which transactions somebody read of, and by object the values that nobody wrote.
+    fn seen(&mut self, initial: &Value) -> (Vec<bool>, Vec<Vec<&'h Value>>) {
+        let all = self.all;
+        let mut seen = vec![false; all.txns.len()];
+        let mut phantoms: Vec<Vec<&'h Value>> = vec![Vec::new(); all.keys.len()];
+        for txn in (0..all.len()).filter(|txn| all.status(*txn) == Status::Committed) {
+            for (_, key, value) in shown(all, txn) {
+                if let Some(write) = self.writes.find(key, value) {
+                    seen[write.txn as usize] = true;
+                } else if *value != Value::Null
+                    && value != initial
+                    && self.phantoms.insert((key, value), NONE).is_none()
+                {
+                    phantoms[key as usize].push(value);
+                }
+            }
+        }
+        (seen, phantoms)
+    }
+
+    /// By object whose order of versions is given, the place of each write; who wrote them took
+    /// part.
+    fn given(&self, seen: &mut [bool]) -> BTreeMap<u32, BTreeMap<u32, usize>> {
+        let of = |(key, values): (&u32, &&'h [Value])| {
+            let numbers = values.iter().map(|value| self.writes.number(*key, value));
+            let places = numbers.enumerate();
+            let places = places.filter_map(|(place, number)| Some((number?, place)));
+            (*key, places.collect::<BTreeMap<u32, usize>>())
+        };
+        let given: BTreeMap<_, _> = self.all.given.iter().map(of).collect();
+        for number in given.values().flat_map(BTreeMap::keys) {
+            seen[self.writes.all[*number as usize].txn as usize] = true;
+        }
+        given
+    }
+
+    /// By write, the one of which its transaction made it: none of the initial version, and no
+    /// answer where that was not read.
+    fn made_of(&self, initial: &Value) -> Vec<Option<u32>> {
+        let all = self.all;
+        let mut made_of = vec![None; self.writes.all.len()];
+        // By object: who met it last, what it had read before it wrote, and its last write.
+        let mut met: Vec<(u32, Option<u32>, bool)> = vec![(NONE, None, false); all.keys.len()];
+        let mut number = 0_usize;
+        for txn in 0..all.len() {
+            for step in all.steps(txn) {
+                if step.access == Access::Predicate {
+                    continue;
+                }
+                let slot = &mut met[step.key as usize];
+                if slot.0 != txn {
+                    *slot = (txn, None, false);
+                }
+                match step.access {
+                    Access::Read if slot.1.is_none() && !slot.2 => {
+                        let found = self.writes.find(step.key, step.value);
+                        let told = found.is_none_or(|write| !write.untold && write.last);
+                        let first = step.value == initial || *step.value == Value::Null;
+                        slot.1 = match self.writes.number(step.key, step.value) {
+                            Some(number) => told.then_some(number),
+                            None => first.then_some(NONE),
+                        };
+                    }
+                    Access::Read => {}
+                    _ => {
+                        made_of[number] = slot.1;
+                        slot.2 = true;
+                        number += 1;
+                    }
+                }
+            }
+        }
+        made_of
     }
 
     /// A read of nothing saw what a deletion left, if the object was there in the beginning and
@@ -239,7 +349,7 @@ impl<'h> Registers<'h, '_> {
             self.plain.add(Kind::GarbageRead, Some(name), &[txn], || {
                 format!("{name} was read as {}, which nobody wrote", Brief(value))
             });
-            return None;
+            return self.phantoms.get(&(key, value)).copied();
         };
         if write.untold || value == initial {
             return None;
@@ -270,6 +380,40 @@ impl<'h> Registers<'h, '_> {
         }
         Some(write.version)
     }
+}
+
+/// Whether the writes of an object, but so many first ones, were each made of the one before it,
+/// in some order: then that is theirs.
+fn in_a_row(writes: &mut [u32], first: usize, made_of: &[Option<u32>]) -> bool {
+    let mut next: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut root = None;
+    for number in writes.iter() {
+        let before = match made_of[*number as usize] {
+            None | Some(NONE) => None,
+            before => before,
+        };
+        let slot = match before {
+            Some(before) => next.insert(before, *number),
+            None => root.replace(*number),
+        };
+        if slot.is_some() {
+            return false;
+        }
+    }
+    if first == 1 && root != Some(writes[0]) {
+        return false;
+    }
+    let mut row = Vec::with_capacity(writes.len());
+    let mut at = root;
+    while let Some(number) = at.filter(|_| row.len() < writes.len()) {
+        row.push(number);
+        at = next.get(&number).copied();
+    }
+    let all = row.len() == writes.len();
+    if all {
+        writes.copy_from_slice(&row);
+    }
+    all
 }
 
 /// What the reads of a transaction show: at which step, of which object, what value.

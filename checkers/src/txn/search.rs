@@ -12,13 +12,11 @@ use super::certificate::{Certificate, Moment};
 use super::decide::{Cycle, Decider, Decision, kinds_of};
 use super::edges;
 use super::facts::{Facts, Touch, Touches};
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PRW, Part, WW};
+use super::graph::{DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PRW, Part, WW};
 use super::levels::{Base, Level};
+use super::saturate::Pair;
 use super::transactions::{NONE, Transactions};
 use super::visible;
-
-/// Of two versions of an object, the first comes before the second.
-type Pair = (u32, u32);
 
 /// What the search says of a level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +40,8 @@ pub(super) struct Search<'s, 'h> {
     rank: Vec<u32>,
     /// By version, the first of those of its transaction that go with it.
     block: Vec<u32>,
+    /// Pairs that stand as they do in every order that is tried.
+    pub(super) fixed: Vec<Pair>,
     steps: u64,
 }
 
@@ -66,6 +66,7 @@ impl<'s, 'h> Search<'s, 'h> {
             facts,
             rank: vec![0; graph.nodes() as usize],
             block: (0..facts.key.len() as u32).collect(),
+            fixed: Vec::new(),
             steps,
         };
         let mut first: BTreeMap<u32, u32> = BTreeMap::new();
@@ -134,6 +135,7 @@ impl<'s, 'h> Search<'s, 'h> {
             .map(|pair| pair[1] - pair[0])
             .collect();
         total.key.clone_from(&facts.key);
+        total.chain_follows.clone_from(&facts.chain_follows);
         total.writer = old.iter().map(|old| facts.writer[*old as usize]).collect();
         total.value = old.iter().map(|old| facts.value[*old as usize]).collect();
         total.reads = touches(&facts.reads);
@@ -271,11 +273,11 @@ impl<'s, 'h> Search<'s, 'h> {
         let facts = &ordered.facts;
         let mut guessed = Vec::new();
         for edge in cycle {
-            if edge.kind & (WW | MISSES) == 0 || edge.why == NONE {
+            if edge.kind & (WW | FOLLOWS | MISSES) == 0 || edge.why == NONE {
                 continue;
             }
             let touches = match edge.kind {
-                WW => facts.writes.of(edge.from),
+                WW | FOLLOWS => facts.writes.of(edge.from),
                 PRW => facts.selected.of(edge.from),
                 _ => facts.reads.of(edge.from),
             };
@@ -318,7 +320,8 @@ impl<'s, 'h> Search<'s, 'h> {
     fn after(&self, pairs: &[Pair]) -> BTreeMap<u32, Vec<u32>> {
         let mut after: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let block = |version: u32| self.block[version as usize];
-        for (first, second) in self.facts.before.iter().chain(pairs) {
+        let fixed = self.facts.before.iter().chain(&self.fixed);
+        for (first, second) in fixed.chain(pairs) {
             after.entry(block(*first)).or_default().push(block(*second));
         }
         after
@@ -350,8 +353,8 @@ pub(super) fn settled(decider: &mut Decider<'_, '_>, level: Level) -> Decision {
     decider.decide(level)
 }
 
-/// The order of transactions, or of their starts and commits, in which a level that holds with
-/// an order of all versions does so.
+/// The order of transactions, or of their starts and commits, or of the versions that they wrote,
+/// in which a level that holds with an order of all versions does so.
 pub(super) fn proof(
     all: &Transactions<'_>,
     facts: &Facts<'_>,
@@ -370,13 +373,29 @@ pub(super) fn proof(
         let order = order.into_iter().filter(part).map(id);
         return Some(Certificate::Serial(order.collect()));
     }
-    let (moments, nodes) = (visible::moments(&graph, kinds, false), graph.nodes());
+    if !matches!(level.base, Base::SnapshotIsolation | Base::Prefix) {
+        let depends = match level.base {
+            Base::ReadUncommitted => WW,
+            _ => DEPENDS,
+        };
+        let order = graph.topological(depends | PASS | kinds_of(level.order), time)?;
+        let order = order.into_iter().filter(part).map(id);
+        return Some(Certificate::Order(order.collect()));
+    }
+    let blind = level.base == Base::Prefix;
+    let (moments, nodes) = (visible::moments(&graph, kinds, blind), graph.nodes());
     let txn = |moment: u32| match moment >= nodes {
         true => moment - nodes,
         false => moment,
     };
     let order = moments.topological(Kinds::MAX, |moment| time(txn(moment)))?;
     let order = order.into_iter().filter(|moment| part(&txn(*moment)));
+    if blind {
+        let commits = order.filter(|moment| *moment >= nodes);
+        return Some(Certificate::Order(
+            commits.map(|moment| id(txn(moment))).collect(),
+        ));
+    }
     let order = order.map(|moment| match moment >= nodes {
         true => Moment::Commit(id(txn(moment))),
         false => Moment::Start(id(moment)),

@@ -8,7 +8,7 @@ use super::cycles;
 use super::decide::Cycle;
 use super::explain::because;
 use super::facts::Facts;
-use super::graph::{Edge, Kinds, PROCESS, PRW, PWR, REALTIME, RW, WR, WW};
+use super::graph::{Edge, FOLLOWS, Kinds, PROCESS, PRW, PWR, REALTIME, RW, WR, WW};
 use super::judged::{Judged, Known};
 use super::levels::{Level, Order, strongest, weakest};
 use super::transactions::Transactions;
@@ -19,7 +19,7 @@ const TOLD_MAX: u64 = 4;
 /// The name of a kind of edge.
 fn kind_name(kind: Kinds) -> &'static str {
     match kind {
-        WW => "ww",
+        WW | FOLLOWS => "ww",
         WR => "wr",
         RW => "rw",
         PWR => "pwr",
@@ -34,7 +34,7 @@ impl Judged {
     pub(super) fn told(&self, all: &Transactions<'_>, facts: &Facts<'_>) -> Analysis {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, count) in &facts.plain.counts {
-            counts.insert(kind.name().to_owned(), *count);
+            *counts.entry(kind.name().to_owned()).or_insert(0) += *count;
         }
         // What proves each: a cycle, or what is none.
         let mut proofs: Vec<(Name, Known)> = Vec::new();
@@ -69,7 +69,13 @@ impl Judged {
             }
         }
         proofs.sort_by_key(|(name, _)| *name);
-        let place_of = |known: &Known| proofs.iter().position(|(_, proof)| proof == known);
+        // Of the names that a cycle has, the one that says most.
+        let place_of = |known: &Known| {
+            let of = proofs.iter().enumerate();
+            let of = of.filter(|(_, (_, proof))| proof == known);
+            of.min_by_key(|(place, (name, _))| (name.kind.vagueness(), *place))
+                .map(|(place, _)| place)
+        };
         let levels = self.levels.iter().map(|(level, known)| {
             let verdict = match known {
                 Known::Holds if facts.untold > 0 => Verdict::Unknown {

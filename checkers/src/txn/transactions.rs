@@ -1,5 +1,7 @@
 //! The transactions of a history, flat.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::predicate::{DEAD, Predicate};
@@ -71,6 +73,8 @@ pub(super) struct Transactions<'h> {
     pub(super) found: Vec<Vec<(u32, &'h Value)>>,
     /// The transaction that made what there was in the beginning, if one did.
     pub(super) universe: Option<u32>,
+    /// By object, its versions in their order, where that is given.
+    pub(super) given: BTreeMap<u32, &'h [Value]>,
 }
 
 static UNKEYED: Value = Value::Null;
@@ -79,7 +83,8 @@ impl<'h> Transactions<'h> {
     /// Reads the transactions: rows whose argument is a list of `["r", key, value]`,
     /// `["w", key, value]`, `["append", key, value]`, `["insert", key, value]`, `["delete", key]`
     /// and `["rp", predicate, [[key, value], ...]]`; plain reads, writes and appends, each a
-    /// transaction of one step; and one `init` of `[[key, value], ...]`.
+    /// transaction of one step; one `init` of `[[key, value], ...]`; and `versions`, the order of
+    /// the versions of its key, or of each of `[[key, [value, ...]], ...]`.
     ///
     /// # Errors
     /// The field that a row lacks.
@@ -93,6 +98,7 @@ impl<'h> Transactions<'h> {
                 steps: Vec::with_capacity(history.ops.len() * 4),
                 found: Vec::new(),
                 universe: None,
+                given: BTreeMap::new(),
             },
         };
         for (row, op) in history.ops.iter().enumerate() {
@@ -139,6 +145,9 @@ impl<'h> Reader<'h> {
         };
         let first = self.all.steps.len() as u32;
         let told = status == Status::Committed;
+        if matches!(&op.op_type, OpType::Other(name) if name == "versions") {
+            return self.versions(op);
+        }
         match &op.op_type {
             OpType::Read | OpType::FinalRead if told => self.step(Access::Read, op, op.observed()),
             OpType::Read | OpType::FinalRead => {}
@@ -232,6 +241,25 @@ impl<'h> Reader<'h> {
         }
         if status == Status::Committed && self.all.universe.is_none() {
             self.all.universe = Some(self.all.len());
+        }
+        Ok(())
+    }
+
+    /// The order of versions, as it is given.
+    fn versions(&mut self, op: &'h Operation) -> Result<(), String> {
+        let wrong = || {
+            format!(
+                "input (a list of versions, or of objects with theirs) of versions #{}",
+                op.op_id
+            )
+        };
+        let given = match &op.key {
+            Some(key) => vec![(self.key(key), &op.input)],
+            None => self.pairs(&op.input).ok_or_else(wrong)?,
+        };
+        for (key, versions) in given {
+            let versions = versions.as_list().ok_or_else(wrong)?;
+            self.all.given.insert(key, versions);
         }
         Ok(())
     }

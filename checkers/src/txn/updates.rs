@@ -75,3 +75,28 @@ pub(super) fn circles<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut
         });
     }
 }
+
+/// Says which versions follow others since their transactions had read those: a fact wherever
+/// nothing is read that is not committed, since the other way round there would be a cycle of a
+/// read and a write. Cost: linear.
+pub(super) fn follow(facts: &mut Facts<'_>) {
+    let mut pairs: Vec<(u32, u32)> = Vec::new();
+    for read in facts.reads.all() {
+        let key = facts.key[read.version as usize];
+        let writes = facts.writes.of(read.txn).iter();
+        let after = writes.filter(|write| write.step > read.step);
+        for write in after.filter(|write| facts.key[write.version as usize] == key) {
+            let pair = (read.version, write.version);
+            let loose = !facts.chain(key).contains(&write.version);
+            if loose && read.version != write.version && !facts.precedes(pair.0, pair.1) {
+                pairs.push(pair);
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    facts.before.extend(&pairs);
+    facts.before.sort_unstable();
+    facts.before.dedup();
+    facts.follows = pairs;
+}

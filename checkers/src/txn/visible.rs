@@ -2,7 +2,7 @@
 
 use super::decide::{Cycle, Decider, Decision, all_cycles, kinds_of, some};
 use super::facts::Touch;
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, REALTIME, WR, WW};
+use super::graph::{DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PROCESS, REALTIME, WR, WW};
 use super::graph::{PRW, PWR, RW};
 use super::levels::Order;
 use super::paths::Paths;
@@ -206,7 +206,7 @@ impl Decider<'_, '_> {
         let txn = self.txn(last.to);
         let touches = match last.kind {
             WR => facts.reads.of(txn),
-            WW => facts.writes.of(txn),
+            WW | FOLLOWS => facts.writes.of(txn),
             PWR => facts.selected.of(txn),
             _ => return 0,
         };
@@ -379,8 +379,8 @@ pub(super) fn moments(graph: &Graph, kinds: Kinds, blind: bool) -> Graph {
             why,
         } = link;
         let (from, to) = match kind {
-            WW if blind => (commit(from), commit(to)),
-            WW | WR | PWR | PROCESS | REALTIME => (commit(from), to),
+            WW | FOLLOWS if blind => (commit(from), commit(to)),
+            WW | FOLLOWS | WR | PWR | PROCESS | REALTIME => (commit(from), to),
             // Anti-dependencies, and what is behind them.
             _ => (from, commit(to)),
         };

@@ -1,5 +1,6 @@
 //! Transactional isolation.
 
+mod elle;
 mod notation;
 mod predicates;
 mod reference;

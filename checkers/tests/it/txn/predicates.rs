@@ -165,3 +165,117 @@ fn a_dirty_predicate_read_is_one() {
     let told = analyze(&history, Workload::RwRegister, &Budget::default()).expect("transactions");
     assert_eq!(told.counts.keys().collect::<Vec<_>>(), ["G1a"]);
 }
+
+/// Elle's own cases: the rest of its suite of closed predicates.
+#[test]
+fn elles_cycles_through_the_beginning_are_found() {
+    let cases: [&[&str]; 2] = [
+        // T1 deletes x and inserts y; T2 sees y, and not z, which was there in the beginning.
+        &[
+            "[[0,0],[2,0]]",
+            r#"[["delete",0],["insert",1,1]]"#,
+            r#"[["r",1,1],["r",2,null]]"#,
+        ],
+        // What the predicate read must have seen is missed by the read after it.
+        &["[[7,1]]", r#"[["rp",["mod",2,0],[]],["r",7,null]]"#],
+    ];
+    for txns in cases {
+        let told = judged(txns);
+        assert!(told.counts.contains_key("G-single"), "{:?}", told.counts);
+        for name in ["consistent-view", "snapshot-isolation", "serializable"] {
+            let level = Level::named(name).expect("a level");
+            let verdict = told.verdict(level);
+            assert!(
+                matches!(verdict, Verdict::Fails { .. }),
+                "{name} {verdict:?}"
+            );
+        }
+        let level = Level::named("read-committed").expect("a level");
+        assert_eq!(*told.verdict(level), Verdict::Holds);
+    }
+}
+
+/// The histories of Adya and of Hermitage that need a predicate.
+#[test]
+fn phantoms_of_the_literature_are_judged() {
+    let fails = |told: &Analysis, name: &str| {
+        let level = Level::named(name).expect("a level");
+        matches!(told.verdict(level), Verdict::Fails { .. })
+    };
+    // Adya's Hphantom: the sum that T1 reads counts what its predicate did not find.
+    let phantom = [
+        "[[0,10],[1,10],[9,20]]",
+        r#"[["rp",["=",10],[[0,10],[1,10]]],["r",9,30]]"#,
+        r#"[["r",9,20],["w",2,10],["w",9,30]]"#,
+    ];
+    let told = judged(&phantom);
+    assert!(fails(&told, "serializable") && fails(&told, "consistent-view"));
+    assert!(!fails(&told, "repeatable-read"), "{:?}", told.fails);
+    // Hermitage's PMP: nothing is 30, and then something is a multiple of three.
+    let pmp = [
+        "[[1,10],[2,20]]",
+        r#"[["rp",["=",30],[]],["rp",["mod",3,0],[[3,30]]]]"#,
+        r#"[["insert",3,30]]"#,
+    ];
+    let told = judged(&pmp);
+    assert!(fails(&told, "consistent-view") && !fails(&told, "read-committed"));
+    let prevented = [
+        "[[1,10],[2,20]]",
+        r#"[["rp",["=",30],[]],["rp",["mod",3,0],[]]]"#,
+        r#"[["insert",3,30]]"#,
+    ];
+    assert_eq!(judged(&prevented).holds, [Level::STRICT_SERIALIZABLE]);
+    // Hermitage's G2: both look for multiples of three, and both insert one.
+    let both = [
+        "[[1,10],[2,20]]",
+        r#"[["rp",["mod",3,0],[]],["insert",3,30]]"#,
+        r#"[["rp",["mod",3,0],[]],["insert",4,42]]"#,
+    ];
+    let told = judged(&both);
+    assert!(told.counts.contains_key("G2"), "{:?}", told.counts);
+    assert!(fails(&told, "serializable") && !fails(&told, "snapshot-isolation"));
+}
+
+#[test]
+fn sessions_and_real_time_make_predicates_cycles_too() {
+    let row = |process: u32, kind: &str, value: &str| {
+        format!(r#"{{"process":{process},"type":"{kind}","f":"txn","value":{value}}}"#)
+    };
+    let (write, miss) = (r#"[["w",0,1]]"#, r#"[["rp","true",[]]]"#);
+    let (skew, other) = (r#"[["rp","true",[]],["w",1,2]]"#, r#"[["r",1,null]]"#);
+    // Who looks after the write ended finds nothing; in a session, and in real time alone.
+    let stale = |second: u32| {
+        [
+            row(0, "invoke", write),
+            row(0, "ok", write),
+            row(second, "invoke", miss),
+            row(second, "ok", miss),
+        ]
+    };
+    // T2 looks for what T1 writes and finds nothing; T3 begins after T1, and misses T2's write.
+    let late = |third: u32| {
+        [
+            row(1, "invoke", skew),
+            row(0, "invoke", write),
+            row(0, "ok", write),
+            row(third, "invoke", other),
+            row(third, "ok", other),
+            row(1, "ok", skew),
+        ]
+    };
+    let names = |lines: &[String]| {
+        let history = jsonl::read(lines.join("\n").as_bytes()).expect("a history");
+        let told = analyze(&history, Workload::RwRegister, &Budget::default());
+        told.expect("transactions").counts
+    };
+    for (lines, name, not) in [
+        (stale(0).to_vec(), "G-single-process", "G2-process"),
+        (stale(1).to_vec(), "G-single-realtime", "G-single-process"),
+        (late(0).to_vec(), "G2-process", "G-single-process"),
+        (late(2).to_vec(), "G2-realtime", "G2-process"),
+    ] {
+        let counts = names(&lines);
+        assert!(counts.contains_key(name), "{name}: {counts:?}");
+        assert!(!counts.contains_key(not), "{not}: {counts:?}");
+    }
+}

@@ -510,7 +510,7 @@ impl<'t> Known<'t> {
 }
 
 /// Every order.
-fn permutations(all: &[usize]) -> Vec<Vec<usize>> {
+pub(super) fn permutations(all: &[usize]) -> Vec<Vec<usize>> {
     let mut found = vec![Vec::new()];
     for one in all {
         let insert = |order: &Vec<usize>| {

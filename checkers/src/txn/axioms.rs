@@ -1,0 +1,450 @@
+//! Whether an order of transactions shows a level, by the level's definition: the check of a
+//! certificate. It shares nothing with the search but the reading of transactions: who wrote and
+//! read what is worked out from the rows again, and each axiom is looked up edge by edge.
+//!
+//! Every object's versions come in the order of the transactions that wrote them. So every
+//! dependency goes forward, and who leads to whom is found by walking backwards no further than
+//! where the one that is looked for stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::analysis::Workload;
+use super::levels::{Base, Level, Order};
+use super::transactions::{Access, Status, Transactions};
+use crate::history::precedes;
+use crate::value::Value;
+
+/// A read of what another transaction wrote, or of what there was in the beginning.
+struct Read {
+    step: usize,
+    key: u32,
+    /// Where the version is among those of its object; zero for the initial one.
+    version: usize,
+}
+
+/// A transaction at its place in the order.
+struct Member {
+    txn: u32,
+    reads: Vec<Read>,
+    /// By object, the places of its first and its last write among its steps.
+    writes: BTreeMap<u32, (usize, usize)>,
+    /// Who leads to it by reads, by writes, by sessions and real time.
+    read_from: BTreeSet<usize>,
+    wrote_after: BTreeSet<usize>,
+    after: BTreeSet<usize>,
+    /// Who wrote something later than what it read.
+    missed: Vec<(usize, usize)>,
+}
+
+/// What an order comes to.
+struct Model<'h> {
+    all: &'h Transactions<'h>,
+    /// Whether objects are lists.
+    lists: bool,
+    members: Vec<Member>,
+    /// By object, who wrote each version, from the first that was written on.
+    writers: BTreeMap<u32, Vec<usize>>,
+}
+
+/// Checks that a history satisfies a level, with transactions in an order.
+///
+/// # Errors
+/// What contradicts it.
+pub(super) fn check(
+    all: &Transactions<'_>,
+    workload: Workload,
+    level: Level,
+    order: &[u32],
+) -> Result<(), String> {
+    let mut model = Model {
+        all,
+        lists: workload == Workload::ListAppend,
+        members: Vec::new(),
+        writers: BTreeMap::new(),
+    };
+    model.fill(order)?;
+    model.read()?;
+    model.link(level.order);
+    model.forward(level)?;
+    model.axiom(level)
+}
+
+impl Model<'_> {
+    /// Every transaction that was acknowledged is there once, none that aborted.
+    fn fill(&mut self, order: &[u32]) -> Result<(), String> {
+        let mut there = vec![false; self.all.txns.len()];
+        for (place, txn) in order.iter().enumerate() {
+            let id = self.all.op(*txn).op_id;
+            if std::mem::replace(&mut there[*txn as usize], true) {
+                return Err(format!("#{id} is there twice"));
+            }
+            let mut writes: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+            for (at, step) in self.all.steps(*txn).iter().enumerate() {
+                match step.access {
+                    Access::Append | Access::Write => {
+                        writes.entry(step.key).or_insert((at, at)).1 = at;
+                    }
+                    Access::Read => {}
+                    _ => return Err(format!("#{id} has steps that are not checked")),
+                }
+            }
+            for key in writes.keys() {
+                self.writers.entry(*key).or_default().push(place);
+            }
+            self.members.push(Member {
+                txn: *txn,
+                reads: Vec::new(),
+                writes,
+                read_from: BTreeSet::new(),
+                wrote_after: BTreeSet::new(),
+                after: BTreeSet::new(),
+                missed: Vec::new(),
+            });
+        }
+        for txn in 0..self.all.len() {
+            if self.all.status(txn) == Status::Committed && !there[txn as usize] {
+                return Err(format!("#{} is missing", self.all.op(txn).op_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds which version every read saw.
+    fn read(&mut self) -> Result<(), String> {
+        let lists = self.lists;
+        // By object, what is in it after each version.
+        let mut states: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
+        let mut ends: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for member in &self.members {
+            for key in member.writes.keys() {
+                let elements = states.entry(*key).or_default();
+                let steps = self.all.steps(member.txn).iter();
+                let mut own = steps.filter(|step| step.key == *key && step.access != Access::Read);
+                match lists {
+                    true => elements.extend(own.map(|step| step.value.clone())),
+                    false => elements.extend(own.next_back().map(|step| step.value.clone())),
+                }
+                ends.entry(*key).or_default().push(elements.len());
+            }
+        }
+        for place in 0..self.members.len() {
+            let member = &self.members[place];
+            if self.all.status(member.txn) != Status::Committed {
+                continue;
+            }
+            let id = self.all.op(member.txn).op_id;
+            let mut reads = Vec::new();
+            let mut own: BTreeMap<u32, &Value> = BTreeMap::new();
+            for (at, step) in self.all.steps(member.txn).iter().enumerate() {
+                if step.access != Access::Read {
+                    own.insert(step.key, step.value);
+                    continue;
+                }
+                let elements = states.get(&step.key).map_or(&[][..], |all| all);
+                let ends = ends.get(&step.key).map_or(&[][..], |ends| ends);
+                let wrong = || format!("#{id} can not have read {}", step.value);
+                let version = if lists {
+                    let list = super::append::elements(step.value).ok_or_else(wrong)?;
+                    if !elements.starts_with(list) {
+                        return Err(wrong());
+                    }
+                    match (list.last(), own.get(&step.key)) {
+                        (Some(last), Some(own)) if last == *own => continue,
+                        (None, _) => 0,
+                        _ => 1 + ends.binary_search(&list.len()).map_err(|_| wrong())?,
+                    }
+                } else if own.get(&step.key) == Some(&step.value) {
+                    continue;
+                } else if *step.value == Value::Null {
+                    0
+                } else {
+                    let found = elements.iter().position(|value| value == step.value);
+                    1 + found.ok_or_else(wrong)?
+                };
+                let writer = version.checked_sub(1).map(|v| self.writers[&step.key][v]);
+                if writer != Some(place) {
+                    let key = step.key;
+                    reads.push(Read {
+                        step: at,
+                        key,
+                        version,
+                    });
+                } else if member.writes[&step.key].0 > at || !lists {
+                    return Err(format!("#{id} read what it wrote later"));
+                }
+            }
+            self.members[place].reads = reads;
+        }
+        Ok(())
+    }
+
+    /// Links the members.
+    fn link(&mut self, order: Order) {
+        for place in 0..self.members.len() {
+            let (mut from, mut missed) = (BTreeSet::new(), Vec::new());
+            for (at, read) in self.members[place].reads.iter().enumerate() {
+                let writers = self.writers.get(&read.key).map_or(&[][..], |all| all);
+                from.extend(read.version.checked_sub(1).map(|version| writers[version]));
+                let later = writers[read.version..].iter();
+                missed.extend(later.filter(|by| **by != place).map(|by| (at, *by)));
+            }
+            self.members[place].read_from = from;
+            self.members[place].missed = missed;
+        }
+        for writers in self.writers.values() {
+            for pair in writers.windows(2) {
+                self.members[pair[1]].wrote_after.insert(pair[0]);
+            }
+        }
+        if order == Order::None {
+            return;
+        }
+        for place in 0..self.members.len() {
+            let txn = self.members[place].txn;
+            let row = |txn: u32| (self.all.txns[txn as usize].row as usize, self.all.op(txn));
+            let before = |other: &Member| {
+                let known = self.all.status(other.txn) == Status::Committed;
+                let ((at, first), (then, second)) = (row(other.txn), row(txn));
+                let session = first.process_id == second.process_id && at < then;
+                let real = order == Order::Realtime && precedes((at, first), (then, second));
+                known && (session || real)
+            };
+            let after = self.members.iter().enumerate();
+            let after = after.filter(|(_, other)| before(other)).map(|(at, _)| at);
+            self.members[place].after = after.collect();
+        }
+    }
+
+    fn id(&self, place: usize) -> u64 {
+        self.all.op(self.members[place].txn).op_id
+    }
+
+    /// What leads to a transaction comes before it.
+    fn forward(&self, level: Level) -> Result<(), String> {
+        let reads = level.base != Base::ReadUncommitted;
+        for (place, member) in self.members.iter().enumerate() {
+            let of = member.after.iter().chain(&member.wrote_after);
+            let from = member.read_from.iter().filter(|_| reads);
+            if let Some(late) = of.chain(from).find(|other| **other >= place) {
+                let (id, late) = (self.id(place), self.id(*late));
+                return Err(format!("#{late} leads to #{id}, which comes before it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who a member sees at once: those it read from, and those before it by sessions and time.
+    fn visible(&self, place: usize) -> Vec<usize> {
+        let member = &self.members[place];
+        member.read_from.union(&member.after).copied().collect()
+    }
+
+    /// Those, and who wrote right before it what it wrote, too.
+    fn depends(&self, place: usize) -> Vec<usize> {
+        let mut all = self.visible(place);
+        all.extend(&self.members[place].wrote_after);
+        all
+    }
+
+    /// Whether one member leads to another by what is given of each, in so many steps at most.
+    fn leads(
+        &self,
+        (from, to): (usize, usize),
+        steps_max: usize,
+        into: impl Fn(usize) -> Vec<usize>,
+    ) -> bool {
+        let (mut seen, mut rest) = (BTreeSet::from([to]), vec![to]);
+        for _ in 0..steps_max {
+            let before = rest.drain(..).flat_map(&into).collect::<Vec<_>>();
+            for at in before {
+                if at == from {
+                    return true;
+                }
+                // Everything goes forward.
+                if at > from && seen.insert(at) {
+                    rest.push(at);
+                }
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+        false
+    }
+
+    /// Nobody misses what leads to it.
+    fn sees(&self, steps_max: usize, into: impl Fn(usize) -> Vec<usize>) -> Result<(), String> {
+        for (place, member) in self.members.iter().enumerate() {
+            let missed: BTreeSet<usize> = member.missed.iter().map(|(_, by)| *by).collect();
+            for by in missed.into_iter().filter(|by| *by < place) {
+                if self.leads((by, place), steps_max, &into) {
+                    let (id, by) = (self.id(place), self.id(by));
+                    return Err(format!("#{id} missed what #{by} wrote, which led to it"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn axiom(&self, level: Level) -> Result<(), String> {
+        let many = self.members.len();
+        match level.base {
+            Base::ReadUncommitted | Base::ReadCommitted => Ok(()),
+            Base::ReadAtomic => self.agree()?.sees(1, |place| self.visible(place)),
+            Base::UpdateAtomic => self.agree()?.sees(1, |place| {
+                let mut all = self.visible(place);
+                let keys = self.members[place].writes.keys();
+                all.extend(
+                    keys.flat_map(|key| &self.writers[key])
+                        .filter(|by| **by < place),
+                );
+                all
+            }),
+            Base::Causal => self.agree()?.sees(many, |place| self.visible(place)),
+            Base::ParallelSnapshotIsolation => {
+                self.agree()?.sees(many, |place| self.depends(place))
+            }
+            Base::ConsistentView | Base::ForwardConsistentView => {
+                self.sees(many, |place| self.depends(place))
+            }
+            Base::CursorStability => self.cursors(),
+            Base::MonotonicAtomicView => self.monotonic(false),
+            Base::MonotonicView | Base::MonotonicSnapshotRead => self.monotonic(true),
+            Base::RepeatableRead => self.acyclic(|_| true),
+            Base::UpdateSerializable => {
+                let updates = |place: usize| !self.members[place].writes.is_empty();
+                self.sees(many, |place| self.depends(place))?;
+                self.acyclic(updates)?;
+                let mut readers = (0..many).filter(|place| !updates(*place));
+                readers.try_for_each(|alone| self.acyclic(|at| at == alone || updates(at)))
+            }
+            Base::Prefix => self.agree()?.prefixes(),
+            Base::SnapshotIsolation | Base::Serializable => {
+                Err(format!("an order of transactions does not show {level}"))
+            }
+        }
+    }
+
+    /// Everybody can have read what the first so many had committed.
+    fn prefixes(&self) -> Result<(), String> {
+        for (place, member) in self.members.iter().enumerate() {
+            let least = self.visible(place).into_iter().map(|by| by + 1).max();
+            let most = member.missed.iter().map(|(_, by)| *by).min();
+            if least.unwrap_or(0) > most.unwrap_or(place) {
+                return Err(format!("#{} read no prefix", self.id(place)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every transaction agrees with its own earlier steps.
+    fn agree(&self) -> Result<&Self, String> {
+        for member in &self.members {
+            let steps = self.all.steps(member.txn);
+            let id = self.all.op(member.txn).op_id;
+            if self.all.status(member.txn) != Status::Committed {
+                continue;
+            }
+            for (at, step) in steps
+                .iter()
+                .enumerate()
+                .filter(|(_, s)| s.access == Access::Read)
+            {
+                let earlier = steps[..at].iter().rev();
+                let mut expected = step.value.as_list().unwrap_or(&[]);
+                for other in earlier.filter(|other| other.key == step.key) {
+                    let fits = match (self.lists, other.access, expected.split_last()) {
+                        (true, Access::Append, Some((last, rest))) if last == other.value => {
+                            expected = rest;
+                            continue;
+                        }
+                        (true, Access::Append, _) => false,
+                        (true, ..) => other.value.as_list().unwrap_or(&[]) == expected,
+                        (false, ..) => other.value == step.value,
+                    };
+                    match fits {
+                        true => break,
+                        false => return Err(format!("#{id} contradicts itself")),
+                    }
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Nobody writes an object that another wrote since it was read.
+    fn cursors(&self) -> Result<(), String> {
+        for (place, member) in self.members.iter().enumerate() {
+            for (at, by) in member.missed.iter().filter(|(_, by)| *by < place) {
+                let read = &member.reads[*at];
+                let wrote = member.writes.get(&read.key);
+                if wrote.is_some_and(|(_, last)| *last > read.step) {
+                    let (id, by) = (self.id(place), self.id(*by));
+                    return Err(format!("#{id} lost the update of #{by}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// No read misses what an earlier step depended on, at once or by others.
+    fn monotonic(&self, transitive: bool) -> Result<(), String> {
+        for (place, member) in self.members.iter().enumerate() {
+            for (at, by) in member.missed.iter().filter(|(_, by)| *by < place) {
+                let step = member.reads[*at].step;
+                let mut entered: Vec<usize> = member.after.iter().copied().collect();
+                for read in member.reads.iter().filter(|read| read.step < step) {
+                    let source = read.version.checked_sub(1);
+                    entered.extend(source.map(|version| self.writers[&read.key][version]));
+                }
+                if transitive {
+                    let wrote = member.writes.iter().filter(|(_, (first, _))| *first < step);
+                    let before = wrote.flat_map(|(key, _)| &self.writers[key]);
+                    entered.extend(before.filter(|other| **other < place));
+                }
+                let depends = |at: usize| self.depends(at);
+                let leads = |to: usize| {
+                    *by == to || transitive && *by < to && self.leads((*by, to), to, depends)
+                };
+                if entered.into_iter().any(leads) {
+                    let (id, by) = (self.id(place), self.id(*by));
+                    return Err(format!(
+                        "#{id} missed what #{by} wrote, of which it had read"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Some members have a serial order.
+    fn acyclic(&self, keeps: impl Fn(usize) -> bool) -> Result<(), String> {
+        let mut missing = vec![0_usize; self.members.len()];
+        let mut next: Vec<Vec<usize>> = vec![Vec::new(); self.members.len()];
+        for (place, member) in self.members.iter().enumerate().filter(|(at, _)| keeps(*at)) {
+            for from in self.depends(place).into_iter().filter(|at| keeps(*at)) {
+                next[from].push(place);
+                missing[place] += 1;
+            }
+            for (_, to) in member.missed.iter().filter(|(_, to)| keeps(*to)) {
+                next[place].push(*to);
+                missing[*to] += 1;
+            }
+        }
+        let mut ready: Vec<usize> = (0..missing.len()).filter(|at| missing[*at] == 0).collect();
+        let mut done = 0;
+        while let Some(place) = ready.pop() {
+            done += 1;
+            for to in &next[place] {
+                missing[*to] -= 1;
+                if missing[*to] == 0 {
+                    ready.push(*to);
+                }
+            }
+        }
+        match done == missing.len() {
+            true => Ok(()),
+            false => Err("the transactions have no serial order".to_owned()),
+        }
+    }
+}
