@@ -103,6 +103,18 @@ pub(crate) const ROWS: &[Row] = &[
         not_covered: "TLS, migrations, macros that look at a database, a real server",
     },
     Row {
+        test: "sqlite::sqlite_keeps_what_it_committed_when_it_is_killed",
+        crates: &["sqlx", "sqlx-sqlite", "libsqlite3-sys"],
+        ran: "SQLite's C code with a write-ahead log on the simulated disk, behind axum; killed",
+        not_covered: "shared memory (the connection is exclusive), several connections",
+    },
+    Row {
+        test: "sqlite::sqlite_keeps_what_it_committed_when_the_power_goes",
+        crates: &["sqlx", "sqlx-sqlite", "libsqlite3-sys"],
+        ran: "the same, and the machine loses power: torn and lost writes",
+        not_covered: "the rollback journal",
+    },
+    Row {
         test: "quic::quinn_echoes_over_streams",
         crates: &["quinn", "quinn-udp", "rustls"],
         ran: "streams of 20 kB echoed over UDP, TLS 1.3 by ring, `sendmsg` and `recvmsg`",
@@ -113,7 +125,14 @@ pub(crate) const ROWS: &[Row] = &[
         crates: &["rumqttc"],
         ran: "published at least once and heard by a subscription of its own, against a small \
               broker",
-        not_covered: "rumqttd, MQTT 5, TLS, exactly once",
+        not_covered: "MQTT 5, TLS, exactly once",
+    },
+    Row {
+        test: "mqtt::rumqttd_passes_on_what_rumqttc_published",
+        crates: &["rumqttd", "rumqttc"],
+        ran: "the same through rumqttd: a router's thread, and a server's with a runtime of its \
+              own",
+        not_covered: "its console, bridge and metrics, MQTT 5, TLS, websockets",
     },
     Row {
         test: "messaging::async_nats_asks_and_is_answered",

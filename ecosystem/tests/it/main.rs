@@ -18,6 +18,7 @@ mod quic;
 mod raft;
 mod raft_store;
 mod services;
+mod sqlite;
 mod stores;
 mod watchers;
 mod websockets;

@@ -1,4 +1,5 @@
-//! rumqttc against a small broker: at least once, and again after a reconnection.
+//! rumqttc against a small broker, and against rumqttd: at least once, and again after a
+//! reconnection.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -135,9 +136,36 @@ impl Bus {
     }
 }
 
-#[landfall::test(seeds = 10)]
-async fn rumqttc_hears_what_it_published() {
-    let (server, client) = two_hosts(serve);
+/// rumqttd, which is threads that each have a runtime of their own.
+async fn serve_with_rumqttd() {
+    let config = serde_json::json!({
+        "id": 0,
+        "router": {
+            "max_connections": 100,
+            "max_outgoing_packet_count": 200,
+            "max_segment_size": 65536,
+            "max_segment_count": 10,
+        },
+        "v4": {"1": {
+            "name": "v4-1",
+            "listen": "0.0.0.0:1883",
+            "next_connection_delay_ms": 1,
+            "connections": {
+                "connection_timeout_ms": 60000,
+                "max_payload_size": LARGEST,
+                "max_inflight_count": 100,
+                "dynamic_filters": true,
+            },
+        }},
+    });
+    let config = serde_json::from_value(config).expect("it is a configuration");
+    let mut broker = rumqttd::Broker::new(config);
+    std::thread::spawn(move || broker.start().expect("it serves until it is killed"));
+    std::future::pending::<()>().await;
+}
+
+async fn hears_through(serve: impl AsyncFn() + Copy + 'static) {
+    let (server, client) = two_hosts(move || async move { serve().await });
     let bus: Rc<OnceCell<Bus>> = Rc::default();
     through_faults(server, client, move |number| {
         let bus = Rc::clone(&bus);
@@ -153,4 +181,14 @@ async fn rumqttc_hears_what_it_published() {
         }
     })
     .await;
+}
+
+#[landfall::test(seeds = 10)]
+async fn rumqttc_hears_what_it_published() {
+    hears_through(serve).await;
+}
+
+#[landfall::test(seeds = 10)]
+async fn rumqttd_passes_on_what_rumqttc_published() {
+    hears_through(serve_with_rumqttd).await;
 }
