@@ -42,6 +42,7 @@ trait Kernel: Clone + 'static {
     async fn settle(&self);
 }
 
+pub(crate) mod namespace;
 mod real;
 mod simulated;
 

@@ -24,6 +24,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 mod datagrams;
 mod differences;
+mod killed;
+mod namespaces;
+mod options;
 mod streams;
 mod unix;
 
@@ -40,9 +43,18 @@ impl Kernel {
     /// Lets what is in flight arrive. Loopback is synchronous on Linux, up to the last softirq.
     fn settle(&self) {
         if self.simulated {
-            thread::sleep(Duration::from_millis(1));
+            // Longer than any packet takes, and shorter than any time-out.
+            thread::sleep(Duration::from_millis(50));
         } else {
             (0..64).for_each(|_| thread::yield_now());
+        }
+    }
+
+    /// Lets what went to another host be answered.
+    fn settle_far(&self) {
+        self.settle();
+        if !self.simulated {
+            (0..2_000).for_each(|_| thread::yield_now());
         }
     }
 
@@ -82,6 +94,9 @@ fn errno(code: i32) -> String {
         (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
         (libc::EBADF, "EBADF"),
         (libc::EPROTONOSUPPORT, "EPROTONOSUPPORT"),
+        (libc::ETIMEDOUT, "ETIMEDOUT"),
+        (libc::EHOSTUNREACH, "EHOSTUNREACH"),
+        (libc::ENETUNREACH, "ENETUNREACH"),
     ];
     let name = NAMES.iter().find(|(number, _)| *number == code);
     name.map_or_else(|| format!("errno {code}"), |(_, name)| (*name).to_owned())
@@ -95,8 +110,12 @@ fn tcp() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor")
 }
 
+fn udp_fresh() -> Socket {
+    Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a descriptor")
+}
+
 fn udp() -> Socket {
-    let udp = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a descriptor");
+    let udp = udp_fresh();
     udp.bind(&local(0)).expect("a port is free");
     udp
 }
@@ -129,7 +148,7 @@ fn peek(socket: &Socket, most: usize) -> io::Result<usize> {
     socket.peek(&mut vec![MaybeUninit::uninit(); most])
 }
 
-fn real(body: fn(&mut Kernel)) -> Vec<String> {
+fn real(body: impl FnOnce(&mut Kernel)) -> Vec<String> {
     let mut kernel = Kernel {
         simulated: false,
         said: Vec::new(),
@@ -138,7 +157,7 @@ fn real(body: fn(&mut Kernel)) -> Vec<String> {
     kernel.said
 }
 
-fn simulated(name: &str, body: fn(&mut Kernel)) -> Vec<String> {
+fn simulated(name: &str, body: impl FnOnce(&mut Kernel) + Send + 'static) -> Vec<String> {
     let mut config = Config::new(Seed(1));
     // A body that waits for ever is to say so soon.
     config.budget.virtual_ns_max = 300 * 1_000_000_000;
@@ -150,9 +169,13 @@ fn simulated(name: &str, body: fn(&mut Kernel)) -> Vec<String> {
         ..NetConfig::default()
     };
     drop(Net::install(&world, config));
-    let node = world.create_node("a", IpAddr::from([10, 0, 0, 1]));
-    let main = || Box::pin(std::future::pending()) as _;
-    world.start_node(node, Rc::new(main));
+    let [node, ..] = ["a", "b", "c"].map(|name| {
+        let host = name.as_bytes()[0] - b'`';
+        let node = world.create_node(name, IpAddr::from([10, 0, 0, host]));
+        let main = || Box::pin(std::future::pending()) as _;
+        world.start_node(node, Rc::new(main));
+        node
+    });
     drop(world);
     let said = simulation.block_on(async move {
         let guest = move || {
@@ -189,6 +212,8 @@ fn both_kernels_say_the_same_and_the_table_says_what() {
          | case | both say |\n|---|---|\n",
     );
     let cases = streams::CASES.iter();
+    let cases = cases.chain(options::BUFFERS).chain(options::SHARING);
+    let cases = cases.chain(options::SILENCE).chain(killed::CASES);
     let cases = cases.chain(datagrams::CASES).chain(unix::CASES);
     let mut count = 0;
     let mut unequal = Vec::new();
@@ -203,6 +228,7 @@ fn both_kernels_say_the_same_and_the_table_says_what() {
     }
     assert!(unequal.is_empty(), "real, then simulated: {unequal:#?}");
     assert!(count >= 60, "{count} cases");
+    table.push_str(&namespaces::table());
     table.push_str(
         "\n# Where they differ, and why\n\n\
          | case | real | simulated | because |\n|---|---|---|---|\n",

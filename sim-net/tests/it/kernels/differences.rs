@@ -1,16 +1,30 @@
 //! Where the simulation differs from the kernel, and why it may.
 
-use super::{Kernel, unix};
+use std::mem::MaybeUninit;
+
+use super::{Kernel, pair, unix};
 
 type Difference = (&'static str, fn(&mut Kernel), &'static str);
 
-pub(super) const CASES: &[Difference] = &[(
-    "bind a Unix socket to the path of one that was closed",
-    |k| {
-        let at = unix::path(k, "left");
-        drop(unix::listener(&at, 1));
-        k.say(unix::stream().bind(&at));
-        k.say(unix::stream().connect(&at));
-    },
-    "names of Unix sockets are no files of the simulated disk: they go with their socket",
-)];
+pub(super) const CASES: &[Difference] = &[
+    (
+        "bind a Unix socket to the path of one that was closed",
+        |k| {
+            let at = unix::path(k, "left");
+            drop(unix::listener(&at, 1));
+            k.say(unix::stream().bind(&at));
+            k.say(unix::stream().connect(&at));
+        },
+        "names of Unix sockets are no files of the simulated disk: they go with their socket",
+    ),
+    (
+        "urgent data",
+        |k| {
+            let (client, server) = pair();
+            k.say(client.send_out_of_band(b"x"));
+            k.settle();
+            k.say(server.recv_out_of_band(&mut [MaybeUninit::uninit(); 8]));
+        },
+        "it is refused: who sends it learns so at once, as where a socket knows none",
+    ),
+];
