@@ -65,12 +65,16 @@ pub(super) fn explain<'a>(
 
 /// Steps for one of the searches that make a finding minimal, and what all of them may take: a
 /// step, or the look at some members.
-const STEPS_EACH: u64 = 200_000;
+const STEPS_EACH: u64 = 50_000;
 const WORK_MAX: u64 = 1_000_000;
 const MEMBERS_A_STEP: u64 = 2;
 
-/// Steps after which a search is left for the frontier, which what is forgotten costs less.
+/// Of few members the frontier looks too, which what is forgotten costs less: after so many steps
+/// of a search, and so many more for each member; with steps of its own.
+const FEW_MEMBERS: usize = 256;
 const STEPS_FEW: u64 = 2_000;
+const STEPS_A_MEMBER: u64 = 8;
+const STEPS_SWEEP: u64 = 200_000;
 
 /// Finds members whose responses can not be explained together, while those of all but any one
 /// of them can, as far as small searches tell. Knowing less can not make a history illegal, so
@@ -83,6 +87,10 @@ struct Minimal<'p, 'a, 'd> {
     kept: Vec<bool>,
     forgotten: Forgotten,
     work: u64,
+}
+
+fn is_decided(ending: Ending) -> bool {
+    matches!(ending, Ending::Legal | Ending::Illegal)
 }
 
 impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
@@ -115,23 +123,22 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
         }
         self.work += self.partition.members.len() as u64 / MEMBERS_A_STEP + 1;
         let known = self.partition.knowing(&self.kept, &self.forgotten);
-        let spent = |ending| matches!(ending, Ending::OutOfSteps | Ending::OutOfMemory);
-        let mut few = Budget {
-            steps_max: STEPS_FEW.min(self.budget.steps_max),
-            ..self.budget
-        };
-        let found = (self.decide)(&known, &mut few);
-        self.work += found.steps;
-        let mut ending = found.ending;
-        if spent(ending) {
-            let swept = (self.sweep)(&known, &self.budget);
-            self.work += swept.steps;
-            ending = swept.ending;
+        let (count, mut budget) = (self.partition.members.len(), self.budget);
+        let few = STEPS_FEW + count as u64 * STEPS_A_MEMBER;
+        let mut ending = Ending::OutOfSteps;
+        if count <= FEW_MEMBERS && few < budget.steps_max {
+            budget.steps_max = few;
+            let found = (self.decide)(&known, &mut budget);
+            (ending, self.work) = (found.ending, self.work + found.steps);
+            if !is_decided(ending) {
+                budget.steps_max = STEPS_SWEEP;
+                let swept = (self.sweep)(&known, &budget);
+                (ending, self.work) = (swept.ending, self.work + swept.steps);
+            }
         }
-        if spent(ending) {
+        if !is_decided(ending) {
             let found = (self.decide)(&known, &mut self.budget.clone());
-            self.work += found.steps;
-            ending = found.ending;
+            (ending, self.work) = (found.ending, self.work + found.steps);
         }
         // What can not be told is no proof: the operations are kept.
         Some(ending == Ending::Illegal)
