@@ -132,7 +132,7 @@ const ACKNOWLEDGED_ONE_IN: u64 = 10;
 #[must_use]
 pub fn judge(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> Judgement {
     let say = |verdict, reason: String| Judgement { verdict, reason };
-    if let Some(missing) = &known.missing {
+    if let Some(missing) = known.missing.as_ref().or(tally.missing.as_ref()) {
         return say(Verdict::InconclusiveEnv, format!("missing: {missing}"));
     }
     if tally.seeds == 0 {

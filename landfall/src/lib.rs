@@ -11,17 +11,18 @@
 //! - Nothing here knows a particular system under test.
 //!
 //! # Modules, in reading order
-//! [`system`] (what users implement), `run` with `recorder`, `workload`, `nemesis`, `log`,
-//! `landing` (one seed of one scenario), [`report`] (what came of it) and `death` (or of its
-//! process), `twice` (whether it is one run), [`judge`] (what to believe
-//! of many), [`evidence`] with [`blame`] and [`stand_in`] (what a report rests on, and whose
-//! fault a failure is), `entry` and `worker` (how a seed is reached), [`coordinate`] (many seeds
-//! over many processes), [`floor`] (what the machine would leak), `harness` (as a `#[test]`),
-//! `hosts` (for those written by hand), [`render`]
-//! and `words` (as text), [`variables`] (the environment).
+//! [`system`] with [`hooks`] (what users implement), `run` with `recorder`, `workload` with
+//! `acts`, `nemesis`, `guest`, `log`, `landing` (one seed of one scenario), [`report`] (what came
+//! of it) and `death` (or of its process), `twice` (whether it is one run), [`judge`] (what to
+//! believe of many), [`observability`] (what the plan wants to see), [`evidence`] with [`blame`]
+//! and [`stand_in`] (what a report rests on, and whose fault a failure is), `entry` and `worker`
+//! (how a seed is reached), [`coordinate`] (many seeds over many processes), [`floor`] (what the
+//! machine would leak), `harness` (as a `#[test]`), `hosts` (for those written by hand),
+//! [`render`] and `words` (as text), [`variables`] (the environment).
 
 #![cfg(feature = "sim")]
 
+mod acts;
 pub mod blame;
 pub mod capsule;
 pub mod coordinate;
@@ -31,7 +32,9 @@ mod entry;
 pub mod evidence;
 pub mod explain;
 pub mod floor;
+mod guest;
 mod harness;
+pub mod hooks;
 mod hosts;
 pub mod judge;
 mod landing;
@@ -39,6 +42,7 @@ mod log;
 mod nemesis;
 mod network;
 pub mod novelty;
+pub mod observability;
 pub mod phases;
 mod recorder;
 pub mod reduce;
@@ -63,6 +67,7 @@ mod workload;
 
 pub use checkers::{self, Value};
 pub use harness::replay_capsule;
+pub use hooks::{HookFuture, Hooks};
 pub use hosts::{host, kill, lose_power, on, restart};
 pub use landfall_macros::{plan, test};
 pub use sim_runtime::{

@@ -7,6 +7,8 @@
 //!
 //! What goes through the `log` crate is captured where the guest hands it to `tracing`.
 
+mod spans;
+
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -18,6 +20,8 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+
+use self::spans::Spans;
 
 /// How many bytes of lines a run keeps: the last ones. Not touched, they cost nothing.
 const BYTES_MAX: usize = 16 << 20;
@@ -36,7 +40,7 @@ pub struct LogLine {
     pub task: u64,
     /// `INFO`, ...
     pub level: String,
-    /// Message and fields.
+    /// Message and fields, then those of the spans that it stands in.
     pub text: String,
 }
 
@@ -114,11 +118,26 @@ impl Directives {
 /// Lines as bytes: `[u64 time][u64 task][u32 node][u32 level][u32 length][text]` each.
 struct Lines {
     bytes: Vec<u8>,
+    /// How many bytes of older lines are gone.
+    dropped: usize,
     captures: bool,
 }
 
 thread_local! {
     static LINES: RefCell<Option<Lines>> = const { RefCell::new(None) };
+    static OPEN_SPANS: RefCell<Option<Spans>> = const { RefCell::new(None) };
+}
+
+/// Does something with the spans of this thread; a span that is made while another's fields are
+/// formatted is not seen.
+fn with_spans(act: impl FnOnce(&mut Spans)) {
+    OPEN_SPANS.with(|spans| {
+        if let Ok(mut spans) = spans.try_borrow_mut()
+            && let Some(spans) = spans.as_mut()
+        {
+            act(spans);
+        }
+    });
 }
 
 /// What the process captures, as its first run has it.
@@ -141,8 +160,10 @@ impl Chosen {
 
 /// Begins to capture on this thread what the directives ask for.
 pub(crate) fn start(directives: Directives, captures: bool) {
+    OPEN_SPANS.set(Some(Spans::new()));
     LINES.set(Some(Lines {
         bytes: Vec::with_capacity(BYTES_MAX),
+        dropped: 0,
         captures,
     }));
     let _as_before = DIRECTIVES.set(Chosen {
@@ -154,8 +175,30 @@ pub(crate) fn start(directives: Directives, captures: bool) {
     let _already_set = tracing::subscriber::set_global_default(Capture);
 }
 
+/// Whether a line since a time contains a text, without regard to case; looks at lines from the
+/// place `read` on, which it moves behind the last of them.
+pub(crate) fn has_line(read: &mut usize, since_ns: u64, contains: &str) -> bool {
+    let wanted = contains.to_lowercase();
+    LINES.with(|lines| {
+        let Ok(lines) = lines.try_borrow() else {
+            return false;
+        };
+        let Some(lines) = lines.as_ref() else {
+            return false;
+        };
+        // What was dropped meanwhile is behind the place.
+        let from = read.saturating_sub(lines.dropped).min(lines.bytes.len());
+        let mut rest = &lines.bytes[from..];
+        let found = std::iter::from_fn(|| next_line(&mut rest, &|_| String::new()))
+            .any(|line| line.at >= since_ns && line.text.to_lowercase().contains(&wanted));
+        *read = lines.dropped + lines.bytes.len();
+        found
+    })
+}
+
 /// Ends capturing on this thread. Nodes have the names that `name_of` knows.
 pub(crate) fn take(name_of: &dyn Fn(u32) -> String) -> Vec<LogLine> {
+    OPEN_SPANS.set(None);
     let Some(lines) = LINES.take() else {
         return Vec::new();
     };
@@ -193,6 +236,7 @@ impl Lines {
             cut += HEADER + u32::from_le_bytes(length) as usize;
         }
         self.bytes.drain(..cut);
+        self.dropped += cut;
     }
 
     fn push(&mut self, event: &Event<'_>, at: (u64, u64, u32)) {
@@ -221,6 +265,14 @@ impl Lines {
             };
             event.record(&mut text);
         }
+        // What the spans around it say, the outermost first.
+        with_spans(|spans| {
+            for fields in spans.fields() {
+                let room = end.saturating_sub(self.bytes.len());
+                let fields = &fields[..fields.len().min(room)];
+                self.bytes.extend_from_slice(fields);
+            }
+        });
         let length = (self.bytes.len() - start - HEADER) as u32;
         self.bytes[start + 24..start + HEADER].copy_from_slice(&length.to_le_bytes());
     }
@@ -241,11 +293,15 @@ impl Subscriber for Capture {
         DIRECTIVES.get().map(Chosen::most)
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(SPANS.fetch_add(1, Ordering::Relaxed))
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let id = SPANS.fetch_add(1, Ordering::Relaxed);
+        with_spans(|spans| spans.begin(id, attributes));
+        Id::from_u64(id)
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, id: &Id, values: &Record<'_>) {
+        with_spans(|spans| spans.record(id.into_u64(), values));
+    }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
@@ -267,9 +323,13 @@ impl Subscriber for Capture {
         });
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, id: &Id) {
+        with_spans(|spans| spans.enter(id.into_u64()));
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, id: &Id) {
+        with_spans(|spans| spans.exit(id.into_u64()));
+    }
 }
 
 /// Writes the message, or the other fields, up to a place.

@@ -1,22 +1,27 @@
 //! The nemesis: opens and closes the windows of the schedule, and turns what a scenario says
 //! into calls of the devices.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, Target};
+use plan_compiler::scenario::{Direction, FaultKind, FaultSpec, GuestAct, Target};
 use sim_net::Effect;
 use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, time, with, world};
 
+use crate::guest::{self, Watch};
 use crate::network;
 use crate::run::RunState;
 use crate::schedule::{self, Window};
 use crate::script::PinnedWindow;
-use crate::standstill;
+use crate::standstill::{self, Starved};
 use crate::storage::{self, Held, Storage};
 
 /// How often a node that is to be started again is looked at while it stops.
 const STOP_POLL: Duration = Duration::from_millis(10);
+
+/// How often it is looked whether what windows wait for has happened.
+const WATCH_POLL: Duration = Duration::from_millis(5);
 
 /// A window that was opened.
 #[derive(Clone, Debug)]
@@ -48,6 +53,8 @@ struct Armed {
     held: Held,
     /// Those of them that it made stand still.
     paused: Vec<NodeId>,
+    /// Those of them that it leaves too little of their processor.
+    starved: Starved,
     is_open: bool,
 }
 
@@ -71,6 +78,7 @@ impl Nemesis {
             took_down: Vec::new(),
             held: Held::default(),
             paused: Vec::new(),
+            starved: Starved::default(),
             is_open: false,
         });
         let seed = with(|world| world.seed());
@@ -88,22 +96,35 @@ impl Nemesis {
     /// Runs the schedule from now to its end.
     pub(crate) async fn run(mut self) -> Vec<Opened> {
         let start = self.run.workload_start();
-        let mut steps: Vec<Step> = Vec::new();
-        for (place, window) in self.windows.iter().enumerate() {
-            steps.push(Step {
-                at_ns: window.open_ns,
-                opens: true,
-                window: place,
-            });
-            steps.push(Step {
-                at_ns: window.close_ns,
-                opens: false,
-                window: place,
-            });
-        }
-        steps.sort_unstable();
-        for step in steps {
-            time::sleep_until(start + Duration::from_nanos(step.at_ns)).await;
+        let end = start + Duration::from_nanos(self.run.scenario.workload.duration_ns);
+        let mut steps: BTreeSet<Step> = BTreeSet::new();
+        let waits = |place: &usize| self.windows[*place].after.is_some();
+        let (mut waiting, ready): (Vec<usize>, Vec<usize>) =
+            (0..self.windows.len()).partition(waits);
+        ready
+            .into_iter()
+            .for_each(|place| self.place(place, &mut steps));
+        let mut watch = Watch::default();
+        loop {
+            self.release(&mut waiting, &mut watch, &mut steps);
+            let next = steps.first().copied();
+            let next_at = next.map(|step| start + Duration::from_nanos(step.at_ns));
+            if !waiting.is_empty() {
+                let poll = time::now() + WATCH_POLL;
+                if next_at.is_none_or(|at| at > poll) {
+                    if poll >= end {
+                        waiting.clear();
+                    } else {
+                        time::sleep_until(poll).await;
+                    }
+                    continue;
+                }
+            }
+            let (Some(step), Some(at)) = (next, next_at) else {
+                return self.opened;
+            };
+            time::sleep_until(at).await;
+            steps.remove(&step);
             let window = self.windows[step.window].clone();
             if step.opens {
                 self.open(window);
@@ -111,7 +132,46 @@ impl Nemesis {
                 self.close(window.fault);
             }
         }
-        self.opened
+    }
+
+    /// Enters a window's steps.
+    fn place(&self, window: usize, steps: &mut BTreeSet<Step>) {
+        let Window {
+            open_ns, close_ns, ..
+        } = self.windows[window];
+        for (at_ns, opens) in [(open_ns, true), (close_ns, false)] {
+            steps.insert(Step {
+                at_ns,
+                opens,
+                window,
+            });
+        }
+    }
+
+    /// Enters the windows whose event has happened.
+    fn release(&mut self, waiting: &mut Vec<usize>, watch: &mut Watch, steps: &mut BTreeSet<Step>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let now_ns = time::now().0 - self.run.workload_start().0;
+        let end_ns = self.run.scenario.workload.duration_ns;
+        let faults: BTreeSet<usize> = waiting.iter().map(|at| self.windows[*at].fault).collect();
+        for fault in faults {
+            let of = |place: &usize| self.windows[*place].fault == fault;
+            let after = waiting.iter().copied().find(of);
+            let after = after.and_then(|place| self.windows[place].after.clone());
+            if !after.is_some_and(|after| watch.has_happened(&self.run, fault, &after)) {
+                continue;
+            }
+            let (due, rest): (Vec<usize>, Vec<usize>) = waiting.iter().copied().partition(of);
+            *waiting = rest;
+            for place in due {
+                if let Some(window) = self.windows[place].later(now_ns, end_ns) {
+                    self.windows[place] = window;
+                    self.place(place, steps);
+                }
+            }
+        }
     }
 
     fn open(&mut self, window: Window) {
@@ -199,6 +259,27 @@ impl Nemesis {
                 armed.took_down = take_down(id, targets, Down::Kill);
                 network::readdress(&self.run, id, targets);
             }
+            FaultKind::Starve { ppm } => {
+                let ppm = network::magnitude(draw, ppm);
+                armed.starved = standstill::starve(id, ppm, targets);
+            }
+            FaultKind::Descriptors => {
+                let exhaust = |node: &NodeId| world().limit_descriptors(id, *node, 0);
+                targets.iter().for_each(exhaust);
+            }
+            FaultKind::Guest { act } => {
+                guest::open(&self.run, id, act, &armed.spec, targets);
+                if act.restarts() {
+                    self.replace(id, targets);
+                }
+            }
+        }
+    }
+
+    /// Stops nodes that are up in order, and starts each again as soon as it is down.
+    fn replace(&self, id: FaultId, targets: &[NodeId]) {
+        for node in stop(&self.run, id, targets) {
+            self.start_again(node, Some(id));
         }
     }
 
@@ -223,11 +304,21 @@ impl Nemesis {
             FaultKind::ClockStep { .. } | FaultKind::ClockDrift { .. } => {
                 with(|world| world.end_clock_fault(armed.id));
             }
+            FaultKind::Starve { .. } => armed.starved.end(armed.id),
+            FaultKind::Descriptors => with(|world| world.end_descriptor_limits(armed.id)),
+            FaultKind::Guest { act } => {
+                guest::close(&self.run, armed.id, act, &armed.targets);
+                if act == GuestAct::MixedVersions {
+                    let (id, targets) = (armed.id, armed.targets.clone());
+                    self.replace(id, &targets);
+                }
+            }
             kind @ (FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze) => {
                 let paused = std::mem::take(&mut armed.paused);
                 standstill::resume(&self.run, armed.id, kind, &paused);
             }
         }
+        let armed = &mut self.faults[fault];
         let (id, targets) = (armed.id, std::mem::take(&mut armed.targets));
         let took_down = std::mem::take(&mut armed.took_down);
         for node in targets {
@@ -292,6 +383,7 @@ impl Nemesis {
             Target::Rolling => vec![nodes[window.repetition as usize % count]],
             Target::RollingReverse => vec![nodes[count - 1 - window.repetition as usize % count]],
             Target::Several { count } => subset(draw, nodes, count as usize),
+            Target::Role => guest::with_role(&self.run, spec.role.as_ref()),
             Target::Idle => vec![self.run.idle[0]],
         }
     }
@@ -443,6 +535,25 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
         FaultKind::Freeze => "freeze",
         FaultKind::Names { how } => network::describe_names(how),
         FaultKind::Readdress => "readdressing",
+        FaultKind::Starve { .. } => "CPU starvation",
+        FaultKind::Descriptors => "descriptor exhaustion",
+        FaultKind::Guest { act } => describe_act(act),
+    }
+}
+
+const fn describe_act(act: GuestAct) -> &'static str {
+    match act {
+        GuestAct::Upgrade => "upgrade",
+        GuestAct::MixedVersions => "mixed versions",
+        GuestAct::Configure => "config change",
+        GuestAct::RotateCredentials => "credential rotation",
+        GuestAct::DivergeCredentials => "credential divergence",
+        GuestAct::Compact => "compaction",
+        GuestAct::Rebalance => "rebalancing",
+        GuestAct::BackUp => "backup",
+        GuestAct::BackUpAndRestore => "backup and restore",
+        GuestAct::StepDown => "leadership transfer",
+        GuestAct::ChangeMembers => "membership change",
     }
 }
 

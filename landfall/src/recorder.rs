@@ -188,6 +188,11 @@ fn row_of(call: &Call, last: bool) -> (OpType, Option<&String>, Value) {
             Value::List(vec![maybe(from), Value::Int(*to)]),
         ),
         Call::Append { key, value } => (OpType::Append, Some(key), Value::Int(*value)),
+        Call::Do { name, key, input } => {
+            let op_type = OpType::try_from(name.clone());
+            let op_type = op_type.unwrap_or_else(|_| OpType::Other("unnamed".to_owned()));
+            (op_type, Some(key), input.clone())
+        }
         Call::Txn { steps, .. } => {
             let steps = steps.iter().map(step_of).collect();
             (OpType::Other("txn".to_owned()), None, Value::List(steps))

@@ -59,6 +59,10 @@ pub struct SeedReport {
     pub disks: Option<DiskReport>,
     /// Nodes whose main future ended by itself, and what it said.
     pub exits: Vec<String>,
+    /// What the scenario needs and the system does not offer, if there is such: then nothing was
+    /// tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
     /// Why the run ended early, if it did.
     pub stop: Option<Stop>,
     /// Layers of the determinism floor that were missing.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use checkers::single::Single;
 use checkers::spec::CheckerSpec;
 use checkers::{Budget, CheckReport, Completion, History, Outcome};
-use plan_compiler::scenario::{Evidence, Scenario};
+use plan_compiler::scenario::{After, Evidence, FaultSpec, Scenario};
 use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
@@ -20,6 +20,7 @@ use sim_runtime::{
 };
 
 use crate::entry::{LogWanted, SeedContext};
+use crate::guest;
 use crate::landing::{self, Seen};
 use crate::log::{self, LogLine};
 use crate::nemesis::Nemesis;
@@ -89,11 +90,20 @@ fn node_main<S: System>(run: &Rc<RunState>, system: &Rc<S>, me: &Peer) -> NodeMa
             restarts,
         };
         let (run, name) = (Rc::clone(&run), me.name.clone());
+        let (is_b, moved_by) = run.operation.starts(run.servers[me.number as usize - 1]);
         let main = match run.script.stand_in {
             Some(StandIn::Servers) => Err(system.reference(node, run.reference.clone())),
+            _ if is_b => Err(system.hooks().and_then(|hooks| hooks.version_b(node))),
             _ => Ok(system.start(node)),
         };
         Box::pin(async move {
+            if let Some(fault) = moved_by {
+                let version = if is_b { "B" } else { "A" };
+                let what = || format!("{name} started as version {version}");
+                let ledger = world();
+                ledger.ledger().inject(fault, "nodes-upgraded", 1, what);
+                ledger.ledger().observe(fault, "nodes-upgraded", what);
+            }
             let ended = match main {
                 Ok(main) => main.await,
                 Err(Some(main)) => main.await,
@@ -167,10 +177,16 @@ async fn clients_are_done(run: &RunState) -> Result<(), Stop> {
 /// The phases of a run.
 async fn phases<S: System>(run: Rc<RunState>, system: Rc<S>) -> Result<(), Stop> {
     run.begin(Phase::WarmUp);
+    let guest = Rc::<S>::clone(&system);
+    run.operation.begin(&run.scenario.faults, guest);
     for (node, peer) in run.servers.iter().zip(&run.peers()) {
         world().start_node(*node, node_main(&run, &system, peer));
     }
     warm_up(&run).await;
+    guest::look_for_missing(&run);
+    if run.operation.missing().is_some() {
+        return Ok(());
+    }
 
     run.started.set(time::now());
     run.begin(Phase::Chaos);
@@ -221,7 +237,9 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     script.shape(&mut scenario);
     let looks_at_log = |evidence: &Evidence| matches!(evidence, Evidence::GuestLog { .. });
     let conditions = &scenario.landing;
-    if conditions.iter().any(|c| looks_at_log(&c.what)) {
+    let waits_for_log = |fault: &FaultSpec| matches!(fault.after, Some(After::Log { .. }));
+    if conditions.iter().any(|c| looks_at_log(&c.what)) || scenario.faults.iter().any(waits_for_log)
+    {
         log::start(context.directives.clone().with_info(), true);
     } else {
         log::start(context.directives.clone(), context.log != LogWanted::No);
@@ -247,7 +265,11 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         Some(_) => None,
         None => run.convergence(&summary.ledger, running),
     };
-    let checks = judge(&run.scenario, &history, convergence.as_ref());
+    let missing = run.operation.missing();
+    let checks = match missing {
+        Some(_) => Vec::new(),
+        None => judge(&run.scenario, &history, convergence.as_ref()),
+    };
     let seen = Seen {
         ledger: &summary.ledger,
         windows: &run.windows.borrow(),
@@ -271,6 +293,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     report.convergence = convergence;
     report.disks = Some(disks);
     report.checks = checks;
+    report.missing = missing;
     report.landing = landing;
     report.operations = count(&history);
     report.stop = stop;
@@ -426,6 +449,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
             .map(|panic| format!("{}: {} ({})", panic.node, panic.message, panic.task))
             .collect(),
         stop: None,
+        missing: None,
         disks: None,
         floor_missing: Vec::new(),
         log_tail: Vec::new(),

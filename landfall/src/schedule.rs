@@ -1,6 +1,6 @@
 //! When each fault opens and closes: drawn from the fault's own stream before the run starts.
 
-use plan_compiler::scenario::{FaultKind, FaultSpec, Span};
+use plan_compiler::scenario::{After, FaultKind, FaultSpec, Span};
 use sim_runtime::{Seed, SimInstant, Stream};
 
 use crate::script::Script;
@@ -18,6 +18,20 @@ pub(crate) struct Window {
     pub(crate) kind: Option<FaultKind>,
     /// The hosts it is on, by name, if they are not found out when it opens.
     pub(crate) targets: Option<Vec<String>>,
+    /// What it waits for: its times count from then.
+    pub(crate) after: Option<After>,
+}
+
+impl Window {
+    /// The same, so much later; nothing where it does not open before the end.
+    pub(crate) fn later(&self, by_ns: u64, end_ns: u64) -> Option<Self> {
+        let open_ns = self.open_ns.saturating_add(by_ns);
+        (open_ns < end_ns).then(|| Self {
+            open_ns,
+            close_ns: self.close_ns.saturating_add(by_ns).min(end_ns),
+            ..self.clone()
+        })
+    }
 }
 
 /// The windows as the script has them, else as drawn. Where the script draws anew from some moment
@@ -40,6 +54,7 @@ pub(crate) fn scripted(
                     close_ns: window.close_ns.min(end_ns),
                     kind: Some(window.kind),
                     targets: Some(window.targets.clone()),
+                    after: None,
                 })
             });
             let mut all: Vec<_> = each.filter(|window| window.open_ns < end_ns).collect();
@@ -69,10 +84,29 @@ pub(crate) fn scripted(
 /// Every window that opens before `end_ns`. A fault's draws are addressed by its name, so the
 /// windows of one fault do not depend on the others.
 pub(crate) fn windows(seed: Seed, faults: &[FaultSpec], end_ns: u64) -> Vec<Window> {
-    let each = faults.iter().enumerate();
-    let mut windows: Vec<_> = each
-        .flat_map(|(place, fault)| windows_of(seed, place, fault, end_ns))
-        .collect();
+    let mut windows: Vec<Window> = Vec::new();
+    for (place, fault) in faults.iter().enumerate() {
+        let own = windows_of(seed, place, fault, end_ns);
+        let Some(After::Fault { id }) = &fault.after else {
+            windows.extend(own);
+            continue;
+        };
+        // A fault follows one that stands before it; where that one waits, it waits along.
+        let of = faults.iter().position(|fault| fault.id == *id);
+        let first = windows.iter().find(|window| Some(window.fault) == of);
+        if let Some((close_ns, after)) = first.map(|first| (first.close_ns, first.after.clone())) {
+            let behind = own
+                .iter()
+                .filter_map(|window| window.later(close_ns, end_ns));
+            let waiting: Vec<Window> = behind
+                .map(|window| Window {
+                    after: after.clone(),
+                    ..window
+                })
+                .collect();
+            windows.extend(waiting);
+        }
+    }
     windows.sort_by_key(|window| (window.open_ns, window.fault));
     windows
 }
@@ -100,6 +134,7 @@ fn windows_of(seed: Seed, place: usize, fault: &FaultSpec, end_ns: u64) -> Vec<W
             close_ns,
             kind: None,
             targets: None,
+            after: fault.after.clone(),
         });
         let Some(repeat) = fault.when.repeat else {
             break;
@@ -124,6 +159,9 @@ mod tests {
             kind: FaultKind::Kill,
             target: Target::Leader,
             frames: None,
+            role: None,
+            setting: None,
+            after: None,
             when: When {
                 start_ns: span(start),
                 duration_ns: span((5, 9)),
@@ -161,6 +199,30 @@ mod tests {
             .filter(|window| window.fault == 0)
             .collect();
         assert_eq!(alone, first);
+    }
+
+    #[test]
+    fn a_fault_follows_the_end_of_another_and_waits_with_it() {
+        let then = |id: &str| FaultSpec {
+            after: Some(After::Fault { id: id.to_owned() }),
+            ..fault("b", (3, 3), Some((20, 20)))
+        };
+        let first = fault("a", (100, 200), None);
+        let waiting = FaultSpec {
+            after: Some(After::LeaderChange),
+            ..first.clone()
+        };
+        for seed in 0..50 {
+            let both = windows(Seed(seed), &[first.clone(), then("a")], 1_000);
+            let (a, b): (Vec<Window>, Vec<Window>) = both.into_iter().partition(|w| w.fault == 0);
+            assert_eq!(b[0].open_ns, a[0].close_ns + 3);
+            assert!(b.len() > 30 && b.iter().all(|window| window.close_ns <= 1_000));
+            assert!(b.iter().all(|window| window.after.is_none()));
+            let both = windows(Seed(seed), &[waiting.clone(), then("a")], 1_000);
+            let waits = |window: &Window| window.after == Some(After::LeaderChange);
+            assert!(both.len() > 30 && both.iter().all(waits));
+        }
+        assert_eq!(windows(Seed(1), &[then("a")], 1_000), []);
     }
 
     #[test]

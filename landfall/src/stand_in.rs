@@ -9,6 +9,7 @@ use checkers::Value;
 use serde::{Deserialize, Serialize};
 use sim_runtime::time;
 
+use crate::acts;
 use crate::system::{Call, Client, Reply, TxnStep};
 
 /// How long the object takes to hear, and to answer: calls of clients overlap.
@@ -86,6 +87,7 @@ fn apply(keys: &mut BTreeMap<String, Value>, call: &Call) -> Reply {
             Reply::Ok(Value::Bool(swaps))
         }
         Call::Append { key, value } => append(keys, key, *value),
+        Call::Do { name, key, input } => acts::apply(keys, (name.as_str(), key.as_str(), input)),
         Call::Txn { steps, .. } => transaction(keys, steps),
         Call::Transfer { from, to, amount } => {
             for (account, change) in [(from, -amount), (to, *amount)] {

@@ -1,7 +1,12 @@
-//! What the nemesis does to clocks, and to nodes that are to stand still.
+//! What the nemesis does to clocks, and to nodes that are to stand still, be it now and then.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
 
 use plan_compiler::scenario::{FaultKind, Span, Way};
-use sim_runtime::{ClockFault, FaultId, NodeId, Pause, Stream, world};
+use sim_runtime::{ClockFault, FaultId, NodeId, Pause, Stream, spawn, time, world};
 
 use crate::run::RunState;
 
@@ -64,6 +69,50 @@ pub(crate) fn pause(
         }
     }
     paused
+}
+
+/// How often a quota of the processor is given anew, as by the kernel's.
+const QUOTA_PERIOD: Duration = Duration::from_millis(100);
+
+/// Nodes that get a part of their processor.
+#[derive(Clone, Default)]
+pub(crate) struct Starved {
+    is_over: Rc<Cell<bool>>,
+    /// Those that stand still at this moment.
+    still: Rc<RefCell<BTreeSet<NodeId>>>,
+}
+
+/// Makes targets stand still for so many millionths of each tenth of a second.
+pub(crate) fn starve(id: FaultId, ppm: u64, targets: &[NodeId]) -> Starved {
+    let starved = Starved::default();
+    let off = QUOTA_PERIOD * u32::try_from(ppm.min(999_000)).unwrap_or(0) / 1_000_000;
+    for node in targets.iter().copied() {
+        let Starved { is_over, still } = starved.clone();
+        drop(spawn(async move {
+            while !is_over.get() {
+                if world().pause_node(id, node, Pause::Process) {
+                    still.borrow_mut().insert(node);
+                    world().ledger().inject_more(id, "cpu-slices-taken", 1);
+                }
+                time::sleep(off).await;
+                if still.borrow_mut().remove(&node) {
+                    world().resume_node(id, node);
+                }
+                time::sleep(QUOTA_PERIOD - off).await;
+            }
+        }));
+    }
+    starved
+}
+
+impl Starved {
+    /// The processor is theirs again.
+    pub(crate) fn end(&self, id: FaultId) {
+        self.is_over.set(true);
+        for node in std::mem::take(&mut *self.still.borrow_mut()) {
+            world().resume_node(id, node);
+        }
+    }
 }
 
 /// Those that were paused, and were not killed meanwhile, go on.

@@ -12,6 +12,7 @@ use checkers::Value;
 use checkers::txn::Level;
 use serde::{Deserialize, Serialize};
 
+use crate::hooks::Hooks;
 use crate::run;
 pub use crate::stand_in::Reference;
 
@@ -41,6 +42,19 @@ pub trait System: 'static {
     /// what drives it: without a stand-in that remains open, and no failure is said to be the
     /// system's for certain.
     fn reference(&self, _node: NodeContext, _object: Reference) -> Option<NodeFuture> {
+        None
+    }
+
+    /// What can be done to it in operation, for faults such as `rolling upgrade`, `config
+    /// divergence` or `compaction`; usually `Some(self)`.
+    fn hooks(&self) -> Option<&dyn Hooks> {
+        None
+    }
+
+    /// The role that a node has now, for clauses of a plan that hit nodes by role: `kill -9 the
+    /// nodes with the role "router"`. The nodes that `metadata store outage` cuts off have the
+    /// role `metadata-store`. Must not call the network.
+    fn role(&self, _node: &Peer) -> Option<String> {
         None
     }
 
@@ -94,6 +108,19 @@ pub enum Call {
         key: String,
         /// The new element.
         value: i64,
+    },
+    /// An operation on a queue, set, counter, lock or group, by the name that histories have for
+    /// it, or one of the system's own, by the plan's. Taking from what is empty answers null;
+    /// what can be refused (`add`, `remove`, `contains`, `acquire`, `release`, `join`, `leave`)
+    /// answers whether it was done.
+    Do {
+        /// `enqueue`, `dequeue`, `push`, `pop`, `insert`, `delete-min`, `add`, `remove`,
+        /// `contains`, `inc`, `dec`, `acquire`, `release`, `renew`, `join`, `leave`, or another.
+        name: String,
+        /// The object.
+        key: String,
+        /// An element, an amount, or who asks; null where the operation needs none.
+        input: Value,
     },
     /// Some steps as one transaction. Answers a list with a value a step: of a read what it
     /// returned, null of the others.
@@ -179,7 +206,8 @@ impl Call {
             Self::Read { key }
             | Self::Write { key, .. }
             | Self::Cas { key, .. }
-            | Self::Append { key, .. } => vec![key],
+            | Self::Append { key, .. }
+            | Self::Do { key, .. } => vec![key],
             Self::Txn { steps, .. } => steps.iter().map(TxnStep::key).collect(),
             Self::Transfer { from, to, .. } => vec![from, to],
             Self::Balances { accounts } => accounts.iter().collect(),
@@ -192,7 +220,8 @@ impl Call {
             Self::Read { key }
             | Self::Write { key, .. }
             | Self::Cas { key, .. }
-            | Self::Append { key, .. } => vec![key],
+            | Self::Append { key, .. }
+            | Self::Do { key, .. } => vec![key],
             Self::Txn { steps, .. } => steps.iter_mut().map(TxnStep::key_mut).collect(),
             Self::Transfer { from, to, .. } => vec![from, to],
             Self::Balances { accounts } => accounts.iter_mut().collect(),
@@ -210,6 +239,8 @@ impl fmt::Display for Call {
                 None => write!(f, "cas {key} from nothing to {to}"),
             },
             Self::Append { key, value } => write!(f, "append {value} to {key}"),
+            Self::Do { name, key, input } if *input == Value::Null => write!(f, "{name} {key}"),
+            Self::Do { name, key, input } => write!(f, "{name} {key} {input}"),
             Self::Txn { steps, .. } => {
                 for (at, step) in steps.iter().enumerate() {
                     let comma = if at > 0 { ", " } else { "" };

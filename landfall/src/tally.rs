@@ -63,6 +63,9 @@ pub struct Tally {
     pub differing: u64,
     /// By site of the probe macros, `name (place)`.
     pub probes: BTreeMap<String, ProbeTally>,
+    /// What the scenario needs and the system does not offer.
+    #[serde(default)]
+    pub missing: Option<String>,
     /// Layers of the determinism floor that were missing in some seed.
     pub floor_missing: BTreeSet<String>,
 }
@@ -243,6 +246,9 @@ impl Tally {
         self.operations.ok += report.operations.ok;
         self.operations.failed += report.operations.failed;
         self.operations.unknown += report.operations.unknown;
+        if self.missing.is_none() {
+            self.missing.clone_from(&report.missing);
+        }
         self.floor_missing
             .extend(report.floor_missing.iter().cloned());
         for check in &report.checks {
@@ -366,6 +372,7 @@ mod tests {
             disks: None,
             exits: Vec::new(),
             stop: None,
+            missing: None,
             floor_missing: Vec::new(),
             log_tail: Vec::new(),
             history: None,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use checkers::Value;
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::txn::Level;
-use plan_compiler::scenario::{OpKind, Scenario, Skew, Workload};
-use sim_runtime::{Stream, time, with};
+use plan_compiler::scenario::{Act, OpKind, Scenario, Skew, Workload};
+use sim_runtime::{SimInstant, Stream, time, with};
 
+use crate::acts::{self, Memory};
 use crate::phases::Phase;
 use crate::run::RunState;
 use crate::script::PinnedOperation;
@@ -35,10 +36,17 @@ pub(crate) struct Generator {
     next_value: i64,
     /// What transactions ask for.
     level: Option<Level>,
+    /// Of operations beyond reads and writes.
+    memory: Memory,
 }
 
 impl Generator {
-    pub(crate) fn new(workload: &Workload, level: Option<Level>, client: u32) -> Self {
+    pub(crate) fn new(
+        workload: &Workload,
+        level: Option<Level>,
+        model: ModelKind,
+        client: u32,
+    ) -> Self {
         let mut total = 0;
         let weight = |rank: u64| match workload.skew {
             Skew::Uniform => 1,
@@ -57,6 +65,7 @@ impl Generator {
             weights,
             next_value: i64::from(client) * VALUES_PER_CLIENT,
             level,
+            memory: Memory::new(client, model),
         }
     }
 
@@ -88,6 +97,10 @@ impl Generator {
                 to: self.value(),
             },
             OpKind::Txn(kind) => self.transaction(kind, since_ns),
+            OpKind::Do(act) => {
+                let draw = (&mut self.stream, &mut self.next_value);
+                return self.memory.next(act, place, &self.workload, draw);
+            }
         };
         (place, call)
     }
@@ -104,6 +117,9 @@ impl Generator {
 
     /// What an answer says about the value at a key.
     fn learn(&mut self, place: usize, call: &Call, reply: &Reply) {
+        if let Call::Do { name, .. } = call {
+            return self.memory.learn(place, name, reply);
+        }
         self.seen[place] = match (call, reply) {
             (Call::Write { value, .. }, Reply::Ok(_)) => Some(*value),
             (Call::Cas { to, .. }, Reply::Ok(Value::Bool(true))) => Some(*to),
@@ -180,7 +196,10 @@ pub(crate) async fn drive<C: Client>(run: Rc<RunState>, number: u32, mut client:
         return;
     }
     let level = level_of(&run.scenario);
-    let mut generator = Generator::new(&run.scenario.workload, level, number);
+    let Scenario {
+        workload, model, ..
+    } = &run.scenario;
+    let mut generator = Generator::new(workload, level, *model, number);
     while !run.clients_should_stop() {
         time::sleep(generator.pause()).await;
         if run.clients_should_stop() {
@@ -236,6 +255,9 @@ async fn perform<C: Client>(
         Some(reply) => reply,
         None => Reply::Unknown("timeout".to_owned()),
     };
+    if let Reply::Ok(_) = reply {
+        run.acknowledged.set(run.acknowledged.get() + 1);
+    }
     run.recorder
         .complete(invocation, &reply, client.node_seen());
     reply
@@ -273,6 +295,7 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
     }
     run.begin(Phase::Verify);
     let end = time::now() + Duration::from_nanos(LAST_TRIES_NS);
+    drain(&run, number, &mut client, end).await;
     for call in last_reads(&run.scenario) {
         while time::now() < end {
             let call = call.clone();
@@ -284,9 +307,29 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
     }
 }
 
+/// Takes out what cannot be read as a whole, until nothing is left.
+async fn drain<C: Client>(run: &RunState, number: u32, client: &mut C, end: SimInstant) {
+    let Some(act) = Act::drains(run.scenario.model) else {
+        return;
+    };
+    for place in 0..run.scenario.workload.keys.max(1) as usize {
+        let call = acts::one(act, key_name(place), 0);
+        while time::now() < end {
+            match perform(run, number, client, call.clone(), false).await {
+                Reply::Ok(Value::Null) => break,
+                Reply::Ok(_) => {}
+                _ => time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
 /// The reads after which nothing is done: every object that was in use at the end.
 fn last_reads(scenario: &Scenario) -> Vec<Call> {
     let workload = &scenario.workload;
+    if !Act::of(scenario.model).is_empty() && !Act::is_readable(scenario.model) {
+        return Vec::new();
+    }
     let accounts = keys_at(workload, workload.duration_ns);
     let read = |key: String| match transactional(workload) {
         Some(_) => Call::Txn {
@@ -318,6 +361,9 @@ fn probe(scenario: &Scenario, value: i64) -> Call {
         }
         Some(_) => return txn(TxnStep::Write { key, value }),
     }
+    if let Some(act) = Act::of(scenario.model).first() {
+        return acts::one(*act, key, value);
+    }
     match scenario.model {
         ModelKind::Log => Call::Append { key, value },
         _ => Call::Write { key, value },
@@ -338,6 +384,7 @@ mod tests {
             skew,
             rate_per_client: Some(10),
             op_timeout_ns: 1,
+            names: Vec::new(),
             transactions: Default::default(),
         }
     }
@@ -345,7 +392,7 @@ mod tests {
     fn draw(skew: Skew, client: u32) -> Vec<(usize, Call)> {
         let simulation = Simulation::new(Config::new(Seed(1)));
         let drawn = simulation.block_on(async move {
-            let mut generator = Generator::new(&workload(skew), None, client);
+            let mut generator = Generator::new(&workload(skew), None, ModelKind::Map, client);
             (0..4_000).map(|_| generator.next(0)).collect()
         });
         drop(simulation.finish());

@@ -390,8 +390,12 @@ fn drifted(sink: &mut Sink<'_>, file: &TargetFile, message: String) {
 }
 
 fn hashes(compiled: &Compiled, file: &TargetFile) -> Vec<String> {
-    let all = compiled.plan.scenarios.iter();
-    let mine = all.filter(|written| file.scenarios.contains(&written.id));
+    // The first of its name is the one that can run.
+    let first = |id: &String| {
+        let mut all = compiled.plan.scenarios.iter();
+        all.find(|written| written.id == *id)
+    };
+    let mine = file.scenarios.iter().filter_map(first);
     mine.map(|written| scenario_hash(compiled, written))
         .collect()
 }

@@ -7,11 +7,26 @@ use crate::diagnostic::Code;
 use crate::grammar::formal;
 use crate::grammar::workload::{Rate, Size, WorkloadDraft};
 use crate::plan::{Field, FieldKind, PlanScenario};
-use crate::scenario::{OpKind, Skew, Topology, Weather, Workload};
+use crate::scenario::{Act, OpKind, Skew, Topology, Weather, Workload};
 use crate::sink::Sink;
 use crate::transactions::{Transactions, TxnKind};
 
 const SECOND: u64 = 1_000_000_000;
+
+/// The model that an operation stands for where none is named: the first that has it.
+const MODELS: [ModelKind; 8] = [
+    ModelKind::Queue,
+    ModelKind::Stack,
+    ModelKind::PriorityQueue,
+    ModelKind::Set,
+    ModelKind::Counter,
+    ModelKind::OwnedMutex,
+    ModelKind::Lease {
+        ttl_ns: 10 * SECOND,
+        skew_ns: 0,
+    },
+    ModelKind::Membership,
+];
 
 /// The workload with the defaults for what it leaves open.
 pub(crate) fn settle(
@@ -23,7 +38,15 @@ pub(crate) fn settle(
     let appends = said.mix.iter().any(|(op, _)| *op == OpKind::Append);
     let model = draft.model.unwrap_or_else(|| {
         let transactional = said.mix.iter().any(|(op, _)| matches!(op, OpKind::Txn(_)));
-        let model = if transactional {
+        let of_act = |op: OpKind| match op {
+            OpKind::Do(act) => MODELS
+                .into_iter()
+                .find(|model| Act::of(*model).contains(&act)),
+            _ => None,
+        };
+        let model = if let Some(model) = said.mix.iter().find_map(|(op, _)| of_act(*op)) {
+            model
+        } else if transactional {
             ModelKind::MultiRegister
         } else if appends {
             ModelKind::Log
@@ -59,7 +82,9 @@ pub(crate) fn settle(
         open("for 30s");
         30 * SECOND
     });
+    let acts = Act::of(model);
     let single = matches!(model, ModelKind::Register | ModelKind::CasRegister);
+    let single = single || !acts.is_empty();
     let keys = said.keys.unwrap_or_else(|| {
         let keys = if single { 1 } else { 5 };
         open(&format!("{keys} keys"));
@@ -89,6 +114,7 @@ pub(crate) fn settle(
         skew,
         rate_per_client,
         op_timeout_ns,
+        names: said.names.clone(),
         transactions: Transactions {
             steps_max: said.steps_max.unwrap_or(Transactions::default().steps_max),
             key_lifetime_ns: said.key_lifetime_ns,
@@ -115,13 +141,24 @@ fn mix(
         ModelKind::CasRegister | ModelKind::Map => &[OpKind::Read, OpKind::Write, OpKind::Cas],
         ModelKind::Log => &[OpKind::Append, OpKind::Read],
         ModelKind::MultiRegister => &TxnKind::ALL.map(OpKind::Txn),
-        // Models of outside histories, which no plan can name.
+        // Those of operations of their own, and of outside histories, which no plan can name.
         _ => &[],
+    };
+    let acts = Act::of(model);
+    let serves = |op: &OpKind| match op {
+        OpKind::Do(Act::Named(_)) => true,
+        OpKind::Do(act) => acts.contains(act),
+        OpKind::Read if Act::is_readable(model) => true,
+        op => served.contains(op),
     };
     if said.mix.is_empty() {
         let mix = match model {
             ModelKind::Log => vec![(OpKind::Append, 70), (OpKind::Read, 30)],
             ModelKind::MultiRegister => vec![(OpKind::Txn(TxnKind::ListAppend), 100)],
+            _ if Act::is_readable(model) => vec![(OpKind::Do(acts[0]), 50), (OpKind::Read, 50)],
+            _ if !acts.is_empty() => {
+                vec![(OpKind::Do(acts[0]), 50), (OpKind::Do(acts[1]), 50)]
+            }
             _ => vec![(OpKind::Read, 50), (OpKind::Write, 50)],
         };
         let words: Vec<String> = mix
@@ -141,9 +178,12 @@ fn mix(
         let help = Some("shares are percent of all operations".to_owned());
         sink.error(Code::PercentSum, &span, message, "does not add up", help);
     }
-    for (op, _) in said.mix.iter().filter(|(op, _)| !served.contains(op)) {
+    for (op, _) in said.mix.iter().filter(|(op, _)| !serves(op)) {
         let message = format!("a {} has no operation `{op}`", formal::words(model));
-        let names: Vec<String> = served.iter().map(OpKind::to_string).collect();
+        let acts = acts.iter().map(|act| OpKind::Do(*act));
+        let reads = Act::is_readable(model).then_some(OpKind::Read);
+        let names = served.iter().copied().chain(acts).chain(reads);
+        let names: Vec<String> = names.map(|op| op.to_string()).collect();
         let help = Some(format!("this model has {}", names.join(", ")));
         sink.error(
             Code::ModelMismatch,

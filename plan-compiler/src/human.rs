@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, Heal, Landing, NameFault, NetEffect,
-    OpKind, Shape, Skew, Span, StorageFault, Target, Way, Weather, When,
+    After, Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, GuestAct, Heal, Landing,
+    NameFault, NetEffect, OpKind, Shape, Skew, Span, StorageFault, Target, Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -34,6 +34,7 @@ impl fmt::Display for OpKind {
             OpKind::Cas => "cas",
             OpKind::Append => "append",
             OpKind::Txn(kind) => kind.name(),
+            OpKind::Do(act) => act.name().unwrap_or("operation of the system's own"),
         })
     }
 }
@@ -134,6 +135,9 @@ impl fmt::Display for FaultKind {
             FaultKind::Freeze => f.write_str("freeze of the machine"),
             FaultKind::Names { how } => write!(f, "{how}"),
             FaultKind::Readdress => f.write_str("readdressing: back under another address"),
+            FaultKind::Starve { ppm } => write!(f, "CPU starvation ({})", percent(*ppm)),
+            FaultKind::Descriptors => f.write_str("descriptor exhaustion (EMFILE)"),
+            FaultKind::Guest { act } => write!(f, "{act}"),
         }
     }
 }
@@ -259,6 +263,7 @@ impl fmt::Display for Target {
             Target::Rolling => "every node in turn",
             Target::RollingReverse => "every node in turn, from the last to the first",
             Target::Several { count } => return write!(f, "{count} nodes, drawn by seed"),
+            Target::Role => "the nodes of a role",
             Target::Idle => "idle hosts that no one talks to",
         };
         f.write_str(words)
@@ -281,7 +286,14 @@ impl fmt::Display for When {
 
 impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} of {}", self.id, self.kind, self.target)?;
+        write!(f, "{}: {} of ", self.id, self.kind)?;
+        match &self.role {
+            Some(role) => write!(f, "the nodes with the role {role:?}")?,
+            None => write!(f, "{}", self.target)?,
+        }
+        if let Some(setting) = &self.setting {
+            write!(f, " to {setting:?}")?;
+        }
         if let Some(Frames { kind, to }) = &self.frames {
             if let Some(to) = to {
                 write!(f, " to {to}")?;
@@ -290,7 +302,41 @@ impl fmt::Display for FaultSpec {
                 write!(f, ", frames of kind {kind:?} alone")?;
             }
         }
+        if let Some(after) = &self.after {
+            write!(f, ", {after}")?;
+        }
         write!(f, ", {}", self.when)
+    }
+}
+
+impl fmt::Display for GuestAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GuestAct::Upgrade => "upgrade to version B",
+            GuestAct::MixedVersions => "mixed versions: B, then A again",
+            GuestAct::Configure => "config change: another setting until the end",
+            GuestAct::RotateCredentials => "credential rotation",
+            GuestAct::DivergeCredentials => "credential divergence: the others follow at the end",
+            GuestAct::Compact => "compaction",
+            GuestAct::Rebalance => "rebalancing",
+            GuestAct::BackUp => "backup",
+            GuestAct::BackUpAndRestore => "backup: restored at the end",
+            GuestAct::StepDown => "leadership transfer",
+            GuestAct::ChangeMembers => "membership change: out, and back at the end",
+        })
+    }
+}
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            After::Fault { id } => write!(f, "once {id} is over"),
+            After::LeaderChange => f.write_str("once another leader is elected"),
+            After::Log { contains } => write!(f, "once a guest's log contains {contains:?}"),
+            After::Acknowledged { count } => {
+                write!(f, "once {count} operations are acknowledged")
+            }
+        }
     }
 }
 

@@ -7,9 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::transactions::{Transactions, TxnKind};
 
+mod act;
+mod budget;
+mod guest;
 mod heal;
 mod names;
 
+pub use act::Act;
+pub use budget::{Ambiguity, Budget, Budgets};
+pub use guest::{After, GuestAct};
 pub use heal::Heal;
 pub use names::NameFault;
 
@@ -161,6 +167,9 @@ pub struct Workload {
     pub rate_per_client: Option<u32>,
     /// When a client gives an operation up as unknown.
     pub op_timeout_ns: u64,
+    /// Operations of the system's own, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// What its transactions are like, if it has any.
     #[serde(default, skip_serializing_if = "Transactions::is_default")]
     pub transactions: Transactions,
@@ -176,19 +185,23 @@ pub enum OpKind {
     Cas,
     Append,
     Txn(TxnKind),
+    Do(Act),
 }
 
 impl OpKind {
     /// Whether its answer says something of the state.
     #[must_use]
     pub const fn observes(self) -> bool {
-        matches!(self, OpKind::Read | OpKind::Cas | OpKind::Txn(_))
+        match self {
+            OpKind::Do(act) => act.observes(),
+            _ => matches!(self, OpKind::Read | OpKind::Cas | OpKind::Txn(_)),
+        }
     }
 
     /// Whether it may change the state.
     #[must_use]
     pub const fn changes(self) -> bool {
-        !matches!(self, OpKind::Read)
+        !matches!(self, OpKind::Read | OpKind::Do(Act::Contains))
     }
 }
 
@@ -214,7 +227,16 @@ pub struct FaultSpec {
     /// The frames that are hit, where it is not every packet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<Frames>,
-    /// When, from the start of the workload.
+    /// The role of the nodes that are hit, as the system under test names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The setting that is made, in the plan's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
+    /// What its windows wait for; `None`: the start of the workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
+    /// When, from the start of the workload, or from what it waits for.
     pub when: When,
     /// Line of the clause in the plan, from 1.
     pub line: u32,
@@ -300,6 +322,19 @@ pub enum FaultKind {
     },
     /// The process dies, and its host comes back at the end under another address.
     Readdress,
+    /// The process gets a part of its processor only, as under a quota: it stands still for most
+    /// of every tenth of a second.
+    Starve {
+        /// Millionths of the time that it does not get; drawn by seed when the ends differ.
+        ppm: Span,
+    },
+    /// The process may open no further descriptor, be it a file or a connection: `EMFILE`.
+    Descriptors,
+    /// Something is done to the system through hooks that it offers.
+    Guest {
+        /// What.
+        act: GuestAct,
+    },
 }
 
 /// How a disk fails. Media faults stay, after the window too, until the sector is written again.
@@ -486,6 +521,8 @@ pub enum Target {
         /// How many.
         count: u32,
     },
+    /// The nodes that have the fault's role when it arms, as the system under test says.
+    Role,
     /// A pair of idle hosts that no one talks to (a control that must prove vacuous).
     Idle,
 }
@@ -541,7 +578,7 @@ pub enum Evidence {
         /// `packets-dropped`, `packets-delayed`, `packets-held`, `packets-rejected`,
         /// `packets-duplicated`, `packets-reordered`, `packets-corrupted`, `bytes-dropped` and
         /// so on, `connections-reset`, `writes-lost`, `writes-torn`, `processes-killed`,
-        /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`; or
+        /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`, `compactions`; or
         /// `writes-lost-or-torn`, the sum of those two.
         counter: String,
         /// At least.
@@ -556,33 +593,4 @@ pub enum Evidence {
     },
     /// The guest noticed at least one of the scenario's faults.
     Observed,
-}
-
-/// How outcomes that are not known are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ambiguity {
-    /// An operation that timed out may have taken effect, at any later time or never.
-    pub timeouts_may_succeed: bool,
-    /// Retries are rows of their own.
-    pub retries_separate: bool,
-}
-
-/// How much is run in each tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Budgets {
-    /// What `cargo test` runs.
-    pub smoke: Budget,
-    /// What PASS-hardening asks for.
-    pub hardening: Budget,
-    /// What is run before a release; a passing one is PASS-hardening, too.
-    pub release: Budget,
-}
-
-/// One tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Budget {
-    /// How many seeds.
-    pub seeds: u32,
-    /// Virtual duration of the workload in each seed; overrides the workload's own.
-    pub duration_ns: Option<u64>,
 }

@@ -78,7 +78,7 @@ fn few_nodes(written: &PlanScenario, made: &Made<'_>, sink: &mut Sink<'_>) {
             (Target::Several { count }, FaultKind::Partition { .. }) => count + 1,
             (Target::Several { count }, _) => count,
             (_, FaultKind::Split { .. }) => 2,
-            (Target::Idle | Target::All, _) => 0,
+            (Target::Idle | Target::All | Target::Role, _) => 0,
             (_, FaultKind::Partition { clients_too, .. }) => 2 - u32::from(clients_too),
             _ => 0,
         };

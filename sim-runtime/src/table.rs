@@ -4,7 +4,7 @@
 //! is stale, never somebody else's.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::device::Description;
-use crate::ids::{Boot, Fd, NodeId};
+use crate::ids::{Boot, FaultId, Fd, NodeId};
 use crate::nodes::Down;
 use crate::report::describe_descriptor;
 use crate::world::World;
@@ -58,10 +58,23 @@ pub(crate) struct Table {
     /// Descriptors per description, by address; an entry only while there are two or more.
     shared: FxHashMap<usize, u32>,
     /// Each process's descriptors, in order of opening.
-    owned: BTreeMap<(NodeId, Boot), std::collections::BTreeSet<i32>>,
+    owned: BTreeMap<(NodeId, Boot), BTreeSet<i32>>,
+    /// How many descriptors processes of a node may have, by the faults that say so.
+    limits: Vec<(FaultId, NodeId, usize)>,
 }
 
 impl Table {
+    /// The fault by which a process may open no more.
+    fn refusing(&self, node: NodeId, boot: Boot) -> Option<FaultId> {
+        if self.limits.is_empty() {
+            return None;
+        }
+        let open = self.owned.get(&(node, boot)).map_or(0, BTreeSet::len);
+        let mut limits = self.limits.iter();
+        let found = limits.find(|(_, of, most)| *of == node && open >= *most);
+        found.map(|(fault, ..)| *fault)
+    }
+
     fn insert(&mut self, node: NodeId, boot: Boot, d: Rc<dyn Description>) -> io::Result<Fd> {
         let owned = self.owned.entry((node, boot)).or_default();
         if owned.len() >= NODE_DESCRIPTORS_MAX {
@@ -217,7 +230,30 @@ impl World {
         if !self.is_alive(node, boot) {
             return Err(os(errno::NO_PROCESS));
         }
+        let refusing = self.table.borrow().refusing(node, boot);
+        if let Some(fault) = refusing {
+            let what = || format!("{} has no descriptor left", self.node(node).name);
+            self.ledger().inject(fault, "descriptors-refused", 1, what);
+            self.ledger().observe(fault, "descriptors-refused", what);
+            return Err(os(errno::TOO_MANY));
+        }
         self.table.borrow_mut().insert(node, boot, description)
+    }
+
+    /// From now on the processes of a node may have so many descriptors more than the present one
+    /// has, as by `setrlimit`; to open another fails with `EMFILE`, be it a file, a connection or
+    /// one that was accepted. Of several faults the narrowest holds.
+    pub fn limit_descriptors(&self, fault: FaultId, node: NodeId, spare: usize) {
+        let boot = self.boot_of(node);
+        let mut table = self.table.borrow_mut();
+        let open = table.owned.get(&(node, boot)).map_or(0, BTreeSet::len);
+        table.limits.push((fault, node, open + spare));
+    }
+
+    /// Ends the limits of a fault.
+    pub fn end_descriptor_limits(&self, fault: FaultId) {
+        let mut table = self.table.borrow_mut();
+        table.limits.retain(|(of, ..)| *of != fault);
     }
 
     /// What a descriptor refers to.

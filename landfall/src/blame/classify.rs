@@ -2,7 +2,7 @@
 //! the reason for it.
 
 use checkers::spec::CheckerSpec;
-use plan_compiler::scenario::{Category, FaultKind, NetEffect, Scenario};
+use plan_compiler::scenario::{Category, FaultKind, GuestAct, NetEffect, Scenario};
 use serde::{Deserialize, Serialize};
 
 /// What a finding is called.
@@ -36,7 +36,12 @@ const fn kind_of(kind: FaultKind) -> &'static str {
         | FaultKind::ClockDrift { .. }
         | FaultKind::Pause
         | FaultKind::Suspend
+        | FaultKind::Starve { .. }
         | FaultKind::Freeze => "timing",
+        FaultKind::Guest { act } if act.restarts() => "upgrade",
+        FaultKind::Guest {
+            act: GuestAct::Configure | GuestAct::RotateCredentials | GuestAct::DivergeCredentials,
+        } => "config",
         _ => "fault-handling",
     }
 }

@@ -304,6 +304,7 @@ fn smaller(window: &mut PinnedWindow) -> bool {
 const fn size_of(kind: &mut FaultKind) -> Option<&mut Span> {
     match kind {
         FaultKind::ClockStep { by_ns: span, .. }
+        | FaultKind::Starve { ppm: span }
         | FaultKind::ClockDrift { ppm: span, .. }
         | FaultKind::Network {
             effect:

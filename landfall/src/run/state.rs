@@ -13,6 +13,7 @@ use sim_runtime::{
     Boot, Down, FaultId, LedgerRow, NodeId, NodeState, SimInstant, time, with, world,
 };
 
+use crate::guest::Operation;
 use crate::landing::Election;
 use crate::nemesis::Windows;
 use crate::phases::{Begun, Convergence, Left, Phase};
@@ -55,6 +56,10 @@ pub(crate) struct RunState {
     pub(super) stopping: RefCell<BTreeSet<(NodeId, Boot)>>,
     /// What stands in for the system, where the script asks for it.
     pub(super) reference: Reference,
+    /// What is done to the system through its hooks.
+    pub(crate) operation: Operation,
+    /// Operations that were acknowledged so far.
+    pub(crate) acknowledged: Cell<u64>,
 }
 
 thread_local! {
@@ -121,12 +126,14 @@ impl RunState {
             exits: RefCell::new(Vec::new()),
             stopping: RefCell::default(),
             reference: Reference::default(),
+            operation: Operation::default(),
+            acknowledged: Cell::new(0),
             scenario,
         }
     }
 
     /// Every server at the address that it has now.
-    pub(super) fn peers(&self) -> Vec<Peer> {
+    pub(crate) fn peers(&self) -> Vec<Peer> {
         let now = |(peer, node): (&Peer, &NodeId)| Peer {
             ip: with(|world| world.node(*node).ip),
             ..peer.clone()
@@ -152,6 +159,12 @@ impl RunState {
             .iter()
             .max_by_key(|election| election.term)
             .map(|election| election.node)
+    }
+
+    /// Whether somebody said that it leads, later than at that time.
+    pub(crate) fn has_elected_since(&self, since: SimInstant) -> bool {
+        let elections = self.elections.borrow();
+        elections.iter().any(|election| election.at > since)
     }
 
     /// Notes that a phase begins.

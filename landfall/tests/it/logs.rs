@@ -6,7 +6,7 @@ use landfall::coordinate::{RunRequest, Tier};
 use landfall::render;
 use landfall::report::{LogLine, SeedReport};
 use landfall::runtime::{EventKind, spawn, time, with};
-use tracing::{debug, info, warn};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::sweeps::{pool, sweep_all};
 
@@ -85,6 +85,44 @@ fn a_run_is_the_same_with_and_without() {
     let with = report(1, "debug", Some(true));
     assert_eq!(without.digest, with.digest);
     assert_eq!(without.events, with.events);
+}
+
+/// Requests that are worked on by turns, each in a span of its own.
+#[landfall::test(test = false)]
+async fn requests_have_ids() {
+    let request = |id: u64| {
+        let work = async move {
+            for step in 0..3 {
+                info!(step, "working");
+                time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        work.instrument(info_span!("request", request_id = id))
+    };
+    let tasks: Vec<_> = (1..4).map(|id| spawn(request(id))).collect();
+    for task in tasks {
+        task.await.expect("it does not panic");
+    }
+    info!("outside");
+}
+
+#[test]
+fn lines_carry_what_the_spans_around_them_say() {
+    let mut pool = pool(1);
+    let request = RunRequest::new("logs::requests_have_ids", 1, Tier::Smoke).with_log(true);
+    let outcome = pool.run_one(request).expect("the worker holds");
+    let lines = &outcome.report().expect("it runs to its end").log_tail;
+    for id in 1..4 {
+        let its = |line: &&LogLine| line.text.ends_with(&format!(" request_id={id}"));
+        let texts: Vec<&str> = lines
+            .iter()
+            .filter(its)
+            .map(|line| line.text.as_str())
+            .collect();
+        assert_eq!(texts.len(), 3, "{lines:?}");
+        assert!(texts[2].starts_with("working step=2"), "{texts:?}");
+    }
+    assert_eq!(lines.last().expect("there are lines").text, "outside");
 }
 
 #[test]

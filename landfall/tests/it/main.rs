@@ -1,10 +1,12 @@
 //! landfall from outside: verdicts, and simulations and plans through worker processes.
 #![cfg(feature = "sim")]
 
+mod acts;
 mod authored;
 mod blame;
 mod determinism;
 mod disks;
+mod events;
 mod failures;
 mod faults;
 mod floor;
@@ -12,11 +14,14 @@ mod hand;
 mod logs;
 mod misbehaviour;
 mod network_faults;
+mod observed;
 mod phases;
 mod probes;
 mod reduction;
 mod storage_faults;
 mod sweeps;
+mod taxonomy;
 mod toy;
+mod toy_admin;
 mod verdicts;
 mod worker;

@@ -11,12 +11,16 @@ use std::time::Duration;
 use checkers::Value;
 use landfall::net::Frame;
 use landfall::runtime::{EventKind, with};
-use landfall::{Call, ClientContext, NodeContext, NodeFuture, Peer, Reference, Reply, System};
+use landfall::{
+    Call, ClientContext, Hooks, NodeContext, NodeFuture, Peer, Reference, Reply, System,
+};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{sleep, timeout};
+
+use crate::toy_admin;
 
 const PORT: u16 = 7000;
 const PING_EVERY: Duration = Duration::from_millis(50);
@@ -49,6 +53,8 @@ pub(crate) enum Quirk {
     UnsyncedDice,
     /// Whoever talks to the primary looks its name up, each time.
     ByName,
+    /// It takes orders of its operators, and its last node is a metadata store.
+    Operated,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,13 @@ impl System for Toy {
     fn start(&self, node: NodeContext) -> impl Future<Output = io::Result<()>> + 'static {
         let quirk = self.0;
         async move {
+            let orders = node.clone();
+            let orders = async move {
+                match quirk {
+                    Quirk::Operated => toy_admin::obey(orders).await,
+                    _ => std::future::pending().await,
+                }
+            };
             let work = async {
                 if node.me.number == 1 {
                     primary(&node, quirk).await
@@ -71,6 +84,7 @@ impl System for Toy {
                 biased;
                 stopped = tokio::signal::ctrl_c() => stopped,
                 ended = work => ended,
+                ended = orders => ended,
             }
         }
     }
@@ -87,6 +101,15 @@ impl System for Toy {
 
     fn reference(&self, node: NodeContext, object: Reference) -> Option<NodeFuture> {
         Some(Box::pin(perfect(node, object)))
+    }
+
+    fn hooks(&self) -> Option<&dyn Hooks> {
+        (self.0 == Quirk::Operated).then_some(self as &dyn Hooks)
+    }
+
+    fn role(&self, node: &Peer) -> Option<String> {
+        let is_store = self.0 == Quirk::Operated && node.number == 3;
+        is_store.then(|| "metadata-store".to_owned())
     }
 
     fn client(&self, client: ClientContext) -> impl Future<Output = Session> + 'static {

@@ -68,6 +68,9 @@ fn hardened() -> Case {
         kind: FaultKind::Kill,
         target: Target::Leader,
         frames: None,
+        role: None,
+        setting: None,
+        after: None,
         when: When {
             start_ns: span(1),
             duration_ns: span(1),
@@ -98,6 +101,7 @@ fn hardened() -> Case {
             skew: Skew::Uniform,
             rate_per_client: None,
             op_timeout_ns: 1,
+            names: Vec::new(),
             transactions: Default::default(),
         },
         faults: vec![fault],

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::fault_words::{DIRECTIONS, UNSERVED};
+use super::fault_words::DIRECTIONS;
+use super::guest_words::REFUSED;
 use super::magnitude;
 use super::storage_words::kind_at;
 use crate::cursor::Cursor;
@@ -45,7 +46,7 @@ pub(super) fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
 
 /// A fault's name, served or not.
 fn named(cursor: &mut Cursor<'_>) -> bool {
-    cursor.eat_any(UNSERVED) || kind_at(cursor).is_some()
+    kind_at(cursor).is_some() || cursor.lookup(REFUSED).is_some()
 }
 
 /// `(a)`, `1.`, `2)` at the start of a clause.
@@ -81,6 +82,8 @@ fn separator(cursor: &mut Cursor<'_>) -> bool {
         "+",
         "&",
         "followed by",
+        "after that|this",
+        "afterwards",
         "interleaved|together|combined|concurrently|along with a|an|the?",
         "while|during a|an|the?",
     ]) || cursor.peek().is_some_and(|token| token.kind == Kind::Break)

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use crate::diagnostic::Code;
-use crate::scenario::{Evidence, FaultKind, FaultSpec, Landing, NetEffect, StorageFault, Target};
+use crate::scenario::{
+    Evidence, FaultKind, FaultSpec, GuestAct, Landing, NetEffect, StorageFault, Target,
+};
 use crate::sink::Sink;
 
 /// A condition as read: where it stands, and the faults named beside it.
@@ -21,6 +23,9 @@ fn moves(counter: &str, kind: FaultKind) -> bool {
     let is_names = matches!(kind, FaultKind::Names { .. });
     if is_names || counter.starts_with("lookups-") {
         return is_names && counter.starts_with("lookups-");
+    }
+    if let Some(moves) = moves_guest(counter, kind) {
+        return moves;
     }
     if kind == FaultKind::Readdress || counter == "hosts-readdressed" {
         let own = ["hosts-readdressed", "processes-killed", "restarts"];
@@ -168,6 +173,29 @@ fn moves_storage(counter: &str, kind: FaultKind) -> Option<bool> {
         "files-swapped" => is(|how| how == S::Swap),
         _ => return None,
     })
+}
+
+/// Whether what is done through hooks, and what runs out, moves a counter; `None`: it is neither
+/// such a fault nor one of their counters.
+fn moves_guest(counter: &str, kind: FaultKind) -> Option<bool> {
+    let is_own = |own: &[&str]| Some(own.contains(&counter));
+    match kind {
+        FaultKind::Guest { act } if act.restarts() => {
+            let taken = ["graceful-stops", "restarts", "connections-reset"];
+            Some(counter == act.counter() || taken.contains(&counter))
+        }
+        FaultKind::Guest {
+            act: GuestAct::BackUpAndRestore,
+        } => is_own(&["backups", "restores"]),
+        FaultKind::Guest { act } => is_own(&[act.counter()]),
+        FaultKind::Starve { .. } => is_own(&["cpu-slices-taken", "nodes-paused", "turns-held"]),
+        FaultKind::Descriptors => is_own(&["descriptors-refused"]),
+        _ => {
+            let theirs = ["restores", "cpu-slices-taken", "descriptors-refused"];
+            let of_hooks = GuestAct::ALL.iter().any(|act| act.counter() == counter);
+            (of_hooks || theirs.contains(&counter)).then_some(false)
+        }
+    }
 }
 
 fn is_same(a: FaultKind, b: FaultKind) -> bool {

@@ -3,7 +3,7 @@
 use super::network_words as net;
 use crate::scenario::{Direction, FaultKind, Span, Target, Way};
 
-const PARTITION: FaultKind = FaultKind::Partition {
+pub(crate) const PARTITION: FaultKind = FaultKind::Partition {
     direction: Direction::Both,
     clients_too: false,
 };
@@ -145,6 +145,7 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
     ("power off", FaultKind::PowerLoss),
     ("machine|host crash|crashes", FaultKind::PowerLoss),
     ("lose|loses|losing power", FaultKind::PowerLoss),
+    ("torn write|writes", FaultKind::PowerLoss),
     ("pull|pulling the plug", FaultKind::PowerLoss),
     (
         "graceful|gracefully stop|stops|stopped|shutdown|shutdowns|restart",
@@ -226,32 +227,6 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
     ),
 ];
 
-/// Faults of the taxonomy that are not served yet.
-pub(crate) const UNSERVED: &[&str] = &[
-    "corrupt|corrupts|corruption|corrupted",
-    "torn write|writes",
-    "backup",
-    "mixed version",
-    "rolling upgrade",
-    "config|credential divergence",
-    "credential|credentials|certificate rotation|divergence",
-    "rotate|rotates|rotating|revoke the? credentials|certificates|tokens|keys",
-    "config|configuration change|changes|drift",
-    "trigger|triggers|force a? compaction",
-    "restore|restores|restoring a|the? from? backup|snapshot",
-    "exhaust|exhausts|exhausting the? file? descriptors|handles|fds|memory|connections",
-    "fd|descriptor|memory|resource|connection? pool? exhaustion",
-    "memory pressure",
-    "upgrade|upgrades|downgrade",
-    "failover",
-    "metadata store? outage",
-    "compaction",
-    "rebalance|rebalancing",
-    "membership change|changes",
-    "byzantine",
-    "oom",
-];
-
 /// Who is hit.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("current? leader", Target::Leader),
@@ -320,12 +295,16 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
         "every|each|all node|nodes|server|servers|member|members one at a time",
         Target::Rolling,
     ),
-    ("in reverse|wrong order", Target::RollingReverse),
+    ("in the? reverse|wrong order", Target::RollingReverse),
     (
         "every|each|all node|nodes|server|servers in turn , in reverse order",
         Target::RollingReverse,
     ),
     ("cluster", Target::All),
+    (
+        "metadata store|service|server node|nodes|process|host?",
+        Target::Role,
+    ),
     ("two random? nodes|servers", Target::Several { count: 2 }),
     ("2 random? nodes|servers", Target::Several { count: 2 }),
     ("three random? nodes|servers", Target::Several { count: 3 }),
@@ -476,6 +455,8 @@ pub(crate) const FILLERS: &[&str] = &[
     "via|using|with|by? libfaketime|faketime|chrony|ntp|ntpd|adjtime|adjtimex|settimeofday",
     "via|using|with|by sigstop|sigcont / sigcont?",
     "whose",
+    "version|release b|v2?",
+    "during|under heavy? reads|writes|load|traffic",
     "clock|clocks",
     "wall|system|monotonic",
     "kill - cont",

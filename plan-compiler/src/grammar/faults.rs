@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::clauses::clauses;
-use super::fault_words::{
-    CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS, UNSERVED,
-};
+use super::events::{self, AfterDraft};
+use super::fault_words::{CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS};
 use super::frames::{self, FramesDraft};
+use super::guest_words::{GUEST_KINDS, METADATA, REFUSED};
 use super::magnitude::{self, Amount, MagnitudeDraft};
 use super::names;
 use super::network_words::NAME_KINDS;
@@ -16,7 +16,7 @@ use super::storage_words::{BEYOND_BUDGET, STORAGE_KINDS, kind_at};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{Direction, FaultKind, FaultSpec, NetEffect, Span, Target, Way};
+use crate::scenario::{Direction, FaultKind, FaultSpec, GuestAct, NetEffect, Span, Target, Way};
 use crate::sink::Sink;
 use crate::tokens::{Kind, Token};
 
@@ -43,6 +43,12 @@ struct Draft {
     magnitude: MagnitudeDraft,
     schedule: ScheduleDraft,
     beyond_budget: bool,
+    /// The role of the nodes that are hit.
+    role: Option<String>,
+    /// What a setting is changed to.
+    setting: Option<String>,
+    /// What its windows wait for.
+    after: Option<AfterDraft>,
 }
 
 /// Reads a faults field. A clause that is not understood is an error and yields no fault.
@@ -52,7 +58,10 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
         sink.explain(FieldKind::Faults, &field.span(), "no faults");
         return;
     }
+    let mut over = 0;
     for clause in clauses(&tokens) {
+        let follows = events::follows(&tokens[over..clause.start]);
+        over = clause.end;
         let tokens = &tokens[clause];
         let span = Cursor {
             tokens,
@@ -60,9 +69,13 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
         }
         .span_from(0);
         let errors = sink.errors.len();
-        let draft = draft(tokens, sink);
+        let mut draft = draft(tokens, sink);
         if sink.errors.len() > errors {
             continue;
+        }
+        // `a partition for 5s, then kill -9 the leader`.
+        if follows && draft.after.is_none() && draft.schedule.start.is_none() {
+            draft.after = faults.last().map(|_| AfterDraft::Before);
         }
         let Some(kind) = draft.kind else {
             let message = "this clause of the faults names no fault";
@@ -70,8 +83,7 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
             sink.error(Code::NotUnderstood, &span, message, "what happens?", help);
             continue;
         };
-        let taken: Vec<&str> = faults.iter().map(|fault| fault.id.as_str()).collect();
-        let fault = settle(kind, &draft, stage, &taken, &span, sink);
+        let fault = settle(kind, &draft, stage, faults, &span, sink);
         check(&fault, stage, &span, sink);
         faults.push(fault);
     }
@@ -94,18 +106,14 @@ fn none(tokens: &[Token]) -> bool {
         .all(|token| token.kind == Kind::Break)
 }
 
-/// A fault of the taxonomy that is not served yet, with the share of packets it may have.
-fn unserved(cursor: &mut Cursor<'_>) -> bool {
-    let shared = |c: &mut Cursor<'_>| {
-        if c.count().is_some() {
-            c.eat("%|percent");
-        }
-        // `corrupted packets` is served, other corruption is not.
+/// A fault that is known and cannot be served, and why.
+fn refused(cursor: &mut Cursor<'_>) -> Option<&'static str> {
+    cursor.attempt(|c| {
         let mut kinds = *c;
         kind_at(&mut kinds);
-        (c.eat_any(UNSERVED) && c.at > kinds.at).then_some(())
-    };
-    cursor.attempt(shared).is_some()
+        let why = c.lookup(REFUSED)?;
+        (c.at > kinds.at).then_some(why)
+    })
 }
 
 fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
@@ -118,24 +126,11 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
     }
     while !cursor.done() {
         let from = cursor.at;
-        if unserved(&mut cursor) {
+        if let Some(why) = refused(&mut cursor) {
             let span = cursor.span_from(from);
-            let message = "the plan asks for a fault that is not served yet";
-            let help = Some(
-                "served: partition, packet loss, latency, bandwidth, duplication, reordering, \
-                 corrupted packets, jam, reject, connection resets, kill -9, power loss, \
-                 graceful stop, pause, suspend, freeze, clock skew, clock drift, disk EIO, \
-                 disk full, slow or stalled disk, failed fsync, read-only remount, bit rot, \
-                 latent errors, lost and misdirected writes, disk wipe, swap, stale restore"
-                    .to_owned(),
-            );
-            sink.error(
-                Code::NotServed,
-                &span,
-                message,
-                "known, not served yet",
-                help,
-            );
+            let message = "the plan asks for a fault that cannot be served";
+            let help = Some(why.to_owned());
+            sink.error(Code::NotServed, &span, message, "known, not served", help);
             cursor.at = tokens.len();
         } else if let Some(clash) = slot(&mut cursor, &mut draft) {
             if clash {
@@ -185,14 +180,29 @@ fn vocabulary() -> Vec<&'static str> {
         .chain(targets)
         .chain(STORAGE_KINDS.iter().map(|(phrase, _)| *phrase))
         .chain(NAME_KINDS.iter().map(|(phrase, _)| *phrase))
+        .chain(GUEST_KINDS.iter().map(|(phrase, _)| *phrase))
         .chain(directions)
         .chain(more)
-        .chain(UNSERVED.iter().copied())
+        .chain(REFUSED.iter().map(|(phrase, _)| *phrase))
         .collect()
 }
 
 /// Reads one phrase into its slot: `Some(true)` when it contradicts what is there.
 fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
+    if let Some((delay, after)) = cursor.attempt(events::phrase) {
+        let start = delay.map(schedule::Start::At);
+        let late = start.is_some_and(|start| put(&mut draft.schedule.start, start));
+        return Some(put(&mut draft.after, after) || late);
+    }
+    if let Some(role) = cursor.attempt(role) {
+        let clash = put(&mut draft.target, Target::Role);
+        return Some(put(&mut draft.role, role) || clash);
+    }
+    if draft.kind == Some(CONFIGURE)
+        && let Some(setting) = cursor.attempt(quoted)
+    {
+        return Some(put(&mut draft.setting, setting));
+    }
     if let Some(clash) = schedule::phrase(cursor, &mut draft.schedule) {
         return Some(clash);
     }
@@ -215,10 +225,18 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     if let Some(clash) = frames::phrase(cursor, draft.target, &mut draft.frames) {
         return Some(clash);
     }
-    if let Some(target) = target(cursor) {
+    // A backup that is made, not the node that is one.
+    let is_made = draft.kind.is_none() && is_at(cursor, "backup");
+    if !is_made && let Some(target) = target(cursor) {
+        if target == Target::Role {
+            draft.role = Some(METADATA.to_owned());
+        }
         let target = match (draft.target, target) {
             // `rolling restart of the cluster`, `all nodes, in reverse order`.
-            (Some(turn @ (Target::Rolling | Target::RollingReverse)), Target::All) => turn,
+            (
+                Some(turn @ (Target::Rolling | Target::RollingReverse)),
+                Target::All | Target::Random,
+            ) => turn,
             (Some(Target::All | Target::Rolling), turn @ Target::RollingReverse) => {
                 draft.target = None;
                 turn
@@ -249,6 +267,12 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
             "fast" | "faster" if is_clock => draft.magnitude.way = Some(Way::Ahead),
             "follower" | "followers" => draft.target = Some(Target::Follower),
             "quorum" | "majority" => draft.target = Some(Target::Majority),
+            "change" | "changes" if kind == CONFIGURE => draft.target = Some(Target::All),
+            "metadata" if is_partition(kind) => {
+                draft.target = Some(Target::Role);
+                draft.role = Some(METADATA.to_owned());
+                draft.clients = Some(true);
+            }
             "half" if is_partition(kind) => draft.direction = Some(Direction::OneWay),
             "rolling" => draft.target = draft.target.or(Some(Target::Rolling)),
             _ => {}
@@ -259,6 +283,34 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
         draft.target = Some(Target::Leader);
     }
     Some(put_kind(&mut draft.kind, kind))
+}
+
+const CONFIGURE: FaultKind = FaultKind::Guest {
+    act: GuestAct::Configure,
+};
+
+fn is_at(cursor: &Cursor<'_>, word: &str) -> bool {
+    cursor.peek().is_some_and(|token| token.spelling() == word)
+}
+
+/// `nodes with the role "router"`, `the role "router"`.
+fn role(c: &mut Cursor<'_>) -> Option<String> {
+    c.eat("a|an|the|any|every|each|all");
+    c.eat("node|nodes|server|servers|process|processes|host|hosts");
+    c.eat("with|of|in|whose|having");
+    c.eat("a|the");
+    c.eat("role|roles").then_some(())?;
+    c.eat("is|of|:|=");
+    quoted(c)
+}
+
+fn quoted(c: &mut Cursor<'_>) -> Option<String> {
+    c.eat("to|:|=");
+    let Kind::Quoted(said) = &c.peek()?.kind else {
+        return None;
+    };
+    c.at += 1;
+    Some(said.trim().to_owned())
 }
 
 /// `three kills`: how often, before the fault's name.
@@ -339,7 +391,7 @@ fn settle(
     kind: FaultKind,
     draft: &Draft,
     stage: Stage,
-    taken: &[&str],
+    before: &[FaultSpec],
     span: &Range<usize>,
     sink: &mut Sink<'_>,
 ) -> FaultSpec {
@@ -376,6 +428,15 @@ fn settle(
         schedule.duration = Some(Length::For(length));
         magnitude.amount = None;
     }
+    let in_turn = matches!(draft.target, Some(Target::Rolling | Target::RollingReverse));
+    if in_turn && (schedule.every, schedule.times) == (None, None) {
+        // Every node has its turn.
+        schedule.times = Some(schedule::Times::Exactly(stage.nodes));
+    }
+    let after = draft.after.as_ref().map(|after| after.of(before));
+    if after.is_some() && schedule.start.is_none() {
+        schedule.start = Some(schedule::Start::At(Span { min: 0, max: 0 }));
+    }
     let (when, mut defaults) = schedule::settle(&schedule, usual, stage.workload_ns);
     if is_split && !matches!(draft.target, None | Some(Target::All)) {
         sink.conflict(span, "target of a shape that has none of its own");
@@ -391,7 +452,39 @@ fn settle(
         Some(_) => Direction::Outbound,
         None => Direction::Both,
     };
-    let kind = match kind {
+    let kind = shaped(kind, draft, usual);
+    let frames = draft.frames.said();
+    if let Some(frames) = &frames {
+        frames::check(frames, kind, span, sink);
+    }
+    let kind = sized(kind, magnitude, span, &mut defaults, sink);
+    let line = sink.lines.line(span.start);
+    let taken: Vec<&str> = before.iter().map(|fault| fault.id.as_str()).collect();
+    let fault = FaultSpec {
+        id: names::fault(&sink.scenario, kind, target, &taken),
+        kind,
+        target,
+        frames,
+        role: draft.role.clone(),
+        setting: draft.setting.clone(),
+        after: after.flatten(),
+        when,
+        line,
+    };
+    let mut said = fault.to_string();
+    if !defaults.is_empty() {
+        said.push_str(&format!(
+            " (left open, so by default: {})",
+            defaults.join(", ")
+        ));
+    }
+    sink.explain(FieldKind::Faults, span, said);
+    fault
+}
+
+/// The kind with the ways and the clients that the clause says.
+fn shaped(kind: FaultKind, draft: &Draft, usual: Direction) -> FaultKind {
+    match kind {
         FaultKind::Partition { .. } => FaultKind::Partition {
             direction: draft.direction.unwrap_or(usual),
             clients_too: draft.clients.unwrap_or(false),
@@ -414,30 +507,7 @@ fn settle(
             beyond_budget: draft.beyond_budget,
         },
         other => other,
-    };
-    let frames = draft.frames.said();
-    if let Some(frames) = &frames {
-        frames::check(frames, kind, span, sink);
     }
-    let kind = sized(kind, magnitude, span, &mut defaults, sink);
-    let line = sink.lines.line(span.start);
-    let fault = FaultSpec {
-        id: names::fault(&sink.scenario, kind, target, taken),
-        kind,
-        target,
-        frames,
-        when,
-        line,
-    };
-    let mut said = fault.to_string();
-    if !defaults.is_empty() {
-        said.push_str(&format!(
-            " (left open, so by default: {})",
-            defaults.join(", ")
-        ));
-    }
-    sink.explain(FieldKind::Faults, span, said);
-    fault
 }
 
 /// Who is hit when the clause does not say.
@@ -451,6 +521,12 @@ fn target_left_open(kind: FaultKind) -> Target {
         FaultKind::Network { .. } | FaultKind::Split { .. } | FaultKind::Names { .. } => {
             Target::All
         }
+        FaultKind::Guest { act } => match act {
+            GuestAct::StepDown => Target::Leader,
+            GuestAct::MixedVersions | GuestAct::DivergeCredentials => Target::Minority,
+            GuestAct::Upgrade | GuestAct::RotateCredentials | GuestAct::Rebalance => Target::All,
+            _ => Target::Random,
+        },
         _ => Target::Random,
     }
 }
@@ -466,6 +542,9 @@ fn check(fault: &FaultSpec, stage: Stage, span: &Range<usize>, sink: &mut Sink<'
         );
         let help = Some(format!("nodes are numbered from 1 to {}", stage.nodes));
         sink.error(Code::NodeOutOfRange, span, message, "no such node", help);
+    }
+    if fault.after.is_some() {
+        return;
     }
     let length = crate::human::duration(stage.workload_ns);
     if fault.when.start_ns.max >= stage.workload_ns {

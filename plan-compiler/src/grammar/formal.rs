@@ -2,6 +2,7 @@
 
 use checkers::spec::ModelKind;
 
+use super::act_words;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
@@ -32,16 +33,12 @@ const MODELS: &[(&str, ModelKind)] = &[
 ];
 
 const MODELS_UNSERVED: &[&str] = &[
-    "fifo? queue|queues",
-    "distributed? lock|locks|mutex",
-    "lease|leases",
     "session|sessions",
-    "membership table?",
-    "pn|g? counter|counters",
-    "crdt|or set",
-    "ledger|bank|account|accounts",
-    "set|sets",
-    "stack|stacks",
+    "read write lock|locks",
+    "reentrant lock|locks|mutex",
+    "text|texts",
+    "offsets",
+    "crdt",
     "other",
 ];
 
@@ -83,7 +80,45 @@ const MODEL_FILLERS: &[&str] = &[
     "keyed",
 ];
 
-const MODEL_HELP: &str = "served: register, cas-register, map (key-value), log, transactions";
+const MODEL_HELP: &str = "served: register, cas-register, map (key-value), log, transactions, \
+     queue, stack, priority queue, bag, set, counter, lock, semaphore of N permits, lease of 10s, \
+     membership";
+
+/// The longest name of a model that comes next, with what is said of its size.
+fn named(cursor: &mut Cursor<'_>) -> Option<ModelKind> {
+    let (mut plain, mut others) = (*cursor, *cursor);
+    let found = (plain.lookup(MODELS), others.lookup(act_words::MODELS));
+    let kind = if plain.at >= others.at {
+        *cursor = plain;
+        found.0?
+    } else {
+        *cursor = others;
+        found.1?
+    };
+    let mut said = *cursor;
+    said.eat("(");
+    said.eat("of|with|for|ttl|that");
+    said.eat("lasts|ttl|holds");
+    let kind = match kind {
+        ModelKind::Semaphore { .. } => {
+            let Some(permits) = said.small().filter(|permits| *permits > 0) else {
+                return Some(kind);
+            };
+            said.eat("permits|permit|slots");
+            ModelKind::Semaphore { permits }
+        }
+        ModelKind::Lease { skew_ns, .. } => {
+            let Some(ttl_ns) = said.duration() else {
+                return Some(kind);
+            };
+            ModelKind::Lease { ttl_ns, skew_ns }
+        }
+        _ => return Some(kind),
+    };
+    said.eat(")");
+    *cursor = said;
+    Some(kind)
+}
 
 /// Reads the model under test.
 pub(crate) fn model(field: &Field, sink: &mut Sink<'_>) -> Option<ModelKind> {
@@ -92,7 +127,7 @@ pub(crate) fn model(field: &Field, sink: &mut Sink<'_>) -> Option<ModelKind> {
     let mut found = None;
     while !cursor.done() {
         let from = cursor.at;
-        if let Some(kind) = cursor.lookup(MODELS) {
+        if let Some(kind) = named(&mut cursor) {
             let span = cursor.span_from(from);
             if found.is_some_and(|old| old != kind) {
                 sink.conflict(&span, "model");
@@ -114,7 +149,8 @@ pub(crate) fn model(field: &Field, sink: &mut Sink<'_>) -> Option<ModelKind> {
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
         } else if !cursor.eat_any(MODEL_FILLERS) {
-            let vocabulary: Vec<&str> = MODELS.iter().map(|(phrase, _)| *phrase).collect();
+            let all = MODELS.iter().chain(act_words::MODELS);
+            let vocabulary: Vec<&str> = all.map(|(phrase, _)| *phrase).collect();
             sink.not_understood(&mut cursor, FieldKind::Model, &vocabulary, MODEL_HELP);
         }
     }

@@ -2,7 +2,8 @@
 //! have landed.
 
 use super::evidence::Said;
-use super::fault_words::{DIRECTIONS, KINDS, TARGETS};
+use super::fault_words::{DIRECTIONS, TARGETS};
+use super::storage_words::kind_at;
 use crate::cursor::Cursor;
 use crate::plan::{Field, FieldKind, plain};
 use crate::scenario::{Evidence, FaultKind, Landing};
@@ -139,6 +140,52 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     ("pauses", "nodes-paused"),
     ("turns|tasks are|were? held", "turns-held"),
+    (
+        "nodes|node|servers|processes are|were|is|was? upgraded|downgraded",
+        "nodes-upgraded",
+    ),
+    ("upgraded|downgraded nodes|node|servers", "nodes-upgraded"),
+    (
+        "config|configuration|setting changes|change|changed are|were? applied|acknowledged?",
+        "config-changes",
+    ),
+    (
+        "credentials|certificates|keys|tokens are|were? rotated",
+        "credentials-rotated",
+    ),
+    ("rotated credentials", "credentials-rotated"),
+    (
+        "compactions|compaction run|ran|done|completed|acknowledged|finished?",
+        "compactions",
+    ),
+    (
+        "rebalances|rebalancings run|ran|done|completed|acknowledged|finished?",
+        "rebalances",
+    ),
+    (
+        "backups|backup taken|made|completed|acknowledged|finished",
+        "backups",
+    ),
+    ("backups", "backups"),
+    (
+        "restores|restored completed|acknowledged|finished?",
+        "restores",
+    ),
+    (
+        "leadership transfers|transferred acknowledged|completed?",
+        "step-downs",
+    ),
+    ("step downs", "step-downs"),
+    (
+        "membership changes acknowledged|completed|applied?",
+        "membership-changes",
+    ),
+    ("cpu slices|slice are|were? taken", "cpu-slices-taken"),
+    (
+        "descriptors|descriptor|opens|sockets are|were? refused|denied",
+        "descriptors-refused",
+    ),
+    ("emfile errors|error|returned|count?", "descriptors-refused"),
     ("restarts|restart count|counter?", "restarts"),
     (
         "processes|process|nodes|node are|were|is? restarted",
@@ -296,7 +343,7 @@ fn vocabulary() -> Vec<&'static str> {
 
 /// The fault's name, repeated where its evidence is said; or a word about it.
 fn nemesis(cursor: &mut Cursor<'_>) -> Option<Option<FaultKind>> {
-    if let Some(kind) = cursor.lookup(KINDS) {
+    if let Some(kind) = kind_at(cursor) {
         return Some(Some(kind));
     }
     let word = cursor.lookup(DIRECTIONS).is_some() || cursor.lookup(TARGETS).is_some();
@@ -354,7 +401,7 @@ fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
     c.attempt(|c| {
         let before = c.attempt(least);
         let mut fault = *c;
-        let named = fault.lookup(KINDS).is_some();
+        let named = kind_at(&mut fault).is_some();
         let counter = c.lookup(COUNTERS)?;
         // `SIGKILL delivered` says more than the fault's name.
         let named = named && fault.at >= c.at;

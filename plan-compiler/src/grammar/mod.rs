@@ -1,13 +1,16 @@
 //! The controlled English of each field.
 
+mod act_words;
 pub(crate) mod budgets;
 mod checker_words;
 mod clauses;
+mod events;
 pub(crate) mod evidence;
 pub(crate) mod fault_words;
 pub(crate) mod faults;
 pub(crate) mod formal;
 mod frames;
+mod guest_words;
 pub(crate) mod landing;
 mod magnitude;
 mod names;

@@ -34,6 +34,7 @@ fn whom(target: Target) -> String {
         Target::Rolling => "-rolling".to_owned(),
         Target::RollingReverse => "-reverse".to_owned(),
         Target::Several { count } => format!("-some{count}"),
+        Target::Role => "-role".to_owned(),
         Target::Idle => "-idle".to_owned(),
     }
 }

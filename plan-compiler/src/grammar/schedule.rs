@@ -106,6 +106,13 @@ fn share(c: &mut Cursor<'_>) -> Option<(u64, u64)> {
     if c.eat_any(&middle) {
         return Some((40, 60));
     }
+    let halves = [
+        "between the? two? phases of? the? run|workload|test?",
+        "between the? two? halves of the? run|workload|test",
+    ];
+    if c.eat_any(&halves) {
+        return Some((50, 50));
+    }
     c.eat("at|after").then_some(())?;
     let percent = c.count().filter(|percent| *percent < 100)?;
     c.eat("%|percent").then_some(())?;

@@ -73,6 +73,9 @@ pub(crate) fn sized(
                 how: NameFault::Slow { by_ns },
             };
         }
+        (FaultKind::Starve { .. }, Some(Amount::Ppm(ppm))) if magnitude.way.is_none() => {
+            return FaultKind::Starve { ppm };
+        }
         (FaultKind::Storage { how, beyond_budget }, amount) => {
             let Some(how) = storage_sized(how, amount, defaults) else {
                 sink.conflict(span, "size of a fault that has another, or none");

@@ -1,6 +1,7 @@
 //! The words for faults of disks, and what plans that leave their size open get.
 
 use super::fault_words::KINDS;
+use super::guest_words::GUEST_KINDS;
 use super::network_words::NAME_KINDS;
 use crate::cursor::Cursor;
 use crate::scenario::{FaultKind, Span, StorageFault};
@@ -111,6 +112,20 @@ pub(crate) const STORAGE_KINDS: &[(&str, FaultKind)] = &[
         "corrupt|corrupts|corrupted|corrupting disk|data|sectors|blocks|files",
         ROT,
     ),
+    (
+        "corrupt|corrupts|corrupting|corrupted|corruption of? the? \
+         log|logs|wal|journal|snapshot|snapshots?",
+        ROT,
+    ),
+    (
+        "corrupt|corrupts|corrupting|corrupted|corruption of? the? \
+         index|manifest|metadata|records|checksums?",
+        ROT,
+    ),
+    (
+        "typed|log|wal|journal|snapshot|index|manifest|metadata|record|checksum corruption",
+        ROT,
+    ),
     ("lost|dropped|phantom disk writes|write", LOST),
     ("phantom|lying writes|fsync|disk", LOST),
     ("misdirected|misplaced writes|write", MISDIRECTED_WRITES),
@@ -160,7 +175,7 @@ pub(crate) const BEYOND_BUDGET: &[&str] = &[
 
 /// The longest name of a fault that comes next.
 pub(crate) fn kind_at(cursor: &mut Cursor<'_>) -> Option<FaultKind> {
-    let tables = [KINDS, STORAGE_KINDS, NAME_KINDS];
+    let tables = [KINDS, STORAGE_KINDS, NAME_KINDS, GUEST_KINDS];
     let found = tables.into_iter().filter_map(|table| {
         let mut at = *cursor;
         at.lookup(table).map(|kind| (at.at, kind))

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use super::act_words::ACTS;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{Heal, OpKind, Skew, Weather};
+use crate::scenario::{Act, Heal, OpKind, Skew, Weather};
 use crate::sink::Sink;
+use crate::tokens::Kind;
 use crate::transactions::TxnKind;
 
 /// What a workload (and topology) field says; what it leaves open is `None`.
@@ -26,6 +28,8 @@ pub(crate) struct WorkloadDraft {
     pub(crate) heal: Option<Heal>,
     pub(crate) steps_max: Option<u32>,
     pub(crate) key_lifetime_ns: Option<u64>,
+    /// Operations of the system's own.
+    pub(crate) names: Vec<String>,
 }
 
 /// How many there are: of each seed, or the bounds that a seed draws within.
@@ -99,11 +103,7 @@ const TRANSACTIONS: &[(&str, OpKind)] = &[
 ];
 
 const UNSERVED: &[&str] = &[
-    "enqueue|enqueues|dequeue|dequeues|push|pop",
-    "acquire|acquires|release|releases|renew|renews|lock|unlock",
-    "join|leave|joins|leaves",
-    "inc|increment|increments|add|adds",
-    "transfer|transfers|txn|txns|transaction|transactions",
+    "txn|txns|transaction|transactions",
     "delete|deletes|scan|scans|list|lists",
 ];
 
@@ -240,8 +240,11 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
             let span = cursor.span_from(from);
             let message = "the workload asks for an operation that is not served yet";
             let help = Some(
-                "served: read, write, cas, append, and as transactions list append, register, \
-                        read-modify-write, write skew, long fork, bank"
+                "served: read, write, cas, append, enqueue, dequeue, push, pop, insert, \
+                        delete-min, add, remove, contains, inc, dec, acquire, release, renew, \
+                        join, leave, one of the system's own in quotes (`20% \"rebuild\"`), and \
+                        as transactions list append, register, read-modify-write, write skew, \
+                        long fork, bank"
                     .to_owned(),
             );
             sink.error(
@@ -251,11 +254,7 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
                 "known, not served yet",
                 help,
             );
-        } else if cursor
-            .peek()
-            .is_some_and(|t| t.kind == crate::tokens::Kind::Break)
-            || cursor.eat_any(FILLERS)
-        {
+        } else if cursor.peek().is_some_and(|t| t.kind == Kind::Break) || cursor.eat_any(FILLERS) {
             cursor.at = cursor.at.max(from + 1);
         } else {
             sink.not_understood(&mut cursor, field.kind, &vocabulary(), HELP);
@@ -264,7 +263,7 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
 }
 
 fn vocabulary() -> Vec<&'static str> {
-    let ops = OPERATIONS.iter().chain(TRANSACTIONS);
+    let ops = OPERATIONS.iter().chain(TRANSACTIONS).chain(ACTS);
     let ops = ops.map(|(phrase, _)| *phrase);
     let skews = SKEWS.iter().map(|(phrase, _)| *phrase);
     let weathers = WEATHERS.iter().map(|(phrase, _)| *phrase);
@@ -296,6 +295,14 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
         let words: Vec<String> = mix.iter().map(|(op, n)| format!("{n} % {op}")).collect();
         draft.mix.extend(mix);
         return Some((words.join(", "), clash));
+    }
+    if let Some((name, percent)) = cursor.attempt(named_share) {
+        let clash = draft.names.contains(&name);
+        let place = u8::try_from(draft.names.len()).unwrap_or(u8::MAX);
+        draft.mix.push((OpKind::Do(Act::Named(place)), percent));
+        let said = format!("{percent} % {name:?}, an operation of the system's own");
+        draft.names.push(name);
+        return Some((said, clash));
     }
     if let Some((op, percent)) = cursor.attempt(share) {
         let clash = draft.mix.iter().any(|(known, _)| *known == op);
@@ -459,6 +466,20 @@ fn share(c: &mut Cursor<'_>) -> Option<(OpKind, u32)> {
     Some((op, percent))
 }
 
+/// `20% "rebuild-index"`.
+fn named_share(c: &mut Cursor<'_>) -> Option<(String, u32)> {
+    let percent = c.small()?;
+    c.eat("%|percent").then_some(())?;
+    c.eat("of");
+    let Kind::Quoted(name) = &c.peek()?.kind else {
+        return None;
+    };
+    c.at += 1;
+    c.eat("calls|operations|ops");
+    let name = name.trim();
+    (!name.is_empty()).then(|| (name.to_owned(), percent))
+}
+
 fn rate(c: &mut Cursor<'_>) -> Option<Rate> {
     let led = c.eat_any(&["each issuing|doing|sending|at|with?"]);
     let rate = per_second(c)?;
@@ -546,10 +567,15 @@ fn lifetime(c: &mut Cursor<'_>) -> Option<u64> {
 
 /// An operation, or a transaction.
 fn operation(c: &mut Cursor<'_>) -> Option<OpKind> {
-    let (mut plain, mut whole) = (*c, *c);
-    let (op, txn) = (plain.lookup(OPERATIONS), whole.lookup(TRANSACTIONS));
-    *c = if txn.is_some() { whole } else { plain };
-    txn.or(op)
+    let (mut plain, mut act, mut whole) = (*c, *c, *c);
+    let (op, done) = (plain.lookup(OPERATIONS), act.lookup(ACTS));
+    let txn = whole.lookup(TRANSACTIONS);
+    let (longest, found) = match done {
+        Some(_) if act.at > plain.at => (act, done),
+        _ => (plain, op),
+    };
+    *c = if txn.is_some() { whole } else { longest };
+    txn.or(found)
 }
 
 fn unserved(cursor: &mut Cursor<'_>) -> bool {

@@ -18,10 +18,14 @@ fn plan(field: &str, clause: &str) -> String {
         ("Oracle", "linearizability"),
         (
             "Model",
-            if clause.contains("append") {
-                "log"
-            } else {
-                "map"
+            match clause {
+                _ if clause.contains("append") => "log",
+                _ if clause.contains("queue") => "queue",
+                _ if clause.contains("lock") => "lock",
+                _ if clause.contains("increment") => "counter",
+                _ if clause.contains("% add") => "set",
+                _ if clause.contains("join") => "membership",
+                _ => "map",
             },
         ),
         ("Checker", "linearizability"),

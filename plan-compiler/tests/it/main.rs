@@ -2,5 +2,6 @@
 
 mod clauses;
 mod codes;
+mod fuzz;
 mod hostile;
 mod plans;

@@ -233,17 +233,21 @@ fn observability(blocks: &mut Vec<Block>, told: &Told) {
     let (Some(report), false) = (&told.evidence.witness, scenario.observability.is_empty()) else {
         return;
     };
-    let counters: usize = report
-        .ledger
-        .iter()
-        .map(|row| row.injected.len() + row.observed.len())
-        .sum();
-    blocks.push(para(format!(
-        "Observability required: {}. The shown run has a history of {} operations, {} counters of \
-         faults, and {} lines of guests' logs.",
-        scenario.observability.join("; "),
-        report.operations.ok + report.operations.failed + report.operations.unknown,
-        counters,
-        report.log_tail.len(),
-    )));
+    let required = landfall::observability::judge(scenario, report);
+    let rows = required.into_iter().map(|one| {
+        let is_there = match one.is_there {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not judged",
+        };
+        row(vec![
+            vec![text(one.text)],
+            vec![text(is_there.to_owned())],
+            vec![text(one.seen)],
+        ])
+    });
+    blocks.push(Block::Table(
+        vec!["Observability required", "There", "In the shown run"],
+        rows.collect(),
+    ));
 }
