@@ -319,6 +319,10 @@ pub(crate) enum Input {
     Edn,
     /// The log of a Jepsen test.
     JepsenLog,
+    /// The same, as Porcupine reads its logs of etcd: a cas that failed was refused.
+    PorcupineEtcd,
+    /// EDN of get, put and append, as Porcupine reads its logs of a key-value store.
+    PorcupineKv,
     /// Landfall's binary form.
     Bincode,
 }

@@ -80,15 +80,35 @@ fn stream_from(
     mut input: impl BufRead,
     give: &mut dyn FnMut(Operation) -> Result<(), String>,
 ) -> Result<(), Error> {
+    skip_mark(args, &mut input)?;
     let streamed = match format_of(args, &mut input)? {
         Input::Jsonl => jsonl::stream(input, HELD_MAX, give),
-        Input::Edn => edn::stream(input, fails_of(args), HELD_MAX, give),
-        Input::JepsenLog | Input::Bincode => {
-            let message = "--stream reads JSON Lines and EDN: convert it, or read it whole";
+        Input::Edn | Input::PorcupineKv => edn::stream(input, fails_of(args), HELD_MAX, give),
+        Input::JepsenLog | Input::PorcupineEtcd => {
+            edn::stream_log(input, fails_of(args), HELD_MAX, give)
+        }
+        Input::Bincode => {
+            let message = "--stream reads text: convert the history, or leave --stream out";
             return Err(Error::usage(message.to_owned()));
         }
     };
     streamed.map_err(|error| misread(args, error))
+}
+
+/// Skips the mark with which some editors begin a text, if it is one in UTF-8.
+fn skip_mark(args: &InputArgs, input: &mut impl BufRead) -> Result<(), Error> {
+    let name = args.history.display();
+    let head = input
+        .fill_buf()
+        .map_err(|e| Error::usage(format!("the history {name} cannot be read: {e}")))?;
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        let message = format!("the history {name} is in UTF-16: write it in UTF-8");
+        return Err(Error::usage(message));
+    }
+    if head.starts_with(b"\xef\xbb\xbf") {
+        input.consume(3);
+    }
+    Ok(())
 }
 
 fn format_of(args: &InputArgs, input: &mut impl BufRead) -> Result<Input, Error> {
@@ -101,7 +121,7 @@ fn format_of(args: &InputArgs, input: &mut impl BufRead) -> Result<Input, Error>
 }
 
 fn fails_of(args: &InputArgs) -> edn::Fails {
-    match args.refused {
+    match args.refused || args.input == Some(Input::PorcupineEtcd) {
         true => edn::Fails::Refused,
         false => edn::Fails::DidNotHappen,
     }
@@ -114,19 +134,25 @@ fn misread(args: &InputArgs, error: jsonl::ReadError) -> Error {
         column,
         message,
     } = error;
-    Error::usage(format!("{name}:{line}:{column}: {message}"))
+    let told = args.input.is_some() || known(&args.history).is_some();
+    let remedy = match told {
+        true => "",
+        false => " (how it begins says its format: name another by --input)",
+    };
+    Error::usage(format!("{name}:{line}:{column}: {message}{remedy}"))
 }
 
 fn read_from(args: &InputArgs, mut input: impl BufRead) -> Result<(History, Vec<Note>), Error> {
     let name = args.history.display();
     let unreadable = |e| Error::usage(format!("the history {name} cannot be read: {e}"));
+    skip_mark(args, &mut input)?;
     let format = format_of(args, &mut input)?;
     let fails = fails_of(args);
     let whole = |history| (history, Vec::new());
     let read = match format {
         Input::Jsonl => jsonl::read(input).map(whole),
-        Input::Edn => edn::read_noted(input, fails),
-        Input::JepsenLog => edn::read_log(input, fails).map(whole),
+        Input::Edn | Input::PorcupineKv => edn::read_noted(input, fails),
+        Input::JepsenLog | Input::PorcupineEtcd => edn::read_log(input, fails).map(whole),
         Input::Bincode => {
             let mut bytes = Vec::new();
             input.read_to_end(&mut bytes).map_err(unreadable)?;
@@ -142,13 +168,20 @@ fn ending(path: &Path) -> &str {
     ending.unwrap_or_default()
 }
 
+/// What the ending says.
+fn known(path: &Path) -> Option<Input> {
+    Some(match ending(path) {
+        "jsonl" | "ndjson" => Input::Jsonl,
+        "edn" => Input::Edn,
+        "bin" | "bincode" => Input::Bincode,
+        _ => return None,
+    })
+}
+
 /// By the ending, else by the beginning.
 fn guess(path: &Path, head: &[u8]) -> Input {
-    match ending(path) {
-        "jsonl" | "ndjson" => return Input::Jsonl,
-        "edn" => return Input::Edn,
-        "bin" | "bincode" => return Input::Bincode,
-        _ => {}
+    if let Some(input) = known(path) {
+        return input;
     }
     if head.starts_with(&codec::MAGIC) {
         return Input::Bincode;

@@ -7,6 +7,7 @@ mod check;
 #[cfg(feature = "floor")]
 mod floor;
 mod init;
+mod malformed;
 mod plan;
 mod proof;
 mod results;
