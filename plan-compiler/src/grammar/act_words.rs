@@ -35,10 +35,8 @@ pub(super) const ACTS: &[(&str, OpKind)] = &[
         "remove|removes|removing of? elements|element?",
         act(Act::Remove),
     ),
-    (
-        "contains|lookup|lookups|membership? checks|check",
-        act(Act::Contains),
-    ),
+    ("contains|lookup|lookups checks|check?", act(Act::Contains)),
+    ("membership checks|check", act(Act::Contains)),
     ("inc|increment|increments|incrementing", act(Act::Increment)),
     ("dec|decrement|decrements|decrementing", act(Act::Decrement)),
     (

@@ -53,6 +53,14 @@ const SINGLE: &[(&str, usize)] = &[
     ("bank", 7),
     ("bank invariant|invariants|accounts|balance|balances?", 7),
     ("conservation of money|value|the? total", 7),
+    (
+        "bank checker? :? the? total|sum is|stays|remains constant|conserved|unchanged",
+        7,
+    ),
+    (
+        "the? total|sum of? balances? is|stays|remains constant|conserved|unchanged",
+        7,
+    ),
     ("ledger", 8),
     ("double entry", 8),
     ("log prefix", 9),

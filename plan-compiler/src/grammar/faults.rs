@@ -226,7 +226,9 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
         return Some(clash);
     }
     // A backup that is made, not the node that is one.
-    let is_made = draft.kind.is_none() && is_at(cursor, "backup");
+    let mut named = *cursor;
+    let is_made = draft.kind.is_none()
+        && (is_at(cursor, "backup") || is_at(cursor, "metadata") && kind_at(&mut named).is_some());
     if !is_made && let Some(target) = target(cursor) {
         if target == Target::Role {
             draft.role = Some(METADATA.to_owned());
