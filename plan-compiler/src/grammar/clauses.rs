@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::fault_words::DIRECTIONS;
+use super::faults::target;
 use super::guest_words::REFUSED;
 use super::magnitude;
 use super::storage_words::kind_at;
@@ -22,7 +23,10 @@ pub(super) fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
             continue;
         }
         let mut cursor = Cursor { tokens, at };
-        if has_kind && separator(&mut cursor) && starts_fault(cursor) {
+        if has_kind
+            && separator(&mut cursor)
+            && (starts_fault(cursor) || (stops(&tokens[at..cursor.at]) && has_subject(cursor)))
+        {
             found.push(from..at);
             (has_kind, from, at) = (false, cursor.at, cursor.at);
             continue;
@@ -94,6 +98,20 @@ fn separator(cursor: &mut Cursor<'_>) -> bool {
         }
     }
     cursor.at > from
+}
+
+/// Is one of the marks between two faults a stop, and not a comma?
+fn stops(between: &[Token]) -> bool {
+    let is_stop = |token: &Token| token.is(";") || token.is(".") || token.kind == Kind::Break;
+    between.iter().any(is_stop)
+}
+
+/// `node 1 comes back under another address`: who, and then the fault's name.
+fn has_subject(mut cursor: Cursor<'_>) -> bool {
+    cursor.eat("a|an|the");
+    let has_target = target(&mut cursor).is_some();
+    cursor.eat("is|are|was|were|gets|get|being");
+    has_target && named(&mut cursor)
 }
 
 /// Whether the words that follow name a fault before anything else.
