@@ -64,11 +64,11 @@ fn tokio() -> Result<PathBuf, Box<dyn Error>> {
         .to_owned())
 }
 
-/// The files of a folder and those below, but for what is on Windows only.
+/// The files of a folder and those below, but for what is of Windows alone.
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.file_name().is_some_and(|name| name == "windows") {
+        if path.file_stem().is_some_and(|name| name == "windows") {
             continue;
         }
         if path.is_dir() {
