@@ -68,7 +68,13 @@ const CYCLES: Planted = Planted {
 };
 
 /// A checker that is neither of one claim nor weak: its name, claim, needs, blindness, defects.
-type Other = (CheckerSpec, &'static str, &'static str, &'static str, Vec<Planted>);
+type Other = (
+    CheckerSpec,
+    &'static str,
+    &'static str,
+    &'static str,
+    Vec<Planted>,
+);
 
 fn others() -> Vec<Other> {
     let named = |name: &str| CheckerSpec::parse(name).expect("a checker");
@@ -116,6 +122,13 @@ fn others() -> Vec<Other> {
             "dependencies that no read shows, and the order of versions that nothing gives",
             vec![CYCLES],
         ),
+        (
+            named("txn-sets"),
+            "transactions that add to sets and read them satisfy an isolation level",
+            "`txn` rows that add elements, each once, and read sets",
+            "dependencies that no read shows",
+            vec![CYCLES],
+        ),
     ]
 }
 
@@ -143,7 +156,9 @@ fn section(text: &mut String, name: &str, lines: &[(&str, String)]) {
 
 /// What a table says of planted defects.
 fn planted(all: &[&Planted]) -> String {
-    let told = all.iter().map(|one| format!("{} (`{}`)", one.what, one.test));
+    let told = all
+        .iter()
+        .map(|one| format!("{} (`{}`)", one.what, one.test));
     told.collect::<Vec<_>>().join("; ")
 }
 
@@ -208,7 +223,10 @@ fn page() -> String {
             ("claims", claim.to_owned()),
             ("needs", needs.to_owned()),
             ("cannot see", blind.to_owned()),
-            ("planted defects", planted(&defects.iter().collect::<Vec<_>>())),
+            (
+                "planted defects",
+                planted(&defects.iter().collect::<Vec<_>>()),
+            ),
         ];
         section(&mut text, name_of(&spec), &lines);
     }
