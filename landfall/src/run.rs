@@ -11,8 +11,8 @@ use std::time::Duration;
 use checkers::single::Single;
 use checkers::spec::CheckerSpec;
 use checkers::{Budget, CheckReport, Completion, History, Outcome};
-use plan_compiler::scenario::{After, Evidence, FaultSpec, Scenario};
-use sim_disk::{Disk, DiskConfig, Latency, LatencyRange};
+use plan_compiler::scenario::{After, DiskOrder, DiskTear, Disks, Evidence, FaultSpec, Scenario};
+use sim_disk::{Disk, DiskConfig, Latency, LatencyRange, Profile, TearUnit};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{
     Config, NodeId, NodeMain, NodeState, Seed, Simulation, Stop, Summary, interpose, spawn, time,
@@ -55,9 +55,9 @@ const WRITE_BACK: LatencyRange = LatencyRange {
     hi: Duration::from_secs(35),
 };
 
-/// An ordinary solid-state disk, or one that takes so many percent of its time: a sync takes
-/// milliseconds, everything else far less.
-fn disk_config(percent: u32) -> DiskConfig {
+/// A disk as a plan asks for it, that is an ordinary solid-state one, or takes so many percent of
+/// its time: a sync takes milliseconds, everything else far less.
+fn disk_config(asked: Disks, percent: u32) -> DiskConfig {
     let micros = |micros: u64| Duration::from_nanos(micros * 10 * u64::from(percent));
     let range = |lo, hi| LatencyRange {
         lo: micros(lo),
@@ -70,6 +70,16 @@ fn disk_config(percent: u32) -> DiskConfig {
         metadata: range(10, 60),
     };
     DiskConfig {
+        profile: match asked.order {
+            DiskOrder::PosixWeak => Profile::PosixWeak,
+            DiskOrder::Ext4Ordered => Profile::Ext4Ordered,
+            DiskOrder::Sequential => Profile::Sequential,
+        },
+        tear: match asked.tear {
+            DiskTear::Atomic512 => TearUnit::Atomic512,
+            DiskTear::Atomic4096 => TearUnit::Atomic4096,
+            DiskTear::None => TearUnit::None,
+        },
         latency,
         lints: true,
         ..DiskConfig::default()
@@ -247,7 +257,10 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let simulation = Simulation::new(context.config(swarm.quiet));
     let net = network::config(context.seed, swarm.network);
     let net = Net::install(simulation.world(), net);
-    let disk = Disk::install(simulation.world(), disk_config(swarm.disk_percent));
+    let disk = Disk::install(
+        simulation.world(),
+        disk_config(scenario.disks, swarm.disk_percent),
+    );
     let run = Rc::new(RunState::new((scenario, swarm), script, net, disk));
     RUN.set(Rc::downgrade(&run));
     let system = Rc::new(make());
@@ -333,7 +346,7 @@ where
     Net::install(simulation.world(), NetConfig::default());
     let usual = DiskConfig {
         write_back: WRITE_BACK,
-        ..disk_config(100)
+        ..disk_config(Disks::default(), 100)
     };
     let disk = Disk::install(simulation.world(), usual);
     let ended = simulation.block_on(main());

@@ -7,7 +7,7 @@ use crate::grammar::budgets::{self, ExitDraft};
 use crate::grammar::faults::{self, Stage};
 use crate::grammar::landing::{self, LandingDraft};
 use crate::grammar::workload::{self, WorkloadDraft};
-use crate::grammar::{evidence, formal, oracle, references};
+use crate::grammar::{disk_words, evidence, formal, oracle, references};
 use crate::plan::{Field, FieldKind, Plan, PlanScenario};
 use crate::read::claims::same_id;
 use crate::read::labels;
@@ -47,7 +47,7 @@ pub(crate) fn scenario(
         read(field, &mut draft, &mut ambiguity, sink);
     }
     obligations::formal(written, &falsifies, sink);
-    let ((topology, weather), workload, model) = defaults::settle(written, &draft, sink);
+    let ((topology, weather, disks), workload, model) = defaults::settle(written, &draft, sink);
     let stage = Stage {
         nodes: topology.nodes,
         workload_ns: workload.duration_ns,
@@ -80,6 +80,7 @@ pub(crate) fn scenario(
         closes,
         topology,
         weather,
+        disks,
         every_fault: draft.workload.every_fault,
         heal: draft.workload.heal.unwrap_or_default(),
         workload,
@@ -248,6 +249,7 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
         FieldKind::Workload | FieldKind::Topology => {
             workload::read(field, &mut draft.workload, sink);
         }
+        FieldKind::Disks => disk_words::read(field, &mut draft.workload.disks, sink),
         FieldKind::Oracle | FieldKind::Checker => oracle::read(field, &mut draft.checkers, sink),
         FieldKind::Model => draft.model = formal::model(field, sink).or(draft.model),
         FieldKind::History => formal::history(field, sink),

@@ -7,7 +7,7 @@ use crate::diagnostic::Code;
 use crate::grammar::formal;
 use crate::grammar::workload::{Rate, Size, WorkloadDraft};
 use crate::plan::{Field, FieldKind, PlanScenario};
-use crate::scenario::{Act, OpKind, Skew, Topology, Weather, Workload};
+use crate::scenario::{Act, Disks, OpKind, Skew, Topology, Weather, Workload};
 use crate::sink::Sink;
 use crate::transactions::{Transactions, TxnKind};
 
@@ -33,7 +33,7 @@ pub(crate) fn settle(
     written: &PlanScenario,
     draft: &Draft,
     sink: &mut Sink<'_>,
-) -> ((Topology, Weather), Workload, ModelKind) {
+) -> ((Topology, Weather, Disks), Workload, ModelKind) {
     let said = &draft.workload;
     let appends = said.mix.iter().any(|(op, _)| *op == OpKind::Append);
     let model = draft.model.unwrap_or_else(|| {
@@ -102,6 +102,10 @@ pub(crate) fn settle(
         open(&Weather::default().to_string());
         Weather::default()
     });
+    let disks = Disks {
+        order: said.disks.order.unwrap_or_default(),
+        tear: said.disks.tear.unwrap_or_default(),
+    };
     if said.rate.is_none() {
         open("each client at the runner's own think time");
     }
@@ -126,7 +130,7 @@ pub(crate) fn settle(
         nodes_max: nodes.most,
         clients_max: clients.most,
     };
-    ((topology, weather), workload, model)
+    ((topology, weather, disks), workload, model)
 }
 
 /// The operations and their shares; they add up to 100 and the model has them.

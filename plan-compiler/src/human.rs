@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::scenario::{
-    After, Budget, Direction, Evidence, FaultKind, FaultSpec, Frames, GuestAct, Heal, Landing,
-    NameFault, NetEffect, OpKind, Shape, Skew, Span, StorageFault, Target, Way, Weather, When,
+    After, Budget, Direction, DiskOrder, DiskTear, Evidence, FaultKind, FaultSpec, Frames,
+    GuestAct, Heal, Landing, NameFault, NetEffect, OpKind, Shape, Skew, Span, StorageFault, Target,
+    Way, Weather, When,
 };
 
 /// Nanoseconds in the largest unit that needs no fraction: `30s`, `1500ms`, `5min`.
@@ -54,6 +55,26 @@ impl fmt::Display for Weather {
             Weather::Drawn => "network drawn by seed",
             Weather::Usual => "usual network",
             Weather::Calm => "calm network",
+        })
+    }
+}
+
+impl fmt::Display for DiskOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DiskOrder::PosixWeak => "posix-weak",
+            DiskOrder::Ext4Ordered => "ext4-ordered",
+            DiskOrder::Sequential => "sequential",
+        })
+    }
+}
+
+impl fmt::Display for DiskTear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DiskTear::Atomic512 => "disks write sectors of 512 bytes whole",
+            DiskTear::Atomic4096 => "disks write pages of 4096 bytes whole",
+            DiskTear::None => "disks write nothing whole",
         })
     }
 }

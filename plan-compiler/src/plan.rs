@@ -296,6 +296,7 @@ pub enum FieldKind {
     Closes,
     Technique,
     Topology,
+    Disks,
     Workload,
     Faults,
     Oracle,

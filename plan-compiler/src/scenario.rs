@@ -9,12 +9,13 @@ use crate::transactions::{Transactions, TxnKind};
 
 mod act;
 mod budget;
+mod disks;
 mod guest;
 mod heal;
 mod names;
-
 pub use act::Act;
 pub use budget::{Ambiguity, Budget, Budgets};
+pub use disks::{DiskOrder, DiskTear, Disks};
 pub use guest::{After, GuestAct};
 pub use heal::Heal;
 pub use names::NameFault;
@@ -39,6 +40,9 @@ pub struct Scenario {
     /// What networks the seeds run on where no fault lies.
     #[serde(default)]
     pub weather: Weather,
+    /// What the servers' disks are like where no fault lies.
+    #[serde(default, skip_serializing_if = "Disks::is_default")]
+    pub disks: Disks,
     /// Whether every seed has every fault; else half of them go without some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub every_fault: bool,

@@ -1,14 +1,14 @@
 //! What disks do by themselves, and what guests do with them that asks for trouble, is in the
 //! reports of a seed and of a sweep.
 
-use std::io;
+use std::io::{self, SeekFrom};
 use std::time::Duration;
 
-use landfall::disk::{FailMode, disk};
+use landfall::disk::{FailMode, MediaFault, disk};
 use landfall::render;
 use landfall::runtime::{NodeId, spawn, time, with};
 use tokio::fs::{self, File, OpenOptions};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::sweeps::{pool, reports, sweep_all};
 
@@ -62,6 +62,64 @@ async fn a_careful_guest() -> io::Result<()> {
     assert_eq!(fs::read("/kept").await?, b"x");
     time::sleep(Duration::from_secs(40)).await;
     Ok(())
+}
+
+/// A write that is acknowledged, synced and not there; a call that fails.
+#[landfall::test(seeds = 3)]
+async fn a_guest_on_a_lying_disk() -> io::Result<()> {
+    fs::write("/log", [1; 1024]).await?;
+    let mut log = OpenOptions::new().write(true).open("/log").await?;
+    log.sync_all().await?;
+    let plan = |name: &str| with(|world| world.ledger().plan(name, "disk"));
+    let (lies, fails) = (plan("lies"), plan("fails"));
+    disk()?.damage(
+        lies,
+        NodeId::HARNESS,
+        (MediaFault::LostWrite, 1_000_000),
+        None,
+    );
+    log.seek(SeekFrom::Start(512)).await?;
+    log.write_all(&[2; 512]).await?;
+    log.sync_all().await?;
+    disk()?.heal(lies);
+    assert_eq!(fs::read("/log").await?, [1; 1024]);
+    let mode = FailMode::Eio {
+        reads: true,
+        writes: false,
+        fsync: false,
+    };
+    disk()?.fail(fails, NodeId::HARNESS, mode);
+    assert!(fs::read("/log").await.is_err());
+    disk()?.heal(fails);
+    Ok(())
+}
+
+#[test]
+fn what_faults_of_disks_did_is_in_the_json_of_a_report() {
+    let mut pool = pool(1);
+    for report in reports(&mut pool, "disks::a_guest_on_a_lying_disk", 2) {
+        assert_eq!(report.failures(), Vec::<String>::new());
+        let json = serde_json::to_value(&report).expect("plain data has a JSON form");
+        let [lies, fails] = &json["ledger"].as_array().expect("rows")[..] else {
+            panic!("two faults: {json:#}");
+        };
+        // How many, of which file and which bytes, and the guest's call that met them.
+        assert_eq!(lies["name"], "lies");
+        assert_eq!(lies["injected"]["writes-lost"], 1);
+        let first = |row: &serde_json::Value, of: &str| {
+            let what = row[of][0]["what"].as_str();
+            what.unwrap_or_else(|| panic!("no {of}: {row:#}"))
+                .to_owned()
+        };
+        assert_eq!(first(lies, "injected_evidence"), "/log bytes 512..1024");
+        assert_eq!(lies["observed"]["damage-read"], 1);
+        let met = first(lies, "observed_evidence");
+        let head = "/log bytes 512..1024 (writes-lost), met by read on ";
+        assert!(met.starts_with(head), "{met}");
+        assert_eq!(fails["injected"]["disk-errors"], 1);
+        let failed = first(fails, "observed_evidence");
+        assert!(failed.starts_with("read of /log failed: "), "{failed}");
+    }
 }
 
 #[test]

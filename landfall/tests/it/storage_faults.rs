@@ -57,6 +57,20 @@ fn short_counts_land() {
 }
 
 #[test]
+fn a_plan_says_what_its_disks_are_like() {
+    let mut pool = pool(1);
+    let disks = |pool: &mut _, scenario: &str| {
+        let mut reports = reports(pool, &format!("storage_faults::plan::{scenario}"), 1);
+        let disks = reports.remove(0).disks.expect("there are disks");
+        (disks.profile, disks.tear)
+    };
+    let named = |profile: &str, tear: &str| (profile.to_owned(), tear.to_owned());
+    assert_eq!(disks(&mut pool, "s3_short"), named("sequential", "none"));
+    let usual = named("posix-weak", "atomic-512");
+    assert_eq!(disks(&mut pool, "s2_stall"), usual);
+}
+
+#[test]
 fn failing_syncs_are_injected() {
     is_injected("s4_sync_errors", "disk-errors");
 }

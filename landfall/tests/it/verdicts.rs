@@ -7,8 +7,8 @@ use landfall::judge::{Circumstances, Judgement, Verdict, judge};
 use landfall::report::{Cause, Death, SeedOutcome};
 use landfall::tally::{CheckTally, FaultTally, LandingTally, Tally};
 use plan_compiler::scenario::{
-    Ambiguity, Budget, Budgets, ExitCriteria, FaultKind, FaultSpec, Heal, Scenario, Skew, Span,
-    Target, Topology, Weather, When, Workload,
+    Ambiguity, Budget, Budgets, Disks, ExitCriteria, FaultKind, FaultSpec, Heal, Scenario, Skew,
+    Span, Target, Topology, Weather, When, Workload,
 };
 
 /// Seeds that the hardening budget asks for.
@@ -92,6 +92,7 @@ fn hardened() -> Case {
             clients_max: None,
         },
         weather: Weather::Usual,
+        disks: Disks::default(),
         every_fault: false,
         heal: Heal::All,
         workload: Workload {

@@ -4,6 +4,7 @@ mod act_words;
 pub(crate) mod budgets;
 mod checker_words;
 mod clauses;
+pub(crate) mod disk_words;
 mod events;
 pub(crate) mod evidence;
 pub(crate) mod fault_words;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::act_words::ACTS;
+use super::disk_words::{self, DisksDraft};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
@@ -24,6 +25,7 @@ pub(crate) struct WorkloadDraft {
     pub(crate) rate: Option<Rate>,
     pub(crate) op_timeout_ns: Option<u64>,
     pub(crate) weather: Option<Weather>,
+    pub(crate) disks: DisksDraft,
     pub(crate) every_fault: bool,
     pub(crate) heal: Option<Heal>,
     pub(crate) steps_max: Option<u32>,
@@ -270,7 +272,7 @@ fn vocabulary() -> Vec<&'static str> {
     let weathers = weathers.chain(EVERY_FAULT.iter().copied());
     let weathers = weathers.chain(HEALS.iter().map(|(phrase, _)| *phrase));
     let more = [
-        "clients", "nodes", "cluster", "seconds", "minutes", "ops", "timeout", "rate",
+        "disks", "clients", "nodes", "cluster", "seconds", "minutes", "ops", "timeout", "rate",
     ];
     ops.chain(skews)
         .chain(weathers)
@@ -328,6 +330,9 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
     }
     if let Some(weather) = cursor.attempt(|c| c.lookup(WEATHERS)) {
         return Some((weather.to_string(), put(&mut draft.weather, weather)));
+    }
+    if let Some(said) = disk_words::clause(cursor, &mut draft.disks) {
+        return Some(said);
     }
     if cursor.eat_any(EVERY_FAULT) {
         draft.every_fault = true;
