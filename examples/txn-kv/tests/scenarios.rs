@@ -1,11 +1,14 @@
 //! The plan's scenarios, under simulation: `cargo test -p txn-kv --features sim`.
 #![cfg(feature = "sim")]
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use checkers::txn::{Base, Level};
+use landfall::coordinate::{Pool, RunRequest, TestBinary, Tier};
 use landfall::{Call, ClientContext, NodeContext, Reply, System, TxnStep, Value as Answer};
 use tokio::net::TcpListener;
 use txn_kv::{Client, Error, Isolation, Step, Value};
@@ -100,3 +103,69 @@ fn read(value: Option<Value>) -> Answer {
 }
 
 landfall::plan!("plan.md", system = TxnKv);
+
+/// What is planted: whether it is, what looks for it, and the name that it is found by.
+const PLANTED: [(bool, &str, &str); 5] = [
+    (
+        cfg!(feature = "bug-stale-read"),
+        "s1_strict_serializable_lists_under_kills",
+        "G-single-realtime",
+    ),
+    (
+        cfg!(feature = "bug-write-skew"),
+        "s2_no_write_skew_while_the_server_stands_still",
+        "write-skew",
+    ),
+    (
+        cfg!(feature = "bug-lost-update"),
+        "s7_snapshots_lose_no_update",
+        "lost-update",
+    ),
+    (
+        cfg!(feature = "bug-fractured-reads"),
+        "s3_snapshots_are_of_one_moment",
+        "fractured-read",
+    ),
+    (
+        cfg!(feature = "bug-dirty-read"),
+        "s5_nothing_uncommitted_is_read",
+        "G1a",
+    ),
+];
+
+/// The anomalies that a scenario's findings name, over so many seeds.
+fn named(pool: &mut Pool, test: &str, seeds: u64) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for seed in 0..seeds {
+        let request = RunRequest::new(test, seed, Tier::Smoke);
+        let outcome = pool.run_one(request).expect("a worker");
+        let report = outcome.report().expect("a seed that did not die");
+        let findings = report.checks.iter().flat_map(|check| &check.findings);
+        names.extend(findings.map(|finding| finding.anomaly.clone()));
+    }
+    names
+}
+
+#[test]
+fn what_is_planted_is_told_apart_by_name() {
+    let binary = TestBinary {
+        exe: std::env::current_exe().expect("the path of this process"),
+        cwd: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+    };
+    let mut pool = Pool::start(&binary, 1).expect("a worker");
+    let on = PLANTED.into_iter().find(|(planted, ..)| *planted);
+    let Some((_, test, name)) = on else {
+        for (_, test, _) in PLANTED {
+            assert_eq!(named(&mut pool, test, 1), BTreeSet::new(), "{test}");
+        }
+        return;
+    };
+    let found = named(&mut pool, test, 3);
+    println!("{test}: {found:?}");
+    let known = PLANTED.map(|(_, _, name)| name);
+    let told: Vec<&str> = known
+        .into_iter()
+        .filter(|known| found.contains(*known))
+        .collect();
+    assert_eq!(told, [name], "{found:?}");
+}

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use checkers::spec::{CheckerSpec, ModelKind};
-use checkers::txn::Level;
+use checkers::txn::{Assumption, Level};
 use checkers::{Budget, Value};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall::coordinate::Tier;
@@ -382,10 +382,17 @@ pub(crate) struct CheckArgs {
     /// Where to draw what is wrong, as SVG
     #[arg(long, value_name = "FILE")]
     pub(crate) picture: Option<PathBuf>,
+    /// Where to draw every cycle of transactions, an SVG each, with a page that lists them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pictures: Option<PathBuf>,
+    /// What is known of the database that transactions do not show; may be given again:
+    /// writes-follow-reads, sequential-keys, linearizable-keys
+    #[arg(long, value_name = "NAME", value_parser = parse_assumption)]
+    pub(crate) assume: Vec<Assumption>,
     /// Judge rows as they are read, and forget them: for histories that are longer than memory.
     /// Linearizability only; rows go up by id and invocation. A file is read again to explain
     /// what is broken
-    #[arg(long, conflicts_with_all = ["initial", "picture", "mutations"])]
+    #[arg(long, conflicts_with_all = ["initial", "picture", "pictures", "assume", "mutations"])]
     pub(crate) stream: bool,
     /// Break a history that passes in the ways that the claim forbids, at places drawn from this
     /// seed, and count what the checker catches; a miss is inconclusive
@@ -475,6 +482,11 @@ pub(crate) enum Judge {
 
 fn parse_value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("not a value in JSON: {error}"))
+}
+
+fn parse_assumption(text: &str) -> Result<Assumption, String> {
+    let known = || Assumption::ALL.map(Assumption::name).join(", ");
+    Assumption::named(text).ok_or_else(|| format!("the assumptions are {}", known()))
 }
 
 fn parse_judge(text: &str) -> Result<Judge, String> {

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::Path;
 
 use checkers::spec::{CheckerSpec, ModelKind};
-use checkers::txn::{self, Analysis};
+use checkers::txn::{self, Analysis, Options};
 use checkers::{Budget, CheckReport, History, MutationScore, Outcome, mutation_score};
 use serde_json::Value as JsonValue;
 
@@ -23,7 +23,14 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     }
     let (mut history, mut notes) = formats::read(&args.input)?;
     let transactional = |spec: &CheckerSpec| matches!(spec, CheckerSpec::Isolation { .. });
-    let initial = args.initial.clone().unwrap_or_default();
+    if !args.assume.is_empty() && !specs.iter().any(transactional) {
+        let message = "--assume needs --model list-append, rw-register or txn-sets";
+        return Err(Error::usage(message.to_owned()));
+    }
+    let options = Options {
+        initial: args.initial.clone().unwrap_or_default(),
+        assumptions: args.assume.clone(),
+    };
     if let Some(value) = &args.initial
         && !specs.iter().any(transactional)
     {
@@ -36,7 +43,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let mut analysis = None;
     let judged = specs.iter().map(|spec| match *spec {
         CheckerSpec::Isolation { workload, level } => {
-            let (report, levels) = txn::judge(&history, workload, level, &initial, &budget);
+            let (report, levels) = txn::judge_with(&history, workload, level, &options, &budget);
             analysis = analysis.take().or(levels);
             report
         }
@@ -45,6 +52,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
     let reports: Vec<CheckReport> = judged.collect();
     if let Some(path) = &args.picture {
         draw(path, &history, &reports)?;
+    }
+    if let Some(folder) = &args.pictures {
+        draw_all(folder, &history, analysis.as_ref())?;
     }
     let scores = scores_of(args.mutations, &history, &specs, model, &budget);
     let missed = scores.iter().any(|score| score.caught < score.mutants);
@@ -83,6 +93,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Error> {
             "anomalies": told(&analysis, |levels| serde_json::json!(levels.anomalies)),
             "holds": told(&analysis, |levels| serde_json::json!(levels.holds)),
             "fails": told(&analysis, |levels| serde_json::json!(levels.fails)),
+            "assumptions": told(&analysis, |levels| serde_json::json!(levels.assumptions)),
             "levels": told(&analysis, |levels| serde_json::json!(levels.levels)),
             "exit_code": exit.code(),
         })),
@@ -141,7 +152,7 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
             }
         }
         if !transactional {
-            let message = "--level needs --model list-append or rw-register";
+            let message = "--level needs --model list-append, rw-register or txn-sets";
             return Err(Error::usage(message.to_owned()));
         }
     }
@@ -168,6 +179,25 @@ fn draw(path: &Path, history: &History, reports: &[CheckReport]) -> Result<(), E
     };
     let written = fs::write(path, checkers::picture(history, report));
     written.map_err(|e| Error::usage(format!("{} cannot be written: {e}", path.display())))
+}
+
+/// How long the page may be that lists the pictures.
+const INDEX_BYTES_MAX: usize = 1 << 20;
+
+/// Draws every cycle of transactions.
+fn draw_all(folder: &Path, history: &History, analysis: Option<&Analysis>) -> Result<(), Error> {
+    let Some(analysis) = analysis else {
+        let message = "--pictures needs --model list-append, rw-register or txn-sets";
+        return Err(Error::usage(message.to_owned()));
+    };
+    let failed =
+        |path: &Path, e| Error::usage(format!("{} cannot be written: {e}", path.display()));
+    fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    for (name, text) in txn::pictures(history, analysis, INDEX_BYTES_MAX) {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|e| failed(&path, e))?;
+    }
+    Ok(())
 }
 
 fn joined(names: impl Iterator<Item = String>) -> String {
