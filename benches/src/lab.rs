@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sim_net::{Net, NetConfig};
 use sim_runtime::{Budget, Config, NodeId, Seed, Simulation, Summary, spawn_on, world};
-use sim_tokio::net::{TcpListener, TcpStream};
+use sim_tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 /// How many tasks share the work of an executor's operation.
 pub(crate) const TASKS: u64 = 100;
@@ -116,5 +116,24 @@ pub(crate) async fn idle_nodes(count: u8) {
             });
             connected.await.expect("it does not panic");
         }
+    }
+}
+
+/// Starts nodes, each of which sends the server's node one datagram: there are links then, both
+/// ways, since nobody is bound to the port.
+///
+/// # Panics
+/// When one cannot send.
+pub(crate) async fn acquaint(count: u16) {
+    for number in 0..count {
+        let [high, low] = number.to_be_bytes();
+        let ip = IpAddr::from([10, 4, high, low]);
+        let node = world().create_node(&format!("other{number}"), ip);
+        world().start_node(node, Rc::new(|| Box::pin(pending())));
+        let said = spawn_on(node, "hello", async move {
+            let socket = UdpSocket::bind((ip, 7)).await.expect("a free port");
+            socket.send_to(&[7; 64], SERVICE).await.expect("it is sent");
+        });
+        said.await.expect("it does not panic");
     }
 }

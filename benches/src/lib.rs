@@ -14,12 +14,17 @@
 //! [`operation`] (the list), `lab` (the simulation around each), `executor` (over sim-runtime),
 //! `network` (over sim-net), [`mod@guest`] (over the drop-in, and over the real tokio),
 //! [`reference`](mod@reference) (figures of the design), [`memory`] (what must leave nothing
-//! behind).
+//! behind), [`heap`] and [`idle`] (what an idle connection holds), [`scale`]
+//! (workloads of some size).
 
 #[cfg(feature = "sim")]
 mod executor;
 #[cfg(feature = "sim")]
 pub mod guest;
+#[cfg(feature = "sim")]
+pub mod heap;
+#[cfg(feature = "sim")]
+pub mod idle;
 #[cfg(feature = "sim")]
 mod lab;
 #[cfg(feature = "sim")]
@@ -30,3 +35,5 @@ mod network;
 pub mod operation;
 #[cfg(feature = "sim")]
 pub mod reference;
+#[cfg(feature = "sim")]
+pub mod scale;

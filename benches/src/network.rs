@@ -11,14 +11,19 @@ use crate::guest::MESSAGE;
 use crate::lab::{self, CLIENT, SERVER, SERVICE};
 
 /// The network, and a socket of it.
-struct Socket {
+pub(crate) struct Socket {
     net: Rc<Net>,
     fd: Fd,
 }
 
 impl Socket {
+    pub(crate) fn new(net: &Rc<Net>, fd: Fd) -> Self {
+        let net = Rc::clone(net);
+        Self { net, fd }
+    }
+
     /// Repeats `call` until it does not answer `EAGAIN`.
-    async fn retry<R>(
+    pub(crate) async fn retry<R>(
         &self,
         interest: Interest,
         mut call: impl FnMut(&Net, Fd) -> io::Result<R>,
@@ -33,7 +38,7 @@ impl Socket {
         }
     }
 
-    async fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let pieces = [IoSlice::new(bytes)];
             let sent = poll_fn(|cx| sim_net::poll_send(self.fd, &pieces, cx)).await?;
@@ -43,7 +48,7 @@ impl Socket {
     }
 
     /// False: the stream ended before the first byte.
-    async fn recv_exact(&self, into: &mut [u8]) -> io::Result<bool> {
+    pub(crate) async fn recv_exact(&self, into: &mut [u8]) -> io::Result<bool> {
         let mut have = 0;
         while have < into.len() {
             let rest = &mut into[have..];
@@ -59,7 +64,8 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        world().close(self.fd).expect("it is open");
+        // Stale where its process has been taken down.
+        let _closed = world().close(self.fd);
     }
 }
 
@@ -111,7 +117,13 @@ async fn call(count: u64) -> io::Result<()> {
 
 /// A message to a server on another node, and back.
 pub(crate) fn round_trips(count: u64) -> Summary {
+    round_trips_among(0, count)
+}
+
+/// The same, once so many other nodes have sent the server's node a datagram.
+pub(crate) fn round_trips_among(others: u16, count: u64) -> Summary {
     lab::run_networked(async move {
+        lab::acquaint(others).await;
         let server = spawn_on(SERVER, "server", serve());
         let client = spawn_on(CLIENT, "client", call(count));
         client

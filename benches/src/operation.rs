@@ -59,8 +59,8 @@ impl Operation {
 impl Through {
     const fn name(self, kind: Kind) -> &'static str {
         match (self, kind) {
-            (Self::Kernel, Kind::RoundTrip) => "sim-net",
-            (Self::Kernel, _) => "sim-runtime",
+            (Self::Kernel, Kind::Yield | Kind::Sleep | Kind::Spawn) => "sim-runtime",
+            (Self::Kernel, _) => "sim-net",
             (Self::DropIn, _) => "drop-in",
             (Self::Tokio, _) => "tokio",
         }
@@ -84,7 +84,7 @@ const fn outside(kind: Kind, body: fn(u64)) -> Operation {
 }
 
 /// Everything that is measured, in the order of reports.
-pub const OPERATIONS: [Operation; 16] = [
+pub const OPERATIONS: [Operation; 18] = [
     simulated(Kind::Yield, Through::Kernel, executor::yields),
     simulated(Kind::Yield, Through::DropIn, drop_in::yields),
     outside(Kind::Yield, real::yields),
@@ -101,4 +101,10 @@ pub const OPERATIONS: [Operation; 16] = [
     outside(Kind::Select, real::selects),
     simulated(Kind::Timeout, Through::DropIn, drop_in::timeouts),
     outside(Kind::Timeout, real::timeouts),
+    simulated(Kind::RoundTripOfTen, Through::Kernel, |count| {
+        network::round_trips_among(10, count)
+    }),
+    simulated(Kind::RoundTripOfThousand, Through::Kernel, |count| {
+        network::round_trips_among(1_000, count)
+    }),
 ];

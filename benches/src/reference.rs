@@ -20,6 +20,10 @@ pub enum Kind {
     Select,
     /// A time limit around what is ready.
     Timeout,
+    /// The same where 10 nodes more have talked to the server.
+    RoundTripOfTen,
+    /// The same where 1,000 nodes more have.
+    RoundTripOfThousand,
 }
 
 /// Figures of the design.
@@ -47,6 +51,8 @@ impl Kind {
             Self::Message => "tcp message, 128 bytes",
             Self::Select => "select! of three",
             Self::Timeout => "timeout, ready",
+            Self::RoundTripOfTen => "tcp round trip, 10 nodes more",
+            Self::RoundTripOfThousand => "tcp round trip, 1000 nodes more",
         }
     }
 
@@ -58,13 +64,17 @@ impl Kind {
             Self::Sleep => ["1,573", "8,933", "as tokio"],
             Self::Spawn => ["2,488", "-", "as tokio"],
             Self::RoundTrip => ["11,117", "58,467", "87,721"],
-            Self::Message | Self::Select | Self::Timeout => ["-", "-", "-"],
+            Self::Message
+            | Self::Select
+            | Self::Timeout
+            | Self::RoundTripOfTen
+            | Self::RoundTripOfThousand => ["-", "-", "-"],
         };
         let goal = match self {
             Self::Yield => Some(300),
             Self::Sleep => Some(800),
             Self::Spawn => Some(1_500),
-            Self::RoundTrip => Some(5_000),
+            Self::RoundTrip | Self::RoundTripOfTen | Self::RoundTripOfThousand => Some(5_000),
             Self::Message | Self::Select | Self::Timeout => None,
         };
         Reference {

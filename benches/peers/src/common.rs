@@ -42,6 +42,34 @@ pub async fn call(mut stream: impl AsyncRead + AsyncWrite + Unpin, count: u64) {
     }
 }
 
+/// Bytes of a write of a long stream, and of its reader's buffer.
+const WRITE: usize = 65_536;
+/// Nodes that send heartbeats to each other.
+pub const NODES: u8 = 50;
+/// A heartbeat.
+pub const BEAT: [u8; MESSAGE] = [7; MESSAGE];
+
+/// Reads until the stream ends; how many bytes came.
+pub async fn drain(mut stream: impl AsyncRead + Unpin) -> u64 {
+    let (mut into, mut total) = (vec![0; WRITE], 0);
+    loop {
+        match stream.read(&mut into).await.expect("the stream holds") {
+            0 => return total,
+            count => total += count as u64,
+        }
+    }
+}
+
+/// Writes so many mebibytes.
+pub async fn pour(mut stream: impl AsyncWrite + Unpin, mebibytes: u64) {
+    let bytes = vec![7; WRITE];
+    for _ in 0..mebibytes * 16 {
+        stream.write_all(&bytes).await.expect("the stream holds");
+        stream.flush().await.expect("the stream holds");
+    }
+    stream.shutdown().await.expect("the stream holds");
+}
+
 /// The three operations of an executor, for a peer whose `spawn`, `yield_now` and `sleep` these
 /// are.
 macro_rules! executor {

@@ -3,12 +3,14 @@
 #[cfg(not(madsim))]
 compile_error!("madsim simulates nothing without `--cfg madsim`: build in this folder");
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
-use madsim::net::{TcpListener, TcpStream};
+use madsim::net::{TcpListener, TcpStream, UdpSocket};
 use madsim::runtime::Runtime;
 
-use crate::common::{PORT, call, serve};
+use crate::common::{BEAT, NODES, PORT, call, drain, pour, serve};
 
 crate::common::executor!(madsim::task, madsim::time);
 
@@ -39,4 +41,90 @@ pub fn round_trips(count: u64) {
         calling.await.expect("the client comes to its end");
         serving.await.expect("the server comes to its end");
     });
+}
+
+/// A server and a client on nodes of their own; the client begins once the server listens.
+fn two_nodes<S, C>(serving: impl FnOnce(TcpListener) -> S + Send + 'static, calling: C)
+where
+    S: Future<Output = ()> + Send + 'static,
+    C: Future<Output = ()> + Send + 'static,
+{
+    let runtime = Runtime::new();
+    let server = runtime.create_node().name("server").ip(SERVER).build();
+    let client = runtime.create_node().name("client").ip(CLIENT).build();
+    runtime.block_on(async move {
+        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        drop(server.spawn(async move {
+            let listener = TcpListener::bind((SERVER, PORT)).await;
+            let listener = listener.expect("the port is free");
+            ready.send(()).expect("the client waits");
+            serving(listener).await;
+        }));
+        is_ready.await.expect("the server listens");
+        let calling = client.spawn(calling);
+        calling.await.expect("the client comes to its end");
+    });
+}
+
+pub fn stream(mebibytes: u64) {
+    let (done, is_done) = tokio::sync::oneshot::channel();
+    let serving = move |listener: TcpListener| async move {
+        let total = drain(listener.accept().await.expect("one connection").0).await;
+        done.send(total).expect("the client waits");
+    };
+    two_nodes(serving, async move {
+        let stream = TcpStream::connect((SERVER, PORT)).await;
+        pour(stream.expect("the server listens"), mebibytes).await;
+        let total = is_done.await.expect("the server comes to its end");
+        assert_eq!(total, mebibytes << 20, "every byte arrives");
+    });
+}
+
+pub fn connections(count: u64) {
+    let serving = |listener: TcpListener| async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            drop(task::spawn(serve(stream)));
+        }
+    };
+    two_nodes(serving, async move {
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            let stream = TcpStream::connect((SERVER, PORT)).await;
+            let mut stream = stream.expect("the server listens");
+            call(&mut stream, 1).await;
+            streams.push(stream);
+        }
+        time::sleep(Duration::from_secs(60)).await;
+    });
+}
+
+fn beats_at(number: u8) -> SocketAddr {
+    (Ipv4Addr::new(10, 3, 0, number), PORT).into()
+}
+
+async fn beat(number: u8) {
+    let socket = UdpSocket::bind(beats_at(number)).await;
+    let socket = Arc::new(socket.expect("the port is free"));
+    let receiver = Arc::clone(&socket);
+    drop(task::spawn(async move {
+        let mut into = BEAT;
+        while receiver.recv_from(&mut into).await.is_ok() {}
+    }));
+    loop {
+        for other in (1..=NODES).filter(|other| *other != number) {
+            // Nobody may be bound yet.
+            let _sent = socket.send_to(beats_at(other), &BEAT).await;
+        }
+        time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+pub fn heartbeats(seconds: u64) {
+    let runtime = Runtime::new();
+    for number in 1..=NODES {
+        let node = runtime.create_node().ip(beats_at(number).ip()).build();
+        drop(node.spawn(beat(number)));
+    }
+    runtime.block_on(time::sleep(Duration::from_secs(seconds)));
 }

@@ -1,5 +1,6 @@
 //! The operations of `landfall-benches`, written for other simulators: 100 tasks that yield,
-//! sleep 1 to 2 ms, spawn and join, and 64 bytes to another node and back over TCP.
+//! sleep 1 to 2 ms, spawn and join, and 64 bytes to another node and back over TCP. And the
+//! workloads of its `scale`: mebibytes, simulated seconds, or connections are what is counted.
 //!
 //! `peers` lists what there is, one `PEER OPERATION` a line; `peers PEER OPERATION COUNT` runs one.
 //! Peers are configured by default; `turmoil_peer` says what is not, and why.
@@ -14,11 +15,14 @@ use std::process::ExitCode;
 /// A peer's name, an operation's, and what does it a given number of times.
 type Operation = (&'static str, &'static str, fn(u64));
 
-const OPERATIONS: [Operation; 11] = [
+const OPERATIONS: [Operation; 17] = [
     ("madsim", "yield", madsim_peer::yields),
     ("madsim", "sleep", madsim_peer::sleeps),
     ("madsim", "spawn", madsim_peer::spawns),
     ("madsim", "tcp", madsim_peer::round_trips),
+    ("madsim", "stream", madsim_peer::stream),
+    ("madsim", "heartbeats", madsim_peer::heartbeats),
+    ("madsim", "connections", madsim_peer::connections),
     ("tokio", "yield", tokio_peer::yields),
     ("tokio", "sleep", tokio_peer::sleeps),
     ("tokio", "spawn", tokio_peer::spawns),
@@ -26,6 +30,9 @@ const OPERATIONS: [Operation; 11] = [
     ("turmoil", "sleep", turmoil_peer::sleeps),
     ("turmoil", "spawn", turmoil_peer::spawns),
     ("turmoil", "tcp", turmoil_peer::round_trips),
+    ("turmoil", "stream", turmoil_peer::stream),
+    ("turmoil", "heartbeats", turmoil_peer::heartbeats),
+    ("turmoil", "connections", turmoil_peer::connections),
 ];
 
 fn main() -> ExitCode {
@@ -42,7 +49,7 @@ fn main() -> ExitCode {
             let wanted = |(of, name, _): &&Operation| *of == peer && *name == operation;
             let found = OPERATIONS.iter().find(wanted);
             match (found, count.parse::<u64>()) {
-                (Some((_, _, run)), Ok(count)) if count % common::TASKS == 0 => {
+                (Some((_, _, run)), Ok(count)) if fits(operation, count) => {
                     run(count);
                     ExitCode::SUCCESS
                 }
@@ -51,6 +58,11 @@ fn main() -> ExitCode {
         }
         _ => usage(),
     }
+}
+
+/// Can the operation be done so often? What tasks share must come out even.
+fn fits(operation: &str, count: u64) -> bool {
+    ["stream", "heartbeats"].contains(&operation) || count % common::TASKS == 0
 }
 
 fn usage() -> ExitCode {

@@ -1,8 +1,23 @@
 //! The operations do what they are measured for.
 #![cfg(feature = "sim")]
 
+use landfall_benches::heap;
+use landfall_benches::idle::{Held, bytes_each};
 use landfall_benches::operation::{Body, OPERATIONS};
 use landfall_benches::reference::Kind;
+
+#[global_allocator]
+static HEAP: heap::Counted = heap::Counted;
+
+/// What a connection of 10,000 may hold, both ends together.
+const IDLE_MAX: i64 = 4_096;
+
+#[test]
+fn an_idle_connection_holds_at_most_four_kibibytes() {
+    let kernels = bytes_each(Held::ByOneTask, 10_000);
+    assert!((500..=IDLE_MAX).contains(&kernels), "{kernels} bytes each");
+    assert_eq!(kernels, bytes_each(Held::ByOneTask, 10_000));
+}
 
 #[test]
 fn an_operation_is_the_same_run_each_time() {
@@ -27,7 +42,6 @@ fn each_operation_takes_the_polls_and_timers_it_must() {
             // with a poll. The main task itself is woken a few times more or less.
             Kind::Yield => (900, 900),
             Kind::Sleep | Kind::Spawn => (900, 1_900),
-            Kind::RoundTrip => (2_000, 4_000),
             // A delivery; nobody waits for one letter.
             Kind::Message => (0, 900),
             // Nothing is waited for.
@@ -35,6 +49,7 @@ fn each_operation_takes_the_polls_and_timers_it_must() {
                 assert_eq!((polls, events), (0, 0), "{}", operation.name());
                 continue;
             }
+            Kind::RoundTrip | Kind::RoundTripOfTen | Kind::RoundTripOfThousand => (2_000, 4_000),
         };
         let name = operation.name();
         assert!(polls >= polls_least, "{name}: {polls} polls");

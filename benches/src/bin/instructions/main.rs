@@ -80,6 +80,8 @@ fn table(peers: Option<&Peers>) -> Result<(), Failure> {
         Kind::Message,
         Kind::Select,
         Kind::Timeout,
+        Kind::RoundTripOfTen,
+        Kind::RoundTripOfThousand,
     ];
     for kind in kinds {
         let others = others(kind, peers)?;
@@ -143,7 +145,7 @@ const fn count_of(kind: Kind) -> u64 {
     match kind {
         Kind::Yield => 50_000,
         Kind::Sleep | Kind::Spawn | Kind::Select | Kind::Timeout => 20_000,
-        Kind::RoundTrip | Kind::Message => 5_000,
+        Kind::RoundTrip | Kind::Message | Kind::RoundTripOfTen | Kind::RoundTripOfThousand => 5_000,
     }
 }
 

@@ -57,6 +57,7 @@ impl Peers {
             Kind::Message => "message",
             Kind::Select => "select",
             Kind::Timeout => "timeout",
+            Kind::RoundTripOfTen | Kind::RoundTripOfThousand => return Ok(None),
         };
         if !self.operations.contains(&format!("{peer} {operation}")) {
             return Ok(None);
