@@ -6,13 +6,13 @@
 //! versions there were, who wrote and who read each, which came before which), from these a graph
 //! of dependencies, each with what justifies it, and from that the anomalies and levels.
 //!
-//! Modules in reading order: `transactions`, the steps, with `sets`; `facts`, what is certain, with
-//! `writes`, `append`, `register` and `predicate`, which make them, `internal`, `updates`, `options`
-//! and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and `visible`, a
-//! level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`, levels that need no
-//! order of versions; `search`, orders of versions; `judged`, `explain`, `told` and `picture`; `analysis` and
-//! `judge`, the doors; `certificate`, proofs and their check, with
-//! `axioms`.
+//! Modules in reading order: `transactions`, the steps, with `sets`; `facts`, what is certain,
+//! with `writes`, `append`, `register` and `predicate`, which make them, `internal`, `updates`,
+//! `options` and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and
+//! `visible`, a level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`,
+//! levels that need no order of versions; `search`, orders of versions; `judged`, `explain`,
+//! `told` and `picture`; `analysis` and `judge`, the doors; `certificate`, proofs and their
+//! check, with `axioms`.
 
 mod analysis;
 mod anomaly;

@@ -4,7 +4,8 @@
 //! - *checker*: a perfect object under the same workload is found guilty as well, or a second
 //!   opinion finds an order for the history;
 //! - *harness*: the failure stays when [`System::reference`](crate::System::reference) takes the
-//!   system's place under the same clients and faults;
+//!   system's place under the same clients and faults, or there is another that a perfect object
+//!   cannot have;
 //! - *SUT*: none of these. Where an experiment that could say otherwise was not possible, it is
 //!   *unknown*, and said what was tried.
 //!
@@ -157,6 +158,9 @@ fn decide(controls: Vec<Control>) -> Blame {
         controls,
     }
 }
+
+/// Checkers of what faults may keep any system from.
+const WAITED_FOR: [&str; 2] = ["progress", "election"];
 
 const STAND_IN: &str = "put a perfect object behind the same clients and faults";
 
@@ -329,6 +333,9 @@ fn stand_in(
         let result = format!("it still fails: {what}");
         Control::new(STAND_IN, result, Some(Culprit::Harness))
     } else {
+        // What a perfect object is said to have done wrong, whoever says so made up; that nobody is
+        // served may be the faults' doing.
+        let is_false = violated(&outcome).is_some_and(|checker| !WAITED_FOR.contains(&checker));
         let result = match failed.first() {
             None => "the failure is gone".to_owned(),
             Some(line) => format!(
@@ -336,7 +343,7 @@ fn stand_in(
                 line.lines().next().unwrap_or_default()
             ),
         };
-        Control::new(STAND_IN, result, None)
+        Control::new(STAND_IN, result, is_false.then_some(Culprit::Harness))
     })
 }
 

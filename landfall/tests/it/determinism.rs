@@ -229,7 +229,8 @@ fn real_noise() -> u64 {
 #[landfall::test(test = false)]
 async fn a_hashed_pointer() {
     among_others(async {
-        let before = vec![0_u8; (1 << 20) + 4_096 * real_noise() as usize];
+        // Both on the heap, whose blocks lie one behind the other.
+        let before = vec![0_u8; (1 << 20) + 64 * real_noise() as usize];
         let after = vec![0_u8; 1 << 20];
         sleep_by(after.as_ptr().addr() as u64).await;
         assert!(before.len() > after.len());
