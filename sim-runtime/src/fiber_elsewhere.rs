@@ -14,6 +14,10 @@ use crate::world::{self, World};
 pub(crate) struct Fibers {}
 
 impl Fibers {
+    pub(crate) const fn any(&self) -> bool {
+        false
+    }
+
     pub(crate) const fn wake_changed(&self) -> bool {
         false
     }
