@@ -12,8 +12,8 @@ mod locks;
 mod transactions;
 
 pub use builtin::Builtin;
-pub use catalogue::ModelRow;
 pub(crate) use builtin::{is_taking, refuse};
+pub use catalogue::ModelRow;
 
 /// What of an operation a model looks at, beside its type, its input and how it ended. The less,
 /// the more operations are the same to the search.

@@ -18,8 +18,8 @@ mod trial;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use self::trial::failing;
 pub(crate) use self::trial::Trials;
+use self::trial::failing;
 pub use self::trial::{Effort, Progress};
 use crate::coordinate::{CoordinateError, Pool, RunRequest};
 use crate::report::SeedOutcome;

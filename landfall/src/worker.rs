@@ -338,9 +338,7 @@ pub(crate) fn run(request: &RunRequest) -> Result<SeedReport, String> {
         .ok_or_else(|| format!("there is no test named {} in this binary", request.test))?;
     let scenario = match (&entry.kind, entry.scenario()) {
         (EntryKind::Hand { .. }, _) => None,
-        (EntryKind::Plan { .. }, Some(scenario)) => {
-            Some(with_tier(scenario.clone(), request.tier))
-        }
+        (EntryKind::Plan { .. }, Some(scenario)) => Some(with_tier(scenario.clone(), request.tier)),
         (EntryKind::Plan { scenario: id, .. }, None) => {
             return Err(format!("scenario {id} cannot run"));
         }

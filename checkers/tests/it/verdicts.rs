@@ -114,7 +114,12 @@ fn every_history_has_its_verdict() {
 #[test]
 fn a_checker_that_says_one_thing_is_caught() {
     let name = |row: &Row| checkers::name_of(&row.spec);
-    for checker in ["linearizability", "no-lost-ack", "single-leader", "progress"] {
+    for checker in [
+        "linearizability",
+        "no-lost-ack",
+        "single-leader",
+        "progress",
+    ] {
         let rows = || rows().into_iter().filter(|row| name(row) == checker);
         for always in ["ok", "violation"] {
             let caught = rows().any(|row| row.outcome != always);

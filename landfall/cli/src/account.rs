@@ -19,8 +19,8 @@ use std::time::Duration;
 use landfall::coordinate::Pool;
 use landfall::evidence::{Effort, Evidence, gather};
 use landfall::render;
-use landfall::sweep::{Order, TestResult};
 use landfall::runtime::LedgerRow;
+use landfall::sweep::{Order, TestResult};
 use plan_compiler::Compiled;
 use serde_json::{Value, json};
 

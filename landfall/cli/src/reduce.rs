@@ -178,7 +178,10 @@ fn text(reduced: &Reduced, capsule: &Capsule, path: &Path, test: &Path) -> Strin
             out.push_str("  tasks run first in, first out, but that\n");
             let report = reduced.outcome.report();
             let recording = report.and_then(|report| report.recording.as_ref());
-            for pair in recording.iter().flat_map(|recording| &recording.preemptions) {
+            for pair in recording
+                .iter()
+                .flat_map(|recording| &recording.preemptions)
+            {
                 let _ = writeln!(out, "    {pair}");
             }
         }
