@@ -37,7 +37,8 @@ pub(crate) const fn nap(task: u64, round: u64) -> Duration {
     Duration::from_nanos(1_000_000 + (task * 104_729 + round * 7_919) % 1_000_000)
 }
 
-fn config() -> Config {
+/// A simulation's configuration without limits.
+pub(crate) fn config() -> Config {
     Config {
         budget: Budget {
             polls_max: u64::MAX,

@@ -15,7 +15,7 @@
 //! `network` (over sim-net), [`mod@guest`] (over the drop-in, and over the real tokio),
 //! [`reference`](mod@reference) (figures of the design), [`memory`] (what must leave nothing
 //! behind), [`heap`] and [`idle`] (what an idle connection holds), [`scale`]
-//! (workloads of some size).
+//! (workloads of some size), [`peers`] (the program that does the same elsewhere).
 
 #[cfg(feature = "sim")]
 mod executor;
@@ -33,6 +33,8 @@ pub mod memory;
 mod network;
 #[cfg(feature = "sim")]
 pub mod operation;
+#[cfg(feature = "sim")]
+pub mod peers;
 #[cfg(feature = "sim")]
 pub mod reference;
 #[cfg(feature = "sim")]

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim_net::{Net, NetConfig};
-use sim_runtime::{Budget, Config, Seed, Simulation, spawn_on, time, world};
+use sim_runtime::{Simulation, spawn_on, time, world};
 use sim_tokio::net::{TcpListener, TcpStream, UdpSocket};
 use sim_tokio::task::spawn;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -138,15 +138,7 @@ async fn beat(number: u8) {
 }
 
 fn heartbeats(seconds: u64) {
-    let simulation = Simulation::new(Config {
-        budget: Budget {
-            polls_max: u64::MAX,
-            virtual_ns_max: u64::MAX,
-            events_max: u64::MAX,
-            polls_without_timer_max: u64::MAX,
-        },
-        ..Config::new(Seed(1))
-    });
+    let simulation = Simulation::new(lab::config());
     let net = Net::install(simulation.world(), NetConfig::default());
     let ended = simulation.block_on(async move {
         for number in 1..=NODES {

@@ -85,8 +85,16 @@ pub fn stream(
         place = (rows.number, 1);
         settle(&mut rows.reader, held_max, give)
     })?;
+    give_rest(rows, place, give)
+}
+
+/// Gives the operations that nothing answered, at the place of the last row.
+fn give_rest(
+    rows: Rows,
+    (line, column): (u64, u64),
+    give: &mut dyn FnMut(Operation) -> Result<(), String>,
+) -> Result<(), ReadError> {
     let mut rest = rows.finish().ops.into_iter();
-    let (line, column) = place;
     rest.try_for_each(give).map_err(|message| ReadError {
         line,
         column,
@@ -154,12 +162,7 @@ pub fn stream_log(
         rows.form(form)?;
         settle(&mut rows.reader, held_max, give)
     })?;
-    let mut rest = rows.finish().ops.into_iter();
-    rest.try_for_each(give).map_err(|message| ReadError {
-        line: last,
-        column: 1,
-        message,
-    })
+    give_rest(rows, (last, 1), give)
 }
 
 /// Makes events of maps, and a history of these.

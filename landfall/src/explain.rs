@@ -200,7 +200,8 @@ impl Probe<'_, '_> {
             at,
             seed: Seed(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at_ns),
         });
-        let requests = reseeds.map(|reseed| self.base.clone().with_script(&self.reseeded(reseed)));
+        let requests =
+            reseeds.map(|reseed| self.base.clone().with_script(&self.script.reseeded(reseed)));
         let requests: Vec<_> = requests.collect();
         let mut point = Point {
             at_ns,
@@ -226,13 +227,6 @@ impl Probe<'_, '_> {
             }
         })?;
         Ok(point)
-    }
-
-    fn reseeded(&self, reseed: Reseed) -> Script {
-        Script {
-            reseed: Some(reseed),
-            ..self.script.clone()
-        }
     }
 
     fn without(&mut self, report: &SeedReport) -> Result<Vec<Counterfactual>, CoordinateError> {
@@ -275,7 +269,7 @@ impl Probe<'_, '_> {
         let Some(reseed) = last.copied() else {
             return Ok(None);
         };
-        let script = self.reseeded(reseed);
+        let script = self.script.reseeded(reseed);
         let outcome = self.run(&script)?;
         Ok(Some(Nearest {
             same_until: reseed.at,

@@ -162,6 +162,23 @@ impl Script {
         *self == Self::default()
     }
 
+    /// The same with tasks that run first in, first out, but for these picks.
+    pub(crate) fn fifo_but(&self, deviations: Vec<Deviation>) -> Self {
+        Self {
+            policy: Some(Policy::Fifo),
+            deviations: Some(deviations),
+            ..self.clone()
+        }
+    }
+
+    /// The same with everything drawn anew from a moment on.
+    pub(crate) fn reseeded(&self, reseed: Reseed) -> Self {
+        Self {
+            reseed: Some(reseed),
+            ..self.clone()
+        }
+    }
+
     /// The scenario with the sizes that the script gives it.
     pub(crate) fn shape(&self, scenario: &mut Scenario) {
         let topology = &mut scenario.topology;

@@ -5,9 +5,9 @@
     reason = "a child's use of the machine is asked for by a call"
 )]
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use landfall_benches::peers;
 use landfall_benches::scale::Workload;
 
 const USAGE: &str = "usage: scale                 every workload, ours and the peers', as a table
@@ -61,7 +61,7 @@ const fn amount(workload: Workload) -> u64 {
 
 fn table() -> Result<(), String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
-    let peers = build_peers(&this)?;
+    let peers = peers::build()?;
     println!("| workload | landfall | madsim 0.2.34 | turmoil 0.7.2 |");
     println!("|---|--:|--:|--:|");
     for workload in Workload::ALL {
@@ -83,24 +83,6 @@ fn cell(taken: &Taken, beside: Option<&Taken>) -> String {
     match beside {
         Some(ours) => format!("{text}, {:.1} x", taken.seconds / ours.seconds),
         None => text,
-    }
-}
-
-/// `target/release/scale` knows where `target/peers` is.
-fn build_peers(this: &Path) -> Result<PathBuf, String> {
-    let target = this.parent().and_then(Path::parent);
-    let target = target.ok_or("this program is in no folder")?.join("peers");
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--target-dir"])
-        .arg(&target)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers"))
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .status()
-        .map_err(|error| error.to_string())?;
-    match status.success() {
-        true => Ok(target.join("release").join("peers")),
-        false => Err(format!("the peers cannot be built: {status}")),
     }
 }
 

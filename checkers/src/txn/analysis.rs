@@ -14,6 +14,7 @@ use super::judged::Judged;
 use super::levels::{Base, Level};
 use super::options::Options;
 use super::search::{self, Found, Search};
+use super::sets;
 use super::transactions::Transactions;
 use crate::history::History;
 use crate::report::Budget;
@@ -153,18 +154,11 @@ pub fn analyze_with(
     options: &Options,
     budget: &Budget,
 ) -> Result<Analysis, String> {
-    let rewritten;
-    let (history, workload) = match workload {
-        Workload::Sets if options.initial != Value::Null => {
-            return Err("an initial value of nothing, of sets".to_owned());
-        }
-        Workload::Sets => {
-            rewritten = super::sets::registers(history)?;
-            (&rewritten, Workload::RwRegister)
-        }
-        other => (history, other),
-    };
-    let all = Transactions::of(history)?;
+    if workload == Workload::Sets && options.initial != Value::Null {
+        return Err("an initial value of nothing, of sets".to_owned());
+    }
+    let (history, workload) = sets::as_registers(history, workload)?;
+    let all = Transactions::of(&history)?;
     let facts = facts_of(&all, workload, options)?;
     let judged = Judged::of(&all, &facts, budget);
     Ok(judged.told(&all, &facts))
@@ -183,16 +177,9 @@ pub fn certify(
     level: Level,
     budget: &Budget,
 ) -> Result<Option<Certificate>, String> {
-    let rewritten;
-    let (history, workload) = match workload {
-        Workload::Sets => {
-            rewritten = super::sets::registers(history)?;
-            (&rewritten, Workload::RwRegister)
-        }
-        other => (history, other),
-    };
+    let (history, workload) = sets::as_registers(history, workload)?;
     let options = Options::default();
-    let all = Transactions::of(history)?;
+    let all = Transactions::of(&history)?;
     let facts = facts_of(&all, workload, &options)?;
     let forbidden = |base: &Base| {
         let order = level.order;
@@ -221,7 +208,7 @@ pub fn certify(
         if let (Found::Holds, Some(ordered)) = search.level(of) {
             let proof = search::proof(&all, &ordered.facts, of);
             let stands =
-                |proof: &Certificate| super::verify(history, workload, level, proof).is_ok();
+                |proof: &Certificate| super::verify(&history, workload, level, proof).is_ok();
             if let Some(proof) = proof.filter(stands) {
                 return Ok(Some(proof));
             }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::analysis::{Analysis, Link, Verdict, Workload};
 use super::axioms;
 use super::levels::{Base, Level, Order};
+use super::sets;
 use super::transactions::{Access, Status, Step, Transactions};
 use crate::history::{History, Operation, precedes};
 use crate::value::Value;
@@ -71,15 +72,8 @@ pub fn verify(
     certificate: &Certificate,
 ) -> Result<(), String> {
     history.validate()?;
-    let rewritten;
-    let (history, workload) = match workload {
-        Workload::Sets => {
-            rewritten = super::sets::registers(history)?;
-            (&rewritten, Workload::RwRegister)
-        }
-        other => (history, other),
-    };
-    let all = Transactions::of(history)?;
+    let (history, workload) = sets::as_registers(history, workload)?;
+    let all = Transactions::of(&history)?;
     let numbers = (0..all.len()).map(|txn| (all.op(txn).op_id, txn));
     let replay = Replay {
         numbers: numbers.collect(),

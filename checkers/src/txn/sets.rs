@@ -4,10 +4,26 @@
 //! reads all of them. So the order of versions is always known, and every level is decided. Adds
 //! to one set do not conflict with each other, as they do not in a database that has sets.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Workload;
 use crate::history::{History, OpType, Operation};
 use crate::value::Value;
+
+/// A history of sets as one of registers; any other as it is.
+///
+/// # Errors
+/// The field that a row lacks.
+pub(super) fn as_registers(
+    history: &History,
+    workload: Workload,
+) -> Result<(Cow<'_, History>, Workload), String> {
+    Ok(match workload {
+        Workload::Sets => (Cow::Owned(registers(history)?), Workload::RwRegister),
+        other => (Cow::Borrowed(history), other),
+    })
+}
 
 /// By object, every element that anybody added or saw.
 type Universe<'h> = BTreeMap<&'h Value, BTreeSet<&'h Value>>;
@@ -24,7 +40,7 @@ enum Step<'h> {
 ///
 /// # Errors
 /// The field that a row lacks.
-pub(super) fn registers(history: &History) -> Result<History, String> {
+fn registers(history: &History) -> Result<History, String> {
     let mut universe = Universe::new();
     for op in history.ops.iter().filter(|op| op.is_client()) {
         for step in steps(op)? {

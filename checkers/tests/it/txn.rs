@@ -1,8 +1,16 @@
 //! Transactional isolation.
 
+use checkers::txn::Level;
+
 mod elle;
 mod notation;
 mod predicates;
 mod reference;
 mod small;
 mod textbook;
+
+/// Levels by their names.
+fn levels(words: &str) -> Vec<Level> {
+    let level = |word: &str| Level::named(word).unwrap_or_else(|| panic!("no level {word}"));
+    words.split_whitespace().map(level).collect()
+}

@@ -22,6 +22,9 @@ use crate::wal::Wal;
 /// A connection that says nothing for so long is taken for dead.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
+/// How many requests wait for a node.
+pub(crate) const INPUTS_MAX: usize = 1024;
+
 /// Runs a node until it is told to stop (ctrl-c). Dropping the future stops it as a kill would.
 ///
 /// `status` always holds where the node stands.
@@ -49,7 +52,7 @@ pub async fn serve(config: Config, status: watch::Sender<Status>) -> io::Result<
     );
     info!("serving id={} on {}", config.id, config.listen);
 
-    let (inputs_in, inputs) = mpsc::channel(1024);
+    let (inputs_in, inputs) = mpsc::channel(INPUTS_MAX);
     let mut tasks = JoinSet::new();
     let mut mailboxes = BTreeMap::new();
     for (id, address) in config.peers.iter().filter(|(id, _)| **id != config.id) {
@@ -75,7 +78,11 @@ pub async fn serve(config: Config, status: watch::Sender<Status>) -> io::Result<
     }
 }
 
-async fn accept(id: u64, listener: &TcpListener, inputs: mpsc::Sender<Input>) -> io::Result<()> {
+pub(crate) async fn accept(
+    id: u64,
+    listener: &TcpListener,
+    inputs: mpsc::Sender<Input>,
+) -> io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {

@@ -17,7 +17,7 @@ use crate::output;
 use crate::sweep::report;
 
 /// Flags of this command that its parts are not given, and whether a value follows.
-const OWN: [(&str, bool); 14] = [
+const OWN: [(&str, bool); 13] = [
     ("--engine", true),
     ("--parts", true),
     ("--sbatch", true),
@@ -31,8 +31,10 @@ const OWN: [(&str, bool); 14] = [
     ("--resume", false),
     ("--junit", true),
     ("--summary", true),
-    ("--out", true),
 ];
+
+/// The exit codes, but for 0, of a part that did its work, as a pattern of `sh`.
+const DONE: &str = "100|110|111|112";
 
 /// What every engine starts.
 #[derive(Clone)]
@@ -47,6 +49,11 @@ struct Parts {
 /// Writes what starts the sweep's parts to the standard output; with Slurm, starts them, waits
 /// for them and reports what they come to.
 pub(crate) fn run(args: &SweepArgs, engine: Engine) -> Result<Exit, Error> {
+    if args.keep.out.is_some() {
+        return Err(Error::usage(
+            "--out writes a session as one sweep proceeds: not with --engine",
+        ));
+    }
     let words = words_of_a_part(std::env::args_os())?;
     let given = &args.engine;
     let parts = Parts {
@@ -55,11 +62,6 @@ pub(crate) fn run(args: &SweepArgs, engine: Engine) -> Result<Exit, Error> {
         image: given.image.clone(),
         setup: given.setup.clone(),
     };
-    if args.keep.out.is_some() {
-        return Err(Error::usage(
-            "--out writes a session as one sweep proceeds: not with --engine",
-        ));
-    }
     match engine {
         Engine::Kubernetes => output::print(&kubernetes::manifest(&parts)),
         Engine::Github => output::print(&github::workflow(&parts)),
@@ -104,11 +106,14 @@ impl Parts {
     /// A line for `sh` that runs one part into a database. That a claim failed is the merge's to
     /// say: the part itself did what it was asked to.
     fn line(&self, database: &str) -> String {
+        let command = self.command();
+        format!("{command} --shard auto --db {database} || case $? in {DONE}) ;; *) exit 1 ;; esac")
+    }
+
+    /// Its words as `sh` takes them.
+    fn command(&self) -> String {
         let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
-        format!(
-            "{} --shard auto --db {database} || case $? in 100|110|111|112) ;; *) exit 1 ;; esac",
-            words.join(" ")
-        )
+        words.join(" ")
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
-use sim_runtime::{Deviation, Policy};
+use sim_runtime::Deviation;
 
 use super::Probe;
 use crate::coordinate::CoordinateError;
 use crate::reduce;
 use crate::report::SeedReport;
-use crate::script::{Preemption, Script};
+use crate::script::Preemption;
 
 /// How many runs the search for critical pairs may take for each run of a moment.
 const RUNS_SHARE: u64 = 16;
@@ -83,7 +83,7 @@ impl Probe<'_, '_> {
             return Ok(Some(ScheduleNeeds::Nothing));
         }
         self.runs += 1;
-        let script = with(self.script, kept);
+        let script = self.script.fifo_but(kept);
         let request = self.base.clone().with_script(&script).with_recording();
         let outcome = self.pool.run_one(request)?;
         let recording = outcome.report().and_then(|report| report.recording.clone());
@@ -119,21 +119,12 @@ impl Probe<'_, '_> {
             others: BTreeMap::new(),
             broken: None,
         };
-        let script = self.script;
-        let kept = trials.least_deviations(deviations.to_vec(), &|kept| with(script, kept));
+        let kept = trials.least_deviations(self.script, deviations.to_vec());
         let is_least = !trials.is_over();
         self.runs += trials.progress.runs;
         match trials.broken {
             Some(error) => Err(error),
             None => Ok(kept.map(|kept| (kept, is_least))),
         }
-    }
-}
-
-fn with(script: &Script, deviations: Vec<Deviation>) -> Script {
-    Script {
-        policy: Some(Policy::Fifo),
-        deviations: Some(deviations),
-        ..script.clone()
     }
 }

@@ -6,7 +6,7 @@
 //! smaller run is tried under several draws. The draw becomes part of the script.
 
 use plan_compiler::scenario::Weather;
-use sim_runtime::{Policy, Reseed, Seed, SimInstant};
+use sim_runtime::{Reseed, Seed, SimInstant};
 
 use super::trial::{Trials, failing};
 use crate::script::{PinnedOperation, Script};
@@ -31,26 +31,28 @@ impl Trials<'_, '_> {
         let Some(started) = self.started(&best) else {
             return best;
         };
-        let calmer: [fn(&mut Script); 4] = [
-            |script| {
-                fifo(script);
-                script.quiet = true;
-                script.disk_percent = Some(100);
-                script.network = Some(Weather::Calm);
+        let fifo = best.fifo_but(Vec::new());
+        let calmer = [
+            Script {
+                quiet: true,
+                disk_percent: Some(100),
+                network: Some(Weather::Calm),
+                ..fifo.clone()
             },
-            |script| {
-                fifo(script);
-                script.network = script.network.or(Some(Weather::Usual));
+            Script {
+                network: fifo.network.or(Some(Weather::Usual)),
+                ..fifo.clone()
             },
             fifo,
-            |script| script.network = Some(Weather::Calm),
+            Script {
+                network: Some(Weather::Calm),
+                ..best.clone()
+            },
         ];
-        for change in calmer {
-            let mut calm = best.clone();
-            change(&mut calm);
-            let drawn = (0..DRAWS_CALM).map(|draw| reseeded(&calm, started, draw));
+        for calm in calmer {
+            let draws = (0..DRAWS_CALM).map(|draw| drawn(&calm, started, draw));
             let mut candidates = vec![calm.clone()];
-            candidates.extend(drawn);
+            candidates.extend(draws);
             if let Some(place) = self.first(&candidates) {
                 return candidates.swap_remove(place);
             }
@@ -93,7 +95,7 @@ impl Trials<'_, '_> {
                 for draw in 0..draws {
                     candidates.push(Script {
                         operations: Some(kept.clone()),
-                        ..reseeded(best, started, draw)
+                        ..drawn(best, started, draw)
                     });
                 }
             }
@@ -105,17 +107,10 @@ impl Trials<'_, '_> {
     }
 }
 
-fn fifo(script: &mut Script) {
-    script.policy = Some(Policy::Fifo);
-    script.deviations = Some(Vec::new());
-}
-
-fn reseeded(script: &Script, at: SimInstant, draw: u64) -> Script {
+/// A script under one of several draws of what follows a moment.
+fn drawn(script: &Script, at: SimInstant, draw: u64) -> Script {
     let seed = Seed(draw);
-    Script {
-        reseed: Some(Reseed { at, seed }),
-        ..script.clone()
-    }
+    script.reseeded(Reseed { at, seed })
 }
 
 /// So many of the operations: the last ones, the first ones, or some from the whole of the run.

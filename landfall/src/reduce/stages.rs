@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plan_compiler::scenario::{FaultKind, NetEffect, Span, Weather};
-use sim_runtime::{Deviation, Policy};
+use sim_runtime::Deviation;
 
 use super::ddmin::ddmin;
 use super::luck::{DRAWS, DRAWS_AT_LAST};
@@ -246,12 +246,7 @@ impl Trials<'_, '_> {
     /// First in, first out, but for the picks that are needed.
     fn schedule(&mut self, best: Script) -> Script {
         self.stage("schedule back to fifo", &best);
-        let with = |deviations: Vec<Deviation>| Script {
-            policy: Some(Policy::Fifo),
-            deviations: Some(deviations),
-            ..best.clone()
-        };
-        if best == with(Vec::new()) {
+        if best == best.fifo_but(Vec::new()) {
             return best;
         }
         let recorded = self.record(&best).ok();
@@ -260,28 +255,28 @@ impl Trials<'_, '_> {
             .and_then(|outcome| failing(outcome, &self.signature));
         let recording = report.and_then(|report| report.recording.clone());
         let deviations = recording.unwrap_or_default().deviations;
-        match self.least_deviations(deviations, &with) {
-            Some(kept) => with(kept),
+        match self.least_deviations(&best, deviations) {
+            Some(kept) => best.fifo_but(kept),
             None => best,
         }
     }
 
-    /// The fewest of these picks with which the failure is still there; none where there are too
-    /// many, or it is not there with all of them.
+    /// The fewest of these picks with which the failure of a script is still there; none where
+    /// there are too many, or it is not there with all of them.
     pub(crate) fn least_deviations(
         &mut self,
+        script: &Script,
         deviations: Vec<Deviation>,
-        with: &dyn Fn(Vec<Deviation>) -> Script,
     ) -> Option<Vec<Deviation>> {
-        if self.fails(&with(Vec::new())) {
+        if self.fails(&script.fifo_but(Vec::new())) {
             return Some(Vec::new());
         }
-        if deviations.len() > DEVIATIONS_MAX || !self.fails(&with(deviations.clone())) {
+        if deviations.len() > DEVIATIONS_MAX || !self.fails(&script.fifo_but(deviations.clone())) {
             return None;
         }
         Some(ddmin(deviations, &mut |candidates| {
-            let scripts: Vec<_> = candidates.into_iter().map(with).collect();
-            self.first(&scripts)
+            let scripts = candidates.into_iter().map(|kept| script.fifo_but(kept));
+            self.first(&scripts.collect::<Vec<_>>())
         }))
     }
 }

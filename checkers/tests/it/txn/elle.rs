@@ -8,6 +8,7 @@ use checkers::txn::{
 };
 use checkers::{Budget, History, OpType, Operation, Value};
 
+use super::levels;
 use super::notation::{history, parse};
 
 /// A case: its name, its transactions, what is said of it.
@@ -21,11 +22,6 @@ struct Case {
     hides: Vec<String>,
     not: Vec<Level>,
     valid: Vec<Level>,
-}
-
-fn levels(words: &str) -> Vec<Level> {
-    let level = |word: &str| Level::named(word).unwrap_or_else(|| panic!("no level {word}"));
-    words.split_whitespace().map(level).collect()
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use checkers::Budget;
 use checkers::txn::{Level, Verdict, Workload, analyze};
 
+use super::levels;
 use super::notation::{history, parse};
 
 /// One history: its name, its transactions, what is expected.
@@ -15,11 +16,6 @@ struct Case {
     anomalies: String,
     fails: Vec<Level>,
     holds: Vec<Level>,
-}
-
-fn levels(words: &str) -> Vec<Level> {
-    let level = |word: &str| Level::named(word).unwrap_or_else(|| panic!("no level {word}"));
-    words.split_whitespace().map(level).collect()
 }
 
 fn cases(text: &str, file: &str, workload: Workload) -> Vec<Case> {

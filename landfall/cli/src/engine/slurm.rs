@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use self::collect::{Collector, Queue, Wait};
-use super::{Parts, quoted};
+use super::{DONE, Parts, quoted};
 use crate::args::EngineArgs;
 use crate::exit::Error;
 use crate::output;
@@ -130,8 +130,7 @@ fn script_of(parts: &Parts, directory: &Path) -> Result<String, Error> {
     let me = std::env::current_exe();
     let me = me.map_err(|error| Error::internal(format!("this command has no path: {error}")))?;
     parts.words[0] = me.display().to_string();
-    let words: Vec<String> = parts.words.iter().map(|word| quoted(word)).collect();
-    let line = words.join(" ");
+    let line = parts.command();
     let directory = quoted(&directory.display().to_string());
     let count = parts.count;
     Ok(format!(
@@ -143,7 +142,7 @@ fn script_of(parts: &Parts, directory: &Path) -> Result<String, Error> {
          if [ -s \"$db\" ]; then part --resume; status=$?; fi\n\
          if [ $status -eq 2 ]; then part; status=$?; fi\n\
          # That a claim failed is for the merge to say.\n\
-         case $status in 0|100|110|111|112) exit 0 ;; *) exit $status ;; esac\n"
+         case $status in 0|{DONE}) exit 0 ;; *) exit $status ;; esac\n"
     ))
 }
 
