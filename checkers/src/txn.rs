@@ -10,9 +10,9 @@
 //! with `writes`, `append`, `register` and `predicate`, which make them, `internal`, `updates`,
 //! `options` and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and
 //! `visible`, a level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`,
-//! levels that need no order of versions; `search`, orders of versions; `judged`, `explain`,
-//! `told` and `picture`; `analysis` and `judge`, the doors; `certificate`, proofs and their
-//! check, with `axioms`.
+//! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
+//! `explain`, `told` and `picture`; `analysis` and `judge`, the doors; `certificate`, proofs and their
+//! check, with `axioms` and `claims`.
 
 mod analysis;
 mod anomaly;
@@ -20,6 +20,7 @@ mod append;
 mod assume;
 mod axioms;
 mod certificate;
+mod claims;
 mod cycles;
 mod decide;
 mod edges;
@@ -33,6 +34,7 @@ pub mod levels;
 mod options;
 mod paths;
 mod picture;
+mod polygraph;
 mod predicate;
 mod register;
 mod saturate;

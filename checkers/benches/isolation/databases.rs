@@ -24,43 +24,13 @@ pub(crate) struct Database {
     pub(crate) workload: Workload,
     pub(crate) isolation: Isolation,
     pub(crate) transactions: usize,
-}
-
-impl Database {
-    pub(crate) fn name(&self) -> String {
-        let workload = self.workload.name();
-        format!("{workload} {:?} {}", self.isolation, self.transactions)
-    }
-}
-
-/// What is measured.
-pub(crate) fn all() -> Vec<Database> {
-    let rows = [
-        (Workload::ListAppend, Isolation::Strict, 10_000),
-        (Workload::ListAppend, Isolation::Strict, 100_000),
-        (Workload::ListAppend, Isolation::Strict, 1_000_000),
-        (Workload::ListAppend, Isolation::Stale, 10_000),
-        (Workload::ListAppend, Isolation::Stale, 100_000),
-        (Workload::ListAppend, Isolation::Snapshot, 10_000),
-        (Workload::ListAppend, Isolation::Snapshot, 100_000),
-        (Workload::ListAppend, Isolation::Committed, 10_000),
-        (Workload::ListAppend, Isolation::Committed, 100_000),
-        (Workload::RwRegister, Isolation::Strict, 10_000),
-        (Workload::RwRegister, Isolation::Strict, 100_000),
-        (Workload::RwRegister, Isolation::Strict, 1_000_000),
-        (Workload::RwRegister, Isolation::Stale, 10_000),
-        (Workload::RwRegister, Isolation::Stale, 100_000),
-        (Workload::RwRegister, Isolation::Snapshot, 10_000),
-        (Workload::RwRegister, Isolation::Snapshot, 100_000),
-        (Workload::RwRegister, Isolation::Committed, 10_000),
-        (Workload::RwRegister, Isolation::Committed, 100_000),
-    ];
-    let database = |(workload, isolation, transactions)| Database {
-        workload,
-        isolation,
-        transactions,
-    };
-    rows.map(database).to_vec()
+    /// What else tells it from others of its kind.
+    pub(crate) seed: u64,
+    /// Clients at work at once.
+    pub(crate) clients: usize,
+    /// Objects in use at once, and writes of one before another takes its place.
+    pub(crate) keys: u64,
+    pub(crate) writes: u64,
 }
 
 /// A sequence of numbers that is the same every time.
@@ -74,12 +44,6 @@ impl Numbers {
         (self.0 >> 11) % bound
     }
 }
-
-/// Clients at work at once.
-const CLIENTS: usize = 10;
-/// Objects in use at once, and writes of one before another takes its place.
-const KEYS: u64 = 10;
-const WRITES: u64 = 32;
 
 /// What a client does: the steps that it asked for, and what it has seen.
 struct Open {
@@ -133,19 +97,19 @@ impl Store {
 
 /// The history of a database in use.
 pub(crate) fn run(database: &Database) -> History {
-    let mut numbers = Numbers(0x5eed + database.transactions as u64);
+    let mut numbers = Numbers(0x5eed + database.seed + database.transactions as u64);
     let mut store = Store {
         workload: database.workload,
         versions: BTreeMap::new(),
         commits: 0,
     };
-    let mut keys: Vec<(i64, u64)> = (0..KEYS as i64).map(|key| (key, 0)).collect();
-    let (mut next_key, mut element, mut clock) = (KEYS as i64, 0, 0);
-    let mut open: Vec<Option<Open>> = (0..CLIENTS).map(|_| None).collect();
+    let mut keys: Vec<(i64, u64)> = (0..database.keys as i64).map(|key| (key, 0)).collect();
+    let (mut next_key, mut element, mut clock) = (database.keys as i64, 0, 0);
+    let mut open: Vec<Option<Open>> = (0..database.clients).map(|_| None).collect();
     let mut ops: Vec<Operation> = Vec::with_capacity(database.transactions);
     while ops.len() < database.transactions || open.iter().any(Option::is_some) {
         clock += 1;
-        let client = numbers.below(CLIENTS as u64) as usize;
+        let client = numbers.below(database.clients as u64) as usize;
         if let Some(work) = open[client].take() {
             open[client] = advance(&mut store, database, work, &mut ops, clock, &mut numbers);
             continue;
@@ -156,12 +120,12 @@ pub(crate) fn run(database: &Database) -> History {
         let reads = numbers.below(2) == 0;
         let mut steps = Vec::new();
         for _ in 0..1 + numbers.below(4) {
-            let slot = numbers.below(KEYS) as usize;
+            let slot = numbers.below(database.keys) as usize;
             let write = !reads && numbers.below(2) == 0;
             steps.push((write, keys[slot].0));
             if write {
                 keys[slot].1 += 1;
-                if keys[slot].1 == WRITES {
+                if keys[slot].1 == database.writes {
                     keys[slot] = (next_key, 0);
                     next_key += 1;
                 }

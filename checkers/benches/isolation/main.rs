@@ -14,21 +14,63 @@ use std::process::{Command, exit};
 use std::time::Instant;
 
 use checkers::Budget;
-use checkers::txn::{Analysis, analyze};
+use checkers::txn::{Analysis, Workload, analyze};
 
 mod databases;
 
-use databases::{Database, all, run};
+use databases::{Database, Isolation, run};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
+        ["list", ..] => (0..)
+            .zip(all())
+            .for_each(|(at, of)| println!("{at} {}", name(&of))),
         ["row", index, ..] => row(index.parse().expect("a number")),
         _ if words.contains(&"--bench") => rows(),
         // Built and started with the tests, it measures nothing.
         _ => {}
     }
+}
+
+/// What is measured.
+fn all() -> Vec<Database> {
+    let isolations = [
+        Isolation::Strict,
+        Isolation::Stale,
+        Isolation::Snapshot,
+        Isolation::Committed,
+    ];
+    let mut rows = Vec::new();
+    for workload in [Workload::ListAppend, Workload::RwRegister] {
+        for isolation in isolations {
+            for transactions in [1_000, 10_000, 100_000, 1_000_000] {
+                let long = transactions == 1_000_000 && isolation != Isolation::Strict;
+                let short = transactions == 1_000 && workload == Workload::ListAppend;
+                if !long && !short {
+                    rows.push(Database {
+                        workload,
+                        isolation,
+                        transactions,
+                        seed: 0,
+                        clients: 10,
+                        keys: 10,
+                        writes: 32,
+                    });
+                }
+            }
+        }
+    }
+    rows
+}
+
+fn name(database: &Database) -> String {
+    let workload = database.workload.name();
+    format!(
+        "{workload} {:?} {}",
+        database.isolation, database.transactions
+    )
 }
 
 /// Every row, each by a process of its own.
@@ -49,7 +91,7 @@ fn rows() {
 }
 
 fn row(index: usize) {
-    let database: Database = all()[index];
+    let database = all()[index];
     let history = run(&database);
     let (before, cpu_before) = (Instant::now(), cpu_ms());
     let analysis = analyze(&history, database.workload, &Budget::default());
@@ -58,7 +100,7 @@ fn row(index: usize) {
     let answer = analysis.map_or_else(|field| format!("lacks {field}"), |told| answer(&told));
     println!(
         "{:<44} {ms:>9.1} {cpu:>9.1} {:>9}  {answer}",
-        database.name(),
+        name(&database),
         peak_mib()
     );
 }

@@ -13,7 +13,8 @@ use super::graph::{DEPENDS, MISSES, WW};
 use super::judged::Judged;
 use super::levels::{Base, Level};
 use super::options::Options;
-use super::search::{self, Found, Search};
+use super::polygraph::{self, Polygraph, Shape, Solved};
+use super::search::{self, Found, Ordered, Search};
 use super::sets;
 use super::transactions::Transactions;
 use crate::history::History;
@@ -192,26 +193,50 @@ pub fn certify(
     }
     let graph = edges::graph(&all, &facts);
     let mut search = Search::new(&all, &facts, &graph, budget.steps_max);
+    let proof = |ordered: &Ordered<'_>, base: Base| {
+        let proof = search::proof(&all, &ordered.facts, Level { base, ..level })?;
+        let stands = super::verify(&history, workload, level, &proof).is_ok();
+        stands.then_some(proof)
+    };
     let order = kinds_of(level.order);
+    let mut bases = vec![Base::Serializable, Base::SnapshotIsolation, level.base];
+    bases.retain(|base| {
+        Level {
+            base: *base,
+            ..level
+        }
+        .implies(level)
+    });
+    bases.dedup();
+    for (base, shape) in polygraph::SHAPES {
+        if !bases.contains(&base) || shape == Shape::Updates {
+            continue;
+        }
+        let made = Polygraph::new((&all, &facts), &graph, (shape, order), budget.steps_max);
+        match made.map_or(Solved::Unknown, |mut made| made.solve()) {
+            Solved::Order(rank) => search.order_by(rank),
+            Solved::Never => {
+                bases.retain(|other| *other != base);
+                continue;
+            }
+            Solved::Unknown => continue,
+        }
+        let ordered = search.ordered(&[]);
+        if let Some(proof) = ordered.and_then(|ordered| proof(&ordered, base)) {
+            return Ok(Some(proof));
+        }
+    }
     for guess in [DEPENDS | MISSES | order, DEPENDS | order, DEPENDS, WW] {
         if search.rank(&graph, guess) {
             break;
         }
     }
-    let mut bases = vec![Base::Serializable, Base::SnapshotIsolation, level.base];
-    bases.dedup();
     for base in bases {
         let of = Level { base, ..level };
-        if !of.implies(level) {
-            continue;
-        }
-        if let (Found::Holds, Some(ordered)) = search.level(of) {
-            let proof = search::proof(&all, &ordered.facts, of);
-            let stands =
-                |proof: &Certificate| super::verify(&history, workload, level, proof).is_ok();
-            if let Some(proof) = proof.filter(stands) {
-                return Ok(Some(proof));
-            }
+        if let (Found::Holds, Some(ordered)) = search.level(of)
+            && let Some(proof) = proof(&ordered, base)
+        {
+            return Ok(Some(proof));
         }
     }
     Ok(None)

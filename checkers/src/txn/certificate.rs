@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::analysis::{Analysis, Link, Verdict, Workload};
 use super::axioms;
+use super::claims::{self, Claims};
 use super::levels::{Base, Level, Order};
 use super::sets;
 use super::transactions::{Access, Status, Step, Transactions};
@@ -38,16 +39,34 @@ pub enum Certificate {
     Order(Vec<u64>),
     /// Each of these transactions comes before the next, and the last before the first.
     Cycle(Vec<Link>),
+    /// An anomaly that is no cycle, by its name, with the object and the transactions that show
+    /// it.
+    Anomaly {
+        /// `G1a`, `lost-update`, ...
+        name: String,
+        /// The object.
+        key: Value,
+        /// Their ids, in the order of [`super::Anomaly::ops`].
+        ops: Vec<u64>,
+    },
 }
 
-/// The certificate of an analysis that a level fails: the cycle of its witness, if that is one
-/// and rests on nothing but what the history says.
+/// The certificate of an analysis that a level fails: its witness, if that rests on nothing but
+/// what the history says.
 #[must_use]
 pub fn refutation(analysis: &Analysis, level: Level) -> Option<Certificate> {
     let Verdict::Fails { anomaly } = analysis.verdict(level) else {
         return None;
     };
     let anomaly = &analysis.anomalies[*anomaly];
+    if anomaly.cycle.is_empty() {
+        claims::named(&anomaly.name)?;
+        return Some(Certificate::Anomaly {
+            name: anomaly.name.clone(),
+            key: anomaly.key.clone()?,
+            ops: anomaly.ops.clone(),
+        });
+    }
     // What a predicate read selected is not in the history to be looked up.
     let looked_up = anomaly
         .cycle
@@ -108,6 +127,7 @@ pub fn verify(
             }
             replay.cycle(links)
         }
+        Certificate::Anomaly { name, key, ops } => replay.anomaly(level, name, key, ops),
     }
 }
 
@@ -319,6 +339,31 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The rows show an anomaly that is no cycle, and the level forbids it.
+    fn anomaly(&self, level: Level, name: &str, key: &Value, ops: &[u64]) -> Result<(), String> {
+        let kind = claims::named(name).ok_or_else(|| format!("{name} is not looked up in rows"))?;
+        let mut bases = kind.proscribed_by().iter();
+        let order = Order::None;
+        if !bases.any(|base| level.implies(Level { base: *base, order })) {
+            return Err(format!("{level} does not forbid {name}"));
+        }
+        let number = |id: &u64| {
+            let txn = self.numbers.get(id).copied();
+            txn.ok_or_else(|| format!("#{id} is no transaction"))
+        };
+        let txns: Vec<u32> = ops.iter().map(number).collect::<Result<_, _>>()?;
+        let known = self.all.keys.iter().position(|known| *known == key);
+        let claims = Claims {
+            all: &self.all,
+            lists: self.workload == Workload::ListAppend,
+            key: known.ok_or("an object that is not there")? as u32,
+        };
+        match claims.show(kind, &txns) {
+            true => Ok(()),
+            false => Err(format!("{ops:?} of {key} show no {name}")),
+        }
     }
 
     /// Each link of a cycle stands in the history.

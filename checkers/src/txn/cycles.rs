@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::anomaly::{Kind, Name};
 use super::decide::kinds_of;
+use super::facts::{Facts, Touch};
 use super::graph::{
     DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PROCESS, PRW, REALTIME, WR, WW,
 };
@@ -23,7 +24,7 @@ const CLASSES: [Kind; 6] = [
 ];
 
 /// What a cycle is called: its class, and what else it is.
-pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
+pub(super) fn names(cycle: &[Edge], facts: &Facts<'_>) -> Vec<Name> {
     let any = |kinds: Kinds| cycle.iter().any(|edge| edge.kind & kinds != 0);
     let order = if any(REALTIME) {
         Order::Realtime
@@ -46,6 +47,7 @@ pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
         _ => Kind::G2Item,
     };
     let mut names = vec![Name { order, kind }];
+    let key_of = |version: u32| facts.key.get(version as usize).copied().unwrap_or(version);
     let first = cycle.iter().position(misses).unwrap_or(0);
     let at = |place: usize| &cycle[(first + place) % cycle.len()];
     // Sessions and real time link what the shape is of; the name tells that they do.
@@ -67,6 +69,9 @@ pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
         [PRW, PRW] | [PRW, RW] | [RW, PRW] => Some(Kind::WriteSkew),
         _ => None,
     };
+    if shape[..] == [RW] && replaces(core[0], facts) {
+        names.extend([Kind::LostUpdate, Kind::GCursor].map(|kind| Name { order, kind }));
+    }
     let fork = kind == Kind::GNonadjacent && cycle.len() == 4 && cycle.iter().all(reads);
     let also = also.or(fork.then_some(Kind::LongFork));
     names.extend(also.map(|kind| Name { order, kind }));
@@ -78,6 +83,17 @@ pub(super) fn names(cycle: &[Edge], key_of: impl Fn(u32) -> u32) -> Vec<Name> {
     let order = Order::None;
     names.extend(starts.map(|kind| Name { order, kind }));
     names
+}
+
+/// Whether who missed a version wrote the object after it had read it.
+fn replaces(miss: &Edge, facts: &Facts<'_>) -> bool {
+    let of = |touch: &&Touch| {
+        let why = facts.key.get(miss.why as usize);
+        why == Some(&facts.key[touch.version as usize])
+    };
+    let read = facts.reads.of(miss.from).iter().find(of);
+    let mut writes = facts.writes.of(miss.from).iter().filter(of);
+    read.is_some_and(|read| writes.any(|write| write.step > read.step))
 }
 
 /// Searches a component for a cycle of every class, with every order; gives the shortest of each

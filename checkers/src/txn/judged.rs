@@ -10,6 +10,7 @@ use super::facts::Facts;
 use super::graph::{DEPENDS, Graph, Kinds, MISSES, PROCESS, Part, REALTIME, WW};
 use super::levels::{Base, Level, Order};
 use super::paths::Steps;
+use super::polygraph::{self, Polygraph, Solved};
 use super::saturate::{self, DECIDED, Pair, Saturated, Saturation};
 use super::search::{Found, Ordered, Search, settled};
 use super::transactions::Transactions;
@@ -113,6 +114,10 @@ impl Judged {
         if self.open() == 0 {
             return;
         }
+        self.polygraphs(all, facts, graph, &mut search, steps);
+        if self.open() == 0 {
+            return;
+        }
         // What every order has that is at least causal is taken into the guesses.
         let known = fixed[Order::None as usize].clone().unwrap_or_default();
         let with = saturate::with(graph, facts, &known, true);
@@ -190,11 +195,64 @@ impl Judged {
                             fixed[order as usize] = Some(pairs);
                         }
                     }
-                    Saturated::Fails => refuted.push(level),
+                    Saturated::Fails => {
+                        refuted.push(level);
+                        if base == Base::Causal {
+                            refuted.extend(stronger(facts, level));
+                        }
+                    }
                     Saturated::Unknown => {}
                 }
             }
         }
+        self.refute(refuted, graph, search, steps);
+        fixed
+    }
+
+    /// Decides the levels that ask for an order of all transactions, or of starts and commits.
+    fn polygraphs<'h>(
+        &mut self,
+        all: &Transactions<'h>,
+        facts: &Facts<'h>,
+        graph: &Graph,
+        search: &mut Search<'_, 'h>,
+        steps: u64,
+    ) {
+        let mut refuted: Vec<Level> = Vec::new();
+        for order in Order::ALL.into_iter().rev() {
+            for (base, shape) in polygraph::SHAPES {
+                let level = Level { base, order };
+                if *self.known(level) != Known::Open || refuted.contains(&level) {
+                    continue;
+                }
+                let kinds = (shape, kinds_of(order));
+                let made = Polygraph::new((all, facts), graph, kinds, steps);
+                match made.map_or(Solved::Unknown, |mut made| made.solve()) {
+                    Solved::Order(rank) => {
+                        search.order_by(rank);
+                        if let Some(ordered) = search.ordered(&[]) {
+                            self.try_order(&ordered, steps);
+                        }
+                    }
+                    Solved::Never => {
+                        refuted.push(level);
+                        refuted.extend(stronger(facts, level));
+                    }
+                    Solved::Unknown => {}
+                }
+            }
+        }
+        self.refute(refuted, graph, search, steps);
+    }
+
+    /// Levels that no order of versions satisfies fail.
+    fn refute(
+        &mut self,
+        mut refuted: Vec<Level>,
+        graph: &Graph,
+        search: &mut Search<'_, '_>,
+        steps: u64,
+    ) {
         // The weakest first: what shows that it fails shows it of the others.
         refuted.sort_by_key(|level| (level.order, level.base));
         for level in refuted {
@@ -202,7 +260,6 @@ impl Judged {
                 self.witness(level, graph, search, steps);
             }
         }
-        fixed
     }
 
     /// Of a level that no order of versions satisfies, the cycle of one of them.
@@ -372,6 +429,20 @@ impl Judged {
 const COMPONENTS_MAX: usize = 1_000;
 /// How many cycles are kept.
 const CYCLES_MAX: usize = 2_000;
+
+/// Which levels that are not said to imply one fail where no order of versions satisfies it: they
+/// forbid the same cycles, though not that a transaction contradicts its own steps, or those of
+/// predicates.
+fn stronger(facts: &Facts<'_>, level: Level) -> impl Iterator<Item = Level> {
+    let items = facts.selected.all().is_empty();
+    let single = [Base::Causal, Base::ParallelSnapshotIsolation].contains(&level.base);
+    let single = single.then_some(Base::ConsistentView);
+    let order = level.order;
+    let of = single
+        .into_iter()
+        .chain(items.then_some(Base::RepeatableRead));
+    of.map(move |base| Level { base, order })
+}
 
 /// What breaks a level is called by a name of its own.
 fn special(level: Level) -> Option<Name> {

@@ -100,6 +100,12 @@ impl<'s, 'h> Search<'s, 'h> {
         order.is_some()
     }
 
+    /// Puts transactions in an order that is given: by transaction, its place.
+    pub(super) fn order_by(&mut self, rank: Vec<u32>) {
+        self.rank = rank;
+        self.fixed = Vec::new();
+    }
+
     /// Facts with an order of all versions in which the given pairs stand as they are given; none
     /// when they contradict each other.
     pub(super) fn ordered(&mut self, pairs: &[Pair]) -> Option<Ordered<'h>> {

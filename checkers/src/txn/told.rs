@@ -43,11 +43,10 @@ impl Judged {
             proofs.push((Name { order, kind }, Known::Plain(place)));
         }
         let mut named: BTreeMap<Name, Vec<usize>> = BTreeMap::new();
-        let key_of = |version: u32| facts.key.get(version as usize).copied().unwrap_or(version);
         let of_cycles = self.cycles.iter().enumerate();
         let of_cycles = of_cycles.filter(|(place, _)| !self.guessed.contains_key(place));
         let of_cycles = of_cycles.flat_map(|(place, cycle)| {
-            cycles::names(cycle, key_of)
+            cycles::names(cycle, facts)
                 .into_iter()
                 .map(move |name| (name, place))
         });

@@ -2,10 +2,12 @@
 
 use checkers::txn::Level;
 
+mod claims;
 mod elle;
 mod notation;
 mod predicates;
 mod reference;
+mod simulated;
 mod small;
 mod textbook;
 

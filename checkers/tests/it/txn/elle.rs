@@ -157,6 +157,58 @@ fn sessions_and_real_time_have_variants_of_their_own() {
     check("variants.txt", Workload::ListAppend, 8);
 }
 
+/// Every anomaly has a history that shows it and one that does not, with sessions and real time
+/// where it can come of them. (Those of predicates are in `predicates`.)
+#[test]
+fn every_anomaly_is_found_and_is_not_found_where_there_is_none() {
+    check("anomalies-lists.txt", Workload::ListAppend, 96);
+    check("anomalies-registers.txt", Workload::RwRegister, 26);
+    let files = ["anomalies-lists.txt", "anomalies-registers.txt"];
+    let cases: Vec<Case> = files.iter().flat_map(|file| cases(file)).collect();
+    let ordered = [
+        "G0",
+        "G1c",
+        "G-single",
+        "G-nonadjacent",
+        "G2-item",
+        "G-cursor",
+        "G-monotonic",
+        "G-MSR",
+        "G-update",
+        "lost-update",
+        "write-skew",
+        "fractured-read",
+        "long-fork",
+    ];
+    let alone = [
+        "G1a",
+        "G1b",
+        "G-SIa",
+        "G-SIb",
+        "internal",
+        "future-read",
+        "dirty-update",
+        "garbage-read",
+        "duplicate-elements",
+        "incompatible-order",
+        "cyclic-versions",
+    ];
+    let suffixes = ["", "-process", "-realtime"];
+    let ordered = ordered
+        .iter()
+        .flat_map(|name| suffixes.map(|suffix| format!("{name}{suffix}")));
+    for name in ordered.chain(alone.iter().map(|name| (*name).to_owned())) {
+        assert!(
+            cases.iter().any(|case| case.shows == [name.clone()]),
+            "{name}"
+        );
+        assert!(
+            cases.iter().any(|case| case.hides == [name.clone()]),
+            "no {name}"
+        );
+    }
+}
+
 #[test]
 fn a_given_order_that_lacks_a_version_is_refused() {
     let txs: Vec<_> = ["wx1", "wx2"]

@@ -21,7 +21,7 @@ impl Numbers {
 }
 
 /// Transactions on lists, whose reads are any beginnings of the lists that came to be.
-fn lists(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
+pub(crate) fn lists(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
     let keys = ['x', 'y', 'z'];
     let keys = &keys[..1 + numbers.below(3) as usize];
     let mut next = 0;
@@ -206,7 +206,7 @@ fn random_lists_agree() {
 }
 
 /// Transactions on registers, whose reads return what was written last in some run, or anything.
-fn registers(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
+pub(crate) fn registers(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
     let keys = ['x', 'y', 'z'];
     let keys = &keys[..1 + numbers.below(3) as usize];
     let (mut next, mut clock) = (0, 0);

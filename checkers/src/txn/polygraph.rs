@@ -1,0 +1,405 @@
+//! Is there an order of versions with which all of a graph goes forward?
+//!
+//! Of two transactions that wrote an object one comes first, and whoever read its version comes
+//! before the other: each pair is a choice of two sets of edges. First what is forced is found,
+//! from who reaches whom, until nothing more is; what is left is searched, in `solve`, in an order
+//! that is kept up edge by edge (`topology`). Complete within the steps. Source: Papadimitriou,
+//! *The Serializability of Concurrent Database Updates*, for the polygraph.
+
+mod solve;
+mod topology;
+
+use super::facts::Facts;
+use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, WW};
+use super::levels::Base;
+use super::saturate::Pair;
+use super::transactions::{NONE, Transactions};
+use super::visible;
+use solve::Solver;
+use topology::Topology;
+
+/// What is to be put in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Transactions.
+    Serial,
+    /// Those that wrote something.
+    Updates,
+    /// Starts and commits, as in snapshot isolation.
+    Snapshots,
+    /// Starts and commits, where writers of an object may overlap.
+    Prefixes,
+    /// Transactions, by dependencies; and nobody misses what leads to it.
+    Single,
+}
+
+/// Levels that ask for an order of the nodes of one graph, the strongest first.
+pub(super) const SHAPES: [(Base, Shape); 6] = [
+    (Base::Serializable, Shape::Serial),
+    (Base::SnapshotIsolation, Shape::Snapshots),
+    (Base::Prefix, Shape::Prefixes),
+    (Base::UpdateSerializable, Shape::Updates),
+    (Base::ParallelSnapshotIsolation, Shape::Single),
+    (Base::ConsistentView, Shape::Single),
+];
+
+/// What was found.
+pub(super) enum Solved {
+    /// By transaction, where its writes stand in an order that does it.
+    Order(Vec<u32>),
+    /// No order of versions does it.
+    Never,
+    /// The steps did not suffice.
+    Unknown,
+}
+
+/// What a transaction wrote of one object and what has no certain order.
+struct Block {
+    txn: u32,
+    /// The first of its versions.
+    version: u32,
+    /// Where those who read it stand in a row of all.
+    readers: (u32, u32),
+}
+
+/// The most memory of the table that tells who reaches whom, words.
+const WORDS_MAX: usize = 32 << 20;
+/// How often that table is made anew, before what is left is searched.
+const PASSES_MAX: u32 = 100;
+
+pub(super) struct Polygraph<'s, 'h> {
+    all: &'s Transactions<'h>,
+    facts: &'s Facts<'h>,
+    shape: Shape,
+    /// What is certain, of transactions or of their starts and commits.
+    base: Graph,
+    /// How many nodes there are before the first commit.
+    starts: u32,
+    blocks: Vec<Block>,
+    readers: Vec<u32>,
+    /// Pairs of blocks of an object that are not decided.
+    open: Vec<(u32, u32)>,
+    /// Pairs of versions that were, and the edges of them.
+    pub(super) forced: Vec<Pair>,
+    edges: Vec<Edge>,
+    /// Who misses what whom wrote, where that closes no circle but alone.
+    misses: Vec<(u32, u32)>,
+    steps: u64,
+}
+
+impl<'s, 'h> Polygraph<'s, 'h> {
+    /// `graph` is that of the certain dependencies; `kinds` is what else orders. None when there
+    /// are too many pairs for the steps. Cost: the square of the writers of each object.
+    pub(super) fn new(
+        (all, facts): (&'s Transactions<'h>, &'s Facts<'h>),
+        graph: &Graph,
+        (shape, kinds): (Shape, Kinds),
+        steps: u64,
+    ) -> Option<Self> {
+        let depends = DEPENDS | PASS | kinds;
+        let kinds = depends | MISSES;
+        let mut misses = Vec::new();
+        let base = match shape {
+            Shape::Snapshots => visible::moments(graph, kinds, false),
+            Shape::Prefixes => visible::moments(graph, kinds, true),
+            Shape::Single => {
+                let missed = graph.edges(MISSES);
+                misses.extend(missed.map(|edge| (edge.from, edge.to)));
+                let edges: Vec<Edge> = graph.edges(depends).collect();
+                Graph::new(graph.nodes(), graph.txns, &edges)
+            }
+            Shape::Serial | Shape::Updates => {
+                let keeps = |node: u32| {
+                    let all = shape == Shape::Serial || !graph.is_txn(node);
+                    all || facts.updates[node as usize]
+                };
+                let edges = graph.edges(kinds);
+                let edges = edges.filter(|edge| keeps(edge.from) && keeps(edge.to));
+                Graph::new(graph.nodes(), graph.txns, &edges.collect::<Vec<_>>())
+            }
+        };
+        let mut made = Self {
+            all,
+            facts,
+            shape,
+            base,
+            starts: graph.nodes(),
+            blocks: Vec::new(),
+            readers: Vec::new(),
+            open: Vec::new(),
+            forced: Vec::new(),
+            edges: Vec::new(),
+            misses,
+            steps,
+        };
+        made.pair()?;
+        Some(made)
+    }
+
+    /// Finds the blocks and their pairs.
+    fn pair(&mut self) -> Option<()> {
+        let facts = self.facts;
+        let mut block_of = vec![NONE; facts.key.len()];
+        let mut of_key: Vec<(u32, u32)> = Vec::new();
+        for key in 0..facts.ordered.len() as u32 {
+            let loose = facts.loose(key);
+            if loose.len() < 2 {
+                continue;
+            }
+            of_key.clear();
+            let written = loose.filter(|version| facts.writer[*version as usize] != NONE);
+            of_key.extend(written.map(|version| (facts.writer[version as usize], version)));
+            of_key.sort_unstable();
+            let first = self.blocks.len() as u32;
+            for (txn, version) in of_key.iter().copied() {
+                let same = self.blocks[first as usize..].last();
+                if same.is_none_or(|block| block.txn != txn) {
+                    self.blocks.push(Block {
+                        txn,
+                        version,
+                        readers: (0, 0),
+                    });
+                }
+                block_of[version as usize] = self.blocks.len() as u32 - 1;
+            }
+            let last = self.blocks.len() as u32;
+            let count = u64::from(last - first);
+            self.steps = self.steps.checked_sub(count * count / 16)?;
+            let pairs = (first..last).flat_map(|a| (a + 1..last).map(move |b| (a, b)));
+            self.open.extend(pairs);
+        }
+        let seen = facts.reads.all().iter().chain(facts.selected.all());
+        let counts = |txn: u32| self.shape != Shape::Updates || facts.updates[txn as usize];
+        let seen = seen.filter(|read| counts(read.txn));
+        let seen = seen.map(|read| (block_of[read.version as usize], read.txn));
+        let mut seen: Vec<(u32, u32)> = seen.filter(|(block, _)| *block != NONE).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        for (at, (block, _)) in (0..).zip(&seen) {
+            let readers = &mut self.blocks[*block as usize].readers;
+            if readers.1 == 0 {
+                readers.0 = at;
+            }
+            readers.1 = at + 1;
+        }
+        self.readers = seen.into_iter().map(|(_, txn)| txn).collect();
+        let known = |a: u32, b: u32| {
+            let version = |block: u32| self.blocks[block as usize].version;
+            facts.precedes(version(a), version(b)) || facts.precedes(version(b), version(a))
+        };
+        let mut open = std::mem::take(&mut self.open);
+        open.retain(|(a, b)| !known(*a, *b));
+        self.open = open;
+        Some(())
+    }
+
+    /// The node at which what a transaction wrote is there.
+    fn commit(&self, txn: u32) -> u32 {
+        match self.shape {
+            Shape::Serial | Shape::Updates | Shape::Single => txn,
+            Shape::Snapshots | Shape::Prefixes => self.starts + txn,
+        }
+    }
+
+    /// The node before which what it overwrites was there.
+    fn follow(&self, txn: u32) -> u32 {
+        match self.shape {
+            Shape::Prefixes => self.starts + txn,
+            _ => txn,
+        }
+    }
+
+    /// How many of the ways of a choice may be in one circle with others.
+    fn edges_max(&self) -> usize {
+        match self.shape {
+            Shape::Single => 1,
+            _ => usize::MAX,
+        }
+    }
+
+    /// The edges that there are when one block comes before another.
+    fn ways(&self, first: u32, second: u32, into: &mut Vec<(u32, u32)>) {
+        let (a, b) = (&self.blocks[first as usize], &self.blocks[second as usize]);
+        into.push((self.commit(a.txn), self.follow(b.txn)));
+        let readers = &self.readers[a.readers.0 as usize..a.readers.1 as usize];
+        let others = readers.iter().filter(|reader| **reader != b.txn);
+        into.extend(others.map(|reader| (*reader, self.commit(b.txn))));
+    }
+
+    /// Searches.
+    pub(super) fn solve(&mut self) -> Solved {
+        match self.force() {
+            Some(true) => {}
+            Some(false) => return Solved::Never,
+            None => return Solved::Unknown,
+        }
+        let graph = self.graph();
+        let Some(sorted) = graph.topological(Kinds::MAX, |node| self.time(node)) else {
+            return Solved::Never;
+        };
+        let topology = Topology::new(&graph, &sorted);
+        let mut open = std::mem::take(&mut self.open);
+        let node = |block: u32| self.commit(self.blocks[block as usize].txn);
+        open.sort_by_key(|(a, b)| {
+            let (a, b) = (topology.place(node(*a)), topology.place(node(*b)));
+            (a.max(b), a.min(b))
+        });
+        let ways = |literal: u32, into: &mut Vec<(u32, u32)>| {
+            let (a, b) = open[literal as usize / 2];
+            match literal % 2 {
+                0 => self.ways(a, b, into),
+                _ => self.ways(b, a, into),
+            }
+        };
+        let ends = |choice: usize| (node(open[choice].0), node(open[choice].1));
+        let alone = (self.edges_max(), &self.misses[..]);
+        let mut solver = Solver::new(topology, open.len(), &ways, alone, self.steps);
+        match solver.solve(ends) {
+            Some(true) => {
+                let rank = (0..self.starts).map(|node| match node < self.facts.txns {
+                    true => solver.topology.place(self.commit(node)),
+                    false => 0,
+                });
+                Solved::Order(rank.collect())
+            }
+            Some(false) => Solved::Never,
+            None => Solved::Unknown,
+        }
+    }
+
+    /// When a node is likely to have its turn.
+    fn time(&self, node: u32) -> u64 {
+        let txns = self.facts.txns;
+        let op = |txn: u32| self.all.op(txn);
+        if node < txns {
+            match self.shape {
+                Shape::Snapshots | Shape::Prefixes => op(node).invoke_ts,
+                _ => op(node).complete_ts.unwrap_or(u64::MAX),
+            }
+        } else if (self.starts..self.starts + txns).contains(&node) {
+            let txn = node - self.starts;
+            op(txn).complete_ts.unwrap_or(u64::MAX)
+        } else {
+            0
+        }
+    }
+
+    /// What is certain, with what was forced.
+    fn graph(&self) -> Graph {
+        let base = self.base.edges(Kinds::MAX);
+        let edges: Vec<Edge> = base.chain(self.edges.iter().copied()).collect();
+        Graph::new(self.base.nodes(), self.base.txns, &edges)
+    }
+
+    /// Decides pairs of which one way closes a circle, until there are none; false when both do.
+    fn force(&mut self) -> Option<bool> {
+        let mut column = vec![NONE; self.base.nodes() as usize];
+        let mut columns = 0_u32;
+        for block in &self.blocks {
+            for node in [self.commit(block.txn), self.follow(block.txn)] {
+                if column[node as usize] == NONE {
+                    column[node as usize] = columns;
+                    columns += 1;
+                }
+            }
+        }
+        let words = (columns as usize).div_ceil(64);
+        let fits = column.len().saturating_mul(words) <= WORDS_MAX;
+        for _ in 0..PASSES_MAX {
+            if !fits || self.open.is_empty() {
+                break;
+            }
+            let graph = self.graph();
+            let Some(sorted) = graph.topological(Kinds::MAX, |_| 0) else {
+                return Some(false);
+            };
+            let reached = Reached::of(&graph, &sorted, &column, words);
+            let spent = graph.edges(Kinds::MAX).count() * words / 64 + self.open.len() / 4;
+            let spent = spent as u64;
+            self.steps = self.steps.checked_sub(spent)?;
+            let before = self.open.len();
+            if !self.pass(&reached) {
+                return Some(false);
+            }
+            if self.open.len() == before {
+                break;
+            }
+        }
+        Some(true)
+    }
+
+    /// Decides what the table decides; false when neither way of a pair is left.
+    fn pass(&mut self, reached: &Reached<'_>) -> bool {
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        let (mut kept, open) = (Vec::new(), std::mem::take(&mut self.open));
+        let closes = |ways: &[(u32, u32)]| ways.iter().any(|(u, v)| reached.leads(*v, *u));
+        for (a, b) in open {
+            one.clear();
+            other.clear();
+            self.ways(a, b, &mut one);
+            self.ways(b, a, &mut other);
+            let (first, second, ways) = match (closes(&one), closes(&other)) {
+                (true, true) => return false,
+                (false, false) => {
+                    kept.push((a, b));
+                    continue;
+                }
+                (false, true) => (a, b, &one),
+                (true, false) => (b, a, &other),
+            };
+            let version = |block: u32| self.blocks[block as usize].version;
+            let why = version(second);
+            self.forced.push((version(first), why));
+            self.misses.extend(ways.iter().skip(self.edges_max()));
+            let kept = ways.iter().take(self.edges_max());
+            self.edges.extend(kept.map(|(from, to)| Edge {
+                from: *from,
+                to: *to,
+                kind: WW,
+                why,
+            }));
+        }
+        self.open = kept;
+        true
+    }
+}
+
+/// Which nodes lead to which, for nodes that have a column.
+struct Reached<'c> {
+    column: &'c [u32],
+    words: usize,
+    rows: Vec<u64>,
+}
+
+impl<'c> Reached<'c> {
+    fn of(graph: &Graph, sorted: &[u32], column: &'c [u32], words: usize) -> Self {
+        let mut rows = vec![0_u64; column.len() * words];
+        let mut own = vec![0_u64; words];
+        for node in sorted {
+            let from = *node as usize * words;
+            let place = column[*node as usize];
+            if place != NONE {
+                rows[from + place as usize / 64] |= 1 << (place % 64);
+            }
+            own.copy_from_slice(&rows[from..from + words]);
+            for arc in graph.out(*node) {
+                let to = arc.to as usize * words;
+                for (into, word) in rows[to..to + words].iter_mut().zip(&own) {
+                    *into |= word;
+                }
+            }
+        }
+        Self {
+            column,
+            words,
+            rows,
+        }
+    }
+
+    /// Whether the first node, which has a column, is the second or leads to it.
+    fn leads(&self, first: u32, second: u32) -> bool {
+        let place = self.column[first as usize] as usize;
+        let word = self.rows[second as usize * self.words + place / 64];
+        word >> (place % 64) & 1 == 1
+    }
+}

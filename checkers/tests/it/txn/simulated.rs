@@ -1,0 +1,155 @@
+//! Simulated databases, whose isolation is known.
+
+#[path = "../../../benches/isolation/databases.rs"]
+mod databases;
+
+use checkers::txn::{Analysis, Base, Level, Order, Verdict, Workload, analyze, certify, verify};
+use checkers::{Budget, History, Value};
+use databases::{Database, Isolation, run};
+
+use super::notation::{End, Step, Tx};
+use super::small::agree;
+
+const ISOLATIONS: [Isolation; 4] = [
+    Isolation::Strict,
+    Isolation::Stale,
+    Isolation::Snapshot,
+    Isolation::Committed,
+];
+
+fn analyzed(history: &History, workload: Workload) -> Analysis {
+    analyze(history, workload, &Budget::default()).expect("transactions")
+}
+
+/// What such a database keeps.
+fn kept(isolation: Isolation) -> Level {
+    let (base, order) = match isolation {
+        Isolation::Strict => (Base::Serializable, Order::Realtime),
+        Isolation::Stale => (Base::Serializable, Order::None),
+        Isolation::Snapshot => (Base::SnapshotIsolation, Order::Realtime),
+        Isolation::Committed => (Base::ReadCommitted, Order::None),
+    };
+    Level { base, order }
+}
+
+/// A history as the reference reads it.
+fn transactions(history: &History) -> Vec<Tx> {
+    let letter = |key: &Value| {
+        let number = key.as_int().and_then(|key| u8::try_from(key).ok());
+        char::from(b'a' + number.expect("a small key"))
+    };
+    let int = |value: &Value| value.as_int();
+    let step = |workload: Workload, step: &Value| {
+        let [name, key, value] = step.as_list().expect("a step") else {
+            panic!("{step}")
+        };
+        let key = letter(key);
+        match (name.as_text().expect("a name"), workload) {
+            ("append", _) => Step::Append(key, int(value).expect("a number")),
+            ("w", _) => Step::Write(key, int(value).expect("a number")),
+            (_, Workload::ListAppend) => {
+                let list = value.as_list().unwrap_or(&[]);
+                Step::List(key, list.iter().filter_map(int).collect())
+            }
+            _ => Step::Read(key, int(value)),
+        }
+    };
+    let lists = history.ops.iter().any(|op| {
+        let steps = op.input.as_list().into_iter().flatten();
+        let mut names = steps.filter_map(|step| step.as_list()?[0].as_text());
+        names.any(|name| name == "append")
+    });
+    let workload = match lists {
+        true => Workload::ListAppend,
+        false => Workload::RwRegister,
+    };
+    let tx = |op: &checkers::Operation| {
+        let told = op.output.as_ref().unwrap_or(&op.input);
+        let steps = told.as_list().expect("steps").iter();
+        Tx {
+            steps: steps.map(|one| step(workload, one)).collect(),
+            end: if op.output.is_some() {
+                End::Ok
+            } else {
+                End::Fail
+            },
+            process: op.process_id,
+            from: op.invoke_ts,
+            to: op.complete_ts.expect("it ended"),
+        }
+    };
+    history.ops.iter().map(tx).collect()
+}
+
+#[test]
+fn small_databases_agree_with_the_reference() {
+    for seed in 0..400 {
+        let workload = Workload::ALL[seed as usize % 2];
+        let history = run(&Database {
+            workload,
+            isolation: ISOLATIONS[seed as usize / 2 % 4],
+            transactions: 3 + seed as usize / 8 % 4,
+            seed,
+            clients: 3,
+            keys: 1 + seed / 3 % 3,
+            writes: 8,
+        });
+        let txs = transactions(&history);
+        let lists = txs.iter().flat_map(|tx| &tx.steps);
+        let empty = lists
+            .clone()
+            .all(|step| matches!(step, Step::Read(..) | Step::List(..)));
+        if !empty {
+            agree(&txs, workload, seed % 16 == 0);
+        }
+    }
+}
+
+/// Registers tell less than lists: what holds of a database with lists holds of the same one with
+/// registers. Three levels are always decided, and what holds has a proof that stands.
+#[test]
+fn databases_of_registers_are_decided() {
+    let mut refuted = 0;
+    for (number, isolation) in (0..).zip(ISOLATIONS) {
+        for (seed, transactions, keys) in [(1, 300, 3), (2, 1_000, 10), (3, 1_000, 4)] {
+            let database = |workload| Database {
+                workload,
+                isolation,
+                transactions,
+                seed: seed + 10 * number,
+                clients: 10,
+                keys,
+                writes: 32,
+            };
+            let lists = run(&database(Workload::ListAppend));
+            let lists = analyzed(&lists, Workload::ListAppend);
+            let history = run(&database(Workload::RwRegister));
+            let registers = analyzed(&history, Workload::RwRegister);
+            for (level, verdict) in &registers.levels {
+                let told = || format!("{isolation:?} {seed} {level}: {verdict:?}");
+                match verdict {
+                    Verdict::Fails { .. } => {
+                        refuted += 1;
+                        assert_ne!(*lists.verdict(*level), Verdict::Holds, "{}", told());
+                        assert!(!kept(isolation).implies(*level), "{}", told());
+                    }
+                    Verdict::Holds => {}
+                    Verdict::Unknown { .. } => {
+                        assert_ne!(*lists.verdict(*level), Verdict::Holds, "{}", told());
+                        let decided = [Base::Serializable, Base::SnapshotIsolation];
+                        assert!(!decided.contains(&level.base), "{}", told());
+                        assert!(!kept(isolation).implies(*level), "{}", told());
+                    }
+                }
+            }
+            let level = kept(isolation);
+            let proof = certify(&history, Workload::RwRegister, level, &Budget::default());
+            let proof = proof.expect("transactions").expect("a proof");
+            assert_eq!(
+                verify(&history, Workload::RwRegister, level, &proof),
+                Ok(())
+            );
+        }
+    }
+    assert!(refuted > 100, "{refuted}");
+}
