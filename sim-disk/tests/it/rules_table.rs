@@ -12,6 +12,7 @@ fn source(folder: &Path, module: &str) -> PathBuf {
         None => folder.join(format!("tests/it/{module}.rs")),
         Some(("landfall", "storage")) => folder.join("../landfall/src/storage.rs"),
         Some(("landfall", module)) => folder.join(format!("../landfall/tests/it/{module}.rs")),
+        Some(("sim-tokio", module)) => folder.join(format!("../sim-tokio/tests/it/{module}.rs")),
         Some(_) => folder.join(format!("src/{module}.rs")),
     }
 }

@@ -18,6 +18,7 @@ mod semantics;
 mod side_by_side;
 mod support;
 mod surface;
+mod three;
 mod times;
 mod types;
 mod unix;
