@@ -1,11 +1,17 @@
 //! What the drop-in keeps of a simulation beside descriptors and timers: one device a world.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use sim_runtime::task::TaskId;
 use sim_runtime::{Boot, Device, NodeId, Stream, World};
+
+use crate::runtime::made::Kept;
+use crate::task::set::Set;
+
+/// Tasks that are in a runtime which a guest made, and its number.
+pub(crate) type Members = BTreeMap<TaskId, u64>;
 
 /// The state of one simulation.
 #[derive(Default)]
@@ -20,6 +26,11 @@ pub(crate) struct State {
     pub(crate) polling: RefCell<BTreeSet<TaskId>>,
     /// How many local sets and runtimes there have been.
     pub(crate) sets: Cell<u64>,
+    /// The local set that a task is in; without one, whoever runs outside tasks.
+    pub(crate) local_sets: RefCell<BTreeMap<Option<TaskId>, Rc<Set>>>,
+    /// Runtimes that guests made and have not dropped, by number.
+    pub(crate) runtimes: RefCell<BTreeMap<u64, Kept>>,
+    pub(crate) members: RefCell<Members>,
 }
 
 impl Device for State {

@@ -127,7 +127,7 @@ pub(crate) fn resolve<T: ToSocketAddrs>(
 pub(crate) fn no_address() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
-        "could not resolve to any addresses",
+        "could not resolve to any address",
     )
 }
 

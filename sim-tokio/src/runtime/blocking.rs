@@ -48,7 +48,7 @@ impl Drop for Mark {
 }
 
 /// Whether whoever runs is on a stack that may block, and does not poll a future on it.
-fn may_block() -> bool {
+pub(super) fn may_block() -> bool {
     state::with(|world, state| {
         let Some(task) = world.current_task() else {
             return false;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use sim_runtime::in_simulation;
 use tokio_real::runtime::LocalOptions;
 
-use super::{Handle, LocalRuntime, Runtime};
+use super::made::Made;
+use super::{LocalRuntime, Runtime};
 
 /// Builds runtimes; as `tokio::runtime::Builder`. Inside a simulation nothing it is told matters
-/// but the name: there are no threads, and no hook of theirs is called.
+/// but the name and the kind: there are no threads, and no hook of theirs is called.
 #[derive(Debug)]
 pub struct Builder {
     name: Option<Arc<str>>,
@@ -142,8 +143,8 @@ impl Builder {
     /// The system gives no threads or descriptors.
     pub fn build(&mut self) -> io::Result<Runtime> {
         if in_simulation() {
-            let handle = Handle::of_running_node(self.name.clone());
-            return Ok(Runtime::of_node(handle));
+            let made = Made::new(self.name.clone(), self.is_multi_thread);
+            return Ok(Runtime::of_made(made));
         }
         self.real()?.build().map(Runtime::from_real)
     }
@@ -161,8 +162,8 @@ impl Builder {
                 !self.is_multi_thread,
                 "multi_thread is not supported for LocalRuntime"
             );
-            let handle = Handle::of_running_node(self.name.clone());
-            return Ok(LocalRuntime::of_running_node(handle));
+            let made = Made::new(self.name.clone(), false);
+            return Ok(LocalRuntime::of_made(made));
         }
         self.real()?
             .build_local(options)

@@ -3,23 +3,25 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use sim_runtime::{NodeId, in_simulation};
 use tokio_real::runtime::{RuntimeFlavor, TryCurrentError};
 
+use super::made::{self, Inside, Made};
 use super::{Id, RuntimeMetrics, blocking};
 use crate::task::{JoinHandle, spawn_blocking_on_node, spawn_on_node};
 
 /// A reference to a runtime; as `tokio::runtime::Handle`. Inside a simulation it stands for a
-/// node: what is spawned through it belongs to the node's present boot.
+/// node, unless it is of a runtime that was built there: what is spawned through it belongs to the
+/// node's present boot.
 #[derive(Clone, Debug)]
 pub struct Handle(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    /// The node, and what the runtime was named.
-    Sim(NodeId, Option<Arc<str>>),
+    Node(NodeId),
+    Made(Made),
     Real(tokio_real::runtime::Handle),
 }
 
@@ -28,19 +30,48 @@ impl Handle {
         Self(Repr::Real(handle))
     }
 
-    pub(crate) fn of_running_node(name: Option<Arc<str>>) -> Self {
-        let node = sim_runtime::with(|world| world.current_node());
-        Self(Repr::Sim(node, name))
+    pub(crate) const fn of_made(made: Made) -> Self {
+        Self(Repr::Made(made))
     }
 
-    /// Its node.
+    /// The runtime that the running task is in.
+    fn of_whoever_runs() -> Self {
+        match made::current() {
+            Some(made) => Self::of_made(made),
+            None => Self(Repr::Node(sim_runtime::with(|world| world.current_node()))),
+        }
+    }
+
+    /// [`spawn`](Self::spawn) inside a simulation.
     ///
     /// # Panics
     /// When it is a real runtime's.
     #[track_caller]
-    pub(crate) fn node(&self) -> NodeId {
+    pub(crate) fn spawn_in_simulation<F>(&self, future: F) -> sim_runtime::JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         match &self.0 {
-            Repr::Sim(node, _) => *node,
+            Repr::Node(node) => spawn_on_node(*node, future),
+            Repr::Made(made) => made.spawn(future),
+            Repr::Real(_) => panic!("a simulation cannot spawn on a real runtime"),
+        }
+    }
+
+    /// [`spawn_blocking`](Self::spawn_blocking) inside a simulation.
+    ///
+    /// # Panics
+    /// When it is a real runtime's.
+    #[track_caller]
+    pub(crate) fn block_in_simulation<F, R>(&self, f: F) -> sim_runtime::JoinHandle<R>
+    where
+        F: FnOnce() -> R + 'static,
+        R: 'static,
+    {
+        match &self.0 {
+            Repr::Node(node) => spawn_blocking_on_node(*node, f),
+            Repr::Made(made) => made.spawn_blocking(f),
             Repr::Real(_) => panic!("a simulation cannot spawn on a real runtime"),
         }
     }
@@ -53,7 +84,9 @@ impl Handle {
     pub(crate) fn real(&self) -> &tokio_real::runtime::Handle {
         match &self.0 {
             Repr::Real(handle) => handle,
-            Repr::Sim(..) => panic!("a real runtime cannot spawn in a simulation"),
+            Repr::Node(_) | Repr::Made(_) => {
+                panic!("a real runtime cannot spawn in a simulation")
+            }
         }
     }
 
@@ -65,7 +98,7 @@ impl Handle {
     #[track_caller]
     pub fn current() -> Self {
         if in_simulation() {
-            Self::of_running_node(None)
+            Self::of_whoever_runs()
         } else {
             Self::from_real(tokio_real::runtime::Handle::current())
         }
@@ -77,7 +110,7 @@ impl Handle {
     /// Outside a simulation, when there is no runtime.
     pub fn try_current() -> Result<Self, TryCurrentError> {
         if in_simulation() {
-            return Ok(Self::of_running_node(None));
+            return Ok(Self::of_whoever_runs());
         }
         tokio_real::runtime::Handle::try_current().map(Self::from_real)
     }
@@ -85,11 +118,13 @@ impl Handle {
     /// Makes the runtime this thread's. Inside a simulation the node is the running task's
     /// already, and stays that.
     pub fn enter(&self) -> EnterGuard<'_> {
-        let real = match &self.0 {
-            Repr::Sim(..) => None,
-            Repr::Real(handle) => Some(handle.enter()),
+        let (inside, real) = match &self.0 {
+            Repr::Node(_) => (Some(Inside::enter(None)), None),
+            Repr::Made(made) => (Some(Inside::enter(Some(made.number))), None),
+            Repr::Real(handle) => (None, Some(handle.enter())),
         };
         EnterGuard {
+            _inside: inside,
             _real: real,
             _not_send: PhantomData,
         }
@@ -103,8 +138,8 @@ impl Handle {
         F::Output: Send + 'static,
     {
         match &self.0 {
-            Repr::Sim(node, _) => spawn_on_node(*node, future).into(),
             Repr::Real(handle) => handle.spawn(future).into(),
+            Repr::Node(_) | Repr::Made(_) => self.spawn_in_simulation(future).into(),
         }
     }
 
@@ -116,8 +151,8 @@ impl Handle {
         R: Send + 'static,
     {
         match &self.0 {
-            Repr::Sim(node, _) => spawn_blocking_on_node(*node, f).into(),
             Repr::Real(handle) => handle.spawn_blocking(f).into(),
+            Repr::Node(_) | Repr::Made(_) => self.block_in_simulation(f).into(),
         }
     }
 
@@ -129,16 +164,19 @@ impl Handle {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match &self.0 {
-            Repr::Sim(..) => blocking::block_on(future),
+            Repr::Node(_) => blocking::block_on(future),
+            Repr::Made(made) => made.block_on(false, future),
             Repr::Real(handle) => handle.block_on(future),
         }
     }
 
-    /// Whether there are several threads; a simulation has one.
+    /// Whether there are several threads: a simulated node has one, a runtime that was built there
+    /// what it was built with.
     #[must_use]
     pub fn runtime_flavor(&self) -> RuntimeFlavor {
         match &self.0 {
-            Repr::Sim(..) => RuntimeFlavor::CurrentThread,
+            Repr::Made(made) if made.is_multi_thread => RuntimeFlavor::MultiThread,
+            Repr::Node(_) | Repr::Made(_) => RuntimeFlavor::CurrentThread,
             Repr::Real(handle) => handle.runtime_flavor(),
         }
     }
@@ -147,7 +185,8 @@ impl Handle {
     #[must_use]
     pub fn id(&self) -> Id {
         match &self.0 {
-            Repr::Sim(node, _) => Id::of_node(*node),
+            Repr::Node(node) => Id::of_node(*node),
+            Repr::Made(made) => Id::of_set(made.number),
             Repr::Real(handle) => Id::of_real(handle.id()),
         }
     }
@@ -156,7 +195,8 @@ impl Handle {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match &self.0 {
-            Repr::Sim(_, name) => name.as_deref(),
+            Repr::Node(_) => None,
+            Repr::Made(made) => made.name.as_deref(),
             Repr::Real(handle) => handle.name(),
         }
     }
@@ -165,7 +205,8 @@ impl Handle {
     #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
         match &self.0 {
-            Repr::Sim(node, _) => RuntimeMetrics::of_node(*node),
+            Repr::Node(node) => RuntimeMetrics::of_node(*node),
+            Repr::Made(made) => RuntimeMetrics::of_made(made.clone()),
             Repr::Real(handle) => RuntimeMetrics::from_real(handle.metrics()),
         }
     }
@@ -178,6 +219,7 @@ impl RefUnwindSafe for Handle {}
 #[derive(Debug)]
 #[must_use = "creating and dropping a guard does nothing"]
 pub struct EnterGuard<'a> {
+    _inside: Option<Inside>,
     _real: Option<tokio_real::runtime::EnterGuard<'a>>,
     /// A guard belongs to its thread.
     _not_send: PhantomData<MutexGuard<'static, ()>>,

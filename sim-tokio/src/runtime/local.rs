@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio_real::runtime::LocalOptions;
 
-use super::{Builder, EnterGuard, Handle, RuntimeMetrics, blocking};
+use super::made::Made;
+use super::{Builder, EnterGuard, Handle, Runtime, RuntimeMetrics};
 use crate::task::{JoinHandle, LocalSet};
 
-/// A runtime of one thread; as `tokio::runtime::LocalRuntime`. Inside a simulation it is a
-/// `LocalSet` of the running node, whose tasks run while it blocks on a future.
+/// A runtime of one thread; as `tokio::runtime::LocalRuntime`. Inside a simulation it is a runtime
+/// with a `LocalSet`, whose tasks run while it blocks on a future.
 #[derive(Debug)]
 pub struct LocalRuntime {
     handle: Handle,
@@ -20,7 +21,7 @@ pub struct LocalRuntime {
 
 #[derive(Debug)]
 enum Repr {
-    Sim(LocalSet),
+    Sim(LocalSet, Runtime),
     Real(tokio_real::runtime::LocalRuntime),
 }
 
@@ -32,10 +33,11 @@ impl LocalRuntime {
         }
     }
 
-    pub(crate) fn of_running_node(handle: Handle) -> Self {
+    pub(crate) fn of_made(made: Made) -> Self {
+        let runtime = Runtime::of_made(made);
         Self {
-            handle,
-            repr: Repr::Sim(LocalSet::new()),
+            handle: runtime.handle().clone(),
+            repr: Repr::Sim(LocalSet::new(), runtime),
         }
     }
 
@@ -63,7 +65,10 @@ impl LocalRuntime {
         F::Output: 'static,
     {
         match &self.repr {
-            Repr::Sim(set) => set.spawn_local(future),
+            Repr::Sim(set, runtime) => {
+                let _entered = runtime.enter();
+                set.spawn_local(future)
+            }
             Repr::Real(real) => real.spawn_local(future).into(),
         }
     }
@@ -85,7 +90,7 @@ impl LocalRuntime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match &self.repr {
-            Repr::Sim(set) => blocking::block_on(set.run_until(future)),
+            Repr::Sim(set, runtime) => runtime.block_on(set.run_until(future)),
             Repr::Real(real) => real.block_on(future),
         }
     }
@@ -96,17 +101,22 @@ impl LocalRuntime {
     }
 
     /// Ends the runtime, waiting for blocking work at most this long.
+    ///
+    /// # Panics
+    /// Where futures are polled, unless the time is zero.
     pub fn shutdown_timeout(self, duration: Duration) {
-        if let Repr::Real(real) = self.repr {
-            real.shutdown_timeout(duration);
+        match self.repr {
+            Repr::Sim(set, runtime) => {
+                drop(set);
+                runtime.shutdown_timeout(duration);
+            }
+            Repr::Real(real) => real.shutdown_timeout(duration),
         }
     }
 
     /// Ends the runtime without waiting for blocking work.
     pub fn shutdown_background(self) {
-        if let Repr::Real(real) = self.repr {
-            real.shutdown_background();
-        }
+        self.shutdown_timeout(Duration::ZERO);
     }
 
     /// Numbers of the runtime.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sim_runtime::NodeId;
 
+use super::made::Made;
+
 /// Numbers of a runtime; as `tokio::runtime::RuntimeMetrics`. A simulated node has one worker,
 /// which is never busy: computing takes no simulated time.
 #[derive(Clone, Debug)]
@@ -11,7 +13,8 @@ pub struct RuntimeMetrics(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    Sim(NodeId),
+    Node(NodeId),
+    Made(Made),
     Real(tokio_real::runtime::RuntimeMetrics),
 }
 
@@ -26,7 +29,7 @@ macro_rules! of_workers {
         #[track_caller]
         pub fn $name(&self, worker: usize) -> $type {
             match &self.0 {
-                Repr::Sim(_) => {
+                Repr::Node(_) | Repr::Made(_) => {
                     assert_eq!(worker, 0, "a simulated node has one worker");
                     $none
                 }
@@ -38,7 +41,11 @@ macro_rules! of_workers {
 
 impl RuntimeMetrics {
     pub(crate) const fn of_node(node: NodeId) -> Self {
-        Self(Repr::Sim(node))
+        Self(Repr::Node(node))
+    }
+
+    pub(crate) const fn of_made(made: Made) -> Self {
+        Self(Repr::Made(made))
     }
 
     pub(crate) const fn from_real(real: tokio_real::runtime::RuntimeMetrics) -> Self {
@@ -49,7 +56,7 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn num_workers(&self) -> usize {
         match &self.0 {
-            Repr::Sim(_) => 1,
+            Repr::Node(_) | Repr::Made(_) => 1,
             Repr::Real(real) => real.num_workers(),
         }
     }
@@ -58,7 +65,10 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn num_alive_tasks(&self) -> usize {
         match &self.0 {
-            Repr::Sim(node) => sim_runtime::try_with(|world| world.tasks_alive(*node)).unwrap_or(0),
+            Repr::Made(made) => made.alive(),
+            Repr::Node(node) => {
+                sim_runtime::try_with(|world| world.tasks_alive(*node)).unwrap_or(0)
+            }
             Repr::Real(real) => real.num_alive_tasks(),
         }
     }
@@ -67,7 +77,7 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn global_queue_depth(&self) -> usize {
         match &self.0 {
-            Repr::Sim(_) => 0,
+            Repr::Node(_) | Repr::Made(_) => 0,
             Repr::Real(real) => real.global_queue_depth(),
         }
     }

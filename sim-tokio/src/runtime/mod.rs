@@ -1,15 +1,16 @@
 //! Runtimes: tokio's outside a simulation.
 //!
-//! Inside a simulation there is one already. Its [`Handle`] is that of the running node; a
-//! [`Runtime`] that is built there is another name for it and spawns on it. It blocks on a future
-//! where tokio allows that inside a runtime: on threads, in `spawn_blocking`, in
-//! `block_in_place`.
+//! Inside a simulation there is one already. Its [`Handle`] is that of the running node. A
+//! [`Runtime`] that is built there has the tasks that are spawned in it, which the node's scheduler
+//! runs, and takes them with it. It blocks on a future where tokio allows that inside a runtime: on
+//! threads, in `spawn_blocking`, in `block_in_place`.
 
 pub(crate) mod blocking;
 mod builder;
 mod handle;
 mod id;
 mod local;
+pub(crate) mod made;
 mod metrics;
 mod owner;
 mod worker;

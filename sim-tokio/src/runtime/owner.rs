@@ -5,28 +5,39 @@ use std::io;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
+use super::made::Made;
 use super::{Builder, EnterGuard, Handle, RuntimeMetrics};
 use crate::task::JoinHandle;
 
-/// A runtime; as `tokio::runtime::Runtime`. One built inside a simulation is another name for
-/// the simulation: dropping it ends nothing.
+/// A runtime; as `tokio::runtime::Runtime`. One built inside a simulation has its tasks run by the
+/// running node, and takes them with it as it is dropped.
 #[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
-    /// `None` inside a simulation.
-    real: Option<tokio_real::runtime::Runtime>,
+    repr: Repr,
+}
+
+#[derive(Debug)]
+enum Repr {
+    Sim(Made),
+    Real(tokio_real::runtime::Runtime),
+    /// It has ended.
+    Ended,
 }
 
 impl Runtime {
     pub(crate) fn from_real(real: tokio_real::runtime::Runtime) -> Self {
         Self {
             handle: Handle::from_real(real.handle().clone()),
-            real: Some(real),
+            repr: Repr::Real(real),
         }
     }
 
-    pub(crate) const fn of_node(handle: Handle) -> Self {
-        Self { handle, real: None }
+    pub(crate) fn of_made(made: Made) -> Self {
+        Self {
+            handle: Handle::of_made(made.clone()),
+            repr: Repr::Sim(made),
+        }
     }
 
     /// A multi-thread runtime with everything enabled.
@@ -69,9 +80,10 @@ impl Runtime {
     /// As [`Handle::block_on`].
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match &self.real {
-            None => self.handle.block_on(future),
-            Some(real) => real.block_on(future),
+        match &self.repr {
+            Repr::Sim(made) => made.block_on(true, future),
+            Repr::Real(real) => real.block_on(future),
+            Repr::Ended => unreachable!("nobody has what has ended"),
         }
     }
 
@@ -81,23 +93,34 @@ impl Runtime {
     }
 
     /// Ends the runtime, waiting for blocking work at most this long.
-    pub fn shutdown_timeout(self, duration: Duration) {
-        if let Some(real) = self.real {
-            real.shutdown_timeout(duration);
+    ///
+    /// # Panics
+    /// Where futures are polled, unless the time is zero.
+    pub fn shutdown_timeout(mut self, duration: Duration) {
+        match std::mem::replace(&mut self.repr, Repr::Ended) {
+            Repr::Sim(made) => made.end(Some(duration)),
+            Repr::Real(real) => real.shutdown_timeout(duration),
+            Repr::Ended => {}
         }
     }
 
     /// Ends the runtime without waiting for blocking work.
     pub fn shutdown_background(self) {
-        if let Some(real) = self.real {
-            real.shutdown_background();
-        }
+        self.shutdown_timeout(Duration::ZERO);
     }
 
     /// Numbers of the runtime.
     #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
         self.handle.metrics()
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Repr::Sim(made) = std::mem::replace(&mut self.repr, Repr::Ended) {
+            made.end(None);
+        }
     }
 }
 

@@ -21,16 +21,30 @@ enum Repr {
 
 type NextSignal = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
+/// What tokio lets nobody listen to: the kernel forbids it, or the code goes on where it failed.
+const FORBIDDEN: [i32; 5] = [
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+];
+
 /// Listens to a signal from now on.
 ///
 /// # Errors
-/// Outside a simulation: the signal cannot be listened to.
+/// The signal cannot be listened to.
 ///
 /// # Panics
 /// Outside a simulation, when there is no runtime with I/O.
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     if in_simulation() {
+        let number = kind.as_raw_value();
+        if number <= 0 || FORBIDDEN.contains(&number) {
+            let refused = format!("Refusing to register signal {number}");
+            return Err(io::Error::other(refused));
+        }
         return Ok(Signal(Repr::Sim {
             kind,
             next: next_signal(kind),

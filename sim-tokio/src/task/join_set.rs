@@ -180,7 +180,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         match &mut self.0 {
-            Repr::Sim(set) => set.add(sim_runtime::spawn(task)),
+            Repr::Sim(set) => set.add(super::spawn_here(task)),
             Repr::Real(set) => set.spawn(task).into(),
         }
     }
@@ -196,7 +196,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         match &mut self.0 {
-            Repr::Sim(set) => set.add(super::spawn_on_node(handle.node(), task)),
+            Repr::Sim(set) => set.add(handle.spawn_in_simulation(task)),
             Repr::Real(set) => set.spawn_on(task, handle.real()).into(),
         }
     }
@@ -242,10 +242,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         match &mut self.0 {
-            Repr::Sim(set) => {
-                let node = sim_runtime::with(|world| world.current_node());
-                set.add(super::spawn_blocking_on_node(node, f))
-            }
+            Repr::Sim(set) => set.add(super::spawn_blocking_here(f)),
             Repr::Real(set) => set.spawn_blocking(f).into(),
         }
     }
@@ -261,7 +258,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         match &mut self.0 {
-            Repr::Sim(set) => set.add(super::spawn_blocking_on_node(handle.node(), f)),
+            Repr::Sim(set) => set.add(handle.block_in_simulation(f)),
             Repr::Real(set) => set.spawn_blocking_on(f, handle.real()).into(),
         }
     }

@@ -7,6 +7,7 @@ use sim_runtime::{NodeId, in_simulation};
 
 use super::JoinHandle;
 use crate::runtime::blocking::Mark;
+use crate::runtime::made;
 
 /// Spawns a task: on the running node inside a simulation, on the current runtime outside.
 ///
@@ -19,7 +20,7 @@ where
     F::Output: Send + 'static,
 {
     if in_simulation() {
-        sim_runtime::spawn(future).into()
+        spawn_here(future).into()
     } else {
         tokio_real::task::spawn(future).into()
     }
@@ -39,8 +40,7 @@ where
     R: Send + 'static,
 {
     if in_simulation() {
-        let node = sim_runtime::with(|world| world.current_node());
-        spawn_blocking_on_node(node, f).into()
+        spawn_blocking_here(f).into()
     } else {
         tokio_real::task::spawn_blocking(f).into()
     }
@@ -78,6 +78,32 @@ pub async fn yield_now() {
         Poll::Pending
     })
     .await;
+}
+
+/// [`spawn`] inside a simulation: in the runtime that the caller is in.
+#[track_caller]
+pub(crate) fn spawn_here<F>(future: F) -> sim_runtime::JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match made::current() {
+        None => sim_runtime::spawn(future),
+        Some(runtime) => runtime.spawn(future),
+    }
+}
+
+/// [`spawn_blocking`] inside a simulation: in the runtime that the caller is in.
+#[track_caller]
+pub(crate) fn spawn_blocking_here<F, R>(f: F) -> sim_runtime::JoinHandle<R>
+where
+    F: FnOnce() -> R + 'static,
+    R: 'static,
+{
+    match made::current() {
+        None => spawn_blocking_on_node(sim_runtime::with(|world| world.current_node()), f),
+        Some(runtime) => runtime.spawn_blocking(f),
+    }
 }
 
 /// Spawns on a node of the simulation, whoever runs.

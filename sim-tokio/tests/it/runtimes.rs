@@ -55,6 +55,7 @@ fn inside_there_is_one_already() {
             message.starts_with("Cannot start a runtime from within a runtime."),
             "{message}"
         );
+        runtime.shutdown_background();
     });
 }
 
@@ -369,6 +370,7 @@ fn a_local_runtime_blocks_on_a_thread() {
         assert_eq!(blocking.await.unwrap(), 5);
         let named = Builder::new_multi_thread().name("pool").build().unwrap();
         assert_eq!(named.handle().name(), Some("pool"));
+        named.shutdown_background();
     });
 }
 
