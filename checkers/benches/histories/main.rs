@@ -2,7 +2,7 @@
 //!
 //! Each row is a process of its own, so that its peak is its own. After `--`:
 //!
-//! - `rows FROM` begins at that row, and `row N` measures one.
+//! - `rows FROM` begins at that row, `row N` measures one, and `steps N` counts what suffices.
 //! - `recorded` judges the recorded logs of others.
 //! - `formats MIB` reads so much text of each format, whole and row by row.
 //! - `sweep N`, or `sweep N MODEL...`: every model is compared with all orders on all histories of
@@ -19,6 +19,8 @@ use checkers::{Budget, History, Operation, Outcome, check};
 
 #[path = "../../tests/it/recorded/etcd.rs"]
 mod etcd;
+#[path = "../../tests/it/recorded/kv.rs"]
+mod kv;
 #[path = "../../tests/it/models.rs"]
 mod models;
 #[path = "../../tests/it/reference.rs"]
@@ -35,6 +37,7 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["row", index, ..] => row(index.parse().expect("a number")),
+        ["steps", index, ..] => steps(index.parse().expect("a number")),
         ["recorded", ..] => recorded::print(),
         ["format", format, way, mib, ..] => formats::row(format, way, mib.parse().expect("MiB")),
         ["formats", mib, ..] => texts(mib),
@@ -80,6 +83,17 @@ fn texts(mib: &str) {
             );
         }
     }
+}
+
+/// The fewest steps with which a row has an answer, to one in sixteen.
+fn steps(index: usize) {
+    let families = families::all();
+    let family: &Family = &families[index];
+    let windows = Vec::new();
+    let ops = generate(family);
+    let history = History { ops, windows };
+    let steps = recorded::steps(&history, family.model);
+    println!("{:<52} {steps:>12} steps", family.name());
 }
 
 fn row(index: usize) {

@@ -29,6 +29,15 @@ pub(super) trait Machine {
         false
     }
 
+    /// Whether [`Machine::guess`] ever has a guess.
+    const GUESSES: bool = false;
+
+    /// Which operation to try first: of `open`, each with the instant at which it returns, in the
+    /// order of calls. It only decides what is found soon. Cost: at most quadratic.
+    fn guess(&self, _: u32, _: &[(u32, u64)]) -> Option<u32> {
+        None
+    }
+
     /// The state as a value, for the reader.
     fn value(&self, state: u32) -> Value;
 

@@ -16,6 +16,11 @@ enum Step {
     Refused { from: u32 },
 }
 
+/// The one that is due sooner, by instant and member.
+fn sooner(found: Option<(u64, u32)>, one: (u64, u32)) -> Option<(u64, u32)> {
+    Some(found.map_or(one, |two| one.min(two)))
+}
+
 /// A register with compare-and-set. A state is the number of a value.
 pub(super) struct Register<'a> {
     values: Vec<&'a Value>,
@@ -97,6 +102,15 @@ impl<'a> Register<'a> {
             Step::Read(_) | Step::Refused { .. } => None,
         }
     }
+
+    /// Whether the operation's response fits a value.
+    fn fits(&self, member: u32, state: u32) -> bool {
+        match self.steps[member as usize] {
+            Step::Read(value) | Step::Cas { from: value, .. } => value == state,
+            Step::Refused { from } => from != state,
+            Step::Write(_) => false,
+        }
+    }
 }
 
 impl Machine for Register<'_> {
@@ -156,6 +170,29 @@ impl Machine for Register<'_> {
         let own = self.certain[member as usize] && self.observed(member) == Some(state);
         let own = u32::from(own);
         self.setters[state as usize] == 0 && self.observers[state as usize] > own
+    }
+
+    const GUESSES: bool = true;
+
+    /// A cas that the value fits, since it may not come back; else the write that helps what has
+    /// to return first, be it itself.
+    fn guess(&self, state: u32, open: &[(u32, u64)]) -> Option<u32> {
+        let (mut cas, mut write) = (None, None);
+        for (member, ends) in open {
+            match self.steps[*member as usize] {
+                Step::Cas { from, to } if from == state && to != state => {
+                    cas = sooner(cas, (*ends, *member));
+                }
+                Step::Write(value) if cas.is_none() => {
+                    let helped = open.iter().filter(|(other, _)| self.fits(*other, value));
+                    let first = helped.map(|(_, ends)| *ends).min();
+                    let first = first.map_or(*ends, |first| first.min(*ends));
+                    write = sooner(write, (first, *member));
+                }
+                _ => {}
+            }
+        }
+        cas.or(write).map(|(_, member)| member)
     }
 
     fn value(&self, state: u32) -> Value {

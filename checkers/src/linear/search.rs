@@ -8,6 +8,7 @@
 //! - Operations that may never have taken effect are tried last; of those that do the same, the
 //!   first called is taken first, and of two configurations the one that has used fewer is kept.
 //! - A choice after which some remaining operation can no longer be explained is not made.
+//! - What the object's own guess says is tried first, while that has not led astray for long.
 
 use super::defect::{Defect, planted};
 use super::entries::Entries;
@@ -58,8 +59,18 @@ struct Frame {
     state: u32,
     /// Its class, when it is not certain.
     class: Option<u32>,
-    /// Whether there was nothing else to try.
-    forced: bool,
+    choice: Choice,
+}
+
+/// Why an operation was taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// There was nothing else to try.
+    Forced,
+    /// It was guessed, out of turn.
+    Guess,
+    /// It was its turn.
+    Turn,
 }
 
 /// Where to look for the next operation.
@@ -92,7 +103,14 @@ struct Search<'a, M> {
     /// Certain members still to be linearized.
     missing: usize,
     steps: u64,
+    /// The members that can come next, with the instants at which they return.
+    open: Vec<(u32, u64)>,
 }
+
+/// Steps within which guesses are made. A history that took so many has no order, or hides it
+/// where guesses do not look: there, they only cost.
+const GUESS_STEPS: u64 = 1 << 16;
+const GUESS_STEPS_A_MEMBER: u64 = 128;
 
 /// Searches one partition.
 pub(super) fn search<M: Machine>(
@@ -115,6 +133,7 @@ pub(super) fn search<M: Machine>(
         state: 0,
         missing,
         steps: 0,
+        open: Vec::new(),
     };
     let ending = search.run(budget);
     search.note_depth();
@@ -177,14 +196,14 @@ impl<M: Machine> Search<'_, M> {
                     return Ending::Illegal;
                 };
                 self.undo(frame);
-                if !frame.forced {
-                    break match frame.class {
-                        None => {
-                            let at = self.entries.call_of(frame.member);
-                            Cursor::Certain(self.entries.following(at))
-                        }
-                        Some(class) => Cursor::Class(class + 1),
-                    };
+                match (frame.choice, frame.class) {
+                    (Choice::Forced, _) => {}
+                    (Choice::Guess, _) => break Cursor::Certain(self.entries.first()),
+                    (Choice::Turn, None) => {
+                        let at = self.entries.call_of(frame.member);
+                        break Cursor::Certain(self.entries.following(at));
+                    }
+                    (Choice::Turn, Some(class)) => break Cursor::Class(class + 1),
                 }
             };
         }
@@ -205,7 +224,7 @@ impl<M: Machine> Search<'_, M> {
     fn advance(&mut self, cursor: Cursor) -> bool {
         let class = match cursor {
             Cursor::Fresh => {
-                if self.advance_at_once() {
+                if self.advance_at_once() || self.advance_guess() {
                     return true;
                 }
                 if self.advance_certain(self.entries.first()) {
@@ -234,12 +253,38 @@ impl<M: Machine> Search<'_, M> {
             if entry.is_return && !planted(Defect::SearchLooksPastReturns) {
                 break;
             }
-            if !entry.is_return && self.try_certain(entry.member) {
+            if !entry.is_return && self.try_certain(entry.member, Choice::Turn) {
                 return true;
             }
             at = self.entries.following(entry_at);
         }
         false
+    }
+
+    /// Linearizes what the machine would try first.
+    fn advance_guess(&mut self) -> bool {
+        let enough = GUESS_STEPS + GUESS_STEPS_A_MEMBER * self.partition.members.len() as u64;
+        if !M::GUESSES || self.steps > enough {
+            return false;
+        }
+        let mut open = std::mem::take(&mut self.open);
+        open.clear();
+        let mut at = self.entries.first();
+        while let Some(entry_at) = at {
+            let entry = self.entries.get(entry_at);
+            if entry.is_return {
+                break;
+            }
+            if self.is_free(entry.member) {
+                let op = self.partition.members[entry.member as usize].op;
+                open.push((entry.member, op.complete_ts.unwrap_or(u64::MAX)));
+            }
+            at = self.entries.following(entry_at);
+        }
+        self.steps += 1;
+        let guess = self.machine.guess(self.state, &open);
+        self.open = open;
+        guess.is_some_and(|member| self.try_certain(member, Choice::Guess))
     }
 
     /// The instant of the first return: what is called after it can not come next.
@@ -271,7 +316,7 @@ impl<M: Machine> Search<'_, M> {
                     || planted(Defect::SearchTakesAllAtOnce))
             {
                 self.visited.flip(entry.member);
-                self.push(entry.member, next, None, true);
+                self.push(entry.member, next, None, Choice::Forced);
                 return true;
             }
             at = self.entries.following(entry_at);
@@ -280,7 +325,7 @@ impl<M: Machine> Search<'_, M> {
     }
 
     /// Linearizes a certain member if that is legal and leads somewhere new.
-    fn try_certain(&mut self, member: u32) -> bool {
+    fn try_certain(&mut self, member: u32, choice: Choice) -> bool {
         self.steps += 1;
         if !self.is_free(member) {
             return false;
@@ -299,7 +344,7 @@ impl<M: Machine> Search<'_, M> {
                 return false;
             }
         }
-        self.push(member, next, None, false);
+        self.push(member, next, None, choice);
         true
     }
 
@@ -332,7 +377,7 @@ impl<M: Machine> Search<'_, M> {
             self.visited.give_back(class as usize);
             return false;
         }
-        self.push(member, next, Some(class), false);
+        self.push(member, next, Some(class), Choice::Turn);
         true
     }
 
@@ -355,7 +400,7 @@ impl<M: Machine> Search<'_, M> {
         after.is_none_or(|before| self.visited.is_done(before))
     }
 
-    fn push(&mut self, member: u32, next: u32, class: Option<u32>, forced: bool) {
+    fn push(&mut self, member: u32, next: u32, class: Option<u32>, choice: Choice) {
         if class.is_none() {
             self.entries.lift(member);
             self.missing -= 1;
@@ -365,7 +410,7 @@ impl<M: Machine> Search<'_, M> {
             member,
             state: self.state,
             class,
-            forced,
+            choice,
         });
         self.state = next;
     }
