@@ -1,4 +1,4 @@
-//! The hash by which the content of a write enters the digest: four independent lanes of folded
+//! The hash by which places are drawn from what is there: four independent lanes of folded
 //! multiplication, because a single chain costs more than copying the bytes.
 
 use std::hash::Hasher;

@@ -16,10 +16,10 @@
 //! - No permission checks: the guest is root.
 //!
 //! # Modules, in reading order
-//! `config` (what a test chooses), `budget`, `errno`, `hash`, `state` (pure: pages, inodes,
-//! operations, volume, fsync, paths, names, ordering, crashes, scars, media), `kernel` (the device
-//! in the world: descriptors, calls, faults, evidence), `exhaustive` (every crash state of a small
-//! program, for a test).
+//! `config` (what a test chooses), `budget`, `errno`, `hash`, `content_hash`, `state` (pure: pages,
+//! inodes, operations, volume, fsync, paths, names, ordering, crashes, scars, media), `kernel` (the
+//! device in the world: descriptors, calls, faults, evidence), `exhaustive` (every crash state of a
+//! small program, for a test).
 //!
 //! Without the feature `sim` of sim-runtime the crate is empty.
 
@@ -27,6 +27,7 @@ sim_runtime::if_sim! {
     sim {
         mod budget;
         mod config;
+        mod content_hash;
         mod errno;
         mod exhaustive;
         mod hash;

@@ -12,6 +12,7 @@ use super::faults::Asks;
 use super::namespace::At;
 use super::op_kind::OpKind;
 use super::open_file::{OpenFile, OpenFlags, Opening};
+use crate::content_hash::digest_of_content;
 use crate::errno::errno;
 use crate::hash::digest_of;
 use crate::state::pages::SECTOR;
@@ -208,7 +209,7 @@ impl Disk {
             stats.bytes_written += written as u64;
             io::Result::Ok((at, written))
         })?;
-        let detail = digest_of([at, written as u64], &buf[..written]);
+        let detail = digest_of_content([at, written as u64], &buf[..written]);
         event(world, OpKind::Write, file.inode.0, detail);
         self.lint_write(world, file, at..at + written as u64);
         if file.status.get() & libc::O_DSYNC != 0 && written > 0 {

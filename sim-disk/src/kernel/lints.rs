@@ -78,7 +78,8 @@ pub(crate) struct Watch {
     found: BTreeMap<(NodeId, LintKind, String), Lint>,
     /// When the call of a task began.
     begun: BTreeMap<u64, u64>,
-    recent: BTreeMap<Point, Vec<Written>>,
+    /// In the order of the calls, so by their ends.
+    recent: BTreeMap<Point, VecDeque<Written>>,
     failed_syncs: BTreeSet<Point>,
     /// By directory, in the order of the calls.
     renamed: BTreeMap<Point, VecDeque<(NodeId, String, u64)>>,
@@ -171,12 +172,11 @@ impl Disk {
         }
         let start = watch.begun.remove(&task).unwrap_or(now);
         let recent = watch.recent.entry(file.point()).or_default();
-        let overlap = recent.iter().find(|other| {
-            other.end_ns > start
-                && other.task != task
-                && other.range.start < range.end
-                && range.start < other.range.end
+        let meanwhile = recent.iter().rev().take_while(|other| other.end_ns > start);
+        let overlap = meanwhile.filter(|other| {
+            other.task != task && other.range.start < range.end && range.start < other.range.end
         });
+        let overlap = overlap.last();
         let first = overlap.map(|other| {
             format!(
                 "bytes {}..{} and {}..{} of {} at once",
@@ -188,9 +188,9 @@ impl Disk {
             )
         });
         if recent.len() >= RECENT_WRITES_MAX {
-            recent.remove(0);
+            recent.pop_front();
         }
-        recent.push(Written {
+        recent.push_back(Written {
             range,
             end_ns: now,
             task,

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::inode::{Body, Inode, InodeId, Kind, Name};
-use super::op::{Change, Op, OpId, Side, Slot, apply};
+use super::op::{Change, Op, Side, Slot, apply};
 use super::order::{Dependencies, dependencies};
+use super::pending::OpId;
 use super::select::{Below, CrashKind, Selection, select};
 use super::volume::Volume;
 use crate::hash::scatter;
@@ -42,7 +43,7 @@ pub(crate) struct Outcome {
 impl Volume {
     /// The pending operations with what they depend on.
     pub(crate) fn pending(&self) -> (Vec<OpId>, Vec<&Op>, Dependencies) {
-        let ids = self.ops.keys().copied().collect();
+        let ids = self.ops.ids().collect();
         let ops: Vec<&Op> = self.ops.values().collect();
         let deps = dependencies(&ops, self.rules.profile, self.rules.tear);
         (ids, ops, deps)

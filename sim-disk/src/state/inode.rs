@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::op::OpId;
 use super::pages::Pages;
+use super::pending::OpId;
 use sim_runtime::FaultId;
 
 /// Number of an inode on its volume; never used again on that volume.

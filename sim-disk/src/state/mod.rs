@@ -1,8 +1,9 @@
 //! The pure state of a volume: no clock, no runtime, no randomness of its own.
 //!
-//! Reading order: `pages`, `inode`, `op`, `volume`, `space`, `sync`, `walk`, `names`, `order`,
-//! `select`, `crash`, `scars`, `media`, `compare`, `explore`.
+//! Reading order: `chunks`, `pages`, `inode`, `op`, `pending`, `volume`, `space`, `sync`, `walk`,
+//! `names`, `order`, `select`, `crash`, `scars`, `media`, `compare`, `explore`.
 
+pub(crate) mod chunks;
 pub(crate) mod compare;
 pub(crate) mod crash;
 pub(crate) mod explore;
@@ -12,6 +13,7 @@ pub(crate) mod names;
 pub(crate) mod op;
 pub(crate) mod order;
 pub(crate) mod pages;
+pub(crate) mod pending;
 pub(crate) mod scars;
 pub(crate) mod select;
 pub(crate) mod space;

@@ -7,10 +7,6 @@ use std::ops::Range;
 use super::inode::{Body, Inode, InodeId, Kind, Name};
 use super::pages::Payload;
 
-/// Place of an operation in the order of the volume.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct OpId(pub(crate) u64);
-
 /// One step that becomes durable whole (but for a torn write).
 #[derive(Clone, Debug)]
 pub(crate) struct Op {

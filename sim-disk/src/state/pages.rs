@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 
+use super::chunks::Chunks;
+
 /// Bytes in a page.
 pub(crate) const PAGE: u64 = 4096;
 /// Bytes in a sector.
@@ -84,7 +86,7 @@ impl Deref for Payload {
 /// The bytes of one file; what was never written reads as zero and costs nothing.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Pages {
-    pages: BTreeMap<u64, Rc<Page>>,
+    pages: Chunks,
     /// Pages set aside by fallocate(2) and not written yet.
     reserved: PageRanges,
 }
@@ -109,22 +111,22 @@ pub(crate) fn split(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize
 impl Pages {
     /// How many pages hold data or are set aside for it.
     pub(crate) fn count(&self) -> u64 {
-        self.pages.len() as u64 + self.reserved.count
+        self.pages.count() + self.reserved.count
     }
 
     /// Is this page allocated?
     pub(crate) fn has(&self, page: u64) -> bool {
-        self.pages.contains_key(&page) || self.reserved.has(page)
+        self.is_written(page) || self.reserved.has(page)
     }
 
     /// Has this page been written?
     pub(crate) fn is_written(&self, page: u64) -> bool {
-        self.pages.contains_key(&page)
+        self.pages.get(page).is_some()
     }
 
     /// The numbers of the pages in a range that hold data.
     pub(crate) fn written(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
-        self.pages.range(range).map(|(&page, _)| page)
+        self.pages.numbers(range)
     }
 
     /// Sets pages aside; returns how many that allocated.
@@ -142,13 +144,13 @@ impl Pages {
 
     /// How many pages [`reserve`](Self::reserve) would allocate.
     pub(crate) fn missing(&self, range: Range<u64>) -> u64 {
-        let written = self.pages.range(range.clone()).count() as u64;
+        let written = self.written(range.clone()).count() as u64;
         (range.end - range.start) - written - self.reserved.covered(range)
     }
 
     /// Where data starts at or after `offset`.
     pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
-        let (&page, _) = self.pages.range(offset / PAGE..).next()?;
+        let page = self.written(offset / PAGE..u64::MAX).next()?;
         Some(offset.max(page * PAGE))
     }
 
@@ -158,7 +160,7 @@ impl Pages {
         if !self.is_written(page) {
             return offset;
         }
-        for (&at, _) in self.pages.range(page..) {
+        for at in self.written(page..u64::MAX) {
             if at != page {
                 break;
             }
@@ -171,7 +173,7 @@ impl Pages {
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) {
         for (page, within, done, take) in split(offset, buf.len()) {
             let to = &mut buf[done..done + take];
-            match self.pages.get(&page) {
+            match self.pages.get(page) {
                 Some(data) => to.copy_from_slice(&data[within..within + take]),
                 None => to.fill(0),
             }
@@ -182,11 +184,11 @@ impl Pages {
     pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) -> u64 {
         let before = self.count();
         for (page, within, done, take) in split(offset, bytes.len()) {
-            let slot = self.pages.entry(page).or_insert_with(|| {
+            if self.pages.get(page).is_none() {
                 self.reserved.remove(page..page + 1);
-                Rc::new([0; PAGE as usize])
-            });
-            let data = Rc::make_mut(slot);
+                self.pages.insert(page, Rc::new([0; PAGE as usize]));
+            }
+            let data = Rc::make_mut(self.pages.get_mut(page).expect("it was made"));
             data[within..within + take].copy_from_slice(&bytes[done..done + take]);
         }
         self.count() - before
@@ -228,20 +230,18 @@ impl Pages {
     pub(crate) fn free(&mut self, range: Range<u64>) -> u64 {
         let before = self.count();
         self.reserved.remove(range.clone());
-        for page in self.written(range).collect::<Vec<_>>() {
-            self.pages.remove(&page);
-        }
+        self.pages.remove(range);
         before - self.count()
     }
 
     /// Forgets all from `size` on; returns how many pages that freed.
     pub(crate) fn truncate(&mut self, size: u64) -> u64 {
         let before = self.count();
-        drop(self.pages.split_off(&size.div_ceil(PAGE)));
+        self.pages.remove(size.div_ceil(PAGE)..u64::MAX);
         self.reserved.remove(size.div_ceil(PAGE)..u64::MAX);
         let within = (size % PAGE) as usize;
         if within != 0
-            && let Some(page) = self.pages.get_mut(&(size / PAGE))
+            && let Some(page) = self.pages.get_mut(size / PAGE)
             && page[within..].iter().any(|&byte| byte != 0)
         {
             Rc::make_mut(page)[within..].fill(0);

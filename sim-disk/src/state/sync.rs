@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::inode::{Doomed, InodeId, Kind};
-use super::op::{Change, Op, OpId, Side, apply, body_mut};
+use super::op::{Change, Op, Side, apply, body_mut};
 use super::order::{closure, dependencies};
+use super::pending::OpId;
 use super::scars::Met;
 use super::select::{Below, random_closed};
 use super::volume::Volume;
@@ -43,7 +44,7 @@ impl Volume {
         };
         let is_dir = self.inodes[&id].cache.is_dir();
         let durable = match self.rules.profile {
-            Profile::Sequential => self.ops.range(..=last).map(|(&id, _)| id).collect(),
+            Profile::Sequential => self.ops.ids().take_while(|id| *id <= last).collect(),
             // What a file's operations need are earlier ones of the same file.
             Profile::PosixWeak if !is_dir || self.are_local(&roots) => roots,
             Profile::PosixWeak | Profile::Ext4Ordered => self.closed(&roots),
@@ -95,7 +96,7 @@ impl Volume {
 
     /// sync(2): everything.
     pub(crate) fn sync_all(&mut self) -> usize {
-        let all: Vec<OpId> = self.ops.keys().copied().collect();
+        let all: Vec<OpId> = self.ops.ids().collect();
         self.persist(&all);
         all.len()
     }
@@ -103,7 +104,7 @@ impl Volume {
     /// Makes operations durable. `ids` is in order and closed under dependencies.
     pub(crate) fn persist(&mut self, ids: &[OpId]) {
         let mut unlinked = Vec::new();
-        let mut touched = BTreeSet::new();
+        let mut touched: Vec<InodeId> = Vec::new();
         let mut named = BTreeSet::new();
         for id in ids {
             let op = self.take_op(*id);
@@ -114,12 +115,15 @@ impl Volume {
             } else {
                 self.write_to_media(&op);
             }
-            touched.extend(op.change.file());
+            let file = op.change.file();
+            touched.extend(file.filter(|file| touched.last() != Some(file)));
             if let Change::Names(names) = &op.change {
                 touched.extend(names.slots.iter().map(|slot| slot.dir));
                 named.extend(names.slots.iter().filter_map(|slot| slot.target));
             }
         }
+        touched.sort_unstable();
+        touched.dedup();
         for id in touched {
             if let Some(inode) = self.inodes.get_mut(&id) {
                 without(&mut inode.pending, ids);
@@ -162,7 +166,7 @@ impl Volume {
             return;
         }
         let half = self.ops.len().div_ceil(2);
-        let oldest: Vec<OpId> = self.ops.keys().copied().take(half).collect();
+        let oldest: Vec<OpId> = self.ops.ids().take(half).collect();
         self.persist(&oldest);
     }
 
@@ -257,7 +261,7 @@ mod tests {
     use crate::hash::scatter;
     use crate::state::inode::InodeId;
     use crate::state::names::OpenRequest;
-    use crate::state::op::OpId;
+    use crate::state::pending::OpId;
     use crate::state::volume::Rules;
 
     const PROFILES: [Profile; 3] = [
@@ -345,7 +349,7 @@ mod tests {
                         expected.len(),
                         "{profile:?}, {seed}, {id:?}"
                     );
-                    assert!(expected.iter().all(|op| !synced.ops.contains_key(op)));
+                    assert!(expected.iter().all(|op| synced.ops.get(op).is_none()));
                     more_than_its_own += usize::from(expected.len() > roots.len());
                 }
             }

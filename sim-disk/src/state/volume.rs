@@ -1,12 +1,13 @@
 //! A volume: inodes in two versions and the ordered operations between them; file content.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 
 use super::inode::{Body, Inode, InodeId, Kind, Name};
 use super::media::Media;
-use super::op::{Attributes, Change, Inodes, Names, Op, OpId, Side, Slot, apply};
+use super::op::{Attributes, Change, Inodes, Names, Op, Side, Slot, apply};
 use super::pages::{PAGE, Pages, Payload, Spare, split};
+use super::pending::{OpId, Pending};
 use super::scars::Scars;
 use crate::config::{Profile, TearUnit};
 use crate::errno::errno;
@@ -33,7 +34,7 @@ pub(crate) struct Volume {
     pub(crate) rules: Rules,
     pub(crate) inodes: Inodes,
     /// All pending operations, in the order of the calls.
-    pub(crate) ops: BTreeMap<OpId, Op>,
+    pub(crate) ops: Pending,
     /// Those of them that one file's sync may have to take along from elsewhere: changes of names
     /// under `posix-weak`, of any metadata under `ext4-ordered`; nothing is looked up under
     /// `sequential`. So a sync need not look at all that is pending.
@@ -46,7 +47,6 @@ pub(crate) struct Volume {
     pub(crate) media: Media,
     pub(crate) spare: Spare,
     next_inode: u64,
-    next_op: u64,
 }
 
 impl Volume {
@@ -55,7 +55,7 @@ impl Volume {
         let mut volume = Volume {
             rules,
             inodes: Inodes::new(),
-            ops: BTreeMap::new(),
+            ops: Pending::default(),
             entangled: BTreeSet::new(),
             pending_bytes: 0,
             pages_used: 0,
@@ -63,7 +63,6 @@ impl Volume {
             media: Media::default(),
             spare: Spare::default(),
             next_inode: InodeId::ROOT.0,
-            next_op: 0,
         };
         let root = volume.allocate(Body::dir(0o755, now_ns));
         assert_eq!(root, InodeId::ROOT);
@@ -172,8 +171,7 @@ impl Volume {
 
     /// Records an operation that the cache already shows.
     pub(crate) fn record(&mut self, time_ns: u64, change: Change) {
-        let id = OpId(self.next_op);
-        self.next_op += 1;
+        let id = self.ops.next_id();
         match &change {
             Change::Names(names) => {
                 for (at, slot) in names.slots.iter().enumerate() {
@@ -201,7 +199,7 @@ impl Volume {
         if entangled {
             self.entangled.insert(id);
         }
-        self.ops.insert(id, Op { time_ns, change });
+        self.ops.push(Op { time_ns, change });
     }
 
     /// An operation is pending no more.
@@ -326,7 +324,9 @@ impl Volume {
     ) -> bool {
         let full = self.rules.capacity_pages;
         let full = full.is_some_and(|capacity| self.pages_used >= capacity);
-        let Kind::File { size, pages } = &mut self.inode_mut(id).cache.kind else {
+        let inode = self.inodes.get_mut(&id);
+        let inode = inode.expect("an inode with a descriptor exists");
+        let Kind::File { size, pages } = &mut inode.cache.kind else {
             panic!("only files can be opened for writing")
         };
         if full && !pages.has(page) {
@@ -336,8 +336,19 @@ impl Volume {
         let offset = page * PAGE + within as u64;
         let end = offset + piece.len() as u64;
         *size = from.max(end);
-        let payload = Payload::new(piece, &mut self.spare);
-        self.store(id, offset, payload, now_ns);
+        let bytes = Payload::new(piece, &mut self.spare);
+        let taken = pages.store(offset, &bytes);
+        inode.cache.times.modify(now_ns);
+        inode.pending.push(self.ops.push(Op {
+            time_ns: now_ns,
+            change: Change::Write {
+                inode: id,
+                offset,
+                bytes,
+            },
+        }));
+        self.pending_bytes += piece.len() as u64;
+        self.take_pages(taken);
         if end > from {
             self.record(
                 now_ns,
