@@ -111,6 +111,29 @@ impl Table {
         self.entries.get(page.places[index % PAGE] as usize)
     }
 
+    /// Opens a number that was closed once more; false when it was never open.
+    fn reopen(&mut self, (node, boot): (NodeId, Boot), fd: Fd, d: Rc<dyn Description>) -> bool {
+        let index = index(fd.0);
+        if index >= self.opened {
+            return false;
+        }
+        let place = self.entries.insert(Entry {
+            node,
+            boot,
+            description: d,
+        });
+        let page = self.pages[index / PAGE].get_or_insert_with(|| {
+            Box::new(Page {
+                left: 0,
+                places: [CLOSED; PAGE],
+            })
+        });
+        page.left += 1;
+        page.places[index % PAGE] = u32::try_from(place).expect("fewer than 2^32 open at a time");
+        self.owned.entry((node, boot)).or_default().insert(fd.0);
+        true
+    }
+
     fn replace(&mut self, fd: Fd, description: Rc<dyn Description>) {
         let index = index(fd.0);
         let page = self.pages.get(index / PAGE).and_then(Option::as_ref);
@@ -306,13 +329,23 @@ impl World {
         Ok(duplicate)
     }
 
-    /// `dup2(2)`: another descriptor of the running process becomes one for the same description.
+    /// `dup2(2)`: another descriptor of the running process becomes one for the same description;
+    /// a number that was closed is open again.
     ///
     /// # Errors
-    /// `EBADF`, for both.
+    /// `EBADF` when the first is closed or the second was never open.
     pub(crate) fn dup_onto(self: &Rc<Self>, from: Fd, onto: Fd) -> io::Result<()> {
         let description = self.description(from)?;
-        let replaced = self.description(onto)?;
+        let Ok(replaced) = self.description(onto) else {
+            let mut table = self.table.borrow_mut();
+            let address = address(&description);
+            let process = (self.current_node(), self.current_boot());
+            if !table.reopen(process, onto, description) {
+                return Err(os(errno::BAD_DESCRIPTOR));
+            }
+            *table.shared.entry(address).or_insert(1) += 1;
+            return Ok(());
+        };
         if from == onto {
             return Ok(());
         }

@@ -329,6 +329,20 @@ fn descriptors_are_locked_and_doubled() {
         // SAFETY: as above.
         log.note("free", gave(unsafe { libc::flock(other, exclusive) }));
         close(moved);
+        // A number that no other thread is given when it is free.
+        // SAFETY: as above.
+        let high = unsafe { libc::fcntl(other, libc::F_DUPFD_CLOEXEC, 900) };
+        close(high);
+        // SAFETY: as above.
+        let again = unsafe { libc::dup2(other, high) };
+        log.note("dup2 onto a closed one", Ok(again == high));
+        // SAFETY: as above.
+        let flags = unsafe { libc::fcntl(again, libc::F_GETFL) };
+        log.note("it is open", gave(flags).map(|_| ()));
+        close(again);
+        // SAFETY: as above.
+        let flags = unsafe { libc::fcntl(again, libc::F_GETFL) };
+        log.note("and closed again", gave(flags).map(|_| ()));
         close(other);
         // SAFETY: the path ends in NUL.
         let directory = unsafe { libc::opendir(c(&log.root).as_ptr()) };
