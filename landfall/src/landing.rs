@@ -1,7 +1,7 @@
 //! Landing conditions: what the plan wants to have been seen, held against what was.
 
 use plan_compiler::scenario::{Evidence, Landing};
-use sim_runtime::{LedgerRow, NodeId, SimInstant};
+use sim_runtime::{LedgerRow, NodeId, Sighting, SimInstant};
 
 use crate::log::LogLine;
 use crate::nemesis::{Opened, injected};
@@ -82,16 +82,7 @@ fn hold(condition: &Landing, seen: &Seen<'_>) -> (bool, String) {
         Evidence::GuestLog { contains } => each(condition, seen, |windows| {
             logged(contains, condition.within_ns, windows, seen)
         }),
-        Evidence::Observed => {
-            let rows = seen.ledger.iter();
-            let noticed = rows
-                .filter(|row| is_about(condition, &row.name))
-                .find_map(|row| row.observed_evidence.first());
-            match noticed {
-                Some(sighting) => (true, format!("{} {}", sighting.at, sighting.what)),
-                None => (false, "the guest noticed nothing".to_owned()),
-            }
-        }
+        Evidence::Observed => noticed(condition, seen),
     }
 }
 
@@ -110,6 +101,28 @@ fn counted(condition: &Landing, counter: &str, min: u64, seen: &Seen<'_>) -> (bo
     match idle.filter(|_| !condition.faults.is_empty() && min > 0) {
         Some((name, _)) => (false, format!("{counter}: {sum}, none of them by {name}")),
         None => (sum >= min, format!("{counter}: {sum}")),
+    }
+}
+
+/// A guest noticed each of the faults that the condition is about; any, when it is about none in
+/// particular. Each has receipts of its own.
+fn noticed(condition: &Landing, seen: &Seen<'_>) -> (bool, String) {
+    let first = |name: Option<&String>| {
+        let rows = seen.ledger.iter();
+        let mut rows = rows.filter(|row| name.is_none_or(|name| row.name == *name));
+        rows.find_map(|row| row.observed_evidence.first())
+    };
+    let told = |sighting: &Sighting| format!("{} {}", sighting.at, sighting.what);
+    let mut last = None;
+    for fault in &condition.faults {
+        last = first(Some(fault));
+        if last.is_none() {
+            return (false, format!("the guest noticed nothing of {fault}"));
+        }
+    }
+    match last.or_else(|| first(None)) {
+        Some(sighting) => (true, told(sighting)),
+        None => (false, "the guest noticed nothing".to_owned()),
     }
 }
 
@@ -182,7 +195,7 @@ fn is_within(at: SimInstant, start: SimInstant, within_ns: Option<u64>) -> bool 
 mod tests {
     use std::collections::BTreeMap;
 
-    use sim_runtime::{FaultId, Sighting};
+    use sim_runtime::FaultId;
 
     use super::*;
 
@@ -441,6 +454,20 @@ mod tests {
             ..Left::default()
         };
         assert!(!masked.holds(Evidence::Observed, None).0);
+    }
+
+    #[test]
+    fn what_a_guest_noticed_of_one_fault_it_did_not_of_another() {
+        let mut left = Left {
+            ledger: vec![row(&[], Some("read failed"))],
+            about: vec!["S1.f1"],
+            ..Left::default()
+        };
+        assert!(left.holds(Evidence::Observed, None).0);
+        left.about = vec!["S1.f1", "S1.f2"];
+        let (held, seen) = left.holds(Evidence::Observed, None);
+        assert_eq!(seen, "the guest noticed nothing of S1.f2");
+        assert!(!held);
     }
 
     #[test]

@@ -143,6 +143,19 @@ fn loses_writes(how: StorageFault) -> bool {
     )
 }
 
+/// Calls fail because they are told to. What media damage is a counter of its own.
+fn returns_errors(how: StorageFault) -> bool {
+    matches!(
+        how,
+        StorageFault::SyncError
+            | StorageFault::ReadError
+            | StorageFault::CallSites { .. }
+            | StorageFault::ReadOnly
+            | StorageFault::TooManyFiles
+            | StorageFault::Crowded
+    )
+}
+
 /// Disks that are changed while the machine is down.
 fn replaces(how: StorageFault) -> bool {
     matches!(
@@ -160,6 +173,7 @@ fn moves_storage(counter: &str, kind: FaultKind) -> Option<bool> {
     };
     let is = |found: fn(S) -> bool| how.is_some_and(found);
     Some(match counter {
+        "disk-errors" if how.is_some() => is(returns_errors),
         "calls-delayed" => is(|how| matches!(how, S::Slow { .. })),
         "calls-stalled" => is(|how| how == S::Stall),
         "calls-shortened" => is(|how| how == S::Short),
@@ -198,7 +212,11 @@ fn moves_guest(counter: &str, kind: FaultKind) -> Option<bool> {
     }
 }
 
+/// Faults of disks are as many as there are ways to fail: what is said of rot is not said of fsync.
 fn is_same(a: FaultKind, b: FaultKind) -> bool {
+    if let (FaultKind::Storage { how: a, .. }, FaultKind::Storage { how: b, .. }) = (a, b) {
+        return std::mem::discriminant(&a) == std::mem::discriminant(&b);
+    }
     let is_cut = |kind| matches!(kind, FaultKind::Partition { .. } | FaultKind::Split { .. });
     std::mem::discriminant(&a) == std::mem::discriminant(&b) || is_cut(a) && is_cut(b)
 }

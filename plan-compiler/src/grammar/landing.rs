@@ -315,9 +315,14 @@ pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>)
             };
             sink.explain(FieldKind::Landing, &span, landing.to_string());
             used = true;
-            if draft.conditions.iter().all(|(known, _)| *known != landing) {
-                let named = named.clone();
-                draft.conditions.push((landing, Said { span, named }));
+            match draft.conditions.iter_mut().find(|c| c.0 == landing) {
+                // Said of one fault and of another: it is about both.
+                Some((_, said)) if !said.named.is_empty() => said.named.extend(&named),
+                Some(_) => {}
+                None => {
+                    let named = named.clone();
+                    draft.conditions.push((landing, Said { span, named }));
+                }
             }
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;

@@ -4,4 +4,5 @@ mod clauses;
 mod codes;
 mod fuzz;
 mod hostile;
+mod landings;
 mod plans;
