@@ -1,7 +1,5 @@
-//! Operations on queues, sets, counters, locks and groups: what clients ask, what they remember,
-//! and the object that stands in for the system.
-
-use std::collections::BTreeMap;
+//! Operations on queues, sets, counters, locks, texts, logs and groups: what clients ask, and what
+//! they remember.
 
 use checkers::Value;
 use checkers::spec::ModelKind;
@@ -10,14 +8,26 @@ use sim_runtime::Stream;
 
 use crate::system::{Call, Reply};
 
+/// How often a client takes a lock that it holds already.
+const DEPTH_MAX: u32 = 3;
+
 /// What one client remembers of its operations.
 pub(crate) struct Memory {
     client: u32,
     model: ModelKind,
-    /// The lock that it holds, as far as it knows, by place.
-    holds: Option<usize>,
+    /// The lock that it holds, as far as it knows.
+    holds: Option<Held>,
     /// Elements that it added.
     added: Vec<i64>,
+    /// The end of the log, as far as it knows.
+    end: i64,
+}
+
+struct Held {
+    place: usize,
+    /// As what: a reader or a writer, where there are such.
+    input: Value,
+    depth: u32,
 }
 
 impl Memory {
@@ -27,6 +37,7 @@ impl Memory {
             model,
             holds: None,
             added: Vec::new(),
+            end: 0,
         }
     }
 
@@ -39,9 +50,13 @@ impl Memory {
         draw: (&mut Stream, &mut i64),
     ) -> (usize, Call) {
         let (stream, last_value) = draw;
-        let (place, act) = match (act, self.holds) {
-            (Act::Renew, Some(held)) => (held, Act::Renew),
-            (Act::Acquire | Act::Release, Some(held)) => (held, Act::Release),
+        let again = self.model == ModelKind::ReentrantMutex;
+        let (place, act) = match (act, &self.holds) {
+            (Act::Renew, Some(held)) => (held.place, Act::Renew),
+            (Act::Acquire, Some(held)) if again && held.depth < DEPTH_MAX => {
+                (held.place, Act::Acquire)
+            }
+            (Act::Acquire | Act::Release, Some(held)) => (held.place, Act::Release),
             (Act::Acquire | Act::Release | Act::Renew, None) => (place, Act::Acquire),
             _ => (place, act),
         };
@@ -50,6 +65,7 @@ impl Memory {
             *last_value
         };
         let input = match act {
+            Act::Put | Act::Append => element(self.model, value()),
             Act::Enqueue | Act::Push | Act::Insert | Act::Named(_) => Value::Int(value()),
             Act::Add => {
                 let value = value();
@@ -64,11 +80,13 @@ impl Memory {
             Act::Increment | Act::Decrement => {
                 Value::Int(i64::try_from(stream.below(5)).unwrap_or(0) + 1)
             }
-            Act::Join | Act::Leave => Value::Int(i64::from(self.client)),
-            Act::Acquire | Act::Release | Act::Renew if self.has_owner() => {
-                Value::Int(i64::from(self.client))
+            Act::Poll => {
+                let end = u64::try_from(self.end).unwrap_or(0);
+                Value::Int(i64::try_from(stream.below(end + 1)).unwrap_or(0))
             }
-            _ => Value::Null,
+            Act::Join | Act::Leave => Value::Int(i64::from(self.client)),
+            Act::Acquire | Act::Release | Act::Renew => self.holder(stream),
+            Act::Dequeue | Act::Pop | Act::DeleteMin | Act::Delete | Act::List => Value::Null,
         };
         let call = Call::Do {
             name: name_of(act, workload),
@@ -78,21 +96,59 @@ impl Memory {
         (place, call)
     }
 
-    const fn has_owner(&self) -> bool {
-        matches!(self.model, ModelKind::OwnedMutex | ModelKind::Lease { .. })
+    /// As what a lock is taken or given back.
+    fn holder(&self, stream: &mut Stream) -> Value {
+        match (self.model, &self.holds) {
+            (ModelKind::ReadWriteLock, Some(held)) => held.input.clone(),
+            (ModelKind::ReadWriteLock, None) if stream.below(3) == 0 => Value::from("write"),
+            (ModelKind::ReadWriteLock, None) => Value::from("read"),
+            (ModelKind::Mutex | ModelKind::Semaphore { .. }, _) => Value::Null,
+            _ => Value::Int(i64::from(self.client)),
+        }
     }
 
-    /// What an answer says about the lock. Of one without an owner, what was not granted for
-    /// certain is not given back: it may be another's by now.
-    pub(crate) fn learn(&mut self, place: usize, name: &str, reply: &Reply) {
+    /// Whether the lock knows who holds it.
+    const fn has_owner(&self) -> bool {
+        !matches!(self.model, ModelKind::Mutex | ModelKind::Semaphore { .. })
+    }
+
+    /// What an answer says about the lock, or the log. Of a lock without an owner, what was not
+    /// granted for certain is not given back: it may be another's by now.
+    pub(crate) fn learn(&mut self, place: usize, (name, input): (&str, &Value), reply: &Reply) {
         let refused = matches!(reply, Reply::Ok(Value::Bool(false)) | Reply::Failed(_));
         let is_open = matches!(reply, Reply::Unknown(_));
         match name {
-            "acquire" if !refused && (!is_open || self.has_owner()) => self.holds = Some(place),
-            "release" if !is_open || !self.has_owner() => self.holds = None,
+            "acquire" if !refused && (!is_open || self.has_owner()) => {
+                let depth = self.holds.as_ref().map_or(0, |held| held.depth);
+                self.holds = Some(Held {
+                    place,
+                    input: input.clone(),
+                    depth: depth + 1,
+                });
+            }
+            "release" if !is_open || !self.has_owner() => {
+                let left = self.holds.take().filter(|held| held.depth > 1 && !refused);
+                self.holds = left.map(|held| Held {
+                    depth: held.depth - 1,
+                    ..held
+                });
+            }
             "renew" if refused => self.holds = None,
+            "append" => {
+                if let Reply::Ok(Value::Int(offset)) = reply {
+                    self.end = self.end.max(offset + 1);
+                }
+            }
             _ => {}
         }
+    }
+}
+
+/// What is added to a text, or to a log.
+fn element(model: ModelKind, value: i64) -> Value {
+    match model {
+        ModelKind::Text => Value::from(format!("{value};")),
+        _ => Value::Int(value),
     }
 }
 
@@ -107,12 +163,14 @@ fn name_of(act: Act, workload: &Workload) -> String {
 
 /// An operation that the model of a scenario has, for those who are no ordinary client: adds, or
 /// takes out.
-pub(crate) fn one(act: Act, key: String, value: i64) -> Call {
+pub(crate) fn one(model: ModelKind, act: Act, key: String, value: i64) -> Call {
     let input = match act {
+        Act::Put | Act::Append => element(model, value),
         Act::Enqueue | Act::Push | Act::Insert | Act::Add => Value::Int(value),
         Act::Increment => Value::Int(1),
         // Who joins.
         Act::Join => Value::Int(value),
+        Act::Acquire if model == ModelKind::ReadWriteLock => Value::from("read"),
         _ => Value::Null,
     };
     Call::Do {
@@ -122,125 +180,45 @@ pub(crate) fn one(act: Act, key: String, value: i64) -> Call {
     }
 }
 
-/// Does one call on the stand-in's own object.
-pub(crate) fn apply(
-    keys: &mut BTreeMap<String, Value>,
-    (name, key, input): (&str, &str, &Value),
-) -> Reply {
-    let held = keys.entry(key.to_owned()).or_default();
-    let mut list = held.as_list().map(<[Value]>::to_vec).unwrap_or_default();
-    let number = held.as_int().unwrap_or(0);
-    let by = input.as_int().unwrap_or(1);
-    let (after, answer) = match name {
-        "enqueue" | "push" | "insert" => {
-            list.push(input.clone());
-            (Value::List(list), Value::Null)
-        }
-        "add" | "join" => {
-            let is_new = !list.contains(input);
-            if is_new {
-                list.push(input.clone());
-            }
-            (Value::List(list), Value::Bool(is_new))
-        }
-        "dequeue" | "pop" | "delete-min" => {
-            let place = match name {
-                "dequeue" => (!list.is_empty()).then_some(0),
-                "pop" => list.len().checked_sub(1),
-                _ => (0..list.len()).min_by_key(|place| list[*place].clone()),
-            };
-            let taken = place.map_or(Value::Null, |place| list.remove(place));
-            (Value::List(list), taken)
-        }
-        "remove" if *input == Value::Null => {
-            let taken = list.pop().unwrap_or_default();
-            (Value::List(list), taken)
-        }
-        "remove" | "leave" => {
-            let place = list.iter().position(|element| element == input);
-            let there = place.map(|place| list.remove(place)).is_some();
-            (Value::List(list), Value::Bool(there))
-        }
-        "contains" => {
-            let there = list.contains(input);
-            (Value::List(list), Value::Bool(there))
-        }
-        "inc" => (Value::Int(number + by), Value::Null),
-        "dec" => (Value::Int(number - by), Value::Null),
-        "acquire" | "renew" | "release" => {
-            let me = if *input == Value::Null {
-                Value::Bool(true)
-            } else {
-                input.clone()
-            };
-            let (free, mine) = (*held == Value::Null, *held == me);
-            match name {
-                "acquire" if free => (me, Value::Bool(true)),
-                "release" if mine => (Value::Null, Value::Bool(true)),
-                "renew" if mine => (me, Value::Bool(true)),
-                _ => (held.clone(), Value::Bool(false)),
-            }
-        }
-        other => return Reply::Failed(format!("the stand-in has no {other}")),
-    };
-    *held = after;
-    Reply::Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ask(keys: &mut BTreeMap<String, Value>, name: &str, input: Value) -> Value {
-        match apply(keys, (name, "k", &input)) {
-            Reply::Ok(value) => value,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_stand_in_is_each_of_the_objects() {
-        let int = Value::Int;
-        let mut queue = BTreeMap::new();
-        for n in [3, 1, 2] {
-            ask(&mut queue, "enqueue", int(n));
-        }
-        assert_eq!(ask(&mut queue, "dequeue", Value::Null), int(3));
-        assert_eq!(ask(&mut queue, "delete-min", Value::Null), int(1));
-        assert_eq!(ask(&mut queue, "pop", Value::Null), int(2));
-        assert_eq!(ask(&mut queue, "dequeue", Value::Null), Value::Null);
-        let mut set = BTreeMap::new();
-        assert_eq!(ask(&mut set, "add", int(7)), Value::Bool(true));
-        assert_eq!(ask(&mut set, "add", int(7)), Value::Bool(false));
-        assert_eq!(ask(&mut set, "contains", int(7)), Value::Bool(true));
-        assert_eq!(ask(&mut set, "remove", int(7)), Value::Bool(true));
-        assert_eq!(ask(&mut set, "contains", int(7)), Value::Bool(false));
-        let mut lock = BTreeMap::new();
-        assert_eq!(ask(&mut lock, "acquire", int(1)), Value::Bool(true));
-        assert_eq!(ask(&mut lock, "acquire", int(2)), Value::Bool(false));
-        assert_eq!(ask(&mut lock, "release", int(2)), Value::Bool(false));
-        assert_eq!(ask(&mut lock, "release", int(1)), Value::Bool(true));
-        assert!(matches!(
-            apply(&mut lock, ("dance", "k", &Value::Null)),
-            Reply::Failed(_)
-        ));
+    fn place_of(memory: &Memory) -> Option<usize> {
+        memory.holds.as_ref().map(|held| held.place)
     }
 
     #[test]
     fn a_lock_is_given_back_by_who_may_hold_it() {
         let unknown = Reply::Unknown("timeout".to_owned());
+        let (acquire, release) = (("acquire", &Value::Null), ("release", &Value::Null));
         let mut owner = Memory::new(1, ModelKind::OwnedMutex);
-        owner.learn(2, "acquire", &unknown);
-        assert_eq!(owner.holds, Some(2));
-        owner.learn(2, "release", &unknown);
-        assert_eq!(owner.holds, Some(2));
-        owner.learn(2, "release", &Reply::Ok(Value::Bool(false)));
-        assert_eq!(owner.holds, None);
+        owner.learn(2, acquire, &unknown);
+        assert_eq!(place_of(&owner), Some(2));
+        owner.learn(2, release, &unknown);
+        assert_eq!(place_of(&owner), Some(2));
+        owner.learn(2, release, &Reply::Ok(Value::Bool(false)));
+        assert_eq!(place_of(&owner), None);
         let mut anyone = Memory::new(1, ModelKind::Mutex);
-        anyone.learn(2, "acquire", &unknown);
-        assert_eq!(anyone.holds, None);
-        anyone.learn(2, "acquire", &Reply::Ok(Value::Bool(true)));
-        anyone.learn(2, "release", &unknown);
-        assert_eq!(anyone.holds, None);
+        anyone.learn(2, acquire, &unknown);
+        assert_eq!(place_of(&anyone), None);
+        anyone.learn(2, acquire, &Reply::Ok(Value::Bool(true)));
+        anyone.learn(2, release, &unknown);
+        assert_eq!(place_of(&anyone), None);
+    }
+
+    #[test]
+    fn what_was_taken_twice_is_given_back_twice() {
+        let granted = Reply::Ok(Value::Bool(true));
+        let mut memory = Memory::new(1, ModelKind::ReentrantMutex);
+        for _ in 0..2 {
+            memory.learn(0, ("acquire", &Value::Int(1)), &granted);
+        }
+        memory.learn(0, ("release", &Value::Int(1)), &granted);
+        assert_eq!(place_of(&memory), Some(0));
+        memory.learn(0, ("release", &Value::Int(1)), &granted);
+        assert_eq!(place_of(&memory), None);
+        memory.learn(0, ("append", &Value::Int(7)), &Reply::Ok(Value::Int(4)));
+        assert_eq!(memory.end, 5);
     }
 }

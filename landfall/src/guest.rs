@@ -124,6 +124,11 @@ pub(crate) fn look_for_missing(run: &RunState) {
                 "{id} needs a hook that the system does not offer ({act})"
             ))
         }
+        (FaultKind::Memory { .. }, _) if world().memory(NodeId::HARNESS).is_none() => Some(format!(
+            "{} needs memory counted by node: `#[global_allocator] static HEAP: landfall::Heap = \
+             landfall::Heap;` in the test's file does it",
+            fault.id
+        )),
         (_, Target::Role) if with_role(run, fault.role.as_ref()).is_empty() => {
             let role = fault.role.as_deref().unwrap_or_default();
             Some(format!("{} needs a node with the role {role:?}", fault.id))

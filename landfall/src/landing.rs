@@ -1,7 +1,11 @@
 //! Landing conditions: what the plan wants to have been seen, held against what was.
 
+mod told;
+
+use std::collections::BTreeMap;
+
 use plan_compiler::scenario::{Evidence, Landing};
-use sim_runtime::{LedgerRow, NodeId, Sighting, SimInstant};
+use sim_runtime::{LedgerRow, NodeId, Sighting, SimInstant, World};
 
 use crate::log::LogLine;
 use crate::nemesis::{Opened, injected};
@@ -13,6 +17,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) windows: &'a [Opened],
     pub(crate) elections: &'a [Election],
     pub(crate) log: &'a [LogLine],
+    /// By name, when the probes held that conditions are about.
+    pub(crate) probes: &'a BTreeMap<String, Vec<SimInstant>>,
 }
 
 /// A node said that it leads.
@@ -68,6 +74,32 @@ pub(crate) fn judge(
     each.collect()
 }
 
+fn probes_of(conditions: &[Landing]) -> impl Iterator<Item = &str> {
+    conditions
+        .iter()
+        .filter_map(|condition| match &condition.what {
+            Evidence::Probe { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+}
+
+/// Has the moments kept that conditions on probes are judged by.
+pub(crate) fn watch_probes(conditions: &[Landing], world: &World) {
+    for name in probes_of(conditions) {
+        // A name that no site has is said when the condition is judged.
+        world.watch_probe(name);
+    }
+}
+
+/// The moments that were kept, by the probe's name.
+pub(crate) fn times_of_probes(
+    conditions: &[Landing],
+    world: &World,
+) -> BTreeMap<String, Vec<SimInstant>> {
+    let times = |name: &str| Some((name.to_owned(), world.probe_times(name)?));
+    probes_of(conditions).filter_map(times).collect()
+}
+
 /// Whether a condition is about a fault of this name.
 fn is_about(condition: &Landing, fault: &str) -> bool {
     condition.faults.is_empty() || condition.faults.iter().any(|name| name == fault)
@@ -81,6 +113,15 @@ fn hold(condition: &Landing, seen: &Seen<'_>) -> (bool, String) {
         }),
         Evidence::GuestLog { contains } => each(condition, seen, |windows| {
             logged(contains, condition.within_ns, windows, seen)
+        }),
+        Evidence::Probe { name, min } => each(condition, seen, |windows| {
+            let Some(times) = seen.probes.get(name) else {
+                return (false, format!("the binary has no probe {name:?}"));
+            };
+            told::held(times, *min, (windows, condition.within_ns), name)
+        }),
+        Evidence::Metric { name, min } => each(condition, seen, |windows| {
+            told::metric(seen.log, *min, (windows, condition.within_ns), name)
         }),
         Evidence::Observed => noticed(condition, seen),
     }
@@ -187,14 +228,12 @@ fn logged(
     (false, format!("no guest logged {contains:?} in time"))
 }
 
-fn is_within(at: SimInstant, start: SimInstant, within_ns: Option<u64>) -> bool {
+pub(super) fn is_within(at: SimInstant, start: SimInstant, within_ns: Option<u64>) -> bool {
     at >= start && within_ns.is_none_or(|within| at.as_nanos() - start.as_nanos() <= within)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use sim_runtime::FaultId;
 
     use super::*;
@@ -207,6 +246,7 @@ mod tests {
         ledger: Vec<LedgerRow>,
         elections: Vec<Election>,
         log: Vec<LogLine>,
+        probes: BTreeMap<String, Vec<SimInstant>>,
         no_window: bool,
         about: Vec<&'static str>,
     }
@@ -224,6 +264,7 @@ mod tests {
                 windows: &windows,
                 elections: &self.elections,
                 log: &self.log,
+                probes: &self.probes,
             };
             let text = "as the plan says".to_owned();
             let condition = Landing {
@@ -491,6 +532,7 @@ mod tests {
                 windows: &[],
                 elections: &[],
                 log: &[],
+                probes: &BTreeMap::new(),
             };
             let without: Vec<_> = without.iter().map(|name| (*name).to_owned()).collect();
             let result = judge(&[condition], &seen, &without).remove(0);

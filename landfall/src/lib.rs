@@ -42,6 +42,7 @@ mod log;
 mod nemesis;
 mod network;
 pub mod novelty;
+mod objects;
 pub mod observability;
 pub mod phases;
 mod recorder;
@@ -49,6 +50,7 @@ pub mod reduce;
 pub mod render;
 pub mod report;
 mod run;
+mod scarcity;
 mod schedule;
 pub mod script;
 pub mod stand_in;
@@ -71,7 +73,7 @@ pub use hooks::{HookFuture, Hooks};
 pub use hosts::{host, kill, lose_power, on, restart};
 pub use landfall_macros::{plan, test};
 pub use sim_runtime::{
-    always, always_ge, always_gt, always_le, always_lt, buggify, knob, reachable, sometimes,
+    Heap, always, always_ge, always_gt, always_le, always_lt, buggify, knob, reachable, sometimes,
     sometimes_ge, sometimes_gt, sometimes_le, sometimes_lt, unreachable,
 };
 pub use system::{

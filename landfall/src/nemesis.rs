@@ -12,6 +12,7 @@ use sim_runtime::{Down, FaultId, NodeId, NodeState, SimInstant, Stream, spawn, t
 use crate::guest::{self, Watch};
 use crate::network;
 use crate::run::RunState;
+use crate::scarcity::{self, Limited};
 use crate::schedule::{self, Window};
 use crate::script::PinnedWindow;
 use crate::standstill::{self, Starved};
@@ -55,6 +56,8 @@ struct Armed {
     paused: Vec<NodeId>,
     /// Those of them that it leaves too little of their processor.
     starved: Starved,
+    /// Those of them whose memory it limits.
+    limited: Limited,
     is_open: bool,
 }
 
@@ -79,6 +82,7 @@ impl Nemesis {
             held: Held::default(),
             paused: Vec::new(),
             starved: Starved::default(),
+            limited: Limited::default(),
             is_open: false,
         });
         let seed = with(|world| world.seed());
@@ -267,6 +271,10 @@ impl Nemesis {
                 let exhaust = |node: &NodeId| world().limit_descriptors(id, *node, 0);
                 targets.iter().for_each(exhaust);
             }
+            FaultKind::Memory { bytes } => {
+                let bytes = bytes.map(|span| network::magnitude(draw, span));
+                armed.limited = scarcity::limit_memory(id, bytes, targets);
+            }
             FaultKind::Guest { act } => {
                 guest::open(&self.run, id, act, &armed.spec, targets);
                 if act.restarts() {
@@ -306,6 +314,7 @@ impl Nemesis {
             }
             FaultKind::Starve { .. } => armed.starved.end(armed.id),
             FaultKind::Descriptors => with(|world| world.end_descriptor_limits(armed.id)),
+            FaultKind::Memory { .. } => armed.took_down.extend(armed.limited.end()),
             FaultKind::Guest { act } => {
                 guest::close(&self.run, armed.id, act, &armed.targets);
                 if act == GuestAct::MixedVersions {
@@ -537,6 +546,7 @@ pub(crate) const fn describe(kind: FaultKind) -> &'static str {
         FaultKind::Readdress => "readdressing",
         FaultKind::Starve { .. } => "CPU starvation",
         FaultKind::Descriptors => "descriptor exhaustion",
+        FaultKind::Memory { .. } => "memory exhaustion",
         FaultKind::Guest { act } => describe_act(act),
     }
 }

@@ -188,6 +188,12 @@ fn row_of(call: &Call, last: bool) -> (OpType, Option<&String>, Value) {
             Value::List(vec![maybe(from), Value::Int(*to)]),
         ),
         Call::Append { key, value } => (OpType::Append, Some(key), Value::Int(*value)),
+        // A write of nothing.
+        Call::Do {
+            name,
+            key,
+            input: Value::Null,
+        } if name == "delete" => (OpType::Write, Some(key), Value::Null),
         Call::Do { name, key, input } => {
             let op_type = OpType::try_from(name.clone());
             let op_type = op_type.unwrap_or_else(|_| OpType::Other("unnamed".to_owned()));

@@ -245,7 +245,12 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let script = context.script.clone();
     swarm.shape(&mut scenario);
     script.shape(&mut scenario);
-    let looks_at_log = |evidence: &Evidence| matches!(evidence, Evidence::GuestLog { .. });
+    let looks_at_log = |evidence: &Evidence| {
+        matches!(
+            evidence,
+            Evidence::GuestLog { .. } | Evidence::Metric { .. }
+        )
+    };
     let conditions = &scenario.landing;
     let waits_for_log = |fault: &FaultSpec| matches!(fault.after, Some(After::Log { .. }));
     if conditions.iter().any(|c| looks_at_log(&c.what)) || scenario.faults.iter().any(waits_for_log)
@@ -255,6 +260,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         log::start(context.directives.clone(), context.log != LogWanted::No);
     }
     let simulation = Simulation::new(context.config(swarm.quiet));
+    landing::watch_probes(&scenario.landing, simulation.world());
     let net = network::config(context.seed, swarm.network);
     let net = Net::install(simulation.world(), net);
     let disk = Disk::install(
@@ -272,6 +278,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
     let is_running = |node: &&NodeId| simulation.world().node(**node).state == NodeState::Running;
     let running = run.servers.iter().filter(is_running).count();
     let disks = DiskReport::of(&run.disk, simulation.world());
+    let probes = landing::times_of_probes(&run.scenario.landing, simulation.world());
     let (summary, lines, preemptions) = finish(simulation);
     let history = run.recorder.take();
     let convergence = match stop {
@@ -288,6 +295,7 @@ pub fn run_scenario<S: System>(context: &mut SeedContext, make: impl FnOnce() ->
         windows: &run.windows.borrow(),
         elections: &run.elections.borrow(),
         log: &lines,
+        probes: &probes,
     };
     let landing = landing::judge(&run.scenario.landing, &seen, &run.script.without);
     let deviations = summary.deviations.clone();

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use checkers::Value;
+use checkers::spec::ModelKind;
 use serde::{Deserialize, Serialize};
 use sim_runtime::time;
 
-use crate::acts;
+use crate::objects::{self, Asked};
 use crate::system::{Call, Client, Reply, TxnStep};
 
 /// How long the object takes to hear, and to answer: calls of clients overlap.
@@ -37,6 +38,8 @@ pub struct Reference(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     keys: BTreeMap<String, Value>,
+    /// What the calls are of.
+    model: Option<ModelKind>,
     /// Of each client, its last request and the answer.
     answered: BTreeMap<u64, (u64, Reply)>,
 }
@@ -45,14 +48,26 @@ impl Reference {
     /// Does one call, at once. What the call does not fit, such as an append to a number, fails.
     #[must_use]
     pub fn call(&self, call: &Call) -> Reply {
-        apply(&mut self.state().keys, call)
+        let state = &mut *self.state();
+        apply(&mut state.keys, call, (state.model, 0))
+    }
+
+    /// The object of a scenario with this model: what a lock is, and how long a lease holds, is
+    /// the model's to say.
+    #[must_use]
+    pub fn of(model: ModelKind) -> Self {
+        let state = State {
+            model: Some(model),
+            ..State::default()
+        };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Does a request that a client may send again: its last one is not done twice, and is
     /// answered as it was. `request` grows with each request of the client.
     #[must_use]
     pub fn call_once(&self, client: u64, request: u64, call: &Call) -> Reply {
-        let mut state = self.state();
+        let state = &mut *self.state();
         match state.answered.get(&client) {
             Some((last, reply)) if request == *last => return reply.clone(),
             Some((last, _)) if request < *last => {
@@ -60,7 +75,7 @@ impl Reference {
             }
             _ => {}
         }
-        let reply = apply(&mut state.keys, call);
+        let reply = apply(&mut state.keys, call, (state.model, client));
         state.answered.insert(client, (request, reply.clone()));
         reply
     }
@@ -71,7 +86,11 @@ impl Reference {
     }
 }
 
-fn apply(keys: &mut BTreeMap<String, Value>, call: &Call) -> Reply {
+fn apply(
+    keys: &mut BTreeMap<String, Value>,
+    call: &Call,
+    (model, client): (Option<ModelKind>, u64),
+) -> Reply {
     match call {
         Call::Read { key } => Reply::Ok(keys.get(key).cloned().unwrap_or_default()),
         Call::Write { key, value } => {
@@ -87,7 +106,18 @@ fn apply(keys: &mut BTreeMap<String, Value>, call: &Call) -> Reply {
             Reply::Ok(Value::Bool(swaps))
         }
         Call::Append { key, value } => append(keys, key, *value),
-        Call::Do { name, key, input } => acts::apply(keys, (name.as_str(), key.as_str(), input)),
+        Call::Do { name, key, input } => {
+            let now_ns = sim_runtime::try_with(|world| world.now().as_nanos());
+            let asked = Asked {
+                name,
+                key,
+                input,
+                model,
+                client,
+                now_ns: now_ns.unwrap_or(0),
+            };
+            objects::apply(keys, asked)
+        }
         Call::Txn { steps, .. } => transaction(keys, steps),
         Call::Transfer { from, to, amount } => {
             for (account, change) in [(from, -amount), (to, *amount)] {

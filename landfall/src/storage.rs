@@ -221,6 +221,7 @@ pub(crate) const fn takes_down(kind: FaultKind) -> bool {
             | FaultKind::PowerLoss
             | FaultKind::GracefulStop
             | FaultKind::Readdress
+            | FaultKind::Memory { .. }
             | FaultKind::Storage {
                 how: StorageFault::Wipe | StorageFault::Swap,
                 ..

@@ -117,8 +117,11 @@ impl Generator {
 
     /// What an answer says about the value at a key.
     fn learn(&mut self, place: usize, call: &Call, reply: &Reply) {
-        if let Call::Do { name, .. } = call {
-            return self.memory.learn(place, name, reply);
+        if let Call::Do { name, input, .. } = call {
+            if name == "delete" && matches!(reply, Reply::Ok(_)) {
+                self.seen[place] = None;
+            }
+            return self.memory.learn(place, (name, input), reply);
         }
         self.seen[place] = match (call, reply) {
             (Call::Write { value, .. }, Reply::Ok(_)) => Some(*value),
@@ -278,7 +281,8 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::
 
 /// After the chaos: writes until one is acknowledged, then reads every key a last time.
 pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client: C) {
-    let end = time::now() + Duration::from_nanos(LAST_TRIES_NS);
+    let start = time::now();
+    let end = start + Duration::from_nanos(LAST_TRIES_NS);
     let mut value = i64::from(number) * VALUES_PER_CLIENT;
     while time::now() < end {
         value += 1;
@@ -292,6 +296,9 @@ pub(crate) async fn settle<C: Client>(run: Rc<RunState>, number: u32, mut client
     // A write that runs into the last read is not required of it; there shall be none.
     while run.other_clients_are_busy() {
         time::sleep(Duration::from_millis(10)).await;
+    }
+    if let Some(converge_ns) = run.scenario.converge_ns {
+        time::sleep_until(start + Duration::from_nanos(converge_ns)).await;
     }
     run.begin(Phase::Verify);
     let end = time::now() + Duration::from_nanos(LAST_TRIES_NS);
@@ -313,7 +320,7 @@ async fn drain<C: Client>(run: &RunState, number: u32, client: &mut C, end: SimI
         return;
     };
     for place in 0..run.scenario.workload.keys.max(1) as usize {
-        let call = acts::one(act, key_name(place), 0);
+        let call = acts::one(run.scenario.model, act, key_name(place), 0);
         while time::now() < end {
             match perform(run, number, client, call.clone(), false).await {
                 Reply::Ok(Value::Null) => break,
@@ -362,7 +369,7 @@ fn probe(scenario: &Scenario, value: i64) -> Call {
         Some(_) => return txn(TxnStep::Write { key, value }),
     }
     if let Some(act) = Act::of(scenario.model).first() {
-        return acts::one(*act, key, value);
+        return acts::one(scenario.model, *act, key, value);
     }
     match scenario.model {
         ModelKind::Log => Call::Append { key, value },

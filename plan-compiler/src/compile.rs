@@ -23,6 +23,7 @@ pub(crate) struct Draft {
     pub(crate) workload: WorkloadDraft,
     pub(crate) model: Option<ModelKind>,
     pub(crate) checkers: Vec<CheckerSpec>,
+    pub(crate) converge_ns: Option<u64>,
     pub(crate) landing: LandingDraft,
     pub(crate) exit: ExitDraft,
     pub(crate) observability: Vec<String>,
@@ -43,7 +44,11 @@ pub(crate) fn scenario(
         retries_separate: true,
     };
     let mut draft = Draft::default();
-    for field in &written.fields {
+    // What an oracle judges can depend on what clients do, wherever that is said.
+    let is_workload =
+        |field: &&Field| matches!(field.kind, FieldKind::Workload | FieldKind::Topology);
+    let (first, then): (Vec<_>, Vec<_>) = written.fields.iter().partition(is_workload);
+    for field in first.into_iter().chain(then) {
         read(field, &mut draft, &mut ambiguity, sink);
     }
     obligations::formal(written, &falsifies, sink);
@@ -83,6 +88,7 @@ pub(crate) fn scenario(
         disks,
         every_fault: draft.workload.every_fault,
         heal: draft.workload.heal.unwrap_or_default(),
+        converge_ns: draft.converge_ns,
         workload,
         faults,
         model,
@@ -250,7 +256,9 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
             workload::read(field, &mut draft.workload, sink);
         }
         FieldKind::Disks => disk_words::read(field, &mut draft.workload.disks, sink),
-        FieldKind::Oracle | FieldKind::Checker => oracle::read(field, &mut draft.checkers, sink),
+        FieldKind::Oracle | FieldKind::Checker => {
+            oracle::read(field, draft, sink);
+        }
         FieldKind::Model => draft.model = formal::model(field, sink).or(draft.model),
         FieldKind::History => formal::history(field, sink),
         FieldKind::Landing => landing::read(field, &mut draft.landing, sink),

@@ -14,7 +14,7 @@ use crate::transactions::{Transactions, TxnKind};
 const SECOND: u64 = 1_000_000_000;
 
 /// The model that an operation stands for where none is named: the first that has it.
-const MODELS: [ModelKind; 8] = [
+const MODELS: [ModelKind; 9] = [
     ModelKind::Queue,
     ModelKind::Stack,
     ModelKind::PriorityQueue,
@@ -26,7 +26,10 @@ const MODELS: [ModelKind; 8] = [
         skew_ns: 0,
     },
     ModelKind::Membership,
+    ModelKind::Offsets,
 ];
+
+const DELETE: OpKind = OpKind::Do(Act::Delete);
 
 /// The workload with the defaults for what it leaves open.
 pub(crate) fn settle(
@@ -141,8 +144,10 @@ fn mix(
     sink: &mut Sink<'_>,
 ) -> Vec<(OpKind, u32)> {
     let served: &[OpKind] = match model {
-        ModelKind::Register => &[OpKind::Read, OpKind::Write],
-        ModelKind::CasRegister | ModelKind::Map => &[OpKind::Read, OpKind::Write, OpKind::Cas],
+        ModelKind::Register => &[OpKind::Read, OpKind::Write, DELETE],
+        ModelKind::CasRegister | ModelKind::Map => {
+            &[OpKind::Read, OpKind::Write, OpKind::Cas, DELETE]
+        }
         ModelKind::Log => &[OpKind::Append, OpKind::Read],
         ModelKind::MultiRegister => &TxnKind::ALL.map(OpKind::Txn),
         // Those of operations of their own, and of outside histories, which no plan can name.
@@ -151,7 +156,7 @@ fn mix(
     let acts = Act::of(model);
     let serves = |op: &OpKind| match op {
         OpKind::Do(Act::Named(_)) => true,
-        OpKind::Do(act) => acts.contains(act),
+        OpKind::Do(act) if acts.contains(act) => true,
         OpKind::Read if Act::is_readable(model) => true,
         op => served.contains(op),
     };
@@ -182,7 +187,9 @@ fn mix(
         let help = Some("shares are percent of all operations".to_owned());
         sink.error(Code::PercentSum, &span, message, "does not add up", help);
     }
-    for (op, _) in said.mix.iter().filter(|(op, _)| !serves(op)) {
+    let fitted = |(op, share): &(OpKind, u32)| (Act::fitted(*op, model), *share);
+    let fitted: Vec<(OpKind, u32)> = said.mix.iter().map(fitted).collect();
+    for (op, _) in fitted.iter().filter(|(op, _)| !serves(op)) {
         let message = format!("a {} has no operation `{op}`", formal::words(model));
         let acts = acts.iter().map(|act| OpKind::Do(*act));
         let reads = Act::is_readable(model).then_some(OpKind::Read);
@@ -197,7 +204,7 @@ fn mix(
             help,
         );
     }
-    said.mix.clone()
+    fitted
 }
 
 fn rate(

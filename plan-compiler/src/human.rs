@@ -158,6 +158,15 @@ impl fmt::Display for FaultKind {
             FaultKind::Readdress => f.write_str("readdressing: back under another address"),
             FaultKind::Starve { ppm } => write!(f, "CPU starvation ({})", percent(*ppm)),
             FaultKind::Descriptors => f.write_str("descriptor exhaustion (EMFILE)"),
+            FaultKind::Memory { bytes: None } => f.write_str("memory exhaustion (OOM kill)"),
+            FaultKind::Memory { bytes: Some(span) } => match span.min == span.max {
+                true => write!(f, "memory limit ({} bytes, OOM kill)", span.min),
+                false => write!(
+                    f,
+                    "memory limit ({} to {} bytes, OOM kill)",
+                    span.min, span.max
+                ),
+            },
             FaultKind::Guest { act } => write!(f, "{act}"),
         }
     }
@@ -367,6 +376,9 @@ impl fmt::Display for Evidence {
             Evidence::Counter { counter, min } => write!(f, "{counter} >= {min}"),
             Evidence::LeaderReelected => f.write_str("a node other than the one hit leads"),
             Evidence::GuestLog { contains } => write!(f, "a guest's log contains {contains:?}"),
+            Evidence::Probe { name, min: 1 } => write!(f, "the probe {name:?} holds"),
+            Evidence::Probe { name, min } => write!(f, "the probe {name:?} holds {min} times"),
+            Evidence::Metric { name, min } => write!(f, "a guest's metric {name:?} >= {min}"),
             Evidence::Observed => f.write_str("the guest noticed a fault"),
         }
     }

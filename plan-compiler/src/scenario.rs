@@ -12,12 +12,14 @@ mod budget;
 mod disks;
 mod guest;
 mod heal;
+mod landing;
 mod names;
 pub use act::Act;
 pub use budget::{Ambiguity, Budget, Budgets};
 pub use disks::{DiskOrder, DiskTear, Disks};
 pub use guest::{After, GuestAct};
 pub use heal::Heal;
+pub use landing::{Evidence, Landing};
 pub use names::NameFault;
 
 /// A scenario ready to run: everything a runner needs and nothing about how it runs.
@@ -49,6 +51,10 @@ pub struct Scenario {
     /// Who is there after the faults.
     #[serde(default, skip_serializing_if = "Heal::is_all")]
     pub heal: Heal,
+    /// How long replicas have to converge once the faults are over, before they are read a last
+    /// time; `None`: they are read as soon as somebody is served again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converge_ns: Option<u64>,
     /// What the clients do.
     pub workload: Workload,
     /// What goes wrong, in the order of the plan.
@@ -205,7 +211,10 @@ impl OpKind {
     /// Whether it may change the state.
     #[must_use]
     pub const fn changes(self) -> bool {
-        !matches!(self, OpKind::Read | OpKind::Do(Act::Contains))
+        !matches!(
+            self,
+            OpKind::Read | OpKind::Do(Act::Contains | Act::Poll | Act::List)
+        )
     }
 }
 
@@ -334,6 +343,12 @@ pub enum FaultKind {
     },
     /// The process may open no further descriptor, be it a file or a connection: `EMFILE`.
     Descriptors,
+    /// The process may hold so much memory; when it holds more it dies, as by the kernel's hand,
+    /// and is restarted at the end.
+    Memory {
+        /// Bytes; drawn by seed when the ends differ. `None`: what it holds when the limit comes.
+        bytes: Option<Span>,
+    },
     /// Something is done to the system through hooks that it offers.
     Guest {
         /// What.
@@ -558,43 +573,4 @@ pub struct Repeat {
     pub every_ns: Span,
     /// How often in all; `None`: until the workload ends.
     pub times: Option<u32>,
-}
-
-/// A condition on the evidence; every one must hold for a seed's faults to count as landed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Landing {
-    /// What must be seen.
-    pub what: Evidence,
-    /// How soon after the injection, when the plan says so.
-    pub within_ns: Option<u64>,
-    /// The faults it is about, by id: each must have its part in it. Empty: any fault will do.
-    pub faults: Vec<String>,
-    /// The plan's own words.
-    pub text: String,
-}
-
-/// What a landing condition looks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "evidence")]
-pub enum Evidence {
-    /// A counter of the scenario's faults in the ledger is at least `min`.
-    Counter {
-        /// `packets-dropped`, `packets-delayed`, `packets-held`, `packets-rejected`,
-        /// `packets-duplicated`, `packets-reordered`, `packets-corrupted`, `bytes-dropped` and
-        /// so on, `connections-reset`, `writes-lost`, `writes-torn`, `processes-killed`,
-        /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`, `compactions`; or
-        /// `writes-lost-or-torn`, the sum of those two.
-        counter: String,
-        /// At least.
-        min: u64,
-    },
-    /// A node other than the one hit says that it leads.
-    LeaderReelected,
-    /// A line of the guest's log contains this text, on any node.
-    GuestLog {
-        /// Compared without regard to case.
-        contains: String,
-    },
-    /// The guest noticed at least one of the scenario's faults.
-    Observed,
 }

@@ -46,6 +46,8 @@ mod guest;
 #[cfg(feature = "sim")]
 mod guest_files;
 #[cfg(feature = "sim")]
+mod heap;
+#[cfg(feature = "sim")]
 pub mod ids;
 #[cfg(feature = "sim")]
 pub mod interpose;
@@ -101,6 +103,7 @@ pub use {
         FileCall, FileCalls, FileEntry, FileLock, FileStatus, Files, LockKind, LockOwner, Place,
         SetTime, Space,
     },
+    heap::{Heap, MemoryUse},
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},
     nodes::{Down, NodeInfo, NodeMain, NodeState},

@@ -14,6 +14,7 @@ use crate::executor::Executor;
 use crate::fiber::Fibers;
 use crate::files::WorldFiles;
 use crate::guest::GuestState;
+use crate::heap::Memory;
 use crate::ids::{Boot, NodeId, Seed, SimInstant};
 use crate::ledger::Ledger;
 use crate::mappings::Mappings;
@@ -67,6 +68,7 @@ pub struct World {
     pub(crate) table: RefCell<Table>,
     pub(crate) guest: GuestState,
     pub(crate) clocks: Clocks,
+    pub(crate) memory: Memory,
     /// The turn in which something was noted, and what.
     turn_note: Cell<(u64, u64)>,
     pub(crate) sockets: RefCell<Option<Rc<dyn Sockets>>>,
@@ -129,6 +131,16 @@ pub fn try_with<R>(f: impl FnOnce(&Rc<World>) -> R) -> Option<R> {
     current().map(|world| f(&world))
 }
 
+/// Calls `f` with this thread's world, if there is one and it is not being exchanged. Allocates
+/// nothing.
+#[inline]
+pub(crate) fn peek<R>(f: impl FnOnce(&World) -> R) -> Option<R> {
+    CURRENT.with(|current| {
+        let current = current.try_borrow().ok()?;
+        (*current).as_ref().map(|world| f(world))
+    })
+}
+
 #[inline]
 pub(crate) fn current() -> Option<Rc<World>> {
     CURRENT.with(|current| current.borrow().as_ref().map(Rc::clone))
@@ -176,6 +188,7 @@ impl World {
             table: RefCell::new(Table::default()),
             guest: GuestState::new(&root, epoch),
             clocks: Clocks::default(),
+            memory: Memory::default(),
             turn_note: Cell::new((u64::MAX, 0)),
             sockets: RefCell::new(None),
             files: WorldFiles::default(),
@@ -195,6 +208,11 @@ impl World {
     #[inline]
     pub const fn now(&self) -> SimInstant {
         SimInstant(self.now.get())
+    }
+
+    /// Whose code runs.
+    pub(crate) fn current(&self) -> Current {
+        self.current.get()
     }
 
     /// The node of the running task; [`NodeId::HARNESS`] outside tasks.

@@ -31,7 +31,10 @@ const fn kind_of(kind: FaultKind) -> &'static str {
             NetEffect::Loss { .. } => "partition",
             NetEffect::Corrupt { .. } | NetEffect::Reject | NetEffect::Reset => "fault-handling",
         },
-        FaultKind::Kill | FaultKind::PowerLoss | FaultKind::GracefulStop => "crash-recovery",
+        FaultKind::Kill
+        | FaultKind::PowerLoss
+        | FaultKind::GracefulStop
+        | FaultKind::Memory { .. } => "crash-recovery",
         FaultKind::ClockStep { .. }
         | FaultKind::ClockDrift { .. }
         | FaultKind::Pause

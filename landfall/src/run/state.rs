@@ -125,7 +125,7 @@ impl RunState {
             clients_busy: Cell::new(0),
             exits: RefCell::new(Vec::new()),
             stopping: RefCell::default(),
-            reference: Reference::default(),
+            reference: Reference::of(scenario.model),
             operation: Operation::default(),
             acknowledged: Cell::new(0),
             scenario,

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use checkers::Value;
+use checkers::spec::ModelKind;
 use landfall::judge::Verdict;
 use landfall::{Call, ClientContext, NodeContext, Reference, Reply, System};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -26,6 +27,11 @@ impl Desk {
         let object = Reference::default();
         Self { object, forgets }
     }
+
+    fn of(model: ModelKind) -> Self {
+        let (object, forgets) = (Reference::of(model), false);
+        Self { object, forgets }
+    }
 }
 
 mod right {
@@ -42,6 +48,36 @@ mod wrong {
     landfall::plan!(
         "tests/it/plans/acts.md",
         system = Desk::new(true),
+        test = false
+    );
+}
+
+mod reentrant {
+    use super::{Desk, ModelKind};
+    landfall::plan!(
+        "tests/it/plans/acts.md",
+        system = Desk::of(ModelKind::ReentrantMutex),
+        test = false
+    );
+}
+
+mod permits {
+    use super::{Desk, ModelKind};
+    landfall::plan!(
+        "tests/it/plans/acts.md",
+        system = Desk::of(ModelKind::Semaphore { permits: 2 }),
+        test = false
+    );
+}
+
+mod leases {
+    use super::{Desk, ModelKind};
+    landfall::plan!(
+        "tests/it/plans/acts.md",
+        system = Desk::of(ModelKind::Lease {
+            ttl_ns: 300_000_000,
+            skew_ns: 0,
+        }),
         test = false
     );
 }
@@ -141,19 +177,31 @@ const SEEDS: u64 = 3;
 fn every_object_is_driven_and_judged() {
     let mut pool = pool(1);
     for (scenario, expected) in [
-        ("s1_queue", &["enqueue", "dequeue"][..]),
-        ("s2_stack", &["push", "pop"]),
-        ("s3_priority_queue", &["insert", "delete-min"]),
+        ("right::s1_queue", &["enqueue", "dequeue"][..]),
+        ("right::s2_stack", &["push", "pop"]),
+        ("right::s3_priority_queue", &["insert", "delete-min"]),
         (
-            "s4_set",
+            "right::s4_set",
             &["add", "remove", "contains", "read", "final-read"],
         ),
-        ("s5_counter", &["inc", "dec", "read", "final-read"]),
-        ("s6_lock", &["acquire", "release"]),
-        ("s7_membership", &["join", "leave", "read"]),
-        ("s8_named", &["enqueue", "dequeue", "peek"]),
+        ("right::s5_counter", &["inc", "dec", "read", "final-read"]),
+        ("right::s6_lock", &["acquire", "release"]),
+        ("right::s7_membership", &["join", "leave", "read"]),
+        ("right::s8_named", &["enqueue", "dequeue", "peek"]),
+        ("right::s9_read_write_lock", &["acquire", "release"]),
+        ("right::s10_text", &["append", "put", "read", "final-read"]),
+        (
+            "right::s11_log_with_offsets",
+            &["append", "poll", "final-read"],
+        ),
+        ("right::s12_map_that_forgets", &["write", "read"]),
+        ("reentrant::s13_reentrant_lock", &["acquire", "release"]),
+        ("permits::s14_semaphore", &["acquire", "release"]),
+        ("leases::s15_lease", &["acquire", "release", "renew"]),
+        ("right::s16_set_by_other_names", &["add", "remove", "read"]),
+        ("right::s17_session", &["write", "read"]),
     ] {
-        let name = format!("acts::right::{scenario}");
+        let name = format!("acts::{scenario}");
         let result = sweep_all(&mut pool, &name, SEEDS);
         let reason = &result.judgement.reason;
         assert_eq!(

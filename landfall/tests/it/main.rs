@@ -25,3 +25,7 @@ mod toy;
 mod toy_admin;
 mod verdicts;
 mod worker;
+
+/// Some scenarios limit a node's memory.
+#[global_allocator]
+static HEAP: landfall::Heap = landfall::Heap;

@@ -27,7 +27,7 @@ mod unoffered {
 const PLAN: &str = include_str!("plans/taxonomy.md");
 
 /// The row, its scenario, and the counter of the ledger that the injector moves.
-const ROWS: [(&str, &str, &str); 39] = [
+const ROWS: [(&str, &str, &str); 40] = [
     ("hard kill", "hard_kill", "processes-killed"),
     ("graceful stop", "graceful_stop", "graceful-stops"),
     ("pause", "pause", "nodes-paused"),
@@ -103,6 +103,7 @@ const ROWS: [(&str, &str, &str); 39] = [
         "membership_change",
         "membership-changes",
     ),
+    ("memory exhaustion", "memory", "oom-kills"),
 ];
 
 /// Packets that come twice are TCP's to hide: nobody above it notices, and the ledger says so.

@@ -256,7 +256,8 @@ async fn deputy(node: &NodeContext, quirk: Quirk) -> io::Result<()> {
             sleep(PING_EVERY).await;
         }
         if std::mem::take(&mut was_there) {
-            tracing::info!("primary-lost; taking over");
+            tracing::info!(monotonic_counter.takeovers = 1, "primary-lost; taking over");
+            landfall::reachable!("a toy takes over");
             if takes_over && node.me.number == 2 {
                 term += 1;
                 node.leads(term);

@@ -95,6 +95,7 @@ fn hardened() -> Case {
         disks: Disks::default(),
         every_fault: false,
         heal: Heal::All,
+        converge_ns: None,
         workload: Workload {
             mix: Vec::new(),
             duration_ns: 10,

@@ -53,6 +53,15 @@ pub(super) const ACTS: &[(&str, OpKind)] = &[
     ("keep alive|alives", act(Act::Renew)),
     ("join|joins|joining", act(Act::Join)),
     ("leave|leaves|leaving", act(Act::Leave)),
+    ("poll|polls|polling", act(Act::Poll)),
+    (
+        "delete|deletes|deleting|tombstone|tombstones",
+        act(Act::Delete),
+    ),
+    (
+        "list|lists|listing|listings|scan|scans|scanning",
+        act(Act::List),
+    ),
     (
         "transfer|transfers|transferring of? money?",
         OpKind::Txn(TxnKind::Bank),
@@ -97,4 +106,23 @@ pub(super) const MODELS: &[(&str, ModelKind)] = &[
     ("group membership?", ModelKind::Membership),
     ("member list", ModelKind::Membership),
     ("ledger|bank|account|accounts", ModelKind::MultiRegister),
+    (
+        "read|reader|readers write|writer|writers lock|locks",
+        ModelKind::ReadWriteLock,
+    ),
+    ("rw|shared lock|locks", ModelKind::ReadWriteLock),
+    ("rwlock|rwlocks", ModelKind::ReadWriteLock),
+    (
+        "reentrant|recursive lock|locks|mutex|mutexes",
+        ModelKind::ReentrantMutex,
+    ),
+    (
+        "text|texts|string|strings document|documents?",
+        ModelKind::Text,
+    ),
+    ("log|logs with|of offsets", ModelKind::Offsets),
+    ("offsets log?", ModelKind::Offsets),
+    ("offset log|logs", ModelKind::Offsets),
+    ("kafka topic|log|partition", ModelKind::Offsets),
+    ("session|sessions", ModelKind::Map),
 ];

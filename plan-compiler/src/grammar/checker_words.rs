@@ -6,6 +6,8 @@ use checkers::txn::{Base, Level, Order, Workload};
 use checkers::weak::Weak;
 
 use crate::cursor::Cursor;
+use crate::scenario::OpKind;
+use crate::transactions::TxnKind;
 
 const fn weak(weak: Weak) -> CheckerSpec {
     CheckerSpec::Weak(weak)
@@ -72,6 +74,10 @@ const SINGLE: &[(&str, usize)] = &[
     ("at most one holder", 11),
     ("lease|leases safety|exclusivity?", 12),
     ("fencing tokens|token? monotonic|grow?", 13),
+    (
+        "fencing tokens|token are|is|only|always|must? monotonic|monotone|grow|grows|increase",
+        13,
+    ),
     ("reconciliation of? replicas?", 14),
     ("replay equivalence", 15),
     ("leader is? elected|election", 16),
@@ -128,28 +134,60 @@ const LEVELS: &[(&str, Base)] = &[
     ),
 ];
 
-/// Reads the isolation of transactions: `strict serializability of list-append transactions`.
-pub(super) fn isolation(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
+/// The guarantees of a session.
+pub(super) const SESSION: [CheckerSpec; 4] = [
+    weak(Weak::ReadYourWrites),
+    weak(Weak::MonotonicReads),
+    weak(Weak::MonotonicWrites),
+    weak(Weak::WritesFollowReads),
+];
+
+const WORKLOADS: &[(&str, Workload)] = &[
+    (
+        "list append txns|transactions|histories?",
+        Workload::ListAppend,
+    ),
+    (
+        "rw? register txns|transactions|histories?",
+        Workload::RwRegister,
+    ),
+];
+
+/// What the transactions among these operations can be judged as.
+pub(super) fn transactional(mix: &[(OpKind, u32)]) -> Option<Workload> {
+    mix.iter().find_map(|(op, _)| match op {
+        OpKind::Txn(TxnKind::ListAppend | TxnKind::WriteSkew) => Some(Workload::ListAppend),
+        OpKind::Txn(TxnKind::Registers | TxnKind::ReadModifyWrite | TxnKind::LongFork) => {
+            Some(Workload::RwRegister)
+        }
+        _ => None,
+    })
+}
+
+/// Reads the isolation of transactions: `strict serializability of list-append transactions`;
+/// `workload` are those meant where it does not say.
+pub(super) fn isolation(c: &mut Cursor<'_>, workload: Option<Workload>) -> Option<CheckerSpec> {
+    let by_elle = c.eat("elle");
+    let ahead = c.lookup(WORKLOADS);
     let order = [
         ("strict", Order::Realtime),
         ("strong session", Order::Process),
         ("strong", Order::Realtime),
     ];
     let order = c.lookup(&order).unwrap_or(Order::None);
-    let base = c.lookup(LEVELS)?;
-    c.eat("of|over|for|on|by|( all?");
-    let workloads = [
-        (
-            "list append txns|transactions|histories?",
-            Workload::ListAppend,
-        ),
-        (
-            "rw? register txns|transactions|histories?",
-            Workload::RwRegister,
-        ),
-    ];
-    let workload = c.lookup(&workloads)?;
-    c.eat(")");
+    let Some(base) = c.lookup(LEVELS) else {
+        // What Elle judges where it is told nothing else.
+        let level = Level::STRICT_SERIALIZABLE;
+        let workload = ahead.filter(|_| by_elle && order == Order::None)?;
+        return Some(CheckerSpec::Isolation { workload, level });
+    };
+    let behind = c.attempt(|c| {
+        c.eat("of|over|for|on|by|( all?");
+        let workload = c.lookup(WORKLOADS)?;
+        c.eat(")");
+        Some(workload)
+    });
+    let workload = behind.or(ahead).or(workload)?;
     let level = Level { base, order };
     Some(CheckerSpec::Isolation { workload, level })
 }

@@ -204,8 +204,19 @@ fn moves_guest(counter: &str, kind: FaultKind) -> Option<bool> {
         FaultKind::Guest { act } => is_own(&[act.counter()]),
         FaultKind::Starve { .. } => is_own(&["cpu-slices-taken", "nodes-paused", "turns-held"]),
         FaultKind::Descriptors => is_own(&["descriptors-refused"]),
+        FaultKind::Memory { .. } => is_own(&[
+            "oom-kills",
+            "processes-killed",
+            "restarts",
+            "connections-reset",
+        ]),
         _ => {
-            let theirs = ["restores", "cpu-slices-taken", "descriptors-refused"];
+            let theirs = [
+                "restores",
+                "cpu-slices-taken",
+                "descriptors-refused",
+                "oom-kills",
+            ];
             let of_hooks = GuestAct::ALL.iter().any(|act| act.counter() == counter);
             (of_hooks || theirs.contains(&counter)).then_some(false)
         }
@@ -258,9 +269,10 @@ pub(crate) fn tie(conditions: &mut [(Landing, Said)], faults: &[FaultSpec], sink
                 let leading = faults.iter().filter(leads).collect::<Vec<_>>();
                 ids(if both.is_empty() { leading } else { both })
             }
-            Evidence::GuestLog { .. } | Evidence::Observed => {
-                ids(faults.iter().filter(named).collect())
-            }
+            Evidence::GuestLog { .. }
+            | Evidence::Probe { .. }
+            | Evidence::Metric { .. }
+            | Evidence::Observed => ids(faults.iter().filter(named).collect()),
         };
     }
 }

@@ -32,15 +32,7 @@ const MODELS: &[(&str, ModelKind)] = &[
     ("multi register|registers", ModelKind::MultiRegister),
 ];
 
-const MODELS_UNSERVED: &[&str] = &[
-    "session|sessions",
-    "read write lock|locks",
-    "reentrant lock|locks|mutex",
-    "text|texts",
-    "offsets",
-    "crdt",
-    "other",
-];
+const MODELS_UNSERVED: &[&str] = &["crdt", "other"];
 
 const MODEL_FILLERS: &[&str] = &[
     ",",
@@ -81,8 +73,8 @@ const MODEL_FILLERS: &[&str] = &[
 ];
 
 const MODEL_HELP: &str = "served: register, cas-register, map (key-value), log, transactions, \
-     queue, stack, priority queue, bag, set, counter, lock, semaphore of N permits, lease of 10s, \
-     membership";
+     queue, stack, priority queue, bag, set, counter, lock, read-write lock, reentrant lock, \
+     semaphore of N permits, lease of 10s, membership, text, log with offsets, session";
 
 /// The longest name of a model that comes next, with what is said of its size.
 fn named(cursor: &mut Cursor<'_>) -> Option<ModelKind> {

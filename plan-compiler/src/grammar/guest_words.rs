@@ -15,6 +15,8 @@ const STARVE: FaultKind = FaultKind::Starve {
     },
 };
 
+const MEMORY: FaultKind = FaultKind::Memory { bytes: None };
+
 const UPGRADE: FaultKind = guest(GuestAct::Upgrade);
 const MIXED: FaultKind = guest(GuestAct::MixedVersions);
 const CONFIGURE: FaultKind = guest(GuestAct::Configure);
@@ -149,14 +151,15 @@ pub(crate) const GUEST_KINDS: &[(&str, FaultKind)] = &[
         "exhaust|exhausts|exhausting the? connection|socket pool|pools",
         FaultKind::Descriptors,
     ),
+    ("memory exhaustion|pressure|limit|limits|budget", MEMORY),
+    ("exhaust|exhausts|exhausting the? memory", MEMORY),
+    ("limit|limits|limiting the? memory to?", MEMORY),
+    ("run|runs|running out of memory", MEMORY),
+    ("oom", MEMORY),
 ];
 
 /// What cannot be served, and why.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
-    ("memory exhaustion|pressure|limit|limits|budget", MEMORY),
-    ("exhaust|exhausts|exhausting the? memory", MEMORY),
-    ("run|runs|running out of memory", MEMORY),
-    ("oom", MEMORY),
     (
         "byzantine",
         "nodes that lie are outside of what is simulated: faults are of machines and networks",
@@ -167,6 +170,3 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
          connecting fail",
     ),
 ];
-
-const MEMORY: &str = "the nodes of a run share one process, and memory is not counted by node; \
-     `oom kill` does what the kernel does to the one that asked for too much";

@@ -186,6 +186,15 @@ const COUNTERS: &[(&str, &str)] = &[
         "descriptors-refused",
     ),
     ("emfile errors|error|returned|count?", "descriptors-refused"),
+    (
+        "oom kills|kill|killed|events|event count|counter?",
+        "oom-kills",
+    ),
+    (
+        "processes|process|nodes|node are|were|is|was? oom killed",
+        "oom-kills",
+    ),
+    ("oom killer runs|ran|acts|acted|strikes|struck", "oom-kills"),
     ("restarts|restart count|counter?", "restarts"),
     (
         "processes|process|nodes|node are|were|is? restarted",
@@ -221,6 +230,13 @@ const LOG: &[&str] = &[
     "raft|guest|server|node|leader? log|logs emits|emit|contains|contain|shows|show|has|line|says",
     "raft|guest|server|node|a? node? logs|log line|lines|message?",
     "log line|message",
+];
+
+const PROBE: &[&str] = &["a|the? probe", "sometimes|reachable probe?"];
+
+const METRIC: &[&str] = &[
+    "a|the? guest|server|node|application? metric|gauge|histogram",
+    "a|the? guest|server|node|application metric? counter",
 ];
 
 const FILLERS: &[&str] = &[
@@ -282,7 +298,8 @@ const FILLERS: &[&str] = &[
 
 const HELP: &str = "evidence is a counter (`packets dropped > 0`, `un-synced writes lost > 0`, \
      `processes killed >= 3`, `restarts`, `disk errors`), `leader re-elected within 2s`, \
-     `guest log line \"...\"`, or `a client operation fails`";
+     `guest log line \"...\"`, `metric \"...\" >= 3`, `probe \"...\" holds`, or `a client \
+     operation fails`";
 
 /// What a landing field says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -339,7 +356,8 @@ pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>)
 
 fn vocabulary() -> Vec<&'static str> {
     let counters = COUNTERS.iter().map(|(phrase, _)| *phrase);
-    let rest = REELECTED.iter().chain(OBSERVED).chain(LOG).copied();
+    let rest = REELECTED.iter().chain(OBSERVED).chain(LOG);
+    let rest = rest.chain(PROBE).chain(METRIC).copied();
     counters
         .chain(rest)
         .chain(["within", "asymmetric", "partition", "least"])
@@ -364,7 +382,8 @@ fn seeds(c: &mut Cursor<'_>) -> Option<u32> {
 }
 
 fn condition(c: &mut Cursor<'_>) -> Option<(Evidence, Option<u64>)> {
-    let what = log(c).or_else(|| counter(c)).or_else(|| {
+    let what = log(c).or_else(|| told(c)).or_else(|| counter(c));
+    let what = what.or_else(|| {
         if c.eat_any(REELECTED) {
             return Some(Evidence::LeaderReelected);
         }
@@ -397,6 +416,33 @@ fn log(c: &mut Cursor<'_>) -> Option<Evidence> {
         c.at += 1;
         Some(Evidence::GuestLog {
             contains: said.trim().to_owned(),
+        })
+    })
+}
+
+/// `probe "x" holds`, `metric "x" >= 3`.
+fn told(c: &mut Cursor<'_>) -> Option<Evidence> {
+    c.attempt(|c| {
+        let is_probe = c.eat_any(PROBE);
+        (is_probe || c.eat_any(METRIC)).then_some(())?;
+        c.eat_any(&[":", "named|called"]);
+        let Kind::Quoted(name) = &c.peek()?.kind else {
+            return None;
+        };
+        let name = name.trim().to_owned();
+        (!name.is_empty()).then_some(())?;
+        c.at += 1;
+        c.eat_any(&[
+            "is|was? reached|hit|held|true|seen",
+            "holds|fires|fired",
+            "goes up",
+        ]);
+        let min = c.attempt(least).or_else(|| c.attempt(growth)).unwrap_or(1);
+        c.eat_any(&["times|time"]);
+        Some(if is_probe {
+            Evidence::Probe { name, min }
+        } else {
+            Evidence::Metric { name, min }
         })
     })
 }

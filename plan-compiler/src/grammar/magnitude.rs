@@ -15,6 +15,8 @@ pub(crate) enum Amount {
     Ppm(Span),
     /// Bytes a second.
     Rate(Span),
+    /// Bytes.
+    Bytes(Span),
 }
 
 /// What a clause says of its size; what it leaves open is `None`.
@@ -58,6 +60,9 @@ fn amount(c: &mut Cursor<'_>) -> Option<(Option<Way>, Amount)> {
     }
     if let Some(rate) = c.attempt(rate) {
         return Some((sign, Amount::Rate(rate)));
+    }
+    if let Some(bytes) = c.attempt(bytes) {
+        return Some((sign, Amount::Bytes(bytes)));
     }
     let said = said || after_latency(c);
     let (min, max) = c.duration_range()?;
@@ -105,6 +110,25 @@ fn rate(c: &mut Cursor<'_>) -> Option<Span> {
     let milli = c.milli()?;
     let bits = milli.checked_mul(c.lookup(BITS)?)? / 1_000;
     let bytes = bits / 8;
+    (bytes > 0).then_some(Span {
+        min: bytes,
+        max: bytes,
+    })
+}
+
+/// `64 MiB`, `100 MB`.
+fn bytes(c: &mut Cursor<'_>) -> Option<Span> {
+    const UNITS: &[(&str, u64)] = &[
+        ("b|bytes", 1),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+    ];
+    let milli = c.milli()?;
+    let bytes = milli.checked_mul(c.lookup(UNITS)?)? / 1_000;
     (bytes > 0).then_some(Span {
         min: bytes,
         max: bytes,

@@ -1,8 +1,11 @@
 //! `linearizability per-key, then no-lost-ack against final state`: who judges.
 
 use checkers::spec::CheckerSpec;
+use checkers::txn::Workload;
+use checkers::weak::Weak;
 
 use super::checker_words;
+use crate::compile::Draft;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
@@ -97,16 +100,18 @@ const PROGRESS: &[&str] = &[
     "availability is? restored|recovers|returns",
 ];
 
-/// Judges of the portfolio that are not served yet.
+/// The four guarantees of a session, in one word.
+const SESSION: &[&str] = &["session guarantees|guarantee|consistency|causality"];
+
+/// Judges of transactions, where the workload has none that they could judge; and others that are
+/// named by half.
 const UNSERVED: &[&str] = &[
-    "elle",
     "serializability|serializable|serialisable|serialisability",
     "strict serializability|serializable",
     "snapshot isolation",
     "read committed|uncommitted",
     "repeatable read",
     "causal reverse",
-    "session guarantees",
     "monotonic",
     "write skew",
     "long fork",
@@ -164,21 +169,37 @@ const FILLERS: &[&str] = &[
     "hold|holds",
     "partitioned",
     "after",
+    "elle",
 ];
 
 const HELP: &str = "served: linearizability, no-lost-ack, at most one leader per term, \
      a write succeeds within 5s of heal, causal consistency, mutual exclusion, bank, ...";
 
-/// Reads an oracle or checker field; adds the checkers it names, first to last.
-pub(crate) fn read(field: &Field, checkers: &mut Vec<CheckerSpec>, sink: &mut Sink<'_>) {
+/// Reads an oracle or checker field, once the workload is known; adds the checkers it names, first
+/// to last.
+pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
+    let workload = checker_words::transactional(&draft.workload.mix);
+    let checkers = &mut draft.checkers;
     let tokens = sink.tokens(field);
     let mut cursor = Cursor::new(&tokens);
     while !cursor.done() {
         let from = cursor.at;
-        if let Some(checker) = checker(&mut cursor) {
-            sink.explain(field.kind, &cursor.span_from(from), words(checker));
-            if !checkers.contains(&checker) {
-                checkers.push(checker);
+        let named = match checker(&mut cursor, workload) {
+            Some(checker) => vec![checker],
+            None if cursor.eat_any(SESSION) => checker_words::SESSION.to_vec(),
+            None => Vec::new(),
+        };
+        if !named.is_empty() {
+            let bound = named
+                .contains(&CONVERGENCE)
+                .then(|| cursor.attempt(converged));
+            draft.converge_ns = bound.flatten().or(draft.converge_ns);
+            let span = cursor.span_from(from);
+            for checker in named {
+                sink.explain(field.kind, &span, words(checker));
+                if !checkers.contains(&checker) {
+                    checkers.push(checker);
+                }
             }
         } else if cursor.eat_any(PROGRESS) {
             let span = cursor.span_from(from);
@@ -187,15 +208,13 @@ pub(crate) fn read(field: &Field, checkers: &mut Vec<CheckerSpec>, sink: &mut Si
             sink.error(Code::BadNumber, &span, message, "within how long?", help);
         } else if cursor.eat_any(UNSERVED) {
             let span = cursor.span_from(from);
-            let message = "the plan asks for a checker that is not served yet";
-            let label = "known, not served yet";
-            sink.error(
-                Code::NotServed,
-                &span,
-                message,
-                label,
-                Some(HELP.to_owned()),
-            );
+            let message = "the plan asks for a judge of transactions, and its workload has none, \
+                           or for half a checker's name";
+            let help = "give the workload transactions (`100% list-append transactions`), or say \
+                        which: `snapshot isolation of list-append transactions`, `monotonic \
+                        reads`, `fencing tokens grow`";
+            let help = Some(help.to_owned());
+            sink.error(Code::NotServed, &span, message, "of what?", help);
             cursor.skip_clause();
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
@@ -224,19 +243,20 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-fn checker(cursor: &mut Cursor<'_>) -> Option<CheckerSpec> {
-    let readers: [fn(&mut Cursor<'_>) -> Option<CheckerSpec>; 5] = [
+fn checker(cursor: &mut Cursor<'_>, workload: Option<Workload>) -> Option<CheckerSpec> {
+    type Reader = fn(&mut Cursor<'_>, Option<Workload>) -> Option<CheckerSpec>;
+    let readers: [Reader; 5] = [
         checker_words::isolation,
-        |c| c.lookup(CHECKERS),
-        |c| c.lookup(checker_words::WEAKER),
-        checker_words::single,
-        progress,
+        |c, _| c.lookup(CHECKERS),
+        |c, _| c.lookup(checker_words::WEAKER),
+        |c, _| checker_words::single(c),
+        |c, _| progress(c),
     ];
     // What reads most is meant; of equals the first.
     let mut best: Option<(usize, CheckerSpec)> = None;
     for read in readers {
         let mut probe = *cursor;
-        if let Some(checker) = read(&mut probe)
+        if let Some(checker) = read(&mut probe, workload)
             && best.is_none_or(|(at, _)| probe.at > at)
         {
             best = Some((probe.at, checker));
@@ -257,6 +277,15 @@ fn progress(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
         "of|after every|each|the|a? partition|network|fault|cluster heals|healed|ends|clears",
     ]);
     Some(CheckerSpec::Progress { within_ns: bound })
+}
+
+const CONVERGENCE: CheckerSpec = CheckerSpec::Weak(Weak::Convergence);
+
+/// `within 30s of the heal`.
+fn converged(c: &mut Cursor<'_>) -> Option<u64> {
+    let bound = within(c)?;
+    c.eat_any(&["of|after every|each|the|a? heal|heals|healing|recovery|last? fault?"]);
+    Some(bound)
 }
 
 fn within(c: &mut Cursor<'_>) -> Option<u64> {

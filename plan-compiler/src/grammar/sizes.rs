@@ -76,6 +76,9 @@ pub(crate) fn sized(
         (FaultKind::Starve { .. }, Some(Amount::Ppm(ppm))) if magnitude.way.is_none() => {
             return FaultKind::Starve { ppm };
         }
+        (FaultKind::Memory { .. }, Some(Amount::Bytes(bytes))) if magnitude.way.is_none() => {
+            return FaultKind::Memory { bytes: Some(bytes) };
+        }
         (FaultKind::Storage { how, beyond_budget }, amount) => {
             let Some(how) = storage_sized(how, amount, defaults) else {
                 sink.conflict(span, "size of a fault that has another, or none");

@@ -104,10 +104,7 @@ const TRANSACTIONS: &[(&str, OpKind)] = &[
     ),
 ];
 
-const UNSERVED: &[&str] = &[
-    "txn|txns|transaction|transactions",
-    "delete|deletes|scan|scans|list|lists",
-];
+const UNSERVED: &[&str] = &["txn|txns|transaction|transactions"];
 
 const WEATHERS: &[(&str, Weather)] = &[
     ("calm network|weather", Weather::Calm),
@@ -244,9 +241,9 @@ pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>
             let help = Some(
                 "served: read, write, cas, append, enqueue, dequeue, push, pop, insert, \
                         delete-min, add, remove, contains, inc, dec, acquire, release, renew, \
-                        join, leave, one of the system's own in quotes (`20% \"rebuild\"`), and \
-                        as transactions list append, register, read-modify-write, write skew, \
-                        long fork, bank"
+                        join, leave, put, append, poll, delete, list, one of the system's own \
+                        in quotes (`20% \"rebuild\"`), and as transactions list append, \
+                        register, read-modify-write, write skew, long fork, bank"
                     .to_owned(),
             );
             sink.error(

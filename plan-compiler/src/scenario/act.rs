@@ -3,6 +3,8 @@
 use checkers::spec::ModelKind;
 use serde::{Deserialize, Serialize};
 
+use super::OpKind;
+
 /// An operation beyond reads, writes, appends and transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +41,16 @@ pub enum Act {
     Join,
     /// Leaves it.
     Leave,
+    /// Replaces a text.
+    Put,
+    /// Adds to the end of a text, or of a log with offsets.
+    Append,
+    /// Reads a log from an offset on.
+    Poll,
+    /// Takes a key out of a map: a write of nothing.
+    Delete,
+    /// Reads all elements; a read, of the models that can be read as a whole.
+    List,
     /// What the workload names at this place of [`names`](super::Workload::names).
     Named(u8),
 }
@@ -64,6 +76,11 @@ impl Act {
             Act::Renew => "renew",
             Act::Join => "join",
             Act::Leave => "leave",
+            Act::Put => "put",
+            Act::Append => "append",
+            Act::Poll => "poll",
+            Act::Delete => "delete",
+            Act::List => "list",
             Act::Named(_) => return None,
         })
     }
@@ -80,6 +97,9 @@ impl Act {
                 | Act::Contains
                 | Act::Acquire
                 | Act::Renew
+                | Act::Append
+                | Act::Poll
+                | Act::List
                 | Act::Named(_)
         )
     }
@@ -95,12 +115,31 @@ impl Act {
             ModelKind::Bag => &[Act::Add, Act::Remove],
             ModelKind::Set => &[Act::Add, Act::Remove, Act::Contains],
             ModelKind::Counter => &[Act::Increment, Act::Decrement],
-            ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::Semaphore { .. } => {
-                &[Act::Acquire, Act::Release]
-            }
+            ModelKind::Mutex
+            | ModelKind::OwnedMutex
+            | ModelKind::ReentrantMutex
+            | ModelKind::ReadWriteLock
+            | ModelKind::Semaphore { .. } => &[Act::Acquire, Act::Release],
+            ModelKind::Text => &[Act::Append, Act::Put],
+            ModelKind::Offsets => &[Act::Append, Act::Poll],
             ModelKind::Lease { .. } => &[Act::Acquire, Act::Release, Act::Renew],
             ModelKind::Membership => &[Act::Join, Act::Leave],
             _ => &[],
+        }
+    }
+
+    /// What an operation is called of a model that has it under another name.
+    #[must_use]
+    pub const fn fitted(op: OpKind, model: ModelKind) -> OpKind {
+        match (op, model) {
+            (OpKind::Write, ModelKind::Text) => OpKind::Do(Act::Put),
+            (OpKind::Append, ModelKind::Text | ModelKind::Offsets)
+            | (OpKind::Do(Act::Enqueue), ModelKind::Offsets) => OpKind::Do(Act::Append),
+            (OpKind::Do(Act::Dequeue), ModelKind::Offsets) => OpKind::Do(Act::Poll),
+            (OpKind::Write, ModelKind::Set) => OpKind::Do(Act::Add),
+            (OpKind::Do(Act::Delete), ModelKind::Set) => OpKind::Do(Act::Remove),
+            (OpKind::Do(Act::List), model) if Act::is_readable(model) => OpKind::Read,
+            (op, _) => op,
         }
     }
 
@@ -109,7 +148,11 @@ impl Act {
     pub const fn is_readable(model: ModelKind) -> bool {
         matches!(
             model,
-            ModelKind::Set | ModelKind::Counter | ModelKind::Membership
+            ModelKind::Set
+                | ModelKind::Counter
+                | ModelKind::Membership
+                | ModelKind::Text
+                | ModelKind::Offsets
         )
     }
 

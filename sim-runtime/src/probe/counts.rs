@@ -61,6 +61,8 @@ pub(crate) struct Probes {
     /// By place among [`SITES`].
     counts: RefCell<Vec<Count>>,
     violations: RefCell<Vec<(usize, Violation)>>,
+    /// When those held that somebody wants to know it of.
+    watched: RefCell<Vec<(&'static str, Vec<SimInstant>)>>,
     streams: RefCell<Vec<Option<Buggify>>>,
 }
 
@@ -74,6 +76,8 @@ struct Buggify {
 const ARMED_ONE_IN: u64 = 4;
 /// How many different violations are kept.
 const VIOLATIONS_MAX: usize = 32;
+/// How many moments are kept of a site that is watched: the first ones.
+const TIMES_MAX: usize = 1 << 16;
 
 impl Probes {
     pub(crate) fn new(root: &Root, buggify: bool) -> Self {
@@ -82,15 +86,33 @@ impl Probes {
             buggify,
             counts: RefCell::new(vec![Count::default(); SITES.len()]),
             violations: RefCell::default(),
+            watched: RefCell::default(),
             streams: RefCell::default(),
         }
     }
 
-    fn count(&self, site: &Site, held: bool) {
+    fn count(&self, site: &Site, held: bool, now: SimInstant) {
         let mut counts = self.counts.borrow_mut();
         let count = &mut counts[site.index()];
         count.reached += 1;
         count.held += u64::from(held);
+        if held {
+            let mut watched = self.watched.borrow_mut();
+            let of_site = watched.iter_mut().find(|(name, _)| *name == site.name);
+            if let Some((_, times)) = of_site
+                && times.len() < TIMES_MAX
+            {
+                times.push(now);
+            }
+        }
+    }
+
+    fn watch(&self, wanted: &str) -> bool {
+        let site = SITES.iter().find(|site| site.name == wanted);
+        if let Some(site) = site {
+            self.watched.borrow_mut().push((site.name, Vec::new()));
+        }
+        site.is_some()
     }
 
     /// Keeps the number that is nearest to the other verdict.
@@ -165,6 +187,21 @@ impl Probes {
     }
 }
 
+impl World {
+    /// From now on it is kept when the sites of a name hold, the first 65,536 times; `false`: this
+    /// binary has no such site.
+    pub fn watch_probe(&self, name: &str) -> bool {
+        self.probes.watch(name)
+    }
+
+    /// When the sites of a name held since they are watched; `None`: they are not.
+    pub fn probe_times(&self, name: &str) -> Option<Vec<SimInstant>> {
+        let watched = self.probes.watched.borrow();
+        let found = watched.iter().find(|(watched, _)| *watched == name);
+        found.map(|(_, times)| times.clone())
+    }
+}
+
 /// Tells these events from others.
 const VIOLATED: u64 = 0x7669_6f6c;
 const FIRED: u64 = 0x6275_6767;
@@ -210,7 +247,7 @@ impl Relation {
 /// What `always!` comes to.
 pub fn always(site: &'static Site, holds: bool, message: impl FnOnce() -> String) {
     world::try_with(|world| {
-        world.probes.count(site, holds);
+        world.probes.count(site, holds, world.now());
         if !holds {
             world.probes.violate(world, site, message());
         }
@@ -219,13 +256,13 @@ pub fn always(site: &'static Site, holds: bool, message: impl FnOnce() -> String
 
 /// What `sometimes!` comes to.
 pub fn sometimes(site: &'static Site, holds: bool) {
-    world::try_with(|world| world.probes.count(site, holds));
+    world::try_with(|world| world.probes.count(site, holds, world.now()));
 }
 
 /// What `reachable!` and `unreachable!` come to.
 pub fn reach(site: &'static Site, message: impl FnOnce() -> String) {
     world::try_with(|world| {
-        world.probes.count(site, true);
+        world.probes.count(site, true, world.now());
         if site.kind == SiteKind::Unreachable {
             world.probes.violate(world, site, message());
         }
@@ -236,7 +273,7 @@ pub fn reach(site: &'static Site, message: impl FnOnce() -> String) {
 pub fn compare(site: &'static Site, left: i128, relation: Relation, right: i128) {
     world::try_with(|world| {
         let margin = relation.margin(left, right);
-        world.probes.count(site, margin >= 0);
+        world.probes.count(site, margin >= 0, world.now());
         // Of `sometimes`, the nearest to holding is the largest.
         let is_always = site.kind == SiteKind::Always;
         world
@@ -254,7 +291,7 @@ pub fn compare(site: &'static Site, left: i128, relation: Relation, right: i128)
 pub fn buggify(site: &'static Site, odds: (u64, u64)) -> bool {
     let fired = world::try_with(|world| {
         let fires = world.probes.fires(site, odds);
-        world.probes.count(site, fires);
+        world.probes.count(site, fires, world.now());
         if fires {
             world.event(EventKind::User, FIRED, hash(site.name.as_bytes()));
         }
@@ -271,7 +308,7 @@ pub fn knob(site: &'static Site, choices: u64) -> Option<u64> {
             return None;
         }
         let drawn = world.stream("knob", site.name).below(choices);
-        world.probes.count(site, true);
+        world.probes.count(site, true, world.now());
         world.probes.counts.borrow_mut()[site.index()].number = Some(i128::from(drawn));
         Some(drawn)
     })?
