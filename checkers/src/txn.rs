@@ -11,8 +11,8 @@
 //! `options` and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and
 //! `visible`, a level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`,
 //! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
-//! `explain`, `told` and `picture`; `analysis` and `judge`, the doors; `certificate`, proofs and
-//! their check, with `axioms` and `claims`.
+//! `explain`, `told` and `picture`; `totals`, counters and accounts; `analysis` and `judge`, the
+//! doors; `certificate`, proofs and their check, with `axioms` and `claims`.
 
 mod analysis;
 mod anomaly;
@@ -41,6 +41,7 @@ mod saturate;
 mod search;
 mod sets;
 mod told;
+mod totals;
 mod transactions;
 mod updates;
 mod visible;

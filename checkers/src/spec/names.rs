@@ -18,6 +18,7 @@ const VALUED: &[&str] = &[
     "list-append=serializable",
     "rw-register=serializable",
     "txn-sets=serializable",
+    "txn-counters=serializable",
 ];
 
 /// The level of a workload whose name stands alone.

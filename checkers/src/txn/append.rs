@@ -19,6 +19,8 @@ struct Lists<'h, 't> {
     longest: Vec<(&'h [Value], u32)>,
     /// By object, whether an element is in its longest read twice.
     twice: Vec<bool>,
+    /// By version, whether its transaction added more after it.
+    midway: Vec<bool>,
     plain: Plains<'h>,
 }
 
@@ -34,6 +36,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
         writes: Writes::new(keys),
         longest: vec![(&[][..], NONE); keys],
         twice: vec![false; keys],
+        midway: Vec::new(),
         plain: Plains::default(),
     };
     lists.collect()?;
@@ -237,6 +240,8 @@ impl<'h> Lists<'h, '_> {
         if write != NONE {
             let write = &mut self.writes.all[write as usize];
             write.version = facts.key.len() as u32;
+            self.midway.resize(facts.key.len() + 1, false);
+            self.midway[facts.key.len()] = !write.last && !write.untold;
             if facts.takes_part[write.txn as usize] && !write.untold {
                 writer = write.txn;
             }
@@ -332,7 +337,8 @@ impl<'h> Lists<'h, '_> {
                     format!("{name} was read as {ours} and as {theirs}; neither begins the other")
                 });
         }
-        if version == NONE || self.own(facts, read, version) {
+        let plain = prefix && !self.twice[read.key as usize];
+        if version == NONE || self.own(facts, read, (version, plain)) {
             return None;
         }
         Some(Touch {
@@ -343,8 +349,9 @@ impl<'h> Lists<'h, '_> {
     }
 
     /// Whether a read ends in what its own transaction had added before; and complaints of what
-    /// it added after, and of what another overwrote.
-    fn own(&mut self, facts: &Facts<'h>, read: &Read<'h>, version: u32) -> bool {
+    /// it added after, and of what another overwrote. The version is that of the last element for
+    /// certain if `plain`.
+    fn own(&mut self, facts: &Facts<'h>, read: &Read<'h>, (version, plain): (u32, bool)) -> bool {
         let name = self.all.keys[read.key as usize];
         let touches = facts.writes.of(read.txn);
         for touch in touches.iter().filter(|touch| touch.step > read.step) {
@@ -366,6 +373,14 @@ impl<'h> Lists<'h, '_> {
         let Some(value) = read.list.last() else {
             return false;
         };
+        if plain
+            && !self
+                .midway
+                .get(version as usize)
+                .is_some_and(|midway| *midway)
+        {
+            return false;
+        }
         if let Some(write) = self.writes.find(read.key, value)
             && !write.last
             && !write.untold

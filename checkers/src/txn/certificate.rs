@@ -200,7 +200,7 @@ struct Replay<'h> {
 /// The versions of an object, with when each was committed.
 type States = BTreeMap<u32, Vec<(usize, Value)>>;
 
-impl Replay<'_> {
+impl<'h> Replay<'h> {
     fn txn(&self, id: u64) -> Result<u32, String> {
         let txn = self.numbers.get(&id).copied();
         let txn = txn.filter(|txn| self.all.status(*txn) != Status::Aborted);
@@ -341,6 +341,14 @@ impl Replay<'_> {
         Ok(())
     }
 
+    fn claims(&self, key: u32) -> Claims<'_, 'h> {
+        Claims {
+            all: &self.all,
+            lists: self.workload == Workload::ListAppend,
+            key,
+        }
+    }
+
     /// The rows show an anomaly that is no cycle, and the level forbids it.
     fn anomaly(&self, level: Level, name: &str, key: &Value, ops: &[u64]) -> Result<(), String> {
         let kind = claims::named(name).ok_or_else(|| format!("{name} is not looked up in rows"))?;
@@ -355,11 +363,7 @@ impl Replay<'_> {
         };
         let txns: Vec<u32> = ops.iter().map(number).collect::<Result<_, _>>()?;
         let known = self.all.keys.iter().position(|known| *known == key);
-        let claims = Claims {
-            all: &self.all,
-            lists: self.workload == Workload::ListAppend,
-            key: known.ok_or("an object that is not there")? as u32,
-        };
+        let claims = self.claims(known.ok_or("an object that is not there")? as u32);
         match claims.show(kind, &txns) {
             true => Ok(()),
             false => Err(format!("{ops:?} of {key} show no {name}")),
@@ -403,21 +407,24 @@ impl Replay<'_> {
             let mut steps = self.all.steps(txn).iter();
             steps.any(|s| s.key == key && s.access != Access::Read && s.value == value)
         };
+        let claims = self.claims(key);
         let read = |txn: u32, what: &dyn Fn(&Value) -> bool| {
-            let mut steps = self.all.steps(txn).iter();
-            steps.any(|s| s.key == key && s.access == Access::Read && what(s.value))
+            claims.read(txn).iter().any(|(_, value)| what(value))
         };
         let has = |list: &Value| match list.as_list() {
             Some(list) if self.workload == Workload::ListAppend => list.contains(value),
             _ => list == value,
         };
-        let before = |other: &Value| self.precede(key, other, value);
+        let before = |other: &Value| match claims.lists {
+            true => self.precede(key, other, value),
+            false => claims.follows(other, value),
+        };
         Ok(match &*link.kind {
             "wr" => wrote(from, value) && read(to, &has),
             "rw" => {
                 let missed = |seen: &Value| match self.workload {
                     Workload::ListAppend => !has(seen),
-                    _ => *seen == Value::Null,
+                    _ => before(seen),
                 };
                 wrote(to, value) && read(from, &missed)
             }

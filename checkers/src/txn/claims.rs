@@ -3,6 +3,7 @@
 
 use super::anomaly::Kind;
 use super::append::elements;
+use super::predicate::Predicate;
 use super::transactions::{Access, Status, Step, Transactions};
 use crate::value::Value;
 
@@ -75,7 +76,7 @@ impl<'h> Claims<'_, 'h> {
     }
 
     /// What a transaction that committed read of the object: at which step, what.
-    fn read(&self, txn: u32) -> Vec<(usize, &'h Value)> {
+    pub(super) fn read(&self, txn: u32) -> Vec<(usize, &'h Value)> {
         if self.all.status(txn) != Status::Committed {
             return Vec::new();
         }
@@ -214,24 +215,35 @@ impl<'h> Claims<'_, 'h> {
         }
         // What it knows: all of the object, or what it ends in.
         let (mut whole, mut known): (bool, Vec<&Value>) = (false, Vec::new());
-        for step in self
-            .all
-            .steps(txn)
-            .iter()
-            .filter(|step| step.key == self.key)
-        {
+        let mut own = false;
+        for step in self.all.steps(txn) {
+            if step.access == Access::Predicate {
+                let shown = self.found(step);
+                let asks = Predicate::parse(step.value).filter(|_| whole);
+                let there = known.first().filter(|value| ***value != Value::Null);
+                let there = there.filter(|value| asks.is_some_and(|asks| asks.matches(value)));
+                if asks.is_some() && shown != there.copied() && !(own && shown.is_none()) {
+                    return true;
+                }
+                (whole, known) = shown.map_or((whole, known), |shown| (true, vec![shown]));
+                continue;
+            }
+            if step.key != self.key {
+                continue;
+            }
             let read = match (step.access, self.lists) {
                 (Access::Append, _) => {
                     known.push(step.value);
                     continue;
                 }
                 (Access::Write | Access::Delete, _) => {
-                    (whole, known) = (true, vec![step.value]);
+                    (whole, known, own) = (true, vec![step.value], true);
                     continue;
                 }
-                (Access::Predicate, _) => continue,
-                (Access::Read, true) => elements(step.value).unwrap_or(&[]).iter().collect(),
-                (Access::Read, false) => vec![step.value],
+                (Access::Read | Access::Predicate, true) => {
+                    elements(step.value).unwrap_or(&[]).iter().collect()
+                }
+                (Access::Read | Access::Predicate, false) => vec![step.value],
             };
             let agrees = match whole {
                 true => read == known,
@@ -243,6 +255,45 @@ impl<'h> Claims<'_, 'h> {
             (whole, known) = (true, read);
         }
         false
+    }
+
+    /// Whether one value of a register comes before another: by the order that is given, as the
+    /// initial one, or since whoever wrote the later one had read what that was made of.
+    pub(super) fn follows(&self, first: &Value, second: &Value) -> bool {
+        if let Some(given) = self.all.given.get(&self.key) {
+            let place = |of: &Value| given.iter().position(|value| value == of);
+            return match (place(first), place(second)) {
+                (Some(first), Some(second)) => first < second,
+                (None, Some(_)) => *first == Value::Null,
+                _ => false,
+            };
+        }
+        let mut at = second;
+        for _ in 0..=self.all.len() {
+            if *first == Value::Null {
+                return *at != Value::Null;
+            }
+            let Some(writer) = self.writer(at) else {
+                return false;
+            };
+            let steps = self.all.steps(writer);
+            let own = steps.iter().position(|step| self.writes(step));
+            let read = self.read(writer).into_iter();
+            let mut before = read.filter(|(place, _)| own.is_some_and(|own| *place < own));
+            match before.next_back() {
+                Some((_, value)) if value == first => return true,
+                Some((_, value)) => at = value,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// What a read by a predicate shows of the object.
+    fn found(&self, step: &Step<'_>) -> Option<&'h Value> {
+        let mut found = self.all.found[step.key as usize].iter();
+        let found = found.find(|(key, _)| *key == self.key);
+        found.map(|(_, value)| *value)
     }
 
     /// Whether both read one version of another and then wrote the object.
@@ -279,7 +330,6 @@ impl<'h> Claims<'_, 'h> {
     /// Whether a read by a predicate of a transaction does not show the object, which was there
     /// in the beginning, and always of a value that matches.
     fn missed(&self, txn: u32) -> bool {
-        use super::predicate::Predicate;
         let there = self.all.universe.is_some_and(|universe| {
             let mut steps = self.all.steps(universe).iter();
             steps.any(|step| self.writes(step))

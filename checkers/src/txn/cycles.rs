@@ -60,7 +60,9 @@ pub(super) fn names(cycle: &[Edge], facts: &Facts<'_>) -> Vec<Name> {
     let same = || key_of(core[0].why) == key_of(core[1].why);
     let reads = |edge: &Edge| misses(edge) || edge.kind & (WR | PWR | PROCESS | REALTIME) != 0;
     let also = match shape[..] {
-        [RW, WW] if same() => Some(Kind::GCursor),
+        [RW, WW] if same() && core[1].to == core[0].from && replaces(core[0], facts) => {
+            Some(Kind::GCursor)
+        }
         // Of one transaction something is read, and something else is missed.
         [RW, WR] if at(1).kind == WR && (order == Order::None || !same()) => {
             Some(Kind::FracturedRead)
@@ -91,9 +93,12 @@ fn replaces(miss: &Edge, facts: &Facts<'_>) -> bool {
         let why = facts.key.get(miss.why as usize);
         why == Some(&facts.key[touch.version as usize])
     };
-    let read = facts.reads.of(miss.from).iter().find(of);
-    let mut writes = facts.writes.of(miss.from).iter().filter(of);
-    read.is_some_and(|read| writes.any(|write| write.step > read.step))
+    let missed = |touch: &&Touch| facts.precedes(touch.version, miss.why);
+    let mut reads = facts.reads.of(miss.from).iter().filter(of).filter(missed);
+    reads.any(|read| {
+        let mut writes = facts.writes.of(miss.from).iter().filter(of);
+        writes.any(|write| write.step > read.step)
+    })
 }
 
 /// Searches a component for a cycle of every class, with every order; gives the shortest of each

@@ -84,7 +84,13 @@ impl<'f, 'h> Decider<'f, 'h> {
         let decision = match level.base {
             Base::ReadUncommitted => self.acyclic(WW | order),
             Base::ReadCommitted => self.acyclic(DEPENDS | order),
-            Base::RepeatableRead => self.acyclic(DEPENDS | RW | order),
+            Base::RepeatableRead => match self.acyclic(DEPENDS | RW | order) {
+                // It implies this one, which what predicates selected may break alone.
+                Decision::Holds if !self.facts.selected.all().is_empty() => {
+                    self.atomic(level.order, true)
+                }
+                other => other,
+            },
             Base::Serializable => self.acyclic(DEPENDS | MISSES | order),
             Base::SnapshotIsolation => self.starts_and_commits(level.order, false),
             Base::Prefix => self.starts_and_commits(level.order, true),

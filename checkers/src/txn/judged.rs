@@ -218,7 +218,7 @@ impl Judged {
         search: &mut Search<'_, 'h>,
         steps: u64,
     ) {
-        let mut refuted: Vec<Level> = Vec::new();
+        let (mut refuted, mut left): (Vec<Level>, u64) = (Vec::new(), steps);
         for order in Order::ALL.into_iter().rev() {
             for (base, shape) in polygraph::SHAPES {
                 let level = Level { base, order };
@@ -226,8 +226,12 @@ impl Judged {
                     continue;
                 }
                 let kinds = (shape, kinds_of(order));
-                let made = Polygraph::new((all, facts), graph, kinds, steps);
-                match made.map_or(Solved::Unknown, |mut made| made.solve()) {
+                let Some(mut made) = Polygraph::new((all, facts), graph, kinds, left) else {
+                    continue;
+                };
+                let solved = made.solve();
+                left = made.steps;
+                match solved {
                     Solved::Order(rank) => {
                         search.order_by(rank);
                         if let Some(ordered) = search.ordered(&[]) {
@@ -468,7 +472,6 @@ fn essence(level: Level) -> Name {
         }
         Base::MonotonicView => Kind::GMonotonic,
         Base::MonotonicSnapshotRead => Kind::GMsr,
-        Base::UpdateAtomic if level.order == Order::None => Kind::LostUpdate,
         Base::Prefix | Base::SnapshotIsolation => Kind::GNonadjacent,
         Base::UpdateSerializable => Kind::GUpdate,
         Base::RepeatableRead => Kind::G2Item,

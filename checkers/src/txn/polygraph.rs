@@ -6,17 +6,21 @@
 //! that is kept up edge by edge (`topology`). Complete within the steps. Source: Papadimitriou,
 //! *The Serializability of Concurrent Database Updates*, for the polygraph.
 
+use std::collections::BTreeMap;
+
+mod reached;
 mod solve;
 mod topology;
 
 use super::facts::Facts;
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, WW};
+use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, WW};
 use super::levels::Base;
-use super::saturate::Pair;
-use super::transactions::{NONE, Transactions};
+use super::transactions::{NONE, Status, Transactions};
 use super::visible;
-use solve::Solver;
-use topology::Topology;
+pub(super) use reached::Reached;
+use reached::{Clocks, Table};
+pub(super) use solve::{Solver, Sum};
+pub(super) use topology::Topology;
 
 /// What is to be put in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,8 @@ struct Block {
 
 /// The most memory of the table that tells who reaches whom, words.
 const WORDS_MAX: usize = 32 << 20;
+/// More pairs than these are not searched without it.
+const OPEN_MAX: usize = 100_000;
 /// How often that table is made anew, before what is left is searched.
 const PASSES_MAX: u32 = 100;
 
@@ -79,12 +85,13 @@ pub(super) struct Polygraph<'s, 'h> {
     readers: Vec<u32>,
     /// Pairs of blocks of an object that are not decided.
     open: Vec<(u32, u32)>,
-    /// Pairs of versions that were, and the edges of them.
-    pub(super) forced: Vec<Pair>,
+    /// The edges of those that were.
     edges: Vec<Edge>,
     /// Who misses what whom wrote, where that closes no circle but alone.
     misses: Vec<(u32, u32)>,
-    steps: u64,
+    /// Whether each process's transactions are in order.
+    sessions: bool,
+    pub(super) steps: u64,
 }
 
 impl<'s, 'h> Polygraph<'s, 'h> {
@@ -127,9 +134,9 @@ impl<'s, 'h> Polygraph<'s, 'h> {
             blocks: Vec::new(),
             readers: Vec::new(),
             open: Vec::new(),
-            forced: Vec::new(),
             edges: Vec::new(),
             misses,
+            sessions: kinds & PROCESS != 0,
             steps,
         };
         made.pair()?;
@@ -250,11 +257,14 @@ impl<'s, 'h> Polygraph<'s, 'h> {
                 0 => self.ways(a, b, into),
                 _ => self.ways(b, a, into),
             }
+            self.edges_max()
         };
         let ends = |choice: usize| (node(open[choice].0), node(open[choice].1));
-        let alone = (self.edges_max(), &self.misses[..]);
+        let alone = (self.shape == Shape::Single, &self.misses[..]);
         let mut solver = Solver::new(topology, open.len(), &ways, alone, self.steps);
-        match solver.solve(ends) {
+        let found = solver.solve(ends);
+        let spent = solver.topology.spent;
+        let told = match found {
             Some(true) => {
                 let rank = (0..self.starts).map(|node| match node < self.facts.txns {
                     true => solver.topology.place(self.commit(node)),
@@ -264,7 +274,9 @@ impl<'s, 'h> Polygraph<'s, 'h> {
             }
             Some(false) => Solved::Never,
             None => Solved::Unknown,
-        }
+        };
+        self.steps = self.steps.saturating_sub(spent);
+        told
     }
 
     /// When a node is likely to have its turn.
@@ -293,6 +305,53 @@ impl<'s, 'h> Polygraph<'s, 'h> {
 
     /// Decides pairs of which one way closes a circle, until there are none; false when both do.
     fn force(&mut self) -> Option<bool> {
+        let column = self.columns();
+        let words = column.iter().filter(|of| **of != NONE).count().div_ceil(64);
+        let chains = if self.sessions {
+            self.chains()
+        } else {
+            Vec::new()
+        };
+        let width = 1 + chains
+            .iter()
+            .map(|(chain, _)| *chain as usize)
+            .filter(|c| *c < NONE as usize)
+            .max()
+            .unwrap_or(0);
+        let nodes = column.len();
+        let clocks = !chains.is_empty() && width < 2 * words && nodes * width < 2 * WORDS_MAX;
+        let fits = clocks || nodes.saturating_mul(words) <= WORDS_MAX;
+        if !fits && self.open.len() > OPEN_MAX {
+            return None;
+        }
+        for _ in 0..PASSES_MAX {
+            if !fits || self.open.is_empty() {
+                break;
+            }
+            let graph = self.graph();
+            let Some(sorted) = graph.topological(Kinds::MAX, |_| 0) else {
+                return Some(false);
+            };
+            let table = match clocks {
+                true => Table::Clocks(Clocks::of(&graph, &sorted, &chains, width)),
+                false => Table::Bits(Reached::of(&graph, &sorted, &column, words)),
+            };
+            let row = if clocks { width / 2 } else { words };
+            let spent = graph.edges(Kinds::MAX).count() * (row + 4) / 64 + self.open.len() / 4;
+            self.steps = self.steps.checked_sub(spent as u64)?;
+            let before = self.open.len();
+            if !self.pass(&table) {
+                return Some(false);
+            }
+            if self.open.len() == before {
+                break;
+            }
+        }
+        Some(true)
+    }
+
+    /// By node, its place among those that have a column of their own.
+    fn columns(&self) -> Vec<u32> {
         let mut column = vec![NONE; self.base.nodes() as usize];
         let mut columns = 0_u32;
         for block in &self.blocks {
@@ -303,55 +362,60 @@ impl<'s, 'h> Polygraph<'s, 'h> {
                 }
             }
         }
-        let words = (columns as usize).div_ceil(64);
-        let fits = column.len().saturating_mul(words) <= WORDS_MAX;
-        for _ in 0..PASSES_MAX {
-            if !fits || self.open.is_empty() {
-                break;
+        column
+    }
+
+    /// By node, its chain of nodes that come after each other, and its place in that.
+    fn chains(&self) -> Vec<(u32, u32)> {
+        let mut chains = vec![(NONE, 0); self.base.nodes() as usize];
+        let mut sessions: BTreeMap<u64, (u32, u32)> = BTreeMap::new();
+        let mut count = 0;
+        for txn in 0..self.facts.txns {
+            let left_out = self.shape == Shape::Updates && !self.facts.updates[txn as usize];
+            if !self.facts.takes_part[txn as usize] || left_out {
+                continue;
             }
-            let graph = self.graph();
-            let Some(sorted) = graph.topological(Kinds::MAX, |_| 0) else {
-                return Some(false);
+            let mut alone = (count, 0);
+            let chain = match self.all.status(txn) {
+                Status::Committed => sessions.entry(self.all.op(txn).process_id).or_insert(alone),
+                // Nothing follows it for certain.
+                _ => &mut alone,
             };
-            let reached = Reached::of(&graph, &sorted, &column, words);
-            let spent = graph.edges(Kinds::MAX).count() * words / 64 + self.open.len() / 4;
-            let spent = spent as u64;
-            self.steps = self.steps.checked_sub(spent)?;
-            let before = self.open.len();
-            if !self.pass(&reached) {
-                return Some(false);
-            }
-            if self.open.len() == before {
-                break;
+            count += u32::from(chain.0 == count);
+            let mut nodes = vec![txn];
+            nodes.extend(Some(self.commit(txn)).filter(|commit| *commit != txn));
+            for node in nodes {
+                chains[node as usize] = *chain;
+                chain.1 += 1;
             }
         }
-        Some(true)
+        chains
     }
 
     /// Decides what the table decides; false when neither way of a pair is left.
-    fn pass(&mut self, reached: &Reached<'_>) -> bool {
+    fn pass(&mut self, table: &Table<'_>) -> bool {
         let (mut one, mut other) = (Vec::new(), Vec::new());
         let (mut kept, open) = (Vec::new(), std::mem::take(&mut self.open));
-        let closes = |ways: &[(u32, u32)]| ways.iter().any(|(u, v)| reached.leads(*v, *u));
+        let closes = |ways: &[(u32, u32)]| ways.iter().any(|(u, v)| table.leads(*v, *u));
         for (a, b) in open {
             one.clear();
             other.clear();
             self.ways(a, b, &mut one);
             self.ways(b, a, &mut other);
-            let (first, second, ways) = match (closes(&one), closes(&other)) {
+            let (second, ways) = match (closes(&one), closes(&other)) {
                 (true, true) => return false,
                 (false, false) => {
                     kept.push((a, b));
                     continue;
                 }
-                (false, true) => (a, b, &one),
-                (true, false) => (b, a, &other),
+                (false, true) => (b, &one),
+                (true, false) => (a, &other),
             };
-            let version = |block: u32| self.blocks[block as usize].version;
-            let why = version(second);
-            self.forced.push((version(first), why));
+            let why = self.blocks[second as usize].version;
             self.misses.extend(ways.iter().skip(self.edges_max()));
             let kept = ways.iter().take(self.edges_max());
+            // What is so already need not be said again.
+            let kept = kept.filter(|(from, to)| !table.is_known(*from, *to));
             self.edges.extend(kept.map(|(from, to)| Edge {
                 from: *from,
                 to: *to,
@@ -361,45 +425,5 @@ impl<'s, 'h> Polygraph<'s, 'h> {
         }
         self.open = kept;
         true
-    }
-}
-
-/// Which nodes lead to which, for nodes that have a column.
-struct Reached<'c> {
-    column: &'c [u32],
-    words: usize,
-    rows: Vec<u64>,
-}
-
-impl<'c> Reached<'c> {
-    fn of(graph: &Graph, sorted: &[u32], column: &'c [u32], words: usize) -> Self {
-        let mut rows = vec![0_u64; column.len() * words];
-        let mut own = vec![0_u64; words];
-        for node in sorted {
-            let from = *node as usize * words;
-            let place = column[*node as usize];
-            if place != NONE {
-                rows[from + place as usize / 64] |= 1 << (place % 64);
-            }
-            own.copy_from_slice(&rows[from..from + words]);
-            for arc in graph.out(*node) {
-                let to = arc.to as usize * words;
-                for (into, word) in rows[to..to + words].iter_mut().zip(&own) {
-                    *into |= word;
-                }
-            }
-        }
-        Self {
-            column,
-            words,
-            rows,
-        }
-    }
-
-    /// Whether the first node, which has a column, is the second or leads to it.
-    fn leads(&self, first: u32, second: u32) -> bool {
-        let place = self.column[first as usize] as usize;
-        let word = self.rows[second as usize * self.words + place / 64];
-        word >> (place % 64) & 1 == 1
     }
 }

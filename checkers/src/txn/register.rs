@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::anomaly::{Kind, Plains};
 use super::facts::{Facts, Touch, Touches};
-use super::predicate::{DEAD, Selected, Universe};
+use super::predicate::{DEAD, Predicate, Selected, Universe};
 use super::transactions::{Access, NONE, Status, Transactions};
 use super::writes::Writes;
 use crate::value::{Brief, Value};
@@ -433,8 +433,11 @@ fn shown<'h>(all: &Transactions<'h>, txn: u32) -> impl Iterator<Item = (u32, u32
 fn internal<'h>(all: &Transactions<'h>, plain: &mut Plains<'h>) {
     let mut known: Vec<(u32, &Value)> = vec![(NONE, &Value::Null); all.keys.len()];
     for txn in (0..all.len()).filter(|txn| all.status(*txn) == Status::Committed) {
-        let items = all.steps(txn).iter();
-        for step in items.filter(|step| step.access != Access::Predicate) {
+        for (at, step) in all.steps(txn).iter().enumerate() {
+            if step.access == Access::Predicate {
+                found_again(all, (txn, at), &mut known, plain);
+                continue;
+            }
             let slot = &mut known[step.key as usize];
             let (by, expected) = *slot;
             if step.access == Access::Read && by == txn && expected != step.value {
@@ -446,5 +449,51 @@ fn internal<'h>(all: &Transactions<'h>, plain: &mut Plains<'h>) {
             }
             *slot = (txn, step.value);
         }
+    }
+}
+
+/// Whether a read by a predicate shows what its transaction knows, and nothing else of it.
+fn found_again<'h>(
+    all: &Transactions<'h>,
+    (txn, at): (u32, usize),
+    known: &mut [(u32, &'h Value)],
+    plain: &mut Plains<'h>,
+) {
+    let steps = all.steps(txn);
+    let Some(predicate) = Predicate::parse(steps[at].value) else {
+        return;
+    };
+    let found = &all.found[steps[at].key as usize];
+    let keys = steps[..at].iter().flat_map(|step| match step.access {
+        Access::Predicate => all.found[step.key as usize]
+            .iter()
+            .map(|(key, _)| *key)
+            .collect(),
+        _ => vec![step.key],
+    });
+    let mut keys: Vec<u32> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    for key in keys {
+        let (_, expected) = known[key as usize];
+        let there = *expected != Value::Null && predicate.matches(expected);
+        let shown = found
+            .iter()
+            .find(|(of, _)| *of == key)
+            .map(|(_, value)| *value);
+        // Whether such a read sees its own transaction's writes is left to the database.
+        let mut before = steps[..at].iter();
+        let own = before
+            .any(|step| step.key == key && matches!(step.access, Access::Write | Access::Delete));
+        if shown != there.then_some(expected) && !(own && shown.is_none()) {
+            let name = all.keys[key as usize];
+            plain.add(Kind::Internal, Some(name), &[txn], || {
+                let expected = Brief(expected);
+                format!("{name} was looked for, after its own steps left it {expected}")
+            });
+        }
+    }
+    for (key, value) in found {
+        known[*key as usize] = (txn, value);
     }
 }

@@ -129,6 +129,13 @@ fn others() -> Vec<Other> {
             "dependencies that no read shows",
             vec![CYCLES],
         ),
+        (
+            named("txn-counters"),
+            "transactions that add to counters or move money, and read totals, satisfy a level",
+            "`txn` rows of [\"inc\", key, amount] and [\"r\", key, total], or transfers and reads",
+            "which changes a total counts, where several come to it",
+            vec![CYCLES],
+        ),
     ]
 }
 

@@ -3,6 +3,7 @@
 use checkers::txn::Level;
 
 mod claims;
+mod counters;
 mod elle;
 mod notation;
 mod predicates;

@@ -152,7 +152,7 @@ fn asked(args: &CheckArgs) -> Result<(ModelKind, Vec<CheckerSpec>), Error> {
             }
         }
         if !transactional {
-            let message = "--level needs --model list-append, rw-register or txn-sets";
+            let message = "--level needs --model list-append, rw-register, txn-sets, txn-counters";
             return Err(Error::usage(message.to_owned()));
         }
     }
@@ -187,7 +187,7 @@ const INDEX_BYTES_MAX: usize = 1 << 20;
 /// Draws every cycle of transactions.
 fn draw_all(folder: &Path, history: &History, analysis: Option<&Analysis>) -> Result<(), Error> {
     let Some(analysis) = analysis else {
-        let message = "--pictures needs --model list-append, rw-register or txn-sets";
+        let message = "--pictures needs --model list-append, rw-register, txn-sets, txn-counters";
         return Err(Error::usage(message.to_owned()));
     };
     let failed =

@@ -9,15 +9,51 @@ use super::topology::Topology;
 /// A way of a choice: twice its number, and one more for the second way.
 type Literal = u32;
 
-/// The edges of a literal.
-type Ways<'w> = &'w dyn Fn(Literal, &mut Vec<(u32, u32)>);
+/// Gives the edges of a literal, and how many of them may be in one circle with others; the rest
+/// must close none of those.
+type Ways<'w> = &'w dyn Fn(Literal, &mut Vec<(u32, u32)>) -> usize;
 
-pub(super) struct Solver<'w> {
+/// Choices in a row of which the first ways add up to something.
+#[derive(Clone)]
+pub(in crate::txn) struct Sum {
+    first: usize,
+    amounts: Vec<i128>,
+    /// What is left to be come to, and what those can come to that are open.
+    left: i128,
+    low: i128,
+    high: i128,
+}
+
+impl Sum {
+    pub(in crate::txn) fn new(first: usize, amounts: Vec<i128>, wanted: i128) -> Self {
+        Self {
+            first,
+            left: wanted,
+            low: amounts.iter().filter(|amount| **amount < 0).sum(),
+            high: amounts.iter().filter(|amount| **amount > 0).sum(),
+            amounts,
+        }
+    }
+
+    /// Counts a literal, or takes it back.
+    fn count(&mut self, literal: Literal, sign: i128) {
+        let amount = sign * self.amounts[literal as usize / 2 - self.first];
+        match (amount * sign).cmp(&0) {
+            std::cmp::Ordering::Less => self.low -= amount,
+            _ => self.high -= amount,
+        }
+        if literal.is_multiple_of(2) {
+            self.left -= amount;
+        }
+    }
+}
+
+pub(in crate::txn) struct Solver<'w> {
     pub(super) topology: Topology,
     ways: Ways<'w>,
-    /// How many of the edges of a literal are edges; the others must close no circle alone.
-    edges_max: usize,
-    /// What else must close no circle alone.
+    /// Whether there are edges that must close no circle with the others; and such as come of no
+    /// choice.
+    alone: bool,
     misses: &'w [(u32, u32)],
     /// By choice, the literal that was taken, or none.
     taken: Vec<Literal>,
@@ -36,23 +72,26 @@ pub(super) struct Solver<'w> {
     /// No choice before it is open.
     next: usize,
     edges: Vec<(u32, u32)>,
+    /// What choices have to add up to, and by choice which of these it is in.
+    sums: Vec<Sum>,
+    sum_of: Vec<u32>,
     steps: u64,
 }
 
 impl<'w> Solver<'w> {
-    /// `edges_max` is how many of the edges of a literal may be in one circle with others; the
-    /// rest, and `misses`, must close none of those.
-    pub(super) fn new(
+    /// `alone` is whether there are edges that must close no circle with the others; `misses` are
+    /// such as come of no choice.
+    pub(in crate::txn) fn new(
         topology: Topology,
         choices: usize,
         ways: Ways<'w>,
-        (edges_max, misses): (usize, &'w [(u32, u32)]),
+        (alone, misses): (bool, &'w [(u32, u32)]),
         steps: u64,
     ) -> Self {
         Self {
             topology,
             ways,
-            edges_max,
+            alone,
             misses,
             taken: vec![NONE; choices],
             level: vec![0; choices],
@@ -65,13 +104,35 @@ impl<'w> Solver<'w> {
             seen: vec![false; choices],
             next: 0,
             edges: Vec::new(),
+            sums: Vec::new(),
+            sum_of: vec![NONE; choices],
             steps,
         }
     }
 
+    /// Choices have to add up to something.
+    pub(in crate::txn) fn add_up(&mut self, sums: Vec<Sum>) {
+        for (number, sum) in (0..).zip(&sums) {
+            self.sum_of[sum.first..sum.first + sum.amounts.len()].fill(number);
+        }
+        self.sums = sums;
+    }
+
+    /// Before the search: a literal is known.
+    pub(in crate::txn) fn fix(&mut self, literal: Literal) {
+        if self.taken[literal as usize / 2] == NONE {
+            self.take(literal, NONE);
+        }
+    }
+
+    /// After the search: whether the first way of a choice was taken.
+    pub(in crate::txn) fn first_way(&self, choice: usize) -> bool {
+        self.taken[choice].is_multiple_of(2)
+    }
+
     /// Whether every choice has a way; none when the steps do not suffice. `ends` gives the nodes
     /// of a choice of which the first way puts the first first.
-    pub(super) fn solve(&mut self, ends: impl Fn(usize) -> (u32, u32)) -> Option<bool> {
+    pub(in crate::txn) fn solve(&mut self, ends: impl Fn(usize) -> (u32, u32)) -> Option<bool> {
         loop {
             let mut circle = self.propagate();
             while self.taken.get(self.next).is_some_and(|t| *t != NONE) {
@@ -120,11 +181,14 @@ impl<'w> Solver<'w> {
     fn propagate(&mut self) -> Option<Vec<Literal>> {
         while let Some(literal) = self.trail.get(self.marks.len()).copied() {
             self.marks.push(self.topology.added());
-            self.edges.clear();
-            (self.ways)(literal, &mut self.edges);
             self.topology.spent += 1;
+            if let Some(wrong) = self.count(literal) {
+                return Some(wrong);
+            }
+            self.edges.clear();
+            let edges_max = (self.ways)(literal, &mut self.edges);
             for (at, (from, to)) in self.edges.iter().enumerate() {
-                let circle = match at < self.edges_max {
+                let circle = match at < edges_max {
                     true => self.topology.insert(*from, *to, literal).err(),
                     false => self.topology.closes(*from, *to, literal),
                 };
@@ -140,6 +204,20 @@ impl<'w> Solver<'w> {
         None
     }
 
+    /// Counts a literal; what can not be together, if what is left can not be come to.
+    fn count(&mut self, literal: Literal) -> Option<Vec<Literal>> {
+        let sum = self.sum_of[literal as usize / 2];
+        let sum = self.sums.get_mut(sum as usize)?;
+        sum.count(literal, 1);
+        if (sum.low..=sum.high).contains(&sum.left) {
+            return None;
+        }
+        self.topology.spent += sum.amounts.len() as u64;
+        let taken = self.taken[sum.first..].iter().zip(&sum.amounts);
+        let taken = taken.filter(|(literal, amount)| **literal != NONE && **amount != 0);
+        Some(taken.map(|(literal, _)| *literal).collect())
+    }
+
     /// With all choices made: a circle of edges and one that must close none, if there is one.
     fn missed(&mut self) -> Option<Vec<Literal>> {
         for (from, to) in self.misses {
@@ -147,14 +225,14 @@ impl<'w> Solver<'w> {
                 return Some(circle);
             }
         }
-        if self.edges_max == usize::MAX {
+        if !self.alone {
             return None;
         }
         for choice in 0..self.taken.len() {
             let literal = self.taken[choice];
             self.edges.clear();
-            (self.ways)(literal, &mut self.edges);
-            for (from, to) in self.edges.iter().skip(self.edges_max) {
+            let edges_max = (self.ways)(literal, &mut self.edges);
+            for (from, to) in self.edges.iter().skip(edges_max) {
                 if let Some(circle) = self.topology.closes(*from, *to, literal) {
                     return Some(circle);
                 }
@@ -262,10 +340,18 @@ impl<'w> Solver<'w> {
             return;
         };
         self.decisions.truncate(level);
-        for literal in self.trail.drain(keep..) {
+        for (at, literal) in self.trail.drain(keep..).enumerate() {
             let choice = literal as usize / 2;
             self.taken[choice] = NONE;
             self.next = self.next.min(choice);
+            let counted = keep + at < self.marks.len();
+            if let Some(sum) = self
+                .sums
+                .get_mut(self.sum_of[choice] as usize)
+                .filter(|_| counted)
+            {
+                sum.count(literal, -1);
+            }
         }
         if let Some(edges) = self.marks.get(keep) {
             self.topology.shrink(*edges);

@@ -10,7 +10,7 @@ use super::super::transactions::NONE;
 /// An edge seen from one end: the other end, and the choice that it comes of, if any.
 type Half = (u32, u32);
 
-pub(super) struct Topology {
+pub(in crate::txn) struct Topology {
     place: Vec<u32>,
     out: Vec<Vec<Half>>,
     into: Vec<Vec<Half>>,
@@ -29,7 +29,7 @@ pub(super) struct Topology {
 
 impl Topology {
     /// Of a graph whose edges go forward in the given order.
-    pub(super) fn new(graph: &Graph, sorted: &[u32]) -> Self {
+    pub(in crate::txn) fn new(graph: &Graph, sorted: &[u32]) -> Self {
         let nodes = graph.nodes() as usize;
         let mut place = vec![0; nodes];
         for (at, node) in (0..).zip(sorted) {

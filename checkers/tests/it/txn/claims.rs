@@ -51,6 +51,7 @@ fn stand(txs: &[Tx], workload: Workload) -> BTreeSet<&'static str> {
         .map(|step| match step {
             Step::Append(key, _) | Step::Write(key, _) => *key,
             Step::List(key, _) | Step::Read(key, _) => *key,
+            Step::Find(..) => unreachable!("no predicates here"),
         })
         .collect();
     keys.sort_unstable();

@@ -105,6 +105,7 @@ fn wrong(case: &Case, workload: Workload) -> Vec<String> {
     let history = history_of(case);
     let told = analyze_with(&history, workload, &options, &Budget::default());
     let told = told.unwrap_or_else(|why| panic!("{}: {why}", case.name));
+    super::small::consistent(&told);
     let mut wrong = Vec::new();
     let all: Vec<&String> = told.counts.keys().collect();
     for name in case.shows.iter().filter(|name| !all.contains(name)) {

@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Write(char, i64),
     List(char, Vec<i64>),
     Read(char, Option<i64>),
+    /// By a predicate: every object whose number leaves this remainder by this divisor.
+    Find((i64, i64), Vec<(char, i64)>),
 }
 
 /// A transaction.
@@ -80,12 +82,23 @@ fn step(word: &str) -> Step {
     }
 }
 
+/// A read by a predicate.
+fn find((divisor, rest): (i64, i64), found: &[(char, i64)], told: bool) -> Value {
+    let asks = ["mod".into(), Value::Int(divisor), Value::Int(rest)];
+    let pair =
+        |(key, value): &(char, i64)| Value::List(vec![key.to_string().into(), Value::Int(*value)]);
+    let found = Value::List(found.iter().map(pair).collect());
+    let found = if told { found } else { Value::Null };
+    Value::List(vec!["rp".into(), Value::List(asks.to_vec()), found])
+}
+
 /// The history of some transactions.
 pub(crate) fn history(txs: &[Tx]) -> History {
     let row = |(op_id, tx): (usize, &Tx)| {
         let steps = |told: bool| {
             let one = |step: &Step| {
                 let (name, key, value) = match step {
+                    Step::Find(rest, found) => return find(*rest, found, told),
                     Step::Append(key, value) => ("append", key, Value::Int(*value)),
                     Step::Write(key, value) => ("w", key, Value::Int(*value)),
                     Step::List(key, list) if told => {

@@ -1,7 +1,13 @@
 //! Reads by predicates: what they must have selected, and what follows from it.
 
-use checkers::txn::{Analysis, Level, Verdict, Workload, analyze};
+use std::collections::BTreeMap;
+
+use checkers::txn::{Analysis, Level, Verdict, Workload, analyze, refutation, verify};
 use checkers::{Budget, History, jsonl};
+
+use super::notation::{End, Step, Tx};
+use super::reference::Known;
+use super::small::{Numbers, sequential};
 
 /// A history of transactions that overlap, but for the first, which is over before the others.
 fn history(txns: &[&str]) -> History {
@@ -278,4 +284,164 @@ fn sessions_and_real_time_make_predicates_cycles_too() {
         assert!(counts.contains_key(name), "{name}: {counts:?}");
         assert!(!counts.contains_key(not), "{not}: {counts:?}");
     }
+}
+
+/// Transactions on two registers, whose reads by predicates mostly show what some run had left.
+fn finding(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
+    let keys = ['x', 'y'];
+    let (mut next, mut clock) = (0, 0);
+    let mut now: BTreeMap<char, i64> = BTreeMap::new();
+    let mut txs: Vec<Tx> = Vec::new();
+    for _ in 0..count {
+        let (mut steps, before) = (Vec::new(), now.clone());
+        let stale = numbers.below(4) == 0;
+        for _ in 0..1 + numbers.below(3) {
+            let key = keys[numbers.below(2) as usize];
+            let view = if stale { &before } else { &now };
+            match numbers.below(4) {
+                0 | 1 => {
+                    next += 1;
+                    steps.push(Step::Write(key, next));
+                    now.insert(key, next);
+                }
+                2 => steps.push(Step::Read(key, view.get(&key).copied())),
+                _ => {
+                    let divisor = 1 + numbers.below(2) as i64;
+                    let rest = numbers.below(divisor as u64) as i64;
+                    let all = view.iter().map(|(key, value)| (*key, *value));
+                    let found = all.filter(|(_, value)| value.rem_euclid(divisor) == rest);
+                    let found = found.filter(|_| numbers.below(8) > 0);
+                    steps.push(Step::Find((divisor, rest), found.collect()));
+                }
+            }
+        }
+        let end = [
+            End::Ok,
+            End::Ok,
+            End::Ok,
+            End::Ok,
+            End::Ok,
+            End::Info,
+            End::Fail,
+        ];
+        let end = end[numbers.below(7) as usize];
+        if end == End::Fail || numbers.below(6) == 0 {
+            now = before;
+        }
+        clock += numbers.below(3);
+        txs.push(Tx {
+            steps,
+            end,
+            process: numbers.below(3),
+            from: clock,
+            to: clock + 1 + numbers.below(4),
+        });
+    }
+    sequential(&mut txs);
+    txs
+}
+
+/// Every level is what the reference says over all sets of versions; where it is named that one
+/// of several versions hid an object, what fails does, and the rest may. Gives whether it is.
+fn agrees(txs: &[Tx]) -> bool {
+    let history = super::notation::history(txs);
+    let told = analyze(&history, Workload::RwRegister, &Budget::default()).expect("transactions");
+    let all = Known::all(txs);
+    for level in Level::all() {
+        let expected = all.iter().any(|known| known.satisfies(level));
+        let right = match told.verdict(level) {
+            Verdict::Holds => expected || !told.assumptions.is_empty(),
+            Verdict::Fails { .. } => !expected,
+            Verdict::Unknown { .. } => false,
+        };
+        let verdict = told.verdict(level);
+        assert!(
+            right,
+            "{level}: {verdict:?}, but {expected}\n{txs:#?}\n{told:#?}"
+        );
+    }
+    for level in Level::all() {
+        if let Some(proof) = refutation(&told, level) {
+            let stands = verify(&history, Workload::RwRegister, level, &proof);
+            assert_eq!(stands, Ok(()), "{level}: {proof:?}\n{txs:#?}");
+        }
+    }
+    told.assumptions.is_empty()
+}
+
+#[test]
+fn random_predicates_agree_with_every_set_of_versions() {
+    let mut numbers = Numbers(0xf1d);
+    let mut exact = 0;
+    for _ in 0..500 {
+        let count = 2 + numbers.below(3);
+        exact += u32::from(agrees(&finding(&mut numbers, count)));
+    }
+    assert!(exact > 250, "{exact}");
+}
+
+/// Two transactions, and a third that looks: everything that the looks can show.
+#[test]
+fn all_small_predicates_agree_with_every_set_of_versions() {
+    let looks = [(2, 0), (2, 1), (1, 0)];
+    let writes: [&[(char, i64)]; 4] = [&[('x', 1)], &[('x', 2)], &[('x', 1), ('y', 2)], &[]];
+    let end = [End::Ok, End::Info, End::Fail];
+    let mut count = 0;
+    for (one, other) in (0..4).flat_map(|one| (0..4).map(move |other| (one, other))) {
+        for (first, second, late) in (0..27).map(|n| (looks[n % 3], end[n / 3 % 3], n / 9)) {
+            let other: Vec<(char, i64)> = writes[other]
+                .iter()
+                .map(|(key, value)| (*key, value + 2))
+                .collect();
+            let all: Vec<(char, i64)> = writes[one].iter().chain(&other).copied().collect();
+            let of = |key: char| {
+                let of = all
+                    .iter()
+                    .filter(move |(k, v)| *k == key && v % first.0 == first.1);
+                std::iter::once(None)
+                    .chain(of.map(|pair| Some(*pair)))
+                    .collect::<Vec<_>>()
+            };
+            for shown in of('x')
+                .iter()
+                .flat_map(|x| of('y').into_iter().map(move |y| [*x, y]))
+            {
+                let write = |pairs: &[(char, i64)]| {
+                    pairs
+                        .iter()
+                        .map(|(key, value)| Step::Write(*key, *value))
+                        .collect()
+                };
+                let found = shown.into_iter().flatten().collect();
+                let tx = |steps, end, process, from: u64, to| Tx {
+                    steps,
+                    end,
+                    process,
+                    from,
+                    to,
+                };
+                let look: Vec<Step> = vec![Step::Find(first, found)];
+                let two = [write(&other), look.clone()].concat();
+                let txs = match late {
+                    0 => vec![
+                        tx(write(writes[one]), second, 0, 0, 9),
+                        tx(write(&other), End::Ok, 1, 0, 9),
+                        tx(look, End::Ok, 2, 0, 9),
+                    ],
+                    1 => vec![
+                        tx(write(writes[one]), second, 0, 0, 1),
+                        tx(write(&other), End::Ok, 1, 0, 1),
+                        tx(look, End::Ok, 0, 2, 3),
+                    ],
+                    _ => vec![
+                        tx(write(writes[one]), second, 0, 0, 1),
+                        tx(two, End::Ok, 1, 0, 3),
+                    ],
+                };
+                agrees(&txs);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 1_000, "{count}");
 }

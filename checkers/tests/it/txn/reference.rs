@@ -10,6 +10,8 @@ use checkers::txn::{Base, Level, Order};
 
 use super::notation::{End, Step, Tx};
 
+mod finds;
+
 /// A relation: by transaction, the set of those it leads to.
 type Relation = [u8; 8];
 
@@ -49,6 +51,8 @@ pub(crate) struct Known<'t> {
     txs: &'t [Tx],
     part: Vec<bool>,
     reads: Vec<Read>,
+    /// What reads by predicates selected and do not show, with what they ask for.
+    finds: Vec<(Read, (i64, i64))>,
     /// By object, the last write of each transaction that took part.
     writes: BTreeMap<char, Vec<(usize, usize)>>,
     /// Which levels fail for what is no cycle.
@@ -73,16 +77,23 @@ impl<'t> Known<'t> {
                 Step::Write(key, value) => {
                     seen(&|other| {
                         matches!(other, Step::Read(of, Some(v)) if (of, v) == (key, value))
+                            || matches!(other, Step::Find(_, f) if f.contains(&(*key, *value)))
                     })
                 }
                 _ => false,
             }),
         }
         });
+        Self::with(txs, part.collect())
+    }
+
+    /// What is known if just these took part.
+    fn with(txs: &'t [Tx], part: Vec<bool>) -> Self {
         let mut known = Self {
             txs,
-            part: part.collect(),
+            part,
             reads: Vec::new(),
+            finds: Vec::new(),
             writes: BTreeMap::new(),
             read_committed: true,
             read_atomic: true,
@@ -132,6 +143,21 @@ impl<'t> Known<'t> {
                     self.read_committed &=
                         source.is_none_or(|(by, _)| self.txs[by].end != End::Fail);
                     self.read(at, step, *key, source);
+                }
+                Step::Find((divisor, rest), found) => {
+                    for (key, known) in &values {
+                        let there = known.filter(|value| value.rem_euclid(*divisor) == *rest);
+                        let shown = found.iter().find(|(of, _)| of == key);
+                        // Its own writes may not be seen by it yet.
+                        let hidden = shown.is_none() && finds::own(tx, step, *key);
+                        self.read_atomic &= hidden || shown.map(|(_, value)| *value) == there;
+                    }
+                    for (key, value) in found {
+                        values.insert(*key, Some(*value));
+                        let (by, write) = self.writer(*key, *value);
+                        self.read_committed &= self.txs[by].end != End::Fail;
+                        self.read(at, step, *key, Some((by, write)));
+                    }
                 }
             }
         }
@@ -272,7 +298,7 @@ impl<'t> Known<'t> {
         let mut values: BTreeMap<char, i64> = BTreeMap::new();
         run.iter().all(|at| {
             let tx = &self.txs[*at];
-            tx.steps.iter().all(|step| match step {
+            tx.steps.iter().enumerate().all(|(place, step)| match step {
                 Step::Append(key, value) => {
                     lists.entry(*key).or_default().push(*value);
                     true
@@ -284,6 +310,16 @@ impl<'t> Known<'t> {
                 _ if tx.end != End::Ok => true,
                 Step::List(key, list) => lists.get(key).map_or(&[][..], |l| l) == *list,
                 Step::Read(key, value) => values.get(key) == value.as_ref(),
+                Step::Find((divisor, rest), found) => {
+                    let all = values.iter().map(|(key, value)| (*key, *value));
+                    let all = all.filter(|(_, value)| value.rem_euclid(*divisor) == *rest);
+                    let all = all.filter(|(key, value)| {
+                        found.contains(&(*key, *value)) || !finds::own(tx, place, *key)
+                    });
+                    let mut found = found.clone();
+                    found.sort_unstable();
+                    all.eq(found)
+                }
             })
         })
     }
@@ -300,13 +336,14 @@ impl<'t> Known<'t> {
             }
         }
         ww = with(&ww, &self.mixed());
-        let (mut wr, mut rw) = ([0; 8], [0; 8]);
-        for read in &self.reads {
-            if let Some((by, _)) = read.3 {
-                wr[by] |= 1 << read.0;
+        let (mut wr, mut rw, mut items) = ([0; 8], [0; 8], [0; 8]);
+        for (at, _, source, missed, predicate) in self.seen(orders) {
+            if let Some(by) = source {
+                wr[by] |= 1 << at;
             }
-            for missed in self.missed(read, orders) {
-                rw[read.0] |= 1 << missed;
+            for by in missed {
+                rw[at] |= 1 << by;
+                items[at] |= u8::from(!predicate) << by;
             }
         }
         let depends = with(&with(&ww, &wr), &extra);
@@ -327,7 +364,12 @@ impl<'t> Known<'t> {
             Base::ParallelSnapshotIsolation
             | Base::ConsistentView
             | Base::ForwardConsistentView => sees(&closed(&depends)),
-            Base::RepeatableRead => acyclic(&with(&depends, &rw)),
+            // As the usual map of levels has it, monotonic atomic view is asked for, too, which
+            // cycles of predicates break.
+            Base::RepeatableRead => {
+                let direct = with(&wr, &extra);
+                acyclic(&with(&depends, &items)) && self.monotonic(orders, &direct, &extra, false)
+            }
             Base::CursorStability => self.no_lost_update(orders),
             Base::MonotonicAtomicView => {
                 let direct = with(&wr, &extra);
@@ -462,14 +504,12 @@ impl<'t> Known<'t> {
         transitive: bool,
     ) -> bool {
         let closure = if transitive { closed(depends) } else { [0; 8] };
-        self.reads.iter().all(|read| {
-            let (at, step, ..) = *read;
+        let seen = self.seen(orders);
+        seen.iter().all(|(at, step, _, missed, _)| {
+            let (at, step) = (*at, *step);
             let mut entered: Vec<usize> = (0..8).filter(|by| has(extra, *by, at)).collect();
-            let earlier = self
-                .reads
-                .iter()
-                .filter(|other| other.0 == at && other.1 < step);
-            entered.extend(earlier.filter_map(|other| other.3.map(|(by, _)| by)));
+            let earlier = seen.iter().filter(|other| other.0 == at && other.1 < step);
+            entered.extend(earlier.filter_map(|other| other.2));
             if transitive {
                 for (key, writes) in &self.writes {
                     let own =
@@ -481,7 +521,6 @@ impl<'t> Known<'t> {
                     }
                 }
             }
-            let missed = self.missed(read, orders);
             entered.iter().all(|by| {
                 missed
                     .iter()

@@ -8,9 +8,9 @@ use checkers::{Budget, History, Value};
 use databases::{Database, Isolation, run};
 
 use super::notation::{End, Step, Tx};
-use super::small::agree;
+use super::small::{agree, consistent};
 
-const ISOLATIONS: [Isolation; 4] = [
+pub(crate) const ISOLATIONS: [Isolation; 4] = [
     Isolation::Strict,
     Isolation::Stale,
     Isolation::Snapshot,
@@ -22,7 +22,7 @@ fn analyzed(history: &History, workload: Workload) -> Analysis {
 }
 
 /// What such a database keeps.
-fn kept(isolation: Isolation) -> Level {
+pub(crate) fn kept(isolation: Isolation) -> Level {
     let (base, order) = match isolation {
         Isolation::Strict => (Base::Serializable, Order::Realtime),
         Isolation::Stale => (Base::Serializable, Order::None),
@@ -81,6 +81,19 @@ fn transactions(history: &History) -> Vec<Tx> {
     history.ops.iter().map(tx).collect()
 }
 
+/// The history of a database with lists.
+pub(crate) fn database(isolation: Isolation, transactions: usize) -> History {
+    run(&Database {
+        workload: Workload::ListAppend,
+        isolation,
+        transactions,
+        seed: 7,
+        clients: 5,
+        keys: 4,
+        writes: 12,
+    })
+}
+
 #[test]
 fn small_databases_agree_with_the_reference() {
     for seed in 0..400 {
@@ -125,6 +138,8 @@ fn databases_of_registers_are_decided() {
             let lists = analyzed(&lists, Workload::ListAppend);
             let history = run(&database(Workload::RwRegister));
             let registers = analyzed(&history, Workload::RwRegister);
+            consistent(&lists);
+            consistent(&registers);
             for (level, verdict) in &registers.levels {
                 let told = || format!("{isolation:?} {seed} {level}: {verdict:?}");
                 match verdict {

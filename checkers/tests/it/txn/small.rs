@@ -1,6 +1,6 @@
 //! The checker against the reference, on small histories.
 
-use checkers::txn::{Analysis, Base, Certificate, Level, Link, Verdict, Workload};
+use checkers::txn::{Analysis, Base, Certificate, Level, Link, Order, Verdict, Workload};
 use checkers::txn::{analyze, certify, refutation, verify};
 use checkers::{Budget, History, Value};
 
@@ -163,10 +163,45 @@ pub(crate) fn agree(txs: &[Tx], workload: Workload, proofs: bool) -> usize {
             analysis.anomalies
         );
     }
+    consistent(&analysis);
     for level in Level::all().filter(|_| proofs) {
         proven(&history, workload, level, &analysis);
     }
     held
+}
+
+/// No anomaly is named that a level which holds forbids.
+pub(crate) fn consistent(analysis: &Analysis) {
+    for name in analysis.counts.keys() {
+        let (kind, order) = match (
+            name.strip_suffix("-process"),
+            name.strip_suffix("-realtime"),
+        ) {
+            (Some(kind), _) => (kind, Order::Process),
+            (_, Some(kind)) => (kind, Order::Realtime),
+            _ => (&name[..], Order::None),
+        };
+        let (base, order) = match kind {
+            "G-SIa" => (Base::ReadCommitted, Order::Realtime),
+            "G-SIb" => (Base::ForwardConsistentView, Order::Realtime),
+            "garbage-read" | "duplicate-elements" | "G0" => (Base::ReadUncommitted, order),
+            "lost-update" | "G-cursor" => (Base::CursorStability, order),
+            "fractured-read" if order == Order::None => (Base::ReadAtomic, order),
+            "fractured-read" => (Base::Causal, order),
+            "internal" => (Base::ReadAtomic, order),
+            "G-monotonic" => (Base::MonotonicView, order),
+            "G-MSR" => (Base::MonotonicSnapshotRead, order),
+            "G-single" => (Base::ConsistentView, order),
+            "G-nonadjacent" | "long-fork" => (Base::SnapshotIsolation, order),
+            "G-update" => (Base::UpdateSerializable, order),
+            "G2-item" => (Base::RepeatableRead, order),
+            "G2" | "write-skew" | "predicate-read-miss" => (Base::Serializable, order),
+            _ => (Base::ReadCommitted, order),
+        };
+        let level = Level { base, order };
+        let told = analysis.verdict(level);
+        assert_ne!(*told, Verdict::Holds, "{name}, but {level} holds");
+    }
 }
 
 /// What holds has a certificate, which stands; so does that of what fails, if it has one.
