@@ -379,6 +379,11 @@ impl Executor {
         }
     }
 
+    /// Whether [`drop_all`](Self::drop_all) has begun.
+    pub(crate) const fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
     /// Drops every task there is; new ones that drops spawn, too.
     pub(crate) fn drop_all(&self, world: &Rc<World>) {
         self.ending.set(true);

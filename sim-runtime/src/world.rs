@@ -247,6 +247,11 @@ impl World {
         self.turn_note.set((self.turns(), note));
     }
 
+    /// Whether the simulation is over, and its tasks are dropped where they are.
+    pub const fn is_ending(&self) -> bool {
+        self.executor.is_ending()
+    }
+
     /// How many tasks of a node are alive. O(n) in all tasks.
     pub fn tasks_alive(&self, node: NodeId) -> usize {
         self.executor.alive(node)

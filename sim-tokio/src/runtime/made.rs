@@ -160,7 +160,8 @@ impl Made {
     /// take if `patience` is `None`.
     ///
     /// # Panics
-    /// Where futures are polled, unless nothing is to be waited for.
+    /// Where futures are polled, unless nothing is to be waited for. Not where the task that has
+    /// it is dropped because its process or the simulation is over.
     #[track_caller]
     pub(crate) fn end(&self, patience: Option<Duration>) {
         let kept = state::try_with(|_, state| state.runtimes.borrow_mut().remove(&self.number));
@@ -183,6 +184,7 @@ impl Made {
         }
         let is_guests = state::with(|world, _| {
             world.current_task().is_some()
+                && !world.is_ending()
                 && world.is_alive(world.current_node(), world.current_boot())
         });
         assert!(!is_guests || std::thread::panicking(), "{DROPPED}");

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Handle, LocalRuntime, Runtime, RuntimeFlavor};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
-use crate::support::panic_of;
+use crate::support::{panic_of, simulate, simulate_world, start};
 
 crate::support::in_both_worlds! {
     a_runtime_takes_its_tasks_with_it
@@ -254,4 +254,24 @@ async fn a_local_runtime_takes_its_tasks_with_it() {
         drops.count()
     });
     assert_eq!(ended.await.unwrap(), 2);
+}
+
+/// Nobody is left who could hear of it.
+#[test]
+fn a_runtime_that_is_left_behind_ends_without_a_word() {
+    async fn owner() {
+        let runtime = multi_thread();
+        runtime.spawn(pending::<()>());
+        pending::<()>().await;
+    }
+    simulate(1, || async {
+        tokio::spawn(owner());
+        sleep(Duration::from_millis(1)).await;
+    });
+    simulate_world(1, |world| async move {
+        let node = start(&world, "owner", 1, owner);
+        sleep(Duration::from_millis(1)).await;
+        world.kill_node(node, sim_runtime::Down::Kill);
+        sleep(Duration::from_millis(1)).await;
+    });
 }
