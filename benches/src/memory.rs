@@ -129,6 +129,8 @@ async fn repeat(operation: Operation, times: u64) {
         Operation::Connections => {
             for _ in 0..times {
                 drop(TcpStream::connect(SERVICE).await.expect("a listener"));
+                // A port is in TIME_WAIT for a minute, and there are 28,232.
+                time::sleep(Duration::from_millis(2)).await;
             }
         }
         Operation::IdleNodes => time::sleep(Duration::from_secs(times)).await,

@@ -387,6 +387,7 @@ impl Nemesis {
             }
             Target::Random => vec![*draw.pick(&nodes)],
             Target::Minority => subset(draw, nodes, ((count - 1) / 2).max(1)),
+            Target::MinorityThird => subset(draw, nodes, ((count - 1) / 3).max(1)),
             Target::Majority => subset(draw, nodes, count / 2 + 1),
             Target::All => nodes,
             Target::Rolling => vec![nodes[window.repetition as usize % count]],

@@ -183,33 +183,15 @@ pub(crate) fn split(
 ) {
     let mut nodes = run.servers.clone();
     draw.shuffle(&mut nodes);
-    let pairs = match shape {
-        Shape::Halves => halves(&nodes),
-        Shape::Ring => ring(&nodes),
-        Shape::Bridge => halves(&nodes[1..]),
-        Shape::Partial => {
-            let mut all = pairs_of(&nodes);
-            draw.shuffle(&mut all);
-            let most = (all.len() as u64).saturating_sub(1).max(1);
-            all.truncate(draw.range(1, most) as usize);
-            all
-        }
-        Shape::Clients => {
-            let servers = run.servers.iter();
-            servers
-                .flat_map(|server| run.clients.iter().map(|client| (*client, *server)))
-                .collect()
-        }
-        Shape::Swizzle => {
-            let count = draw.range(1, nodes.len() as u64) as usize;
-            nodes.truncate(count);
-            let mut back = nodes.clone();
-            draw.shuffle(&mut back);
-            swizzle(Rc::clone(run), fault, (nodes, back), until);
-            return;
-        }
-    };
-    for (one, other) in pairs {
+    if shape == Shape::Swizzle {
+        let count = draw.range(1, nodes.len() as u64) as usize;
+        nodes.truncate(count);
+        let mut back = nodes.clone();
+        draw.shuffle(&mut back);
+        swizzle(Rc::clone(run), fault, (nodes, back), until);
+        return;
+    }
+    for (one, other) in apart(shape, &nodes, (&run.servers, &run.clients), draw) {
         let forth = !one_way || draw.chance(1, 2);
         if forth {
             run.net.cut(fault, &[one], &[other]);
@@ -217,6 +199,35 @@ pub(crate) fn split(
         if !one_way || !forth {
             run.net.cut(fault, &[other], &[one]);
         }
+    }
+}
+
+/// Which pairs do not reach each other; `nodes` are the servers as they were drawn. A swizzle has
+/// no such pairs: it moves.
+fn apart(
+    shape: Shape,
+    nodes: &[NodeId],
+    (servers, clients): (&[NodeId], &[NodeId]),
+    draw: &mut Stream,
+) -> Vec<(NodeId, NodeId)> {
+    match shape {
+        Shape::Halves => halves(nodes),
+        Shape::Ring => ring(nodes),
+        Shape::Bridge => halves(&nodes[1..]),
+        Shape::Partial => {
+            let mut all = pairs_of(nodes);
+            draw.shuffle(&mut all);
+            let most = (all.len() as u64).saturating_sub(1).max(1);
+            all.truncate(draw.range(1, most) as usize);
+            all
+        }
+        Shape::Clients => {
+            let servers = servers.iter();
+            servers
+                .flat_map(|server| clients.iter().map(|client| (*client, *server)))
+                .collect()
+        }
+        Shape::Swizzle => Vec::new(),
     }
 }
 
@@ -437,6 +448,35 @@ mod tests {
             let bridge = reached(&nodes, &halves(&nodes[1..]));
             assert_eq!(bridge[0].len(), nodes.len());
         }
+    }
+
+    #[test]
+    fn a_partial_partition_cuts_some_links_and_leaves_some() {
+        let nodes = nodes(5);
+        let mut seen = BTreeSet::new();
+        for seed in 0..200 {
+            let mut draw = Stream::of(Seed(seed), "test", 0);
+            let cut = apart(Shape::Partial, &nodes, (&nodes, &[]), &mut draw);
+            let different: BTreeSet<_> = cut.iter().collect();
+            assert_eq!(
+                different.len(),
+                cut.len(),
+                "no link is named twice: {cut:?}"
+            );
+            assert!((1..10).contains(&cut.len()), "{cut:?}");
+            seen.insert(cut.len());
+        }
+        assert_eq!(seen.len(), 9, "every number of links is drawn: {seen:?}");
+    }
+
+    #[test]
+    fn a_partition_of_the_clients_is_of_each_from_each_server_and_nothing_else() {
+        let (servers, clients) = (nodes(3), [NodeId(7), NodeId(8)]);
+        let mut draw = Stream::of(Seed(1), "test", 0);
+        let cut = apart(Shape::Clients, &servers, (&servers, &clients), &mut draw);
+        assert_eq!(cut.len(), 6);
+        let between = |(one, other)| clients.contains(&one) && servers.contains(&other);
+        assert!(cut.into_iter().all(between));
     }
 
     #[test]

@@ -288,6 +288,7 @@ impl fmt::Display for Target {
             Target::Follower => "a follower, drawn by seed",
             Target::Random => "a node, drawn by seed",
             Target::Minority => "a minority, drawn by seed",
+            Target::MinorityThird => "less than a third of the nodes, drawn by seed",
             Target::Majority => "a majority, drawn by seed",
             Target::All => "every node at once",
             Target::Rolling => "every node in turn",

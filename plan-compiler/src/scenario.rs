@@ -14,6 +14,7 @@ mod guest;
 mod heal;
 mod landing;
 mod names;
+mod target;
 pub use act::Act;
 pub use budget::{Ambiguity, Budget, Budgets};
 pub use disks::{DiskOrder, DiskTear, Disks};
@@ -21,6 +22,7 @@ pub use guest::{After, GuestAct};
 pub use heal::Heal;
 pub use landing::{Evidence, Landing};
 pub use names::NameFault;
+pub use target::Target;
 
 /// A scenario ready to run: everything a runner needs and nothing about how it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -508,42 +510,6 @@ pub enum Direction {
     Inbound,
     /// Outbound or inbound, drawn by seed.
     OneWay,
-}
-
-/// Whom a fault hits; an expression resolved when the fault arms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "target")]
-pub enum Target {
-    /// Node by number, from 1.
-    Node {
-        /// From 1.
-        number: u32,
-    },
-    /// Whoever leads.
-    Leader,
-    /// A node that does not lead, drawn by seed.
-    Follower,
-    /// Any node, drawn by seed.
-    Random,
-    /// A minority of the nodes, drawn by seed.
-    Minority,
-    /// A majority of the nodes, drawn by seed.
-    Majority,
-    /// Every node at once.
-    All,
-    /// Every node in turn, one at each repetition.
-    Rolling,
-    /// The same from the last to the first.
-    RollingReverse,
-    /// So many nodes, drawn by seed.
-    Several {
-        /// How many.
-        count: u32,
-    },
-    /// The nodes that have the fault's role when it arms, as the system under test says.
-    Role,
-    /// A pair of idle hosts that no one talks to (a control that must prove vacuous).
-    Idle,
 }
 
 /// When a fault's window opens and closes, from the start of the workload.

@@ -7,7 +7,9 @@ use checkers::spec::CheckerSpec;
 use crate::compile::Draft;
 use crate::diagnostic::Code;
 use crate::plan::{FieldKind, PlanScenario};
-use crate::scenario::{Category, Claim, FaultKind, FaultSpec, OpKind, Target, Topology, Workload};
+use crate::scenario::{
+    Category, Claim, FaultKind, FaultSpec, OpKind, Shape, Target, Topology, Workload,
+};
 use crate::sink::Sink;
 
 /// Hosts of a kind that a simulated network has addresses for.
@@ -74,10 +76,14 @@ fn few_nodes(written: &PlanScenario, made: &Made<'_>, sink: &mut Sink<'_>) {
     for fault in made.faults {
         let least = match (fault.target, fault.kind) {
             (Target::Minority, _) => 3,
+            (Target::MinorityThird, _) => 4,
             (Target::Follower, _) => 2,
             (Target::Several { count }, FaultKind::Partition { .. }) => count + 1,
             (Target::Several { count }, _) => count,
-            (_, FaultKind::Split { .. }) => 2,
+            (_, FaultKind::Split { shape, .. }) => match shape {
+                Shape::Ring | Shape::Bridge => 3,
+                _ => 2,
+            },
             (Target::Idle | Target::All | Target::Role, _) => 0,
             (_, FaultKind::Partition { clients_too, .. }) => 2 - u32::from(clients_too),
             _ => 0,

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use crate::state::Kind;
 /// What such code says of a socket, and no other does.
 #[derive(Debug, Default)]
 pub(crate) struct Manner {
-    /// `AF_INET6`, where it is not `AF_INET`.
-    pub(crate) is_v6: Cell<bool>,
+    /// Is it of `AF_INET6`? Known of sockets that such code has opened.
+    pub(crate) is_v6: Cell<Option<bool>>,
     pub(crate) nonblocking: Cell<bool>,
     pub(crate) receive_timeout: Cell<Option<Duration>>,
     pub(crate) send_timeout: Cell<Option<Duration>>,
@@ -55,7 +55,7 @@ impl Sockets for Net {
         };
         with(|world| {
             world.read_description(fd, |socket: &Socket| {
-                socket.manner.is_v6.set(domain == libc::AF_INET6);
+                socket.manner.is_v6.set(Some(domain == libc::AF_INET6));
             })
         })?;
         Ok(fd)
@@ -78,9 +78,22 @@ impl Sockets for Net {
     }
 }
 
+impl Socket {
+    /// An address to bind or connect to, which is of the socket's family.
+    fn of_family(&self, addr: &Address) -> io::Result<SocketAddr> {
+        let addr = addr.inet()?;
+        match (self.manner.is_v6.get(), addr.is_ipv6()) {
+            (Some(false), true) => fail(libc::EAFNOSUPPORT),
+            // It is shorter than the address that is asked for.
+            (Some(true), false) => fail(libc::EINVAL),
+            _ => Ok(addr),
+        }
+    }
+}
+
 impl SocketCalls for Socket {
     fn bind(&self, fd: Fd, addr: Address) -> io::Result<()> {
-        self.net.bind(fd, addr.inet()?)
+        self.net.bind(fd, self.of_family(&addr)?)
     }
 
     fn listen(&self, fd: Fd, backlog: u32) -> io::Result<()> {
@@ -89,11 +102,16 @@ impl SocketCalls for Socket {
 
     fn accept(&self, fd: Fd) -> io::Result<(Fd, Address)> {
         let (fd, peer) = self.net.accept(fd)?;
+        with(|world| {
+            world.read_description(fd, |socket: &Socket| {
+                socket.manner.is_v6.set(self.manner.is_v6.get());
+            })
+        })?;
         Ok((fd, Address::Inet(peer)))
     }
 
     fn connect(&self, fd: Fd, addr: Address) -> io::Result<()> {
-        self.net.connect(fd, addr.inet()?)
+        self.net.connect(fd, self.of_family(&addr)?)
     }
 
     fn send(&self, fd: Fd, pieces: &[IoSlice<'_>], to: Option<&Address>) -> io::Result<usize> {

@@ -68,7 +68,7 @@ impl Latency {
     }
 
     /// The latency in nanoseconds that one drawn word stands for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(&self, word: u64) -> u64 {
         let roll = (word >> 32) as u32;
         let width = self.max_ns.saturating_sub(self.min_ns) + 1;

@@ -163,6 +163,7 @@ impl State {
             Side::Client => self.arm_synack(world, conn),
             Side::Server => self.arm_syn(world, conn),
         }
+        self.settle(world, conn, from.other());
         let flow = &self.conns[conn].flows[from.other()];
         if flow.is_outstanding() {
             let upto = flow.next;

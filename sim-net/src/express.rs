@@ -13,7 +13,7 @@ use sim_runtime::{EventKind, World};
 
 use crate::conn::{Conn, Holder, Phase, Side};
 use crate::flow::{Ack, Segment};
-use crate::packet::{Hand, InFlight, Packet, echo};
+use crate::packet::{Hand, Packet, echo};
 use crate::state::{Kind, NOTE_DATA, State};
 
 /// What became of a call.
@@ -80,7 +80,7 @@ impl State {
         let link = self.links.get_mut(c.links[side.other()]);
         let count = link.partial(world, &self.config, there);
         let flow = &mut c.flows[side.other()];
-        end.inbox.read(flow, &mut into[..count]);
+        end.inbox.read_all(flow, &mut into[..count]);
         if end.inbox.update_due() && end.phase == Phase::Open {
             self.update_window(world, conn, side);
         }
@@ -111,8 +111,8 @@ impl State {
             }
             let end = &mut c.ends[side];
             let flow = &mut c.flows[side];
-            let moved = flow.acknowledge_until(now);
-            if moved && flow.is_writable() {
+            let may_wait = flow.has_room_for(piece.len()) && end.waiters.write.is_empty();
+            if !may_wait && flow.acknowledge_until(now) && flow.is_writable() {
                 end.waiters.write.wake_into(&mut self.woken);
             }
         }
@@ -181,7 +181,7 @@ impl State {
         link.stats.offered += 1;
         link.stats.delivered += 1;
         link.stats.bytes += u64::from(segment.len);
-        drop::<InFlight>(self.packets.remove(index));
+        self.packets.release(index);
         c.in_flight -= 1;
         let (flow, end) = (&mut c.flows[from], &mut c.ends[to]);
         end.inbox.take(segment);

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 use sim_runtime::{FaultId, SimInstant, TimerKey};
 
+use crate::bytes::Bytes;
+
 /// An acknowledgement under way back to the sender: everything before `next` has arrived, and
 /// everything before `edge` may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(crate) struct Hurt {
 #[derive(Debug)]
 pub(crate) struct Flow {
     /// The bytes before `written`, from the first that is not both acknowledged and read.
-    buffer: VecDeque<u8>,
+    buffer: Bytes,
     /// The offset after the last byte written.
     written: u64,
     /// The first offset that the receiver has not read.
@@ -98,7 +100,7 @@ impl Flow {
     /// An empty direction whose receiver can take `window` bytes.
     pub(crate) fn new(capacity: usize, window: usize) -> Self {
         Self {
-            buffer: VecDeque::new(),
+            buffer: Bytes::default(),
             written: 0,
             taken: 0,
             una: 0,
@@ -219,19 +221,15 @@ impl Flow {
         let done = self.una.min(self.taken).min(self.written);
         let held = self.held();
         if done > held {
-            discard(&mut self.buffer, (done - held) as usize);
+            self.buffer.discard((done - held) as usize);
         }
     }
 
     /// Copies bytes from offset `from` on to the reader; `into` is no longer than what arrived.
     #[inline]
     pub(crate) fn copy(&self, from: u64, into: &mut [u8]) {
-        let (head, tail) = self.bytes(from, from + into.len() as u64);
-        let (first, second) = into.split_at_mut(head.len());
-        first.copy_from_slice(head);
-        if !second.is_empty() {
-            second.copy_from_slice(tail);
-        }
+        let start = (from - self.held()) as usize;
+        into.copy_from_slice(&self.buffer.as_slice()[start..start + into.len()]);
     }
 
     /// The receiver has read all bytes before an offset.
@@ -275,6 +273,20 @@ impl Flow {
         moved
     }
 
+    /// Does a write of so many bytes go out whole, whatever the acknowledgements say that have
+    /// arrived and are not applied? Then they may wait for others: one look is cheaper than many.
+    /// Not for long, since what they acknowledge is kept.
+    #[inline(always)]
+    pub(crate) fn has_room_for(&self, len: usize) -> bool {
+        const ACKS: usize = 4;
+        const BYTES: usize = 256;
+        let kept = self.unacknowledged().saturating_add(len);
+        self.acks.len() < ACKS
+            && kept <= BYTES.min(self.capacity)
+            && self.next + len as u64 <= self.edge
+            && self.lost_upto.is_none()
+    }
+
     /// Applies all acknowledgements that have arrived by `now`, where nothing can have happened to
     /// them: the last says all that those before it have said. As [`Flow::acknowledge`].
     #[inline]
@@ -284,44 +296,20 @@ impl Flow {
             && ack.at <= now
         {
             last = Some(ack);
-            if self.acks.len() == 1 {
-                self.acks.clear(); // As it mostly is, and cheaper.
-                break;
-            }
             self.acks.pop_front();
         }
         last.is_some_and(|ack| self.acknowledge(ack))
     }
 
-    /// The bytes of a segment, in at most two pieces. Empty where they are gone already.
+    /// The bytes of a segment. Empty where they are gone already.
     #[inline]
-    pub(crate) fn bytes(&self, from: u64, upto: u64) -> (&[u8], &[u8]) {
+    pub(crate) fn bytes(&self, from: u64, upto: u64) -> &[u8] {
         let held = self.held();
         let upto = upto.min(self.written);
         if from < held || from >= upto {
-            return (&[], &[]);
+            return &[];
         }
-        let (from, upto) = ((from - held) as usize, (upto - held) as usize);
-        let (head, tail) = self.buffer.as_slices();
-        let split = head.len();
-        (
-            &head[from.min(split)..upto.min(split)],
-            &tail[from.saturating_sub(split)..upto.saturating_sub(split)],
-        )
-    }
-}
-
-/// Drops the first `count` bytes. Gives the memory of a large buffer back once it is empty: idle
-/// connections are small.
-#[inline]
-fn discard(buffer: &mut VecDeque<u8>, count: usize) {
-    const KEPT: usize = 1_024;
-    if count < buffer.len() {
-        buffer.drain(..count);
-    } else if buffer.capacity() > KEPT {
-        *buffer = VecDeque::new();
-    } else {
-        buffer.clear();
+        &self.buffer.as_slice()[(from - held) as usize..(upto - held) as usize]
     }
 }
 
@@ -396,7 +384,7 @@ mod tests {
                 fin: false
             })
         );
-        assert_eq!(flow.bytes(2, 6).0, b"cdef");
+        assert_eq!(flow.bytes(2, 6), b"cdef");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Names of frames: what a user calls the messages of a protocol, for faults that hit one kind.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -62,18 +61,14 @@ impl State {
                 segment,
             } => {
                 let conn = &self.conns[*conn];
-                let (head, tail) = conn.flows[*from].bytes(segment.offset, segment.end());
-                let bytes = match tail.is_empty() {
-                    true => Cow::Borrowed(head),
-                    false => Cow::Owned([head, tail].concat()),
-                };
+                let bytes = conn.flows[*from].bytes(segment.offset, segment.end());
                 if bytes.is_empty() {
                     return None;
                 }
                 classifier(&Frame {
                     from: conn.ends[*from].addr,
                     to: conn.ends[from.other()].addr,
-                    bytes: &bytes,
+                    bytes,
                     is_stream: true,
                 })
             }

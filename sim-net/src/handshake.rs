@@ -60,30 +60,40 @@ impl State {
                 side,
                 bound,
                 connected,
-            } => {
-                let end = &mut self.conns[*conn].ends[*side];
-                match end.phase {
-                    Phase::SynSent => return fail(libc::EALREADY),
-                    Phase::Gone if !*connected => {
-                        if let Some(code) = end.error.take() {
-                            return fail(code);
-                        }
-                    }
-                    Phase::Open if !*connected => {
-                        *connected = true;
-                        return Ok(());
-                    }
-                    _ => return fail(libc::EISCONN),
+            } => match self.conns[*conn].ends[*side].phase {
+                Phase::SynSent => return fail(libc::EALREADY),
+                Phase::Gone if !*connected => {
+                    let (old, bound) = (*conn, *bound);
+                    return self.connect_has_failed(world, (sock, old), bound);
                 }
-                let (bound, old) = (*bound, *conn);
-                self.let_go(world, old, Side::Client);
-                bound
-            }
+                Phase::Open if !*connected => {
+                    *connected = true;
+                    return Ok(());
+                }
+                _ => return fail(libc::EISCONN),
+            },
             Kind::Listener(_) => return fail(libc::EISCONN),
             Kind::Udp(_) => return fail(libc::EINVAL),
         };
         self.start_connecting(world, sock, bound, to)?;
         fail(libc::EINPROGRESS)
+    }
+
+    /// Who asks again after a connect that failed is told why, or `ECONNABORTED` where `SO_ERROR`
+    /// has said so before; the socket is as new then (`inet_stream_connect`).
+    fn connect_has_failed(
+        &mut self,
+        world: &World,
+        (sock, conn): (usize, usize),
+        bound: Option<SocketAddr>,
+    ) -> io::Result<()> {
+        let told = match self.conns[conn].ends[Side::Client].error {
+            Some(_) => self.take_failure(world, conn, Side::Client),
+            None => fail(libc::ECONNABORTED),
+        };
+        self.socks[sock].kind = Kind::Fresh { bound };
+        self.let_go(world, conn, Side::Client);
+        told
     }
 
     fn start_connecting(
@@ -108,11 +118,21 @@ impl State {
             .filter(|ip| !ip.is_unspecified())
             .unwrap_or(source);
         let port = match bound {
-            Some(addr) => addr.port(),
-            None => match self.ports.ephemeral(node, Protocol::Tcp) {
-                Some(port) => port,
-                None => return fail(libc::EADDRNOTAVAIL),
-            },
+            Some(addr) => {
+                let here = SocketAddr::new(ip, addr.port());
+                if self.are_connected(node, (here, to)) {
+                    return fail(libc::EADDRNOTAVAIL);
+                }
+                addr.port()
+            }
+            None => {
+                // Within a host such ports are taken again (`tcp_tw_reuse`).
+                let to = (peer != node).then_some((to, world.now()));
+                match self.ports.ephemeral(node, Protocol::Tcp, to) {
+                    Some(port) => port,
+                    None => return fail(libc::EADDRNOTAVAIL),
+                }
+            }
         };
         self.ports.connected(node, port);
         let (theirs, ours) = (self.config.receive_buffer, options.receive_buffer);
@@ -154,6 +174,22 @@ impl State {
         );
         self.transmit(world, conn, Side::Client, Packet::Syn { conn });
         Ok(())
+    }
+
+    /// Does a node have a connection between these two addresses, the first its own?
+    /// O(1) where nothing is connected from the port, else O(connections).
+    fn are_connected(&self, node: NodeId, (here, there): (SocketAddr, SocketAddr)) -> bool {
+        if !self.ports.is_connected(node, here.port()) {
+            return false;
+        }
+        let mut ends = self.conns.iter().flat_map(|(_, conn)| {
+            let sides = Side::BOTH.into_iter();
+            sides.map(|side| (&conn.ends[side], &conn.ends[side.other()]))
+        });
+        ends.any(|(end, peer)| {
+            let alive = !matches!(end.phase, Phase::Absent | Phase::Gone | Phase::TimeWait);
+            alive && (end.node, end.addr, peer.addr) == (node, here, there)
+        })
     }
 
     /// A SYN arrives at a machine that is up.

@@ -91,10 +91,18 @@ impl Inbox {
     /// Copies out up to `into.len()` bytes, which are with the sender's half.
     #[inline]
     pub(crate) fn read(&mut self, flow: &mut Flow, into: &mut [u8]) -> usize {
-        let count = self.peek(flow, into);
-        self.read += count as u64;
-        flow.is_read(self.read);
+        let count = self.len().min(into.len());
+        self.read_all(flow, &mut into[..count]);
         count
+    }
+
+    /// Copies out as much as `into` takes, which is no more than is there.
+    #[inline]
+    pub(crate) fn read_all(&mut self, flow: &mut Flow, into: &mut [u8]) {
+        debug_assert!(into.len() <= self.len(), "more than has arrived");
+        flow.copy(self.read, into);
+        self.read += into.len() as u64;
+        flow.is_read(self.read);
     }
 
     /// As [`Inbox::read`], and leaves them there.

@@ -36,16 +36,17 @@
 //! - Without sim-runtime's feature `sim` this crate is empty.
 //!
 //! # Modules, in reading order
-//! `config`, `weather`, `flow` and `inbox` (the halves of a direction, pure), `conn`, `link`,
-//! `ports`, `packet`, `state`, `handshake`, `stream`, `transfer`, `care` (of peers that are
-//! silent), `udp`, `effect`, `judge`, `deliver` and `detain` (where faults bite), `express` (the
-//! short way for streams that are well), `faults` (the nemesis's calls), `frames` (kinds of
-//! messages), `dns`, `readdress`, `evidence` (receipts), `net` (the calls) and `poll`, `netstat`,
-//! `inspect`; `calls` with `numbers` (sockets of code that opens them by itself); `local` (Unix
-//! sockets and pipes, which are no part of the network).
+//! `config`, `weather`, `bytes`, `flow` and `inbox` (the halves of a direction, pure), `conn`,
+//! `link`, `ports`, `packet`, `wire`, `state`, `handshake`, `stream`, `transfer`, `care` (of peers
+//! that are silent), `udp`, `effect`, `judge`, `deliver` and `detain` (where faults bite),
+//! `express` (the short way for streams that are well), `faults` (the nemesis's calls), `frames`
+//! (kinds of messages), `dns`, `readdress`, `evidence` (receipts), `net` (the calls) and `poll`,
+//! `netstat`, `inspect`; `calls` with `numbers` (sockets of code that opens them by itself);
+//! `local` (Unix sockets and pipes, which are no part of the network).
 
 sim_runtime::if_sim! {
     sim {
+        mod bytes;
         mod calls;
         mod care;
         mod config;
@@ -81,6 +82,7 @@ sim_runtime::if_sim! {
         mod transfer;
         mod udp;
         mod weather;
+        mod wire;
 
         pub use config::{BACKLOG, Chance, Latency, NetConfig};
         pub use dns::NameFault;

@@ -84,8 +84,8 @@ pub(crate) fn get(socket: &Socket, fd: Fd, option: (i32, i32)) -> io::Result<Vec
     match option {
         (libc::SOL_SOCKET, libc::SO_TYPE) => Ok(bytes(net.type_of(fd)?)),
         (libc::SOL_SOCKET, libc::SO_DOMAIN) => Ok(bytes(match socket.manner.is_v6.get() {
-            true => libc::AF_INET6,
-            false => libc::AF_INET,
+            Some(true) => libc::AF_INET6,
+            _ => libc::AF_INET,
         })),
         (libc::SOL_SOCKET, libc::SO_PROTOCOL) => Ok(bytes(match net.type_of(fd)? {
             libc::SOCK_DGRAM => libc::IPPROTO_UDP,

@@ -54,6 +54,8 @@ struct Use {
     connections: u32,
     /// Until when one of those that are over is remembered.
     lingers_until: SimInstant,
+    /// Whom the last of those was with.
+    lingers_with: Option<SocketAddr>,
     /// All of those had `SO_REUSEADDR`.
     reusable: bool,
 }
@@ -64,6 +66,7 @@ impl Default for Use {
             bound: Vec::new(),
             connections: 0,
             lingers_until: SimInstant(0),
+            lingers_with: None,
             reusable: true,
         }
     }
@@ -95,7 +98,7 @@ impl Ports {
         now: SimInstant,
     ) -> Option<SocketAddr> {
         if addr.port() == 0 {
-            addr.set_port(self.ephemeral(node, protocol)?);
+            addr.set_port(self.ephemeral(node, protocol, None)?);
         }
         let used = self.uses.entry((node, protocol, addr.port())).or_default();
         let lingers = used.lingers_until > now;
@@ -118,8 +121,14 @@ impl Ports {
         Some(addr)
     }
 
-    /// The next free ephemeral port. `None` when all are taken.
-    pub(crate) fn ephemeral(&mut self, node: NodeId, protocol: Protocol) -> Option<u16> {
+    /// The next free ephemeral port. `None` when all are taken: for a connection to somebody, by
+    /// others that were with the same one and are over for less than TIME_WAIT, too.
+    pub(crate) fn ephemeral(
+        &mut self,
+        node: NodeId,
+        protocol: Protocol,
+        to: Option<(SocketAddr, SimInstant)>,
+    ) -> Option<u16> {
         let next = self.next.entry(node).or_insert(*EPHEMERAL.start());
         for _ in EPHEMERAL {
             let port = *next;
@@ -128,11 +137,13 @@ impl Ports {
             } else {
                 port + 1
             };
-            let free = self
-                .uses
-                .get(&(node, protocol, port))
-                .is_none_or(|used| used.bound.is_empty() && used.connections == 0);
-            if free {
+            let free = |used: &Use| {
+                let lingers = to.is_some_and(|(to, now)| {
+                    used.lingers_until > now && used.lingers_with == Some(to)
+                });
+                used.bound.is_empty() && used.connections == 0 && !lingers
+            };
+            if self.uses.get(&(node, protocol, port)).is_none_or(free) {
                 return Some(port);
             }
         }
@@ -182,9 +193,15 @@ impl Ports {
 
     /// A connection is over, and its local TCP port is taken for some time yet.
     /// One that reuses addresses may have it, if the connection's socket did, too.
-    pub(crate) fn lingers(&mut self, node: NodeId, port: u16, (until, reuses): (SimInstant, bool)) {
+    pub(crate) fn lingers(
+        &mut self,
+        node: NodeId,
+        (port, with): (u16, SocketAddr),
+        (until, reuses): (SimInstant, bool),
+    ) {
         let used = self.uses.entry((node, Protocol::Tcp, port)).or_default();
         used.lingers_until = used.lingers_until.max(until);
+        used.lingers_with = Some(with);
         used.reusable &= reuses;
     }
 
@@ -196,6 +213,12 @@ impl Ports {
             }
         }
         self.uses.retain(|_, used| !used.is_free());
+    }
+
+    /// Does a connection use a local TCP port?
+    pub(crate) fn is_connected(&self, node: NodeId, port: u16) -> bool {
+        let used = self.uses.get(&(node, Protocol::Tcp, port));
+        used.is_some_and(|used| used.connections > 0)
     }
 
     /// It does so no longer.
@@ -317,7 +340,7 @@ mod tests {
     #[test]
     fn a_port_lingers_against_those_who_do_not_reuse_and_not_for_ever() {
         let mut ports = Ports::default();
-        ports.lingers(NODE, 80, (SimInstant(10), true));
+        ports.lingers(NODE, (80, addr("10.0.0.2:9")), (SimInstant(10), true));
         let mut bind = |reuse, now| {
             let at = addr("10.0.0.1:80");
             let sharing = if reuse { REUSING } else { ALONE };
@@ -330,7 +353,7 @@ mod tests {
         assert!(!bind(false, 9));
         assert!(bind(true, 9));
         assert!(bind(false, 10));
-        ports.lingers(NODE, 81, (SimInstant(10), false));
+        ports.lingers(NODE, (81, addr("10.0.0.2:9")), (SimInstant(10), false));
         let at = addr("10.0.0.1:81");
         let bound = ports.bind(NODE, Protocol::Tcp, at, (1, REUSING), SimInstant(9));
         assert!(bound.is_none(), "its socket did not reuse addresses");
@@ -343,14 +366,30 @@ mod tests {
         let mut ports = Ports::default();
         for _ in EPHEMERAL {
             let port = ports
-                .ephemeral(NODE, Protocol::Tcp)
+                .ephemeral(NODE, Protocol::Tcp, None)
                 .expect("a port is free");
             ports.connected(NODE, port);
         }
-        assert_eq!(ports.ephemeral(NODE, Protocol::Tcp), None);
+        assert_eq!(ports.ephemeral(NODE, Protocol::Tcp, None), None);
         assert_eq!(
-            ports.ephemeral(NODE, Protocol::Udp),
+            ports.ephemeral(NODE, Protocol::Udp, None),
             Some(*EPHEMERAL.start())
         );
+    }
+
+    #[test]
+    fn ephemeral_ports_in_time_wait_run_out_for_the_same_peer_alone() {
+        let mut ports = Ports::default();
+        let (one, other) = (addr("10.0.0.2:80"), addr("10.0.0.3:80"));
+        for _ in EPHEMERAL {
+            let port = ports
+                .ephemeral(NODE, Protocol::Tcp, Some((one, NOW)))
+                .expect("a port is free");
+            ports.lingers(NODE, (port, one), (SimInstant(10), true));
+        }
+        let mut at = |to, now| ports.ephemeral(NODE, Protocol::Tcp, Some((to, SimInstant(now))));
+        assert_eq!(at(one, 9), None);
+        assert!(at(other, 9).is_some());
+        assert!(at(one, 10).is_some());
     }
 }

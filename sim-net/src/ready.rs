@@ -89,7 +89,7 @@ pub(crate) struct Woken {
 }
 
 impl Woken {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, waker: Waker) {
         match &self.first {
             None => self.first = Some(waker),
@@ -129,7 +129,7 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// Adds a task, once. Never drops a waker that was there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&mut self, waker: &Waker) {
         match &self.first {
             None if self.more.is_empty() => self.first = Some(waker.clone()),

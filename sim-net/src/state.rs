@@ -24,6 +24,7 @@ use crate::ports::Ports;
 use crate::readdress::Former;
 use crate::ready::{BothWaiters, Interest, Ready, Waiters, Woken};
 use crate::udp::Udp;
+use crate::wire::Wire;
 
 /// A node that is nowhere: packets to addresses that nobody has go there and vanish.
 pub(crate) const NOWHERE: NodeId = NodeId(u32::MAX);
@@ -84,7 +85,7 @@ pub(crate) struct State {
     pub(crate) ports: Ports,
     pub(crate) conns: Slab<Conn>,
     pub(crate) socks: Slab<Sock>,
-    pub(crate) packets: Slab<InFlight>,
+    pub(crate) packets: Wire,
     /// Packets that arrived at a jam, in order of arrival.
     pub(crate) jammed: Vec<InFlight>,
     /// Packets that arrived and that a test holds.
@@ -114,7 +115,7 @@ impl State {
             ports: Ports::default(),
             conns: Slab::new(),
             socks: Slab::new(),
-            packets: Slab::new(),
+            packets: Wire::default(),
             jammed: Vec::new(),
             held: Vec::new(),
             classifier: None,
@@ -175,7 +176,7 @@ impl State {
     }
 
     /// Puts a packet on the wire; gives back its number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(
         &mut self,
         world: &World,
@@ -199,7 +200,7 @@ impl State {
     }
 
     /// Has a packet arrive at an instant.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrives_at(&mut self, world: &World, at: SimInstant, flying: InFlight) {
         let index = self.packets.insert(flying);
         world.device_event_at(at, self.device, Token::Packet(index).encode());
@@ -274,11 +275,11 @@ impl State {
         let mut conn = self.conns.remove(conn);
         for side in Side::BOTH {
             conn.ends[side].waiters.wake_into(&mut self.woken);
-            let end = &conn.ends[side];
+            let (end, peer) = (&conn.ends[side], conn.ends[side.other()].addr);
             if let (Phase::TimeWait, Some(reuses)) = (end.phase, end.left_first) {
                 let until = world.now() + self.config.time_wait;
                 self.ports
-                    .lingers(end.node, end.addr.port(), (until, reuses));
+                    .lingers(end.node, (end.addr.port(), peer), (until, reuses));
             }
             if side == Side::Client || end.phase != Phase::Absent {
                 self.ports.disconnected(end.node, end.addr.port());

@@ -309,6 +309,7 @@ impl State {
 
     /// "Something is missing": one retransmission of everything, at once.
     pub(crate) fn gap_arrives(&mut self, world: &World, conn: usize, to: Side) {
+        self.settle(world, conn, to);
         let flow = &mut self.conns[conn].flows[to];
         if flow.lost_upto.is_some() && flow.tries == 0 {
             flow.rewind();

@@ -183,6 +183,7 @@ impl Recorder {
         self.black_box
     }
 
+    #[inline]
     pub(crate) const fn events(&self) -> u64 {
         self.watch.get() - 1 - self.left.get()
     }

@@ -457,6 +457,7 @@ impl Executor {
         Some(record.describe())
     }
 
+    #[inline]
     pub(crate) const fn polls(&self) -> u64 {
         self.polls.get()
     }

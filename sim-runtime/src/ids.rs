@@ -53,6 +53,7 @@ impl SimInstant {
     pub const ZERO: Self = Self(0);
 
     /// Nanoseconds since the start.
+    #[inline]
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0

@@ -205,15 +205,11 @@ impl Simulation {
         let world = &self.world;
         let mut look_at_budget = BUDGET_EVERY_POLLS;
         loop {
-            if handle.is_finished() {
-                return match handle.as_mut().poll(&mut context) {
-                    Poll::Ready(Ok(output)) => Ok(output),
-                    Poll::Ready(Err(error)) => Err(failed(error)),
-                    Poll::Pending => unreachable!("a finished task is ready"),
-                };
-            }
             world.fire_due();
             if world.executor.turn_in_place(world).is_some() {
+                if handle.is_finished() {
+                    return output(handle.as_mut().poll(&mut context));
+                }
                 look_at_budget -= 1;
                 if look_at_budget == 0 {
                     look_at_budget = BUDGET_EVERY_POLLS;
@@ -224,6 +220,8 @@ impl Simulation {
                 if world.exceeded().is_some() {
                     self.check_budget()?;
                 }
+            } else if handle.is_finished() {
+                return output(handle.as_mut().poll(&mut context));
             } else {
                 return Err(self.deadlock());
             }
@@ -341,6 +339,15 @@ impl Simulation {
 impl Drop for Simulation {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// What the main task came to, which is finished.
+#[cold]
+fn output<T>(polled: Poll<Result<T, JoinError>>) -> Result<T, Stop> {
+    match polled {
+        Poll::Ready(joined) => joined.map_err(failed),
+        Poll::Pending => unreachable!("a finished task is ready"),
     }
 }
 

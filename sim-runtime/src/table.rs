@@ -218,6 +218,7 @@ impl Table {
     clippy::cast_sign_loss,
     reason = "negative becomes too large, as it should"
 )]
+#[inline]
 const fn index(number: i32) -> usize {
     number.wrapping_sub(Fd::BASE) as usize
 }

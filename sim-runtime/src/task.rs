@@ -119,8 +119,9 @@ pub fn note_turn(note: u64) {
 struct Looking;
 
 impl Drop for Looking {
+    #[inline]
     fn drop(&mut self) {
-        LOOKS.set(LOOKS.get() - 1);
+        LOOKS.with(|looks| looks.set(looks.get() - 1));
     }
 }
 
@@ -131,7 +132,8 @@ impl Drop for Looking {
 #[inline(always)]
 pub fn look<R>(f: impl FnOnce(&World) -> R) -> Option<R> {
     let here = here()?;
-    LOOKS.set(LOOKS.get() + 1);
+    // In place: `LocalKey::set` is a call.
+    LOOKS.with(|looks| looks.set(looks.get() + 1));
     let looking = Looking;
     // The world stays where it is: it is not replaced while somebody looks.
     let result = f(here.world());

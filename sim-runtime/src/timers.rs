@@ -262,7 +262,7 @@ impl Timers {
         due
     }
 
-    #[inline]
+    #[inline(always)]
     fn unlink(&mut self, list: usize, prev: u32, next: u32) {
         if prev == NONE && next == NONE {
             self.clear(list);

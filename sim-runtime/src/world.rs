@@ -232,17 +232,20 @@ impl World {
     }
 
     /// How many turns tasks have had, this one included.
+    #[inline]
     pub const fn turns(&self) -> u64 {
         self.executor.polls()
     }
 
     /// What was noted in this turn, if anything was: a front end's count of what the task did.
+    #[inline]
     pub fn turn_note(&self) -> Option<u64> {
         let (turn, note) = self.turn_note.get();
         (turn == self.turns()).then_some(note)
     }
 
     /// Notes something until the turn ends.
+    #[inline]
     pub fn note_turn(&self, note: u64) {
         self.turn_note.set((self.turns(), note));
     }
@@ -301,10 +304,12 @@ impl World {
 
     // Whose code runs.
 
+    #[inline]
     pub(crate) fn enter(&self, current: Current) -> Current {
         self.current.replace(current)
     }
 
+    #[inline]
     pub(crate) fn leave(&self, outer: Current) {
         self.current.set(outer);
     }
@@ -354,6 +359,7 @@ impl World {
     }
 
     /// Arms a timer that calls a device at `at`.
+    #[inline]
     pub fn device_event_at(&self, at: SimInstant, device: DeviceId, token: u64) -> TimerKey {
         self.arm(at, Due::Device(device, token))
     }
@@ -407,26 +413,24 @@ impl World {
     #[inline]
     pub(crate) fn fire_due(self: &Rc<Self>) {
         if self.next_due.get() <= self.now.get() {
-            self.fire_all_due(None);
+            self.fire_all_due();
         }
     }
 
     #[inline(never)]
-    fn fire_all_due(self: &Rc<Self>, mut first: Option<(u64, Due)>) {
+    fn fire_all_due(self: &Rc<Self>) {
         self.polls_at_last_timer.set(self.executor.polls());
-        let mut fire = || {
-            if let Some((at, due)) = first.take() {
-                self.fire(at, due);
-            }
-            self.fire_each_due();
-        };
-        // A waker of the guest's own may panic: that is a finding, and the others' turn comes.
-        while let Err(payload) = catch_unwind(AssertUnwindSafe(&mut fire)) {
-            let node = self.current_node();
-            self.executor
-                .note_other_panic(node, task::message(&*payload));
-            self.leave(Current::HARNESS);
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.fire_each_due())) {
+            self.note_waker_panic(&*payload);
         }
+    }
+
+    /// A waker of the guest's own may panic: that is a finding, and the others' turn comes.
+    #[cold]
+    fn note_waker_panic(&self, payload: &(dyn Any + Send)) {
+        let node = self.current_node();
+        self.executor.note_other_panic(node, task::message(payload));
+        self.leave(Current::HARNESS);
     }
 
     #[inline]
@@ -467,6 +471,7 @@ impl World {
     }
 
     /// Which budget is used up, if one is.
+    #[inline]
     pub(crate) fn exceeded(&self) -> Option<&'static str> {
         let budget = &self.budget;
         if self.executor.polls() > budget.polls_max {
@@ -485,14 +490,23 @@ impl World {
     }
 
     /// Jumps to the next timer and fires what is due then. False: none is armed.
+    #[inline]
     fn jump(self: &Rc<Self>) -> bool {
         let next = self.timers.borrow_mut().pop_next();
-        let Some((at, _)) = next else {
+        let Some((at, due)) = next else {
             return false;
         };
         self.now.set(self.now.get().max(at));
         self.reseed_if_due();
-        self.fire_all_due(next);
+        self.polls_at_last_timer.set(self.executor.polls());
+        let fired = catch_unwind(AssertUnwindSafe(|| {
+            self.fire(at, due);
+            self.fire_each_due();
+        }));
+        if let Err(payload) = fired {
+            self.note_waker_panic(&*payload);
+            self.fire_all_due();
+        }
         true
     }
 

@@ -103,6 +103,67 @@ fn a_swizzle_lands() {
 }
 
 #[test]
+fn a_ring_of_majorities_lands() {
+    lands("s15_ring", "packets-dropped");
+}
+
+/// Shapes that may leave the links in use alone: what was dropped, was between servers.
+fn lands_in_some_seed(scenario: &str) {
+    let mut pool = pool(1);
+    let all = reports(&mut pool, &format!("network_faults::plan::{scenario}"), 8);
+    let rows: Vec<_> = all.into_iter().flat_map(|report| report.ledger).collect();
+    assert_eq!(rows.len(), 8, "one fault a seed");
+    for seen in rows.iter().flat_map(|row| &row.injected_evidence) {
+        assert!(!seen.what.contains("10.0.1."), "no client's: {seen:?}");
+    }
+    let landed = rows.iter().filter(|row| row.has_landed()).count();
+    assert!(landed >= 4, "{landed} of 8 landed: {rows:#?}");
+}
+
+#[test]
+fn a_bridge_lands() {
+    lands_in_some_seed("s16_bridge");
+}
+
+#[test]
+fn a_partition_of_some_links_lands() {
+    lands_in_some_seed("s17_partial");
+}
+
+#[test]
+fn isolating_one_node_or_the_leader_lands() {
+    lands("s22_one", "packets-dropped");
+    lands("s18_leader", "packets-dropped");
+}
+
+#[test]
+fn isolating_a_minority_a_majority_or_less_than_a_third_lands() {
+    lands("s19_minority", "packets-dropped");
+    lands("s20_majority", "packets-dropped");
+    lands("s21_third", "packets-dropped");
+}
+
+#[test]
+fn one_way_partitions_land_on_their_way_alone() {
+    for (scenario, way) in [
+        ("s23_in", " -> 10.0.0.1:"),
+        ("s24_out", "10.0.0.1:7000 -> "),
+    ] {
+        lands(scenario, "packets-dropped");
+        let mut pool = pool(1);
+        for report in reports(
+            &mut pool,
+            &format!("network_faults::plan::{scenario}"),
+            SEEDS,
+        ) {
+            for seen in &report.ledger[0].injected_evidence {
+                assert!(seen.what.contains(way), "{scenario}: {seen:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn latency_of_a_size_left_open_lands() {
     lands("s12_left_open", "packets-delayed");
 }

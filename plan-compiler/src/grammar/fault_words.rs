@@ -259,6 +259,14 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
         Target::Minority,
     ),
     (
+        "random? minority third of? the|all? nodes|servers|cluster?",
+        Target::MinorityThird,
+    ),
+    (
+        "less|fewer than a|one third of? the|all? nodes|servers|cluster?",
+        Target::MinorityThird,
+    ),
+    (
         "majority of? the|all? nodes|servers|cluster|side?",
         Target::Majority,
     ),

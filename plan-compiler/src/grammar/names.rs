@@ -29,6 +29,7 @@ fn whom(target: Target) -> String {
         Target::Follower => "-follower".to_owned(),
         Target::Random => "-any".to_owned(),
         Target::Minority => "-minority".to_owned(),
+        Target::MinorityThird => "-third".to_owned(),
         Target::Majority => "-majority".to_owned(),
         Target::All => String::new(),
         Target::Rolling => "-rolling".to_owned(),

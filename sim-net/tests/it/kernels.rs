@@ -26,6 +26,7 @@ mod datagrams;
 mod differences;
 mod killed;
 mod namespaces;
+mod odd;
 mod options;
 mod streams;
 mod unix;
@@ -82,6 +83,7 @@ fn errno(code: i32) -> String {
         (libc::ECONNRESET, "ECONNRESET"),
         (libc::ENOTCONN, "ENOTCONN"),
         (libc::EISCONN, "EISCONN"),
+        (libc::ECONNABORTED, "ECONNABORTED"),
         (libc::EALREADY, "EALREADY"),
         (libc::EINPROGRESS, "EINPROGRESS"),
         (libc::EDESTADDRREQ, "EDESTADDRREQ"),
@@ -214,6 +216,7 @@ fn both_kernels_say_the_same_and_the_table_says_what() {
     let cases = streams::CASES.iter();
     let cases = cases.chain(options::BUFFERS).chain(options::SHARING);
     let cases = cases.chain(options::SILENCE).chain(killed::CASES);
+    let cases = cases.chain(odd::CASES);
     let cases = cases.chain(datagrams::CASES).chain(unix::CASES);
     let mut count = 0;
     let mut unequal = Vec::new();

@@ -9,6 +9,7 @@ mod deaths;
 mod effects;
 mod effects_compose;
 mod exact;
+mod hostile;
 mod inspection;
 mod keepalive;
 mod kernels;

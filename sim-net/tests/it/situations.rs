@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The situations of the design, word for word, and what it has beside its table.
-const DESIGN: [&str; 31] = [
+const DESIGN: [&str; 39] = [
     "no listener, host up",
     "host down, black hole, partition",
     "backlog full, accept paused",
@@ -27,7 +27,15 @@ const DESIGN: [&str; 31] = [
     "loopback is not the network",
     "fault clauses: cut, jam, reject, slow, reset, loss, dup, reorder, corrupt, bandwidth",
     "fault clauses: dns, readdress, filter",
-    "partition shapes",
+    "fault clauses: clog in, out or both ways",
+    "partition shape: isolate one, isolate the leader",
+    "partition shape: halves",
+    "partition shape: majority, minority, minority third",
+    "partition shape: majorities ring",
+    "partition shape: bridge",
+    "partition shape: partial (k links)",
+    "partition shape: client side only",
+    "partition shape: swizzle",
     "sockets of one's own: std in threads, std in a pool for blocking calls, `socket2`",
     "sockets of one's own: `quinn`, by `sendmsg` and `recvmsg`",
     "overlap: drop over jam over the largest delay",

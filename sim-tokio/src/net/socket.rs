@@ -38,6 +38,7 @@ impl SimSocket {
         f(&sim_net::net()?, self.fd.get())
     }
 
+    #[inline]
     pub(crate) fn poll_recv(
         &self,
         cx: &mut Context<'_>,
@@ -47,6 +48,7 @@ impl SimSocket {
         coop::spend(cx, |cx| sim_net::poll_recv(self.fd.get(), into, peek, cx))
     }
 
+    #[inline]
     pub(crate) fn poll_send(
         &self,
         cx: &mut Context<'_>,

@@ -311,6 +311,7 @@ impl TcpStream {
 
     // What the halves share: reading and writing through a shared reference.
 
+    #[inline]
     pub(crate) fn poll_read_shared(
         &self,
         cx: &mut Context<'_>,
@@ -321,6 +322,11 @@ impl TcpStream {
             buf.advance(count);
             return Poll::Ready(Ok(()));
         }
+        self.poll_read_real(cx, buf)
+    }
+
+    #[inline(never)]
+    fn poll_read_real(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             match self.try_read(buf.initialize_unfilled()) {
                 Ok(n) => {
@@ -335,6 +341,7 @@ impl TcpStream {
         }
     }
 
+    #[inline]
     pub(crate) fn poll_write_shared(
         &self,
         cx: &mut Context<'_>,
@@ -343,6 +350,15 @@ impl TcpStream {
         if let Repr::Sim(socket) = &self.0 {
             return socket.poll_send(cx, bufs);
         }
+        self.poll_write_real(cx, bufs)
+    }
+
+    #[inline(never)]
+    fn poll_write_real(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         loop {
             match self.try_write_vectored(bufs) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -387,6 +403,7 @@ pub(crate) async fn connect(socket: SimSocket, addr: SocketAddr) -> io::Result<T
 }
 
 impl AsyncRead for TcpStream {
+    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -401,6 +418,7 @@ impl AsyncRead for TcpStream {
 }
 
 impl AsyncWrite for TcpStream {
+    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

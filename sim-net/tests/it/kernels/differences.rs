@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{Kernel, pair, unix};
+use super::{Kernel, addr, local, pair, tcp, unix};
 
 type Difference = (&'static str, fn(&mut Kernel), &'static str);
 
@@ -26,5 +26,15 @@ pub(super) const CASES: &[Difference] = &[
             k.say(server.recv_out_of_band(&mut [MaybeUninit::uninit(); 8]));
         },
         "it is refused: who sends it learns so at once, as where a socket knows none",
+    ),
+    (
+        "a socket connects to itself",
+        |k| {
+            let socket = tcp();
+            k.say(socket.bind(&local(0)));
+            let own = addr(&socket);
+            k.say(socket.connect(&own));
+        },
+        "two ends that open at the same time are not modelled; nobody listens, so it is refused",
     ),
 ];

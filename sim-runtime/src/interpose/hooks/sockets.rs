@@ -158,11 +158,12 @@ pub(super) fn serve_connect(fd: c_int, to: Option<Address>) -> Option<c_long> {
         Err(begun) if blocks && in_progress(&begun) => {
             let end = timeout.map(|limit| world::with(|world| world.clock() + limit));
             match wait(fd, true, end) {
-                // The socket is told that its caller knows: another connect is EISCONN.
-                true => pending_error(fd).and_then(|()| {
+                // Asked again, the socket says what came of it: a later connect is EISCONN, or
+                // starts anew.
+                true => {
                     let again = on(fd, |socket| socket.connect(Fd(fd), address()?));
                     again.unwrap_or(Ok(()))
-                }),
+                }
                 false => Err(begun),
             }
         }
@@ -176,21 +177,6 @@ pub(super) fn serve_connect(fd: c_int, to: Option<Address>) -> Option<c_long> {
         result => result,
     };
     Some(answer(result.map(|()| 0)))
-}
-
-/// What became of a connection that was begun.
-fn pending_error(fd: c_int) -> io::Result<()> {
-    let asked = on(fd, |socket| {
-        let bytes = socket.option(Fd(fd), libc::SOL_SOCKET, libc::SO_ERROR)?;
-        let code = bytes
-            .first_chunk()
-            .map_or(0, |bytes| c_int::from_ne_bytes(*bytes));
-        match code {
-            0 => Ok(()),
-            code => Err(error(code)),
-        }
-    });
-    asked.unwrap_or_else(|| Err(error(libc::EBADF)))
 }
 
 /// Sends pieces; `None` where the kernel must.
