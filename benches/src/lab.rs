@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use sim_disk::{Disk, DiskConfig};
 use sim_net::{Net, NetConfig};
 use sim_runtime::{Budget, Config, NodeId, Seed, Simulation, Summary, spawn_on, world};
 use sim_tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -83,6 +84,20 @@ pub(crate) fn run_networked(operation: impl Future<Output = ()> + 'static) -> Su
     }
     drop(world);
     complete(simulation, operation)
+}
+
+/// Runs `operation` on a node of a world with disks as they are by default: no call takes time.
+pub(crate) fn run_stored(operation: impl Future<Output = ()> + 'static) -> Summary {
+    let simulation = Simulation::new(config());
+    let world = Rc::clone(simulation.world());
+    drop(Disk::install(&world, DiskConfig::default()));
+    let node = world.create_node("client", IpAddr::from([10, 1, 0, 1]));
+    world.start_node(node, Rc::new(|| Box::pin(pending())));
+    drop(world);
+    complete(simulation, async move {
+        let done = spawn_on(node, "client", operation).await;
+        done.expect("it does not panic");
+    })
 }
 
 /// Starts nodes that each have a listener and have been connected to by another once; done when

@@ -12,11 +12,14 @@
 //!
 //! # Modules, in reading order
 //! [`operation`] (the list), `lab` (the simulation around each), `executor` (over sim-runtime),
-//! `network` (over sim-net), [`mod@guest`] (over the drop-in, and over the real tokio),
-//! [`reference`](mod@reference) (figures of the design), [`memory`] (what must leave nothing
-//! behind), [`heap`] and [`idle`] (what an idle connection holds), [`scale`]
-//! (workloads of some size), [`peers`] (the program that does the same elsewhere).
+//! `network` (over sim-net), `disk` (over sim-disk and std) and `map` (the same in memory),
+//! [`mod@guest`] (over the drop-in, and over the real tokio), [`reference`](mod@reference)
+//! (figures of the design), [`memory`] (what must leave nothing behind), [`heap`] and [`idle`]
+//! (what an idle connection holds), [`scale`] (workloads of some size), [`peers`] (the program
+//! that does the same elsewhere).
 
+#[cfg(feature = "sim")]
+mod disk;
 #[cfg(feature = "sim")]
 mod executor;
 #[cfg(feature = "sim")]
@@ -27,6 +30,8 @@ pub mod heap;
 pub mod idle;
 #[cfg(feature = "sim")]
 mod lab;
+#[cfg(feature = "sim")]
+mod map;
 #[cfg(feature = "sim")]
 pub mod memory;
 #[cfg(feature = "sim")]

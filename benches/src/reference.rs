@@ -24,7 +24,18 @@ pub enum Kind {
     RoundTripOfTen,
     /// The same where 1,000 nodes more have.
     RoundTripOfThousand,
+    /// A page of a file written over, with one sync for a hundred of them.
+    PageWrite,
+    /// A page of a file read.
+    PageRead,
+    /// A page written over and synced.
+    PageSync,
+    /// A file opened and closed.
+    Open,
 }
+
+/// What is done to disks.
+pub const DISK_KINDS: [Kind; 4] = [Kind::PageWrite, Kind::PageRead, Kind::PageSync, Kind::Open];
 
 /// Figures of the design.
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +64,14 @@ impl Kind {
             Self::Timeout => "timeout, ready",
             Self::RoundTripOfTen => "tcp round trip, 10 nodes more",
             Self::RoundTripOfThousand => "tcp round trip, 1000 nodes more",
+            Self::PageWrite => "write 4 KiB",
+            Self::PageRead => "read 4 KiB",
+            Self::PageSync => "write 4 KiB + fsync",
+            Self::Open => "open + close",
         }
     }
 
-    /// What the design has on it.
+    /// What the design has on it; nothing on disks, which are held against a copy.
     #[must_use]
     pub const fn reference(self) -> Reference {
         let [madsim, moonpool, turmoil] = match self {
@@ -68,7 +83,11 @@ impl Kind {
             | Self::Select
             | Self::Timeout
             | Self::RoundTripOfTen
-            | Self::RoundTripOfThousand => ["-", "-", "-"],
+            | Self::RoundTripOfThousand
+            | Self::PageWrite
+            | Self::PageRead
+            | Self::PageSync
+            | Self::Open => ["-"; 3],
         };
         let goal = match self {
             Self::Yield => Some(300),
@@ -76,6 +95,7 @@ impl Kind {
             Self::Spawn => Some(1_500),
             Self::RoundTrip | Self::RoundTripOfTen | Self::RoundTripOfThousand => Some(5_000),
             Self::Message | Self::Select | Self::Timeout => None,
+            Self::PageWrite | Self::PageRead | Self::PageSync | Self::Open => None,
         };
         Reference {
             madsim,

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use madsim::fs::File;
 use madsim::net::{TcpListener, TcpStream, UdpSocket};
 use madsim::runtime::Runtime;
 
@@ -127,4 +128,71 @@ pub fn heartbeats(seconds: u64) {
         drop(node.spawn(beat(number)));
     }
     runtime.block_on(time::sleep(Duration::from_secs(seconds)));
+}
+
+const PAGE: usize = 4096;
+const PAGES: u64 = 64;
+
+/// Runs an operation on a node with a file of pages.
+fn on_file<F: Future<Output = ()> + Send + 'static>(
+    operation: impl FnOnce(File) -> F + Send + 'static,
+) {
+    let runtime = Runtime::new();
+    let node = runtime.create_node().name("client").ip(CLIENT).build();
+    runtime.block_on(async move {
+        let working = node.spawn(async move {
+            let file = File::create("/file").await.expect("a new file");
+            for page in 0..PAGES {
+                let written = file.write_all_at(&[1; PAGE], page * PAGE as u64).await;
+                written.expect("there is room");
+            }
+            operation(file).await;
+        });
+        working.await.expect("it comes to its end");
+    });
+}
+
+async fn write(file: &File, nth: u64) {
+    let written = file
+        .write_all_at(&[2; PAGE], nth % PAGES * PAGE as u64)
+        .await;
+    written.expect("there is room");
+}
+
+pub fn page_writes(count: u64) {
+    on_file(move |file| async move {
+        for _ in 0..count / TASKS {
+            for nth in 0..TASKS {
+                write(&file, nth).await;
+            }
+            file.sync_all().await.expect("no fault");
+        }
+    });
+}
+
+pub fn page_reads(count: u64) {
+    on_file(move |file| async move {
+        let mut page = [0; PAGE];
+        for nth in 0..count {
+            let read = file.read_at(&mut page, nth % PAGES * PAGE as u64).await;
+            assert_eq!(read.expect("no fault"), PAGE);
+        }
+    });
+}
+
+pub fn page_syncs(count: u64) {
+    on_file(move |file| async move {
+        for nth in 0..count {
+            write(&file, nth).await;
+            file.sync_all().await.expect("no fault");
+        }
+    });
+}
+
+pub fn opens(count: u64) {
+    on_file(move |_| async move {
+        for _ in 0..count {
+            drop(File::open("/file").await.expect("it is there"));
+        }
+    });
 }

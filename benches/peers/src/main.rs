@@ -1,6 +1,7 @@
 //! The operations of `landfall-benches`, written for other simulators: 100 tasks that yield,
-//! sleep 1 to 2 ms, spawn and join, and 64 bytes to another node and back over TCP. And the
-//! workloads of its `scale`: mebibytes, simulated seconds, or connections are what is counted.
+//! sleep 1 to 2 ms, spawn and join, and 64 bytes to another node and back over TCP; pages of a
+//! file written, read and synced, and a file opened. And the workloads of its `scale`: mebibytes,
+//! simulated seconds, or connections are what is counted.
 //!
 //! `peers` lists what there is, one `PEER OPERATION` a line; `peers PEER OPERATION COUNT` runs one.
 //! Peers are configured by default; `turmoil_peer` says what is not, and why.
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 /// A peer's name, an operation's, and what does it a given number of times.
 type Operation = (&'static str, &'static str, fn(u64));
 
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 21] = [
     ("madsim", "yield", madsim_peer::yields),
     ("madsim", "sleep", madsim_peer::sleeps),
     ("madsim", "spawn", madsim_peer::spawns),
@@ -23,6 +24,10 @@ const OPERATIONS: [Operation; 17] = [
     ("madsim", "stream", madsim_peer::stream),
     ("madsim", "heartbeats", madsim_peer::heartbeats),
     ("madsim", "connections", madsim_peer::connections),
+    ("madsim", "page-write", madsim_peer::page_writes),
+    ("madsim", "page-read", madsim_peer::page_reads),
+    ("madsim", "page-sync", madsim_peer::page_syncs),
+    ("madsim", "open", madsim_peer::opens),
     ("tokio", "yield", tokio_peer::yields),
     ("tokio", "sleep", tokio_peer::sleeps),
     ("tokio", "spawn", tokio_peer::spawns),

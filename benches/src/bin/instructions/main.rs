@@ -4,6 +4,7 @@
 //! free of everything that happens once.
 
 mod callgrind;
+mod disks;
 mod peers;
 
 use std::process::ExitCode;
@@ -14,7 +15,8 @@ use landfall_benches::reference::Kind;
 use crate::callgrind::Counted;
 use crate::peers::Peers;
 
-const USAGE: &str = "usage: instructions              count every operation, print a table
+const USAGE: &str = "usage: instructions              count every operation, print two tables
+       instructions --disks      only those of files, with nanoseconds; after it, --peers
        instructions --peers      the same, and madsim and turmoil beside it, which it builds
        instructions NAME COUNT   run one operation, for a profiler
 
@@ -33,6 +35,10 @@ fn main() -> ExitCode {
     let result = match &arguments[..] {
         [] => table(None),
         [peers] if peers == "--peers" => Peers::build().and_then(|peers| table(Some(&peers))),
+        [disks] if disks == "--disks" => disks::table(None),
+        [disks, peers] if disks == "--disks" && peers == "--peers" => {
+            Peers::build().and_then(|peers| disks::table(Some(&peers)))
+        }
         [name, count] => run(name, count),
         _ => Err(Failure::Usage(USAGE.to_owned())),
     };
@@ -103,8 +109,8 @@ fn table(peers: Option<&Peers>) -> Result<(), Failure> {
             println!("| {name} | {cost} | {goal} | {} |", costs.join(" | "));
         }
     }
-    println!("\n\\* as measured for the design.");
-    Ok(())
+    println!("\n\\* as measured for the design.\n");
+    disks::table(peers)
 }
 
 fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Operation> {
@@ -146,6 +152,7 @@ const fn count_of(kind: Kind) -> u64 {
         Kind::Yield => 50_000,
         Kind::Sleep | Kind::Spawn | Kind::Select | Kind::Timeout => 20_000,
         Kind::RoundTrip | Kind::Message | Kind::RoundTripOfTen | Kind::RoundTripOfThousand => 5_000,
+        Kind::PageWrite | Kind::PageRead | Kind::PageSync | Kind::Open => 20_000,
     }
 }
 

@@ -42,6 +42,10 @@ impl Peers {
             Kind::Select => "select",
             Kind::Timeout => "timeout",
             Kind::RoundTripOfTen | Kind::RoundTripOfThousand => return Ok(None),
+            Kind::PageWrite => "page-write",
+            Kind::PageRead => "page-read",
+            Kind::PageSync => "page-sync",
+            Kind::Open => "open",
         };
         if !self.operations.contains(&format!("{peer} {operation}")) {
             return Ok(None);
