@@ -127,7 +127,8 @@ pub fn heartbeats(seconds: u64) {
         let node = runtime.create_node().ip(beats_at(number).ip()).build();
         drop(node.spawn(beat(number)));
     }
-    runtime.block_on(time::sleep(Duration::from_secs(seconds)));
+    // Made where it is waited for: outside there is no clock.
+    runtime.block_on(async move { time::sleep(Duration::from_secs(seconds)).await });
 }
 
 const PAGE: usize = 4096;
