@@ -35,6 +35,15 @@ struct Moment {
 }
 
 impl Moment {
+    /// Of a child that has just begun, and has waited for nothing. Most are over before they are
+    /// looked at again: for those the kernel need not make, and take down, a folder of `/proc`.
+    fn first() -> Self {
+        Self {
+            now_ns: sys::now_ns(),
+            starved_ns: 0,
+        }
+    }
+
     fn of(watched: &Watched) -> Self {
         let thread = watched.black_box.thread.load(Relaxed).cast_signed();
         // Before there is a simulation, the first thread gets ready for one.
@@ -45,8 +54,8 @@ impl Moment {
         }
     }
 
-    /// How long it could run since `earlier`. Of another thread nothing is known of before: then
-    /// nothing is taken off.
+    /// How long it could run since `earlier`. Of another thread, which began later, what it waited
+    /// since then is known alone.
     fn since(self, earlier: Self) -> u64 {
         let starved_ns = self.starved_ns.saturating_sub(earlier.starved_ns);
         let ns = self.now_ns.saturating_sub(earlier.now_ns);
@@ -97,19 +106,20 @@ pub(super) fn wait_for_end(watched: &Watched, limits: CommandLimits) -> End {
 }
 
 fn watch(watched: &Watched, process: i32, limits: CommandLimits) -> End {
-    let started = Moment::of(watched);
+    let started = Moment::first();
+    let mut now = started;
     let wall_ns = u64::from(limits.wall_ms) * NS_PER_MS;
     let (mut events, mut moved) = (0, started);
     let (mut quiet_events, mut quiet_ns) = (0, started.now_ns);
     let mut dying_ns = None;
     loop {
-        let left = wall_ns.saturating_sub(Moment::of(watched).since(started));
+        let left = wall_ns.saturating_sub(now.since(started));
         match look(watched, process, TICK.min(Duration::from_nanos(left))) {
             Seen::Dead => return End::Itself,
             Seen::NobodyReads => return End::NobodyReads,
             Seen::Alive => {}
         }
-        let now = Moment::of(watched);
+        now = Moment::of(watched);
         let signal = watched.black_box.signal.load(Relaxed);
         if signal != 0 {
             let since_ns = *dying_ns.get_or_insert(now.now_ns);
