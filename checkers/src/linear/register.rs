@@ -21,18 +21,48 @@ fn sooner(found: Option<(u64, u32)>, one: (u64, u32)) -> Option<(u64, u32)> {
     Some(found.map_or(one, |two| one.min(two)))
 }
 
+/// Operations in the order of an instant, of which some are linearized.
+#[derive(Default)]
+struct Line {
+    instants: Vec<u64>,
+    done: Vec<bool>,
+    /// All before it are linearized.
+    first: usize,
+}
+
+impl Line {
+    /// The first instant of those not linearized, but for one place.
+    fn next(&self, but: Option<u32>) -> Option<u64> {
+        let mut places = self.first..self.instants.len();
+        let next = places.find(|place| !self.done[*place] && Some(*place as u32) != but);
+        next.map(|place| self.instants[place])
+    }
+
+    fn put(&mut self, place: u32) {
+        self.done[place as usize] = true;
+        while self.done.get(self.first) == Some(&true) {
+            self.first += 1;
+        }
+    }
+
+    fn take(&mut self, place: u32) {
+        self.done[place as usize] = false;
+        self.first = self.first.min(place as usize);
+    }
+}
+
 /// A register with compare-and-set. A state is the number of a value.
 pub(super) struct Register<'a> {
     values: Vec<&'a Value>,
     steps: Vec<Step>,
-    /// Whether the operation is certain to be in the linearization.
-    certain: Vec<bool>,
-    /// By value: operations not yet linearized that are certain to observe it.
-    observers: Vec<u32>,
+    /// By value: operations that are certain to observe it, by their ends.
+    observers: Vec<Line>,
     /// By value: operations not yet linearized that may observe it, those included.
     watchers: Vec<u32>,
-    /// By value: operations not yet linearized that may set it.
-    setters: Vec<u32>,
+    /// By value: operations that may set it, by their calls.
+    setters: Vec<Line>,
+    /// By member, its places in these two lines, if it stands there.
+    places: Vec<(Option<u32>, Option<u32>)>,
     /// Whether some cas was refused, which observes what the value is not.
     refuses: bool,
     classes: FxHashMap<Step, u32>,
@@ -65,28 +95,56 @@ impl<'a> Register<'a> {
                 _ => Step::Read(id_of(op.observed())),
             });
         }
-        let certain = partition
-            .members
-            .iter()
-            .map(|member| member.certain)
-            .collect();
         let refuses = steps
             .iter()
             .any(|step| matches!(step, Step::Refused { .. }));
-        let none = vec![0; values.len()];
-        let (observers, watchers, setters) = (none.clone(), none.clone(), none);
+        let line = || {
+            std::iter::repeat_with(Line::default)
+                .take(values.len())
+                .collect()
+        };
+        let (observers, setters, watchers) = (line(), line(), vec![0; values.len()]);
+        let places = vec![(None, None); steps.len()];
         let mut register = Self {
             values,
             steps,
-            certain,
             observers,
             watchers,
             setters,
+            places,
             refuses,
             classes: FxHashMap::default(),
         };
-        (0..register.steps.len()).for_each(|member| register.undone(member as u32));
+        register.line_up(partition);
         register
+    }
+
+    /// Puts the operations into the lines of the values that they observe and set.
+    fn line_up(&mut self, partition: &Partition<'_>) {
+        let end = |member: &Member<'_>| member.op.complete_ts.unwrap_or(u64::MAX);
+        let mut by_end: Vec<u32> = (0..partition.members.len() as u32).collect();
+        by_end.sort_by_key(|at| end(&partition.members[*at as usize]));
+        for at in by_end {
+            let member = &partition.members[at as usize];
+            let Some(value) = self.observed(at) else {
+                continue;
+            };
+            self.watchers[value as usize] += 1;
+            if member.certain {
+                let line = &mut self.observers[value as usize];
+                self.places[at as usize].0 = Some(line.instants.len() as u32);
+                line.instants.push(end(member));
+                line.done.push(false);
+            }
+        }
+        for (at, member) in partition.members.iter().enumerate() {
+            if let Some(value) = self.set(at as u32) {
+                let line = &mut self.setters[value as usize];
+                self.places[at].1 = Some(line.instants.len() as u32);
+                line.instants.push(member.op.invoke_ts);
+                line.done.push(false);
+            }
+        }
     }
 
     fn observed(&self, member: u32) -> Option<u32> {
@@ -147,29 +205,44 @@ impl Machine for Register<'_> {
     }
 
     fn linearized(&mut self, member: u32) {
+        let (observer, setter) = self.places[member as usize];
         if let Some(value) = self.observed(member) {
             self.watchers[value as usize] -= 1;
-            self.observers[value as usize] -= u32::from(self.certain[member as usize]);
+            let line = &mut self.observers[value as usize];
+            observer.into_iter().for_each(|place| line.put(place));
         }
-        if let Some(value) = self.set(member) {
-            self.setters[value as usize] -= 1;
+        if let (Some(value), Some(place)) = (self.set(member), setter) {
+            self.setters[value as usize].put(place);
         }
     }
 
     fn undone(&mut self, member: u32) {
+        let (observer, setter) = self.places[member as usize];
         if let Some(value) = self.observed(member) {
             self.watchers[value as usize] += 1;
-            self.observers[value as usize] += u32::from(self.certain[member as usize]);
+            let line = &mut self.observers[value as usize];
+            observer.into_iter().for_each(|place| line.take(place));
         }
-        if let Some(value) = self.set(member) {
-            self.setters[value as usize] += 1;
+        if let (Some(value), Some(place)) = (self.set(member), setter) {
+            self.setters[value as usize].take(place);
         }
     }
 
+    /// Who has to observe the value that is left must return after it can be set again.
     fn doomed(&self, state: u32, member: u32) -> bool {
-        let own = self.certain[member as usize] && self.observed(member) == Some(state);
-        let own = u32::from(own);
-        self.setters[state as usize] == 0 && self.observers[state as usize] > own
+        let observes = self.observed(member) == Some(state);
+        let own = self.places[member as usize].0.filter(|_| observes);
+        let due = self.observers[state as usize].next(own);
+        let again = || self.setters[state as usize].next(None);
+        due.is_some_and(|due| again().is_none_or(|again| again > due))
+    }
+
+    fn value(&self, state: u32) -> Value {
+        self.values[state as usize].clone()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
     }
 
     const GUESSES: bool = true;
@@ -193,13 +266,5 @@ impl Machine for Register<'_> {
             }
         }
         cas.or(write).map(|(_, member)| member)
-    }
-
-    fn value(&self, state: u32) -> Value {
-        self.values[state as usize].clone()
-    }
-
-    fn bytes(&self) -> u64 {
-        0
     }
 }
