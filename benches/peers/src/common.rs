@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 pub const TASKS: u64 = 100;
 /// Bytes of a message, one way.
 const MESSAGE: usize = 64;
+/// Bytes of a message that nobody answers.
+const LETTER: usize = 128;
 /// The server's port.
 pub const PORT: u16 = 7;
 
@@ -42,6 +44,28 @@ pub async fn call(mut stream: impl AsyncRead + AsyncWrite + Unpin, count: u64) {
     }
 }
 
+/// Reads letters, and says so when it has them all.
+pub async fn receive(mut stream: impl AsyncRead + AsyncWrite + Unpin, count: u64) {
+    let mut letter = [0; LETTER];
+    for _ in 0..count {
+        let read = stream.read_exact(&mut letter).await;
+        read.expect("the client writes");
+    }
+    stream.write_all(&[1]).await.expect("the stream holds");
+    stream.flush().await.expect("the stream holds");
+}
+
+/// Writes letters, and waits until all are read.
+pub async fn post(mut stream: impl AsyncRead + AsyncWrite + Unpin, count: u64) {
+    let letter = [0; LETTER];
+    for _ in 0..count {
+        stream.write_all(&letter).await.expect("the stream holds");
+        stream.flush().await.expect("the stream holds");
+    }
+    let read = stream.read_exact(&mut [0]).await;
+    read.expect("the server answers");
+}
+
 /// Bytes of a write of a long stream, and of its reader's buffer.
 const WRITE: usize = 65_536;
 /// Nodes that send heartbeats to each other.
@@ -70,11 +94,12 @@ pub async fn pour(mut stream: impl AsyncWrite + Unpin, mebibytes: u64) {
     stream.shutdown().await.expect("the stream holds");
 }
 
-/// The three operations of an executor, for a peer whose `spawn`, `yield_now` and `sleep` these
-/// are.
+/// The operations of an executor, for a peer whose `spawn`, `yield_now`, `sleep` and `timeout`
+/// these are; `select!` is tokio's own, as the peers have it.
 macro_rules! executor {
     ($task:path, $time:path) => {
-        use std::future::Future;
+        use std::future::{Future, pending, ready};
+        use std::hint::black_box;
 
         use $task as task;
         use $time as time;
@@ -118,6 +143,40 @@ macro_rules! executor {
                 }
             })
             .await;
+        }
+
+        async fn select_often(count: u64) {
+            join_all(|_| async move {
+                for round in 0..count / TASKS {
+                    let chosen = tokio::select! {
+                        chosen = ready(black_box(round)) => chosen,
+                        chosen = pending() => chosen,
+                        chosen = pending() => chosen,
+                    };
+                    black_box(chosen);
+                }
+            })
+            .await;
+        }
+
+        async fn time_out_often(count: u64) {
+            let limit = std::time::Duration::from_secs(1);
+            join_all(|_| async move {
+                for round in 0..count / TASKS {
+                    let limited = time::timeout(limit, ready(black_box(round)));
+                    let in_time = limited.await.expect("it is ready");
+                    black_box(in_time);
+                }
+            })
+            .await;
+        }
+
+        pub fn selects(count: u64) {
+            run(select_often(count));
+        }
+
+        pub fn timeouts(count: u64) {
+            run(time_out_often(count));
         }
 
         pub fn yields(count: u64) {

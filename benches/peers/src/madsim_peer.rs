@@ -11,7 +11,7 @@ use madsim::fs::File;
 use madsim::net::{TcpListener, TcpStream, UdpSocket};
 use madsim::runtime::Runtime;
 
-use crate::common::{BEAT, NODES, PORT, call, drain, pour, serve};
+use crate::common::{BEAT, NODES, PORT, call, drain, post, pour, receive, serve};
 
 crate::common::executor!(madsim::task, madsim::time);
 
@@ -78,6 +78,16 @@ pub fn stream(mebibytes: u64) {
         pour(stream.expect("the server listens"), mebibytes).await;
         let total = is_done.await.expect("the server comes to its end");
         assert_eq!(total, mebibytes << 20, "every byte arrives");
+    });
+}
+
+pub fn messages(count: u64) {
+    let serving = move |listener: TcpListener| async move {
+        receive(listener.accept().await.expect("one connection").0, count).await;
+    };
+    two_nodes(serving, async move {
+        let stream = TcpStream::connect((SERVER, PORT)).await;
+        post(stream.expect("the server listens"), count).await;
     });
 }
 

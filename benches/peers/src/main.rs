@@ -16,11 +16,14 @@ use std::process::ExitCode;
 /// A peer's name, an operation's, and what does it a given number of times.
 type Operation = (&'static str, &'static str, fn(u64));
 
-const OPERATIONS: [Operation; 21] = [
+const OPERATIONS: [Operation; 29] = [
     ("madsim", "yield", madsim_peer::yields),
     ("madsim", "sleep", madsim_peer::sleeps),
     ("madsim", "spawn", madsim_peer::spawns),
     ("madsim", "tcp", madsim_peer::round_trips),
+    ("madsim", "message", madsim_peer::messages),
+    ("madsim", "select", madsim_peer::selects),
+    ("madsim", "timeout", madsim_peer::timeouts),
     ("madsim", "stream", madsim_peer::stream),
     ("madsim", "heartbeats", madsim_peer::heartbeats),
     ("madsim", "connections", madsim_peer::connections),
@@ -31,10 +34,15 @@ const OPERATIONS: [Operation; 21] = [
     ("tokio", "yield", tokio_peer::yields),
     ("tokio", "sleep", tokio_peer::sleeps),
     ("tokio", "spawn", tokio_peer::spawns),
+    ("tokio", "select", tokio_peer::selects),
+    ("tokio", "timeout", tokio_peer::timeouts),
     ("turmoil", "yield", turmoil_peer::yields),
     ("turmoil", "sleep", turmoil_peer::sleeps),
     ("turmoil", "spawn", turmoil_peer::spawns),
     ("turmoil", "tcp", turmoil_peer::round_trips),
+    ("turmoil", "message", turmoil_peer::messages),
+    ("turmoil", "select", turmoil_peer::selects),
+    ("turmoil", "timeout", turmoil_peer::timeouts),
     ("turmoil", "stream", turmoil_peer::stream),
     ("turmoil", "heartbeats", turmoil_peer::heartbeats),
     ("turmoil", "connections", turmoil_peer::connections),

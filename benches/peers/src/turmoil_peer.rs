@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use crate::common::{BEAT, NODES, PORT, call, drain, pour, serve};
+use crate::common::{BEAT, NODES, PORT, call, drain, post, pour, receive, serve};
 
 crate::common::executor!(tokio::task, tokio::time);
 
@@ -39,6 +39,20 @@ pub fn round_trips(count: u64) {
     });
     simulation.client("client", async move {
         call(TcpStream::connect(("server", PORT)).await?, count).await;
+        Ok(())
+    });
+    simulation.run().expect("the client comes to its end");
+}
+
+pub fn messages(count: u64) {
+    let mut simulation = simulation();
+    simulation.host("server", move || async move {
+        let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+        receive(listener.accept().await?.0, count).await;
+        Ok(())
+    });
+    simulation.client("client", async move {
+        post(TcpStream::connect(("server", PORT)).await?, count).await;
         Ok(())
     });
     simulation.run().expect("the client comes to its end");
