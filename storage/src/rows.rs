@@ -8,6 +8,8 @@ pub(crate) struct Setting {
     pub(crate) package: &'static str,
     /// How it commits.
     pub(crate) commits: &'static str,
+    /// Its plan, if it has one.
+    pub(crate) plan: Option<&'static str>,
 }
 
 /// Every setting, in the order of the table.
@@ -16,26 +18,31 @@ pub(crate) const SETTINGS: &[Setting] = &[
         module: "redb_",
         package: "redb",
         commits: "`Durability::Immediate`",
+        plan: Some("plans/redb.md"),
     },
     Setting {
         module: "fjall_",
         package: "fjall",
         commits: "`PersistMode::SyncAll`",
+        plan: Some("plans/fjall.md"),
     },
     Setting {
         module: "sqlite::wal",
         package: "rusqlite",
         commits: "WAL, `synchronous=FULL`",
+        plan: Some("plans/sqlite.md"),
     },
     Setting {
         module: "sqlite::extra",
         package: "rusqlite",
         commits: "rollback journal, `synchronous=EXTRA`",
+        plan: None,
     },
     Setting {
         module: "sqlite::full",
         package: "rusqlite",
         commits: "rollback journal, `synchronous=FULL`",
+        plan: None,
     },
 ];
 

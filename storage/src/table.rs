@@ -31,6 +31,18 @@ that a reader has seen is gone, and what is there is what whole transactions mad
 |---|---|---|---|--:|--:|--:|---|
 ";
 
+const PLANS_HEAD: &str = "
+## Plans
+
+Each crate behind a small server, by a plan of its own: transactions of four clients on other \
+hosts, judged by dependency cycles (strict serializability) and by the sum of all accounts, while \
+the server loses its power or is killed every 2 to 3 s. The server syncs the directories that a \
+crate leaves to its user.
+
+| crate | scenario | disk | verdict | seeds passed | equal | landed |
+|---|---|---|---|--:|--:|--:|
+";
+
 fn main() -> ExitCode {
     let mut text = String::new();
     if let Err(error) = std::io::stdin().read_to_string(&mut text) {
@@ -77,6 +89,8 @@ fn table(sweep: &Value, lock: &str) -> Result<String, String> {
         }
     }
     left.retain(|result| result["test"] != EXAMPLE && !is_finding(result));
+    let (plans, stormy): (Vec<_>, Vec<_>) = left.into_iter().partition(|result| is_plan(result));
+    left = stormy;
     let mut text = HEAD.to_owned();
     for setting in SETTINGS {
         for storm in STORMS {
@@ -89,10 +103,63 @@ fn table(sweep: &Value, lock: &str) -> Result<String, String> {
             return Err(format!("no test of {} was run", setting.module));
         }
     }
-    match left.first() {
-        Some(result) => Err(format!("{} has no row", result["test"])),
-        None => Ok(text),
+    if let Some(result) = left.first() {
+        return Err(format!("{} has no row", result["test"]));
     }
+    text.push_str(PLANS_HEAD);
+    for setting in SETTINGS.iter().filter(|setting| setting.plan.is_some()) {
+        let mut scenarios = 0;
+        for result in &plans {
+            if result["plan"].as_str() == setting.plan {
+                plan_line(&mut text, setting, result, lock)?;
+                scenarios += 1;
+            }
+        }
+        if scenarios == 0 {
+            return Err(format!("the plan of {} was not run", setting.module));
+        }
+    }
+    Ok(text)
+}
+
+/// Whether it is a scenario of a plan.
+fn is_plan(result: &Value) -> bool {
+    result["plan"].is_string()
+}
+
+/// # Errors
+/// A scenario without a verdict, or one that did not pass: no finding says why.
+fn plan_line(
+    text: &mut String,
+    setting: &Setting,
+    result: &Value,
+    lock: &str,
+) -> Result<(), String> {
+    let package = setting.package;
+    let version = version(package, lock).ok_or_else(|| format!("{package} is not locked"))?;
+    let word = |key: &str| result[key].as_str().unwrap_or("-");
+    let (plan, id, name) = (word("plan"), word("scenario"), word("name"));
+    let (verdict, reason) = (word("verdict"), word("reason"));
+    let tally = &result["tally"];
+    let number = |of: &Value, key: &str| of[key].as_u64().unwrap_or(0);
+    let (seeds, failed) = (number(tally, "seeds"), number(tally, "failed"));
+    if failed > 0 {
+        return Err(format!("{id} of {plan} is {verdict}: {reason}"));
+    }
+    let equal = number(tally, "compared").saturating_sub(number(tally, "differing"));
+    let mut faults = tally["faults"].as_array().into_iter().flatten();
+    let landed = faults.next().map_or(0, |fault| number(fault, "landed"));
+    let disks = tally["disks"]["seeds"].as_object();
+    let disks = disks.and_then(|disks| disks.keys().next());
+    let disks = disks.ok_or_else(|| format!("{id} of {plan} names no disk"))?;
+    let _ = writeln!(
+        text,
+        "| {package} {version} | [{id}]({plan}) {} | {disks} | {verdict} | {}/{seeds} | {equal} | \
+         {landed} |",
+        name.replace('_', " "),
+        seeds - failed,
+    );
+    Ok(())
 }
 
 /// Whether a test holds that a crate still does what a finding says.
@@ -114,6 +181,7 @@ fn line(
         module,
         package,
         commits,
+        plan: _,
     } = setting;
     let version = version(package, lock).ok_or_else(|| format!("{package} is not locked"))?;
     let tally = &result["tally"];
@@ -175,12 +243,20 @@ version = "0.1.0"
         let all = SETTINGS.iter();
         let all = all.map(|setting| swept(&format!("{}::power_sequential", setting.module), 0));
         let mut all: Vec<Value> = all.collect();
+        let missing = table(&json!({"results": all}), LOCK);
+        assert_eq!(missing, Err("the plan of redb_ was not run".to_owned()));
+        for plan in SETTINGS.iter().filter_map(|setting| setting.plan) {
+            let mut scenario = swept("plan::s1_durable", 0);
+            scenario["plan"] = plan.into();
+            scenario["tally"]["disks"] = json!({"seeds": {"posix-weak, none": 3}});
+            all.push(scenario);
+        }
         let text = table(&json!({"results": all}), LOCK).expect("a row each");
         assert_eq!(
             text.lines()
                 .filter(|line| line.contains("| 3/3 | 3 | 0 |"))
                 .count(),
-            5
+            5 + 3
         );
         all.push(swept("redb_::no_such", 0));
         let refused = table(&json!({"results": all}), LOCK);

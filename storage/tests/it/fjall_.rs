@@ -44,3 +44,10 @@ impl Store for Fjall {
 }
 
 storms!(Fjall);
+
+mod plan {
+    landfall::plan!(
+        "plans/fjall.md",
+        system = crate::served::Served::<super::Fjall>::new()
+    );
+}

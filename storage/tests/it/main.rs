@@ -3,7 +3,9 @@
 
 #![cfg(feature = "sim")]
 
+mod findings;
 mod fjall_;
 mod redb_;
+mod served;
 mod sqlite;
 mod storm;

@@ -43,3 +43,10 @@ impl Store for Redb {
 }
 
 storms!(Redb);
+
+mod plan {
+    landfall::plan!(
+        "plans/redb.md",
+        system = crate::served::Served::<super::Redb>::new()
+    );
+}

@@ -77,6 +77,13 @@ modes! {
 
 mod wal {
     crate::storm::storms!(super::Sqlite<super::Wal>);
+
+    mod plan {
+        use crate::served::Served;
+        use crate::sqlite::{Sqlite, Wal};
+
+        landfall::plan!("plans/sqlite.md", system = Served::<Sqlite<Wal>>::new());
+    }
 }
 
 mod extra {
