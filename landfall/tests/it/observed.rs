@@ -42,7 +42,7 @@ fn each_thing_that_is_required_is_judged_by_what_was_captured() {
             ("packets dropped by fault", Some(true)),
             ("reports of elections", Some(true)),
             ("request ids", Some(false)),
-            ("metrics", Some(false)),
+            ("metrics", Some(true)),
             ("smoke signals", None),
         ],
         "{required:#?}"
