@@ -224,9 +224,14 @@ fn moves_guest(counter: &str, kind: FaultKind) -> Option<bool> {
 }
 
 /// Faults of disks are as many as there are ways to fail: what is said of rot is not said of fsync.
+/// So are those that hooks make, but that every restore begins with a backup.
 fn is_same(a: FaultKind, b: FaultKind) -> bool {
     if let (FaultKind::Storage { how: a, .. }, FaultKind::Storage { how: b, .. }) = (a, b) {
         return std::mem::discriminant(&a) == std::mem::discriminant(&b);
+    }
+    if let (FaultKind::Guest { act: a }, FaultKind::Guest { act: b }) = (a, b) {
+        let saves = |act| matches!(act, GuestAct::BackUp | GuestAct::BackUpAndRestore);
+        return a == b || saves(a) && saves(b);
     }
     let is_cut = |kind| matches!(kind, FaultKind::Partition { .. } | FaultKind::Split { .. });
     std::mem::discriminant(&a) == std::mem::discriminant(&b) || is_cut(a) && is_cut(b)

@@ -2,9 +2,17 @@
 
 use plan_compiler::compile;
 
+const DISKS: &str = "bit rot of 5% on node 1 at T+1s for 1s; \
+                     fsync failures on node 2 at T+3s for 1s";
+
 /// The faults of a scenario with rot on one node and failing fsyncs on another that the landing
 /// conditions are about.
 fn about(landing: &str) -> Vec<Vec<String>> {
+    about_of(DISKS, landing)
+}
+
+/// The same of other faults.
+fn about_of(faults: &str, landing: &str) -> Vec<Vec<String>> {
     let plan = format!(
         "# Test Plan: disks\n\n\
          ## 1b. Claims under test\n\n\
@@ -15,8 +23,7 @@ fn about(landing: &str) -> Vec<Vec<String>> {
          - Falsifies if it FAILs: C1\n\
          - Workload: 2 clients, 20% read / 80% write over 2 keys, 6s, \
          40 ops/s per client, 3 nodes\n\
-         - Faults: bit rot of 5% on node 1 at T+1s for 1s; \
-         fsync failures on node 2 at T+3s for 1s\n\
+         - Faults: {faults}\n\
          - Landing: {landing}\n\
          - Oracle: a write succeeds within 5s of heal\n\
          - Budgets: smoke 3 seeds; hardening 5 seeds\n"
@@ -42,4 +49,13 @@ fn what_is_said_of_one_fault_of_a_disk_is_not_about_another() {
 fn what_is_said_of_two_faults_is_about_both() {
     let each = "bit rot: a client operation fails; fsync failures: a client operation fails";
     assert_eq!(about(each), [[ROT, SYNC]]);
+}
+
+#[test]
+fn what_is_said_of_one_hook_is_not_about_another() {
+    let hooks = "compaction of node 1 at T+1s; config divergence on node 2 at T+3s for 1s";
+    let compacted = about_of(hooks, "compaction: guest log line \"dropped segments\"");
+    assert_eq!(compacted, [["S1.compaction-n1"]]);
+    let configured = about_of(hooks, "config divergence: guest log line \"reloaded\"");
+    assert_eq!(configured, [["S1.config-change-n2"]]);
 }
