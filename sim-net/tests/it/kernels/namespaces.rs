@@ -40,6 +40,19 @@ fn shell(script: &str) {
     assert!(output.status.success(), "{script}: {errors}");
 }
 
+/// Waits until the kernel has activated a link of the caller's namespace. It does so in a worker
+/// of its own after the other end came up, and drops what is sent before.
+fn wait_for_link(link: &str) {
+    shell(&format!(
+        "tries=0
+         until ip link show {link} | grep -q 'state UP'; do
+             tries=$((tries + 1))
+             test $tries -lt 1000
+             sleep 0.01
+         done"
+    ));
+}
+
 /// Where frames to the other host go: to it, or to nobody.
 fn neighbours(is_cut: bool, is_far: bool) {
     let (other, link) = match is_far {
@@ -319,17 +332,19 @@ fn real_hosts() -> Option<(Hosts, JoinHandle<()>)> {
     ));
     hosts.there(|| {
         shell("ip addr add 10.99.0.2/24 dev far; ip link set lo up; ip link set far up");
+        wait_for_link("far");
         neighbours(false, true);
     });
+    wait_for_link("near");
     neighbours(false, false);
     Some((hosts, host))
 }
 
 /// What a body says between hosts of the real kernel.
-fn real(body: fn(&mut Kernel, &Hosts)) -> Option<Vec<String>> {
+fn real(body: fn(&mut Kernel, &Hosts), patience: Duration) -> Option<Vec<String>> {
     let said = thread::spawn(move || {
         let (hosts, host) = real_hosts()?;
-        let said = super::real(|k| body(k, &hosts));
+        let said = super::real(patience, |k| body(k, &hosts));
         drop(hosts);
         host.join().expect("the far host does not panic");
         Some(said)
@@ -363,12 +378,18 @@ pub(super) fn table() -> String {
     );
     let reals: Vec<_> = CASES
         .iter()
-        .map(|(_, body)| thread::spawn(|| real(*body)))
+        .map(|(_, body)| thread::spawn(|| real(*body, Duration::ZERO)))
         .collect();
     let mut unequal = Vec::new();
-    for ((name, body), real) in CASES.iter().zip(reals) {
+    for ((name, body), asked) in CASES.iter().zip(reals) {
         let simulated = between_nodes(name, *body);
-        match real.join().expect("no panic") {
+        let mut first = asked.join().expect("no panic");
+        let expected = Some(simulated.clone());
+        let said = super::expecting(&expected, |patience| match first.take() {
+            Some(said) => Some(said),
+            None => real(*body, patience),
+        });
+        match said {
             None => {
                 eprintln!("{name}: no network namespaces here, so the real kernel is not asked")
             }
