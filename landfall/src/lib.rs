@@ -39,6 +39,7 @@ mod hosts;
 pub mod judge;
 mod landing;
 mod log;
+mod metrics;
 mod nemesis;
 mod network;
 pub mod novelty;

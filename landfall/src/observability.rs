@@ -7,16 +7,8 @@ use checkers::History;
 use plan_compiler::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics;
 use crate::report::{LogLine, SeedReport};
-
-/// How fields of metrics begin in events of `tracing`, by the convention of its exporters.
-const METRICS: [&str; 5] = [
-    " monotonic_counter.",
-    " counter.",
-    " gauge.",
-    " histogram.",
-    " metric=",
-];
 
 /// Fields, of events or of the spans around them, that tell one request from another.
 const CORRELATIONS: [&str; 8] = [
@@ -93,7 +85,7 @@ impl Run<'_> {
             return self.lines(&|line| contains_any(line, &CORRELATIONS), "carry an id");
         }
         if has(&["metric", "gauge", "histogram"]) {
-            return self.lines(&|line| contains_any(line, &METRICS), "carry a metric");
+            return self.lines(&|line| metrics::is_told(&line.text), "carry a metric");
         }
         if let Some(found) = self.counters(&lower) {
             return found;

@@ -298,7 +298,14 @@ fn failing_seed(out: &mut String, outcome: &SeedOutcome) {
         out.push_str(&disks.text());
     }
     if !report.log_tail.is_empty() {
-        let _ = writeln!(out, "  the guests' last words:");
+        let _ = match report.logged_as {
+            None => writeln!(out, "  the guests' last words:"),
+            Some(digest) => writeln!(
+                out,
+                "  the guests' last words in a run that logs, which is another, digest {digest} \
+                 (what is done to log acts on the run):"
+            ),
+        };
         for line in &report.log_tail {
             let _ = writeln!(out, "    {line}");
         }

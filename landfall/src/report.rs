@@ -69,6 +69,10 @@ pub struct SeedReport {
     pub floor_missing: Vec<String>,
     /// The lines of the guests' logs that were asked for, or the last ones of a seed that failed.
     pub log_tail: Vec<LogLine>,
+    /// The digest of the run that the log is of, where that is another run: what this guest does
+    /// to log acts on what happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged_as: Option<Digest>,
     /// The history as JSON Lines; only when asked for.
     pub history: Option<String>,
     /// What the run did, as a script has it; only when asked for.

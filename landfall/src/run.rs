@@ -474,6 +474,7 @@ fn report_of(seed: Seed, summary: Summary) -> SeedReport {
         disks: None,
         floor_missing: Vec::new(),
         log_tail: Vec::new(),
+        logged_as: None,
         history: None,
         recording: None,
     }

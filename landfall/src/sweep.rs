@@ -258,11 +258,17 @@ fn run_again(
         failure: None,
     };
     if let Some(first) = tally.failures.first() {
-        let request = request(first.seed())
-            .with_history()
-            .with_log(order.whole_log);
-        let again = pool.run_one(request)?;
-        reruns.failure = Some((is_same_failure(first, &again), again));
+        let plain = request(first.seed()).with_history();
+        let logged = pool.run_one(plain.clone().with_log(order.whole_log))?;
+        let failure = match is_same_failure(first, &logged) {
+            true => (true, logged),
+            // What a guest does to log may be part of its run.
+            false => {
+                let again = pool.run_one(plain)?;
+                (is_same_failure(first, &again), with_log_of(again, &logged))
+            }
+        };
+        reruns.failure = Some(failure);
     }
     Ok(reruns)
 }
@@ -297,6 +303,15 @@ pub fn conclude(test: &TestInfo, tier: Tier, mut tally: Tally, reruns: Reruns) -
         divergence,
         judgement,
     }
+}
+
+/// A run, with the log of another one of its seed.
+fn with_log_of(mut outcome: SeedOutcome, logged: &SeedOutcome) -> SeedOutcome {
+    if let (SeedOutcome::Ran(report), Some(logged)) = (&mut outcome, logged.report()) {
+        report.log_tail.clone_from(&logged.log_tail);
+        report.logged_as = Some(logged.digest);
+    }
+    outcome
 }
 
 /// The same kind of failure after the same events.

@@ -375,6 +375,7 @@ mod tests {
             missing: None,
             floor_missing: Vec::new(),
             log_tail: Vec::new(),
+            logged_as: None,
             history: None,
             recording: None,
         };

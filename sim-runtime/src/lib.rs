@@ -103,6 +103,7 @@ pub use {
         FileCall, FileCalls, FileEntry, FileLock, FileStatus, Files, LockKind, LockOwner, Place,
         SetTime, Space,
     },
+    guest::only_looking,
     heap::{Heap, MemoryUse},
     ids::{Boot, FaultId, Fd, NodeId, Seed, SimInstant},
     ledger::{Ledger, LedgerRow, Sighting},

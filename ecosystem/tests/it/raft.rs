@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::faults::{AnyError, through_faults_of};
-use crate::raft_store::{Log, Machine};
+use crate::raft_store::{Log, Machine, make_folder};
 
 pub(crate) type Node = openraft::BasicNode;
 
@@ -105,7 +105,7 @@ async fn serve(id: u64) {
         ..Config::default()
     };
     let config = Arc::new(config.validate().expect("a configuration"));
-    tokio::fs::create_dir_all("/data").await.expect("a disk");
+    make_folder().await.expect("a disk");
     let log = Log::open().await.expect("a log");
     let machine = Machine::open().await.expect("a table");
     let raft = Raft::new(id, config, Peers, log, machine.clone()).await;

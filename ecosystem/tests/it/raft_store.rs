@@ -27,6 +27,15 @@ fn failed(error: &io::Error) -> Failed {
     StorageIOError::write(AnyError::new(error)).into()
 }
 
+const FOLDER: &str = "/data";
+
+/// Makes the folder of what is kept, and has its name on disk: without, a power loss takes it
+/// away with the vote and the log in it, and the node begins as a new one.
+pub(crate) async fn make_folder() -> io::Result<()> {
+    fs::create_dir_all(FOLDER).await?;
+    fs::File::open("/").await?.sync_all().await
+}
+
 /// A file that holds one value.
 #[derive(Clone)]
 struct Kept(PathBuf);
@@ -48,11 +57,17 @@ impl Kept {
 
     async fn replace(&self, bytes: &[u8]) -> io::Result<()> {
         let fresh = self.0.with_extension("new");
+        // Left by a crash. It is unlinked, not overwritten: where a rename survives by half, both
+        // names may be those of the one file.
+        match fs::remove_file(&fresh).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = fs::File::create(&fresh).await?;
         file.write_all(bytes).await?;
         file.sync_all().await?;
         fs::rename(&fresh, &self.0).await?;
-        fs::File::open("/data").await?.sync_all().await
+        fs::File::open(FOLDER).await?.sync_all().await
     }
 }
 

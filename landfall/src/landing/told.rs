@@ -4,16 +4,8 @@ use sim_runtime::SimInstant;
 
 use super::is_within;
 use crate::log::LogLine;
+use crate::metrics::value_of;
 use crate::nemesis::Opened;
-
-/// How a metric's name begins as a field of an event, by the convention of the exporters of
-/// `tracing`, and whether what follows adds up.
-const PREFIXES: [(&str, bool); 4] = [
-    ("monotonic_counter.", true),
-    ("counter.", true),
-    ("gauge.", false),
-    ("histogram.", false),
-];
 
 /// The windows that a condition is about, and how soon after each.
 type After<'a> = (&'a [&'a Opened], Option<u64>);
@@ -70,32 +62,6 @@ pub(super) fn metric(
         None => format!("no guest told a metric {name:?} in time"),
     };
     (false, what)
-}
-
-/// What an event says of a metric, and whether it is to be added to what came before.
-fn value_of(text: &str, name: &str) -> Option<(f64, bool)> {
-    for (prefix, adds) in PREFIXES {
-        let field = format!(" {prefix}{name}=");
-        if let Some((_, rest)) = text.split_once(&field) {
-            return number(rest).map(|value| (value, adds));
-        }
-    }
-    // `metric = "name", value = 3`.
-    let named = [format!(" metric={name}"), format!(" metric=\"{name}\"")];
-    let ends = |rest: &str| rest.is_empty() || rest.starts_with(' ');
-    let is_named = |field: &String| {
-        text.split_once(field.as_str())
-            .is_some_and(|(_, r)| ends(r))
-    };
-    named.iter().any(is_named).then_some(())?;
-    match text.split_once(" value=") {
-        Some((_, rest)) => number(rest).map(|value| (value, false)),
-        None => Some((1.0, true)),
-    }
-}
-
-fn number(rest: &str) -> Option<f64> {
-    rest.split(' ').next()?.trim_matches('"').parse().ok()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The guests' log: nothing on a sweep, the end of a failure's, all of a replay's.
 
+use std::fmt;
 use std::time::Duration;
 
 use landfall::coordinate::{RunRequest, Tier};
@@ -135,4 +136,72 @@ fn a_failure_shows_the_end_of_its_log() {
         "{text}"
     );
     assert!(!text.contains("DEBUG"), "{text}");
+}
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "a guest reads the clock as it likes"
+)]
+fn guests_clock() -> impl fmt::Debug {
+    std::time::Instant::now()
+}
+
+/// Shows when it is shown.
+struct Now;
+
+impl fmt::Display for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", guests_clock())
+    }
+}
+
+/// A log whose lines read the clock while they are written.
+#[landfall::test(test = false)]
+async fn lines_read_the_clock() {
+    for _ in 0..20 {
+        let span = info_span!("at", now = %Now);
+        span.in_scope(|| info!("it is {Now}"));
+        span.record("now", tracing::field::display(Now));
+        time::sleep(Duration::from_millis(1)).await;
+    }
+    let now = with(|world| world.now().as_nanos());
+    with(|world| world.event(EventKind::User, now, 0));
+}
+
+#[test]
+fn writing_a_line_takes_no_time() {
+    let run = |log| {
+        let mut pool = pool(1);
+        let request = RunRequest::new("logs::lines_read_the_clock", 1, Tier::Smoke);
+        let outcome = pool.run_one(request.with_log(log));
+        let outcome = outcome.expect("the worker holds");
+        outcome.report().expect("it runs to its end").clone()
+    };
+    let (without, with) = (run(false), run(true));
+    assert!(without.log_tail.is_empty());
+    assert_eq!(with.log_tail.len(), 20);
+    assert_eq!(without.digest, with.digest);
+}
+
+/// A log that is worked out by a read of the clock before it is handed over; it fails.
+#[landfall::test(test = false)]
+async fn logging_is_a_part_of_it() {
+    for _ in 0..20 {
+        info!(spent = ?guests_clock(), "so far");
+    }
+    let now = with(|world| world.now().as_nanos());
+    with(|world| world.event(EventKind::User, now, 0));
+    panic!("as it must");
+}
+
+#[test]
+fn a_guest_that_acts_in_order_to_log_fails_as_it_did_without() {
+    let result = sweep_all(&mut pool(1), "logs::logging_is_a_part_of_it", 1);
+    let text = render::failure(&result, &|seed| format!("again with {seed}"));
+    assert!(text.contains("it fails again, same digest"), "{text}");
+    assert!(
+        text.contains("in a run that logs, which is another"),
+        "{text}"
+    );
+    assert!(text.contains(" INFO so far spent=Instant"), "{text}");
 }

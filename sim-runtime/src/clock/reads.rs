@@ -31,7 +31,7 @@ impl Clocks {
         !self.skewed.get()
     }
 
-    pub(super) fn ahead(&self, node: NodeId, clock: GuestClock, now: u64) -> i64 {
+    pub(crate) fn ahead(&self, node: NodeId, clock: GuestClock, now: u64) -> i64 {
         let Ok(nodes) = self.nodes.try_borrow() else {
             return 0;
         };

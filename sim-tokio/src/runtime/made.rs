@@ -105,9 +105,7 @@ impl Made {
             Some(set) => set.spawn(Some(self.node), future),
             None => {
                 drop(future);
-                let handle = spawn_on_node(self.node, pending());
-                handle.abort();
-                handle
+                self.cancelled()
             }
         }
     }
@@ -121,9 +119,7 @@ impl Made {
     {
         let Some(all) = self.look(|kept| Rc::clone(&kept.blocking)) else {
             drop(f);
-            let handle = spawn_on_node(self.node, pending());
-            handle.abort();
-            return handle;
+            return self.cancelled();
         };
         let (number, running) = (self.number, Rc::clone(&all));
         let handle = spawn_blocking_on_node(self.node, move || {
@@ -136,6 +132,14 @@ impl Made {
             tasks.retain(|task| !task.is_finished());
         }
         tasks.push(handle.abort_handle());
+        handle
+    }
+
+    /// What there is to join of a task that a runtime which is no more does not run.
+    #[track_caller]
+    fn cancelled<R: 'static>(&self) -> sim_runtime::JoinHandle<R> {
+        let handle = spawn_on_node(self.node, pending());
+        handle.abort();
         handle
     }
 
