@@ -11,8 +11,9 @@
 //! `options` and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and
 //! `visible`, a level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`,
 //! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
-//! `explain`, `told` and `picture`; `totals`, counters and accounts; `analysis` and `judge`, the
-//! doors; `certificate`, proofs and their check, with `axioms` and `claims`.
+//! `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters and
+//! accounts; `analysis` and `judge`, the doors; `certificate`, proofs and their check, with
+//! `axioms` and `claims`.
 
 mod analysis;
 mod anomaly;
@@ -27,6 +28,7 @@ mod edges;
 mod explain;
 mod facts;
 mod graph;
+mod hidden;
 mod internal;
 mod judge;
 mod judged;
@@ -47,7 +49,8 @@ mod updates;
 mod visible;
 mod writes;
 
-pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload, analyze, analyze_with, certify};
+pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload};
+pub use analysis::{analyze, analyze_levels, analyze_with, certify};
 pub use anomaly::{Kind, Name};
 pub use certificate::{Certificate, Moment, breaks, refutation, verify};
 pub use judge::{judge, judge_with};

@@ -10,6 +10,7 @@ use super::decide::kinds_of;
 use super::edges;
 use super::facts::Facts;
 use super::graph::{DEPENDS, MISSES, WW};
+use super::hidden::{Chosen, Hidden};
 use super::judged::Judged;
 use super::levels::{Base, Level};
 use super::options::Options;
@@ -163,6 +164,24 @@ pub fn analyze_with(
     options: &Options,
     budget: &Budget,
 ) -> Result<Analysis, String> {
+    analyze_levels(history, workload, options, &[], budget)
+}
+
+/// As [`analyze_with`], of some levels and those that they imply; of all, if none is named. Others
+/// are *unknown*, and the anomalies are those that show that one of these fails.
+///
+/// Cost: near-linear for the levels that causal consistency implies, with sessions and real time
+/// or without. Counters are judged at every level.
+///
+/// # Errors
+/// As [`analyze_with`].
+pub fn analyze_levels(
+    history: &History,
+    workload: Workload,
+    options: &Options,
+    levels: &[Level],
+    budget: &Budget,
+) -> Result<Analysis, String> {
     if workload == Workload::Counters {
         return super::totals::analyze(history, options, budget);
     }
@@ -171,9 +190,12 @@ pub fn analyze_with(
     }
     let (history, workload) = sets::as_registers(history, workload)?;
     let all = Transactions::of(&history)?;
-    let facts = facts_of(&all, workload, options)?;
-    let judged = Judged::of(&all, &facts, budget);
-    Ok(judged.told(&all, &facts))
+    let facts = facts_of(&all, workload, options, &Chosen::new())?;
+    let told = Judged::of(&all, &facts, levels, budget).told(&all, &facts);
+    match facts.open.is_empty() {
+        true => Ok(told),
+        false => Hidden::of(&all, &facts, (workload, options), budget).judge(told),
+    }
 }
 
 /// A proof that a level holds, for [`super::verify`]: an order of transactions if the history is
@@ -196,7 +218,7 @@ pub fn certify(
     let (history, workload) = sets::as_registers(history, workload)?;
     let options = Options::default();
     let all = Transactions::of(&history)?;
-    let facts = facts_of(&all, workload, &options)?;
+    let facts = facts_of(&all, workload, &options, &Chosen::new())?;
     let forbidden = |base: &Base| {
         let order = level.order;
         level.implies(Level { base: *base, order })
@@ -257,14 +279,19 @@ pub fn certify(
     Ok(None)
 }
 
-fn facts_of<'h>(
+/// What is certain; and what reads by predicates selected, where that is chosen.
+///
+/// # Errors
+/// The field that a row lacks.
+pub(super) fn facts_of<'h>(
     all: &Transactions<'h>,
     workload: Workload,
     options: &'h Options,
+    chosen: &Chosen,
 ) -> Result<Facts<'h>, String> {
     let mut facts = match workload {
         Workload::ListAppend => super::append::facts(all, &options.initial)?,
-        _ => super::register::facts(all, &options.initial)?,
+        _ => super::register::facts(all, &options.initial, chosen)?,
     };
     let mut plain = std::mem::take(&mut facts.plain);
     super::updates::lost(all, &facts, &mut plain);

@@ -2,6 +2,7 @@
 //! which came before which.
 
 use super::anomaly::Plains;
+use super::hidden::Open;
 use super::transactions::NONE;
 use crate::value::Value;
 
@@ -79,6 +80,8 @@ pub(super) struct Facts<'h> {
     pub(super) reads: Touches,
     /// What predicate reads must have selected and do not show.
     pub(super) selected: Touches,
+    /// What several versions can have kept from predicate reads.
+    pub(super) open: Vec<Open>,
     /// The writes of transactions that took part.
     pub(super) writes: Touches,
     /// Whether a transaction took part: it committed, or was seen to.
@@ -108,6 +111,7 @@ impl<'h> Facts<'h> {
             chain_follows: Vec::new(),
             reads: Touches::default(),
             selected: Touches::default(),
+            open: Vec::new(),
             writes: Touches::default(),
             takes_part,
             updates: vec![false; txns as usize],
@@ -135,6 +139,16 @@ impl<'h> Facts<'h> {
     pub(super) fn close_chain(&mut self) {
         let first = self.first.last().copied().unwrap_or(0);
         self.ordered.push(self.key.len() as u32 - first);
+    }
+
+    /// The version of an object that a transaction left, [`NONE`] for the initial one.
+    pub(super) fn version_by(&self, key: u32, writer: u32) -> Option<u32> {
+        if writer == NONE {
+            return self.first.get(key as usize).copied();
+        }
+        let writes = self.writes.of(writer).iter().map(|write| write.version);
+        let mut of = writes.filter(|version| self.key[*version as usize] == key);
+        of.next_back()
     }
 
     /// The versions of an object that are in order.

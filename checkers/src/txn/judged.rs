@@ -26,6 +26,8 @@ pub(super) enum Known {
     /// By a cycle, by its place.
     Cycle(usize),
     Unknown,
+    /// It was not asked for.
+    Skipped,
 }
 
 pub(super) struct Judged {
@@ -60,9 +62,22 @@ const SEQUENCE: [Base; 17] = [
 ];
 
 impl Judged {
-    pub(super) fn of(all: &Transactions<'_>, facts: &Facts<'_>, budget: &Budget) -> Self {
+    /// Judges some levels and those that they imply; all, if none is named.
+    pub(super) fn of(
+        all: &Transactions<'_>,
+        facts: &Facts<'_>,
+        asked: &[Level],
+        budget: &Budget,
+    ) -> Self {
+        let open = |level: Level| {
+            let below = asked.iter().any(|asked| asked.implies(level));
+            match asked.is_empty() || below {
+                true => (level, Known::Open),
+                false => (level, Known::Skipped),
+            }
+        };
         let mut judged = Self {
-            levels: Level::all().map(|level| (level, Known::Open)).collect(),
+            levels: Level::all().map(open).collect(),
             cycles: Vec::new(),
             named: Vec::new(),
             guessed: BTreeMap::new(),
@@ -89,7 +104,7 @@ impl Judged {
         if !facts.is_total() {
             judged.orders(all, facts, &graph, budget.steps_max);
         }
-        if !components.is_empty() {
+        if !components.is_empty() && asked.is_empty() {
             judged.search(facts, &part, budget.steps_max / 10);
         }
         judged
@@ -101,6 +116,11 @@ impl Judged {
             return;
         }
         let mut search = Search::new(all, facts, graph, steps);
+        let mut open = self.levels.iter().filter(|(_, k)| *k == Known::Open);
+        if open.all(|(level, _)| DECIDED.contains(&level.base)) {
+            self.saturate(all, facts, graph, &mut search, steps);
+            return;
+        }
         // If all is well, the order in which they ended is one that shows it.
         if search.rank(graph, Kinds::MAX)
             && let Some(guess) = search.ordered(&[])
@@ -441,10 +461,11 @@ fn stronger(facts: &Facts<'_>, level: Level) -> impl Iterator<Item = Level> {
     let items = facts.selected.all().is_empty();
     let single = [Base::Causal, Base::ParallelSnapshotIsolation].contains(&level.base);
     let single = single.then_some(Base::ConsistentView);
+    // Starts are not seen: they ask the same.
+    let same = (level.base == Base::MonotonicSnapshotRead).then_some(Base::MonotonicView);
+    let items = items.then_some(Base::RepeatableRead);
     let order = level.order;
-    let of = single
-        .into_iter()
-        .chain(items.then_some(Base::RepeatableRead));
+    let of = single.into_iter().chain(same).chain(items);
     of.map(move |base| Level { base, order })
 }
 

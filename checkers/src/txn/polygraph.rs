@@ -9,16 +9,18 @@
 use std::collections::BTreeMap;
 
 mod reached;
+mod shapes;
 mod solve;
 mod topology;
 
 use super::facts::Facts;
-use super::graph::{DEPENDS, Edge, Graph, Kinds, MISSES, PASS, PROCESS, WW};
+use super::graph::{Edge, Graph, Kinds, PROCESS, WW};
 use super::levels::Base;
 use super::transactions::{NONE, Status, Transactions};
-use super::visible;
 pub(super) use reached::Reached;
 use reached::{Clocks, Table};
+pub(super) use shapes::missed_at;
+use shapes::{Shaped, Stepped, replaces};
 pub(super) use solve::{Solver, Sum};
 pub(super) use topology::Topology;
 
@@ -35,16 +37,23 @@ pub(super) enum Shape {
     Prefixes,
     /// Transactions, by dependencies; and nobody misses what leads to it.
     Single,
+    /// The same, step by step: nobody misses what leads to what it had read and written before.
+    Monotonic,
+    /// Transactions, by dependencies; and nobody writes an object between a read of it and the
+    /// write that follows that.
+    Cursors,
 }
 
 /// Levels that ask for an order of the nodes of one graph, the strongest first.
-pub(super) const SHAPES: [(Base, Shape); 6] = [
+pub(super) const SHAPES: [(Base, Shape); 8] = [
     (Base::Serializable, Shape::Serial),
     (Base::SnapshotIsolation, Shape::Snapshots),
     (Base::Prefix, Shape::Prefixes),
     (Base::UpdateSerializable, Shape::Updates),
     (Base::ParallelSnapshotIsolation, Shape::Single),
     (Base::ConsistentView, Shape::Single),
+    (Base::MonotonicSnapshotRead, Shape::Monotonic),
+    (Base::CursorStability, Shape::Cursors),
 ];
 
 /// What was found.
@@ -62,6 +71,8 @@ struct Block {
     txn: u32,
     /// The first of its versions.
     version: u32,
+    /// The node before which what it overwrites was there.
+    enter: u32,
     /// Where those who read it stand in a row of all.
     readers: (u32, u32),
 }
@@ -82,13 +93,15 @@ pub(super) struct Polygraph<'s, 'h> {
     /// How many nodes there are before the first commit.
     starts: u32,
     blocks: Vec<Block>,
-    readers: Vec<u32>,
+    /// Transactions, and the nodes that come before what they miss.
+    readers: Vec<(u32, u32)>,
     /// Pairs of blocks of an object that are not decided.
     open: Vec<(u32, u32)>,
     /// The edges of those that were.
     edges: Vec<Edge>,
     /// Who misses what whom wrote, where that closes no circle but alone.
     misses: Vec<(u32, u32)>,
+    stepped: Option<Stepped>,
     /// Whether each process's transactions are in order.
     sessions: bool,
     pub(super) steps: u64,
@@ -103,39 +116,19 @@ impl<'s, 'h> Polygraph<'s, 'h> {
         (shape, kinds): (Shape, Kinds),
         steps: u64,
     ) -> Option<Self> {
-        let depends = DEPENDS | PASS | kinds;
-        let kinds = depends | MISSES;
-        let mut misses = Vec::new();
-        let base = match shape {
-            Shape::Snapshots => visible::moments(graph, kinds, false),
-            Shape::Prefixes => visible::moments(graph, kinds, true),
-            Shape::Single => {
-                let missed = graph.edges(MISSES);
-                misses.extend(missed.map(|edge| (edge.from, edge.to)));
-                let edges: Vec<Edge> = graph.edges(depends).collect();
-                Graph::new(graph.nodes(), graph.txns, &edges)
-            }
-            Shape::Serial | Shape::Updates => {
-                let keeps = |node: u32| {
-                    let all = shape == Shape::Serial || !graph.is_txn(node);
-                    all || facts.updates[node as usize]
-                };
-                let edges = graph.edges(kinds);
-                let edges = edges.filter(|edge| keeps(edge.from) && keeps(edge.to));
-                Graph::new(graph.nodes(), graph.txns, &edges.collect::<Vec<_>>())
-            }
-        };
+        let shaped = Shaped::of(facts, graph, shape, kinds);
         let mut made = Self {
             all,
             facts,
             shape,
-            base,
+            base: shaped.graph,
             starts: graph.nodes(),
             blocks: Vec::new(),
             readers: Vec::new(),
             open: Vec::new(),
             edges: Vec::new(),
-            misses,
+            misses: shaped.misses,
+            stepped: shaped.stepped,
             sessions: kinds & PROCESS != 0,
             steps,
         };
@@ -161,9 +154,11 @@ impl<'s, 'h> Polygraph<'s, 'h> {
             for (txn, version) in of_key.iter().copied() {
                 let same = self.blocks[first as usize..].last();
                 if same.is_none_or(|block| block.txn != txn) {
+                    let enter = self.enter(txn, version);
                     self.blocks.push(Block {
                         txn,
                         version,
+                        enter,
                         readers: (0, 0),
                     });
                 }
@@ -175,21 +170,32 @@ impl<'s, 'h> Polygraph<'s, 'h> {
             let pairs = (first..last).flat_map(|a| (a + 1..last).map(move |b| (a, b)));
             self.open.extend(pairs);
         }
-        let seen = facts.reads.all().iter().chain(facts.selected.all());
-        let counts = |txn: u32| self.shape != Shape::Updates || facts.updates[txn as usize];
-        let seen = seen.filter(|read| counts(read.txn));
-        let seen = seen.map(|read| (block_of[read.version as usize], read.txn));
-        let mut seen: Vec<(u32, u32)> = seen.filter(|(block, _)| *block != NONE).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        for (at, (block, _)) in (0..).zip(&seen) {
+        let selected = facts.selected.all().iter();
+        let seen = facts.reads.all().iter().chain(selected);
+        let seen = seen.filter(|read| block_of[read.version as usize] != NONE);
+        let seen = seen.filter(|read| match self.shape {
+            Shape::Updates => facts.updates[read.txn as usize],
+            Shape::Cursors => replaces(facts, read),
+            _ => true,
+        });
+        // Of several reads of one version the last says most.
+        let seen = seen.map(|read| (block_of[read.version as usize], read.txn, read.step));
+        let mut seen: Vec<(u32, u32, u32)> = seen.collect();
+        seen.sort_unstable_by_key(|(block, txn, step)| (*block, *txn, std::cmp::Reverse(*step)));
+        seen.dedup_by_key(|(block, txn, _)| (*block, *txn));
+        for (at, (block, ..)) in (0..).zip(&seen) {
             let readers = &mut self.blocks[*block as usize].readers;
             if readers.1 == 0 {
                 readers.0 = at;
             }
             readers.1 = at + 1;
         }
-        self.readers = seen.into_iter().map(|(_, txn)| txn).collect();
+        let node = |txn: u32, step: u32| match &self.stepped {
+            Some(stepped) => stepped.at(txn, step),
+            None => txn,
+        };
+        let readers = seen.iter().map(|(_, txn, step)| (*txn, node(*txn, *step)));
+        self.readers = readers.collect();
         let known = |a: u32, b: u32| {
             let version = |block: u32| self.blocks[block as usize].version;
             facts.precedes(version(a), version(b)) || facts.precedes(version(b), version(a))
@@ -203,34 +209,41 @@ impl<'s, 'h> Polygraph<'s, 'h> {
     /// The node at which what a transaction wrote is there.
     fn commit(&self, txn: u32) -> u32 {
         match self.shape {
-            Shape::Serial | Shape::Updates | Shape::Single => txn,
             Shape::Snapshots | Shape::Prefixes => self.starts + txn,
-        }
-    }
-
-    /// The node before which what it overwrites was there.
-    fn follow(&self, txn: u32) -> u32 {
-        match self.shape {
-            Shape::Prefixes => self.starts + txn,
             _ => txn,
         }
     }
 
+    /// The node before which what a transaction overwrites with a version was there.
+    fn enter(&self, txn: u32, version: u32) -> u32 {
+        match (&self.stepped, self.shape) {
+            (_, Shape::Prefixes) => self.starts + txn,
+            (Some(stepped), _) => {
+                let mut writes = self.facts.writes.of(txn).iter();
+                let write = writes.find(|write| write.version == version);
+                stepped.at(txn, write.map_or(0, |write| write.step + 1))
+            }
+            _ => txn,
+        }
+    }
+
+    /// Whether who misses something closes no circle but alone.
+    fn alone(&self) -> bool {
+        matches!(self.shape, Shape::Single | Shape::Monotonic)
+    }
+
     /// How many of the ways of a choice may be in one circle with others.
     fn edges_max(&self) -> usize {
-        match self.shape {
-            Shape::Single => 1,
-            _ => usize::MAX,
-        }
+        if self.alone() { 1 } else { usize::MAX }
     }
 
     /// The edges that there are when one block comes before another.
     fn ways(&self, first: u32, second: u32, into: &mut Vec<(u32, u32)>) {
         let (a, b) = (&self.blocks[first as usize], &self.blocks[second as usize]);
-        into.push((self.commit(a.txn), self.follow(b.txn)));
+        into.push((self.commit(a.txn), b.enter));
         let readers = &self.readers[a.readers.0 as usize..a.readers.1 as usize];
-        let others = readers.iter().filter(|reader| **reader != b.txn);
-        into.extend(others.map(|reader| (*reader, self.commit(b.txn))));
+        let others = readers.iter().filter(|(reader, _)| *reader != b.txn);
+        into.extend(others.map(|(_, node)| (*node, self.commit(b.txn))));
     }
 
     /// Searches.
@@ -260,7 +273,7 @@ impl<'s, 'h> Polygraph<'s, 'h> {
             self.edges_max()
         };
         let ends = |choice: usize| (node(open[choice].0), node(open[choice].1));
-        let alone = (self.shape == Shape::Single, &self.misses[..]);
+        let alone = (self.alone(), &self.misses[..]);
         let mut solver = Solver::new(topology, open.len(), &ways, alone, self.steps);
         let found = solver.solve(ends);
         let spent = solver.topology.spent;
@@ -283,14 +296,17 @@ impl<'s, 'h> Polygraph<'s, 'h> {
     fn time(&self, node: u32) -> u64 {
         let txns = self.facts.txns;
         let op = |txn: u32| self.all.op(txn);
+        let ended = |txn: u32| op(txn).complete_ts.unwrap_or(u64::MAX);
+        if let (Some(stepped), true) = (&self.stepped, node >= self.starts) {
+            return ended(stepped.owner[(node - self.starts) as usize]);
+        }
         if node < txns {
             match self.shape {
                 Shape::Snapshots | Shape::Prefixes => op(node).invoke_ts,
-                _ => op(node).complete_ts.unwrap_or(u64::MAX),
+                _ => ended(node),
             }
         } else if (self.starts..self.starts + txns).contains(&node) {
-            let txn = node - self.starts;
-            op(txn).complete_ts.unwrap_or(u64::MAX)
+            ended(node - self.starts)
         } else {
             0
         }
@@ -355,7 +371,7 @@ impl<'s, 'h> Polygraph<'s, 'h> {
         let mut column = vec![NONE; self.base.nodes() as usize];
         let mut columns = 0_u32;
         for block in &self.blocks {
-            for node in [self.commit(block.txn), self.follow(block.txn)] {
+            for node in [self.commit(block.txn), block.enter] {
                 if column[node as usize] == NONE {
                     column[node as usize] = columns;
                     columns += 1;
@@ -382,7 +398,9 @@ impl<'s, 'h> Polygraph<'s, 'h> {
                 _ => &mut alone,
             };
             count += u32::from(chain.0 == count);
-            let mut nodes = vec![txn];
+            let steps = self.stepped.as_ref().map_or(&[][..], |all| all.row(txn));
+            let mut nodes: Vec<u32> = steps.iter().map(|(_, node)| *node).collect();
+            nodes.push(txn);
             nodes.extend(Some(self.commit(txn)).filter(|commit| *commit != txn));
             for node in nodes {
                 chains[node as usize] = *chain;

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::facts::Facts;
+use super::transactions::NONE;
 use crate::value::Value;
 
 /// What a read asks for. Objects that do not exist match nothing.
@@ -44,26 +45,15 @@ impl<'h> Predicate<'h> {
     }
 }
 
-/// Which version of an object a predicate read selected that does not show the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Selected {
-    /// The one version that does not match.
-    Version(u32),
-    /// One of several, or nothing that is known.
-    Any,
-    /// None is left: each version matches.
-    Miss,
-}
-
 /// What is known of objects beside their versions.
 #[derive(Debug)]
 pub(super) struct Universe<'h> {
     /// By object, whether it existed before all transactions but the one that made it.
     pub(super) exists: Vec<bool>,
-    /// By object, what transactions that may or may not have taken part would leave it at, none
-    /// for nothing.
-    pub(super) perhaps: Vec<Vec<Option<&'h Value>>>,
-    known: FxHashMap<&'h Value, Vec<Selected>>,
+    /// By object, the transactions that may or may not have taken part and what each would leave
+    /// it at, none for nothing.
+    pub(super) perhaps: Vec<Vec<(u32, Option<&'h Value>)>>,
+    known: FxHashMap<&'h Value, Vec<Vec<u32>>>,
 }
 
 impl<'h> Universe<'h> {
@@ -76,19 +66,20 @@ impl<'h> Universe<'h> {
         }
     }
 
-    /// By object, what a read by a predicate selected where it does not show it. Cost: the
-    /// versions, once a predicate.
-    pub(super) fn selected(&mut self, facts: &Facts<'h>, text: &'h Value) -> &[Selected] {
+    /// By object, who can have kept it from a read by a predicate: transactions that left it at
+    /// what does not match, [`NONE`] for the initial version. Cost: the versions, once a
+    /// predicate.
+    pub(super) fn hidden(&mut self, facts: &Facts<'h>, text: &'h Value) -> &[Vec<u32>] {
         if !self.known.contains_key(text) {
-            let selected = self.select(facts, text);
-            self.known.insert(text, selected);
+            let hidden = self.hide(facts, text);
+            self.known.insert(text, hidden);
         }
         &self.known[text]
     }
 
-    fn select(&self, facts: &Facts<'h>, text: &'h Value) -> Vec<Selected> {
+    fn hide(&self, facts: &Facts<'h>, text: &'h Value) -> Vec<Vec<u32>> {
         let Some(predicate) = Predicate::parse(text) else {
-            return vec![Selected::Any; self.exists.len()];
+            return vec![Vec::new(); self.exists.len()];
         };
         let of = |key: usize| {
             let (first, end) = (facts.first[key], facts.first[key + 1]);
@@ -99,16 +90,18 @@ impl<'h> Universe<'h> {
                 let none = version == first && *value == Value::Null || facts.is_dead(version);
                 !none && predicate.matches(value)
             };
+            let left = (begin..end).filter(|version| !matches(*version));
+            // A value that nobody wrote hides nothing for certain, nor does it hide for nobody.
+            let writer = |version: u32| (version, facts.writer[version as usize]);
+            let told = left
+                .map(writer)
+                .filter(|(v, by)| *v == first || *by != NONE);
+            let perhaps = self.perhaps[key].iter();
             let missed = |value: &Option<&Value>| value.is_none_or(|v| !predicate.matches(v));
-            if self.perhaps[key].iter().any(missed) {
-                return Selected::Any;
-            }
-            let mut left = (begin..end).filter(|version| !matches(*version));
-            match (left.next(), left.next()) {
-                (None, _) => Selected::Miss,
-                (Some(version), None) => Selected::Version(version),
-                _ => Selected::Any,
-            }
+            let perhaps = perhaps.filter(|(_, value)| missed(value));
+            told.map(|(_, by)| by)
+                .chain(perhaps.map(|(txn, _)| *txn))
+                .collect()
         };
         (0..self.exists.len()).map(of).collect()
     }

@@ -7,20 +7,25 @@ use rustc_hash::FxHashMap;
 
 use super::anomaly::{Kind, Plains};
 use super::facts::{Facts, Touch, Touches};
-use super::predicate::{DEAD, Predicate, Selected, Universe};
+use super::hidden::{Chosen, Open};
+use super::predicate::{DEAD, Predicate, Universe};
 use super::transactions::{Access, NONE, Status, Transactions};
 use super::writes::Writes;
 use crate::value::{Brief, Value};
 
 struct Registers<'h, 't> {
     all: &'t Transactions<'h>,
+    /// What reads by predicates selected, where several versions can be.
+    chosen: &'t Chosen,
     writes: Writes<'h>,
     /// What predicates need to know.
     universe: Universe<'h>,
     /// Values that were read and that nobody wrote, each a version of nobody.
     phantoms: FxHashMap<(u32, &'h Value), u32>,
-    /// By object that was deleted: the version that a read of nothing saw, if that is told.
-    deleted: Vec<Option<Option<u32>>>,
+    /// By object that was deleted: whose version a read of nothing can have seen.
+    deleted: Vec<Vec<u32>>,
+    /// Reads of nothing that can have seen several.
+    open: Vec<Open>,
     plain: Plains<'h>,
 }
 
@@ -28,13 +33,19 @@ struct Registers<'h, 't> {
 ///
 /// # Errors
 /// The field that a row lacks.
-pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Facts<'h>, String> {
+pub(super) fn facts<'h>(
+    all: &Transactions<'h>,
+    initial: &'h Value,
+    chosen: &Chosen,
+) -> Result<Facts<'h>, String> {
     let mut registers = Registers {
         all,
+        chosen,
         writes: Writes::new(all.keys.len()),
         universe: Universe::new(all.keys.len()),
         phantoms: FxHashMap::default(),
-        deleted: vec![None; all.keys.len()],
+        deleted: vec![Vec::new(); all.keys.len()],
+        open: Vec::new(),
         plain: Plains::default(),
     };
     registers.collect()?;
@@ -46,6 +57,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
     registers.deletions();
     let reads = registers.reads(&facts, initial);
     facts.reads = Touches::new(reads, all.len());
+    facts.open = std::mem::take(&mut registers.open);
     if !all.found.is_empty() {
         let selected = registers.selected(&mut facts);
         facts.selected = Touches::new(selected, all.len());
@@ -103,7 +115,8 @@ impl<'h> Registers<'h, '_> {
                 }
             } else if all.status(write.txn) == Status::Unknown && write.last {
                 let dead = std::ptr::eq(write.value, &raw const DEAD);
-                self.universe.perhaps[key].push((!dead).then_some(write.value));
+                let left = (!dead).then_some(write.value);
+                self.universe.perhaps[key].push((write.txn, left));
             }
         }
         let made_of = self.made_of(initial);
@@ -183,6 +196,9 @@ impl<'h> Registers<'h, '_> {
     fn seen(&mut self, initial: &Value) -> (Vec<bool>, Vec<Vec<&'h Value>>) {
         let all = self.all;
         let mut seen = vec![false; all.txns.len()];
+        for by in self.chosen.values().filter(|by| **by != NONE) {
+            seen[*by as usize] = true;
+        }
         let mut phantoms: Vec<Vec<&'h Value>> = vec![Vec::new(); all.keys.len()];
         for txn in (0..all.len()).filter(|txn| all.status(*txn) == Status::Committed) {
             for (_, key, value) in shown(all, txn) {
@@ -254,19 +270,41 @@ impl<'h> Registers<'h, '_> {
         made_of
     }
 
-    /// A read of nothing saw what a deletion left, if the object was there in the beginning and
-    /// was deleted once; else it is not told what it saw.
+    /// A read of nothing saw what a deletion left, or the object before it was made.
     fn deletions(&mut self) {
-        for write in &self.writes.all {
+        for write in self.writes.all.iter().filter(|write| write.last) {
             let dead = std::ptr::eq(write.value, &raw const DEAD);
-            if !dead || self.all.status(write.txn) == Status::Aborted {
-                continue;
+            if dead && self.all.status(write.txn) != Status::Aborted {
+                let key = write.key as usize;
+                if self.deleted[key].is_empty() && !self.universe.exists[key] {
+                    self.deleted[key].push(NONE);
+                }
+                self.deleted[key].push(write.txn);
             }
-            let key = write.key as usize;
-            let first = self.deleted[key].is_none() && write.version != NONE;
-            let told = first && self.universe.exists[key];
-            self.deleted[key] = Some(told.then_some(write.version));
         }
+    }
+
+    /// The version that a read of nothing saw of an object that was deleted, if it is one of
+    /// another transaction and is told.
+    fn nothing(&mut self, facts: &Facts<'h>, (txn, at): (u32, u32), key: u32) -> Option<u32> {
+        let own = &self.all.steps(txn)[..at as usize];
+        if own
+            .iter()
+            .any(|step| step.key == key && step.access == Access::Delete)
+        {
+            return None;
+        }
+        let others = self.deleted[key as usize].iter();
+        let by: Vec<u32> = others.copied().filter(|by| *by != txn).collect();
+        let place = (txn, at, key);
+        let chosen = match by[..] {
+            [one] if one == NONE || facts.takes_part[one as usize] => Some(one),
+            _ => self.chosen.get(&place).copied(),
+        };
+        if chosen.is_none() && !by.is_empty() {
+            self.open.push(Open { place, by });
+        }
+        facts.version_by(key, chosen?)
     }
 
     fn reads(&mut self, facts: &Facts<'h>, initial: &Value) -> Vec<Touch> {
@@ -285,7 +323,7 @@ impl<'h> Registers<'h, '_> {
     /// their own transaction had changed.
     fn selected(&mut self, facts: &mut Facts<'h>) -> Vec<Touch> {
         let all = self.all;
-        let (mut selected, mut open) = (Vec::new(), 0_u64);
+        let (mut selected, mut open) = (Vec::new(), Vec::new());
         let mut shown = vec![(NONE, NONE); all.keys.len()];
         for txn in (0..all.len()).filter(|txn| all.status(*txn) == Status::Committed) {
             for (at, step) in (0..).zip(all.steps(txn)) {
@@ -300,17 +338,30 @@ impl<'h> Registers<'h, '_> {
                         shown[own.key as usize] = (txn, at);
                     }
                 }
-                let chosen = self.universe.selected(facts, step.value).iter();
-                for (key, chosen) in chosen
-                    .enumerate()
-                    .filter(|(key, _)| shown[*key] != (txn, at))
-                {
-                    let (name, step) = (all.keys[key], at);
-                    match *chosen {
-                        Selected::Version(version) => selected.push(Touch { txn, version, step }),
-                        Selected::Any => open += 1,
-                        Selected::Miss => {
-                            let kind = Kind::PredicateReadMiss;
+                let hidden = self.universe.hidden(facts, step.value).iter();
+                let hidden = hidden.enumerate();
+                for (key, hidden) in hidden.filter(|(key, _)| shown[*key] != (txn, at)) {
+                    let mut by = hidden.iter().copied().filter(|by| *by != txn);
+                    let place = (txn, at, key as u32);
+                    let (first, second) = (by.next(), by.next());
+                    let told = first.filter(|first| {
+                        second.is_none() && (*first == NONE || facts.takes_part[*first as usize])
+                    });
+                    match (told.or(self.chosen.get(&place).copied()), first) {
+                        (Some(by), _) => {
+                            let version = facts.version_by(key as u32, by);
+                            selected.extend(version.map(|version| Touch {
+                                txn,
+                                version,
+                                step: at,
+                            }));
+                        }
+                        (None, Some(_)) => open.push(Open {
+                            place,
+                            by: hidden.iter().copied().filter(|by| *by != txn).collect(),
+                        }),
+                        (None, None) => {
+                            let (kind, name) = (Kind::PredicateReadMiss, all.keys[key]);
                             self.plain.add(kind, Some(name), &[txn], || {
                                 format!("{name} was not found, though each of its versions matches")
                             });
@@ -319,12 +370,7 @@ impl<'h> Registers<'h, '_> {
                 }
             }
         }
-        if open > 0 {
-            facts.assumptions.push(format!(
-                "predicate reads saw, of {open} objects that several versions could have kept from \
-                 them, the one that contradicts nothing"
-            ));
-        }
+        facts.open.extend(open);
         selected
     }
 
@@ -338,10 +384,8 @@ impl<'h> Registers<'h, '_> {
     ) -> Option<u32> {
         let name = self.all.keys[key as usize];
         let Some(write) = self.writes.find(key, value) else {
-            if *value == Value::Null
-                && let Some(deleted) = self.deleted[key as usize]
-            {
-                return deleted;
+            if *value == Value::Null && !self.deleted[key as usize].is_empty() {
+                return self.nothing(facts, (txn, at), key);
             }
             if value == initial || *value == Value::Null {
                 return Some(facts.first[key as usize]);

@@ -100,6 +100,11 @@ impl<'s, 'h> Search<'s, 'h> {
         order.is_some()
     }
 
+    /// By transaction, its place in the order that was made last.
+    pub(super) fn ranks(&self) -> &[u32] {
+        &self.rank
+    }
+
     /// Puts transactions in an order that is given: by transaction, its place.
     pub(super) fn order_by(&mut self, rank: Vec<u32>) {
         self.rank = rank;

@@ -87,6 +87,9 @@ impl Judged {
                 Known::Plain(_) | Known::Cycle(_) => Verdict::Fails {
                     anomaly: place_of(known).unwrap_or(0),
                 },
+                Known::Skipped => Verdict::Unknown {
+                    why: "it was not asked for".to_owned(),
+                },
                 Known::Open | Known::Unknown => Verdict::Unknown {
                     why: "the steps of the budget did not suffice".to_owned(),
                 },

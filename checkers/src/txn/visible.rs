@@ -6,6 +6,7 @@ use super::graph::{DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PROCESS, 
 use super::graph::{PRW, PWR, RW};
 use super::levels::Order;
 use super::paths::Paths;
+use super::polygraph::missed_at;
 use super::transactions::NONE;
 
 impl Decider<'_, '_> {
@@ -185,19 +186,9 @@ impl Decider<'_, '_> {
     /// At which step, counted from one, a transaction read what an anti-dependency says that it
     /// missed: the last of them.
     fn read_step(&self, link: Edge) -> u32 {
-        let facts = self.facts;
-        let seen = match link.kind {
-            PRW => &facts.selected,
-            _ => &facts.reads,
-        };
-        let reads = seen.of(self.txn(link.from)).iter();
-        let missed = |version: u32| match link.why {
-            // Through auxiliary nodes: any version that nothing in order follows.
-            NONE => facts.next(version).is_none(),
-            why => facts.precedes(version, why),
-        };
-        let reads = reads.filter(|read| missed(read.version));
-        reads.map(|read| read.step + 1).max().unwrap_or(u32::MAX)
+        let txn = self.txn(link.from);
+        let step = missed_at(self.facts, self.graph(), link, txn, |node| self.txn(node));
+        step.unwrap_or(u32::MAX)
     }
 
     /// At which step, counted from one, a dependency enters a transaction; zero for its begin.

@@ -3,6 +3,7 @@
 use super::super::decide::kinds_of;
 use super::super::edges;
 use super::super::graph::{Graph, Kinds, PASS};
+use super::super::hidden::Chosen;
 use super::super::levels::{Base, Level};
 use super::super::options::Options;
 use super::super::polygraph::{Reached, Solver, Sum, Topology};
@@ -43,7 +44,7 @@ impl<'c, 'h> Ways<'c, 'h> {
         let history = counted.registers(&nothing);
         let all = Transactions::of(&history)?;
         let options = Options::default();
-        let mut facts = register::facts(&all, &options.initial)?;
+        let mut facts = register::facts(&all, &options.initial, &Chosen::new())?;
         for txn in 0..all.len() {
             facts.takes_part[txn as usize] = all.status(txn) != Status::Aborted;
         }

@@ -145,7 +145,7 @@ fn several_versions_are_held_against_nobody() {
     ];
     let told = judged(&txns);
     assert_eq!(told.holds, [Level::STRICT_SERIALIZABLE]);
-    assert_eq!(told.assumptions.len(), 1, "{:?}", told.assumptions);
+    assert!(told.assumptions.is_empty(), "{:?}", told.assumptions);
 }
 
 #[test]
@@ -341,16 +341,15 @@ fn finding(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
     txs
 }
 
-/// Every level is what the reference says over all sets of versions; where it is named that one
-/// of several versions hid an object, what fails does, and the rest may. Gives whether it is.
-fn agrees(txs: &[Tx]) -> bool {
+/// Every level is what the reference says over all sets of versions.
+fn agrees(txs: &[Tx]) {
     let history = super::notation::history(txs);
     let told = analyze(&history, Workload::RwRegister, &Budget::default()).expect("transactions");
     let all = Known::all(txs);
     for level in Level::all() {
         let expected = all.iter().any(|known| known.satisfies(level));
         let right = match told.verdict(level) {
-            Verdict::Holds => expected || !told.assumptions.is_empty(),
+            Verdict::Holds => expected,
             Verdict::Fails { .. } => !expected,
             Verdict::Unknown { .. } => false,
         };
@@ -366,18 +365,15 @@ fn agrees(txs: &[Tx]) -> bool {
             assert_eq!(stands, Ok(()), "{level}: {proof:?}\n{txs:#?}");
         }
     }
-    told.assumptions.is_empty()
 }
 
 #[test]
 fn random_predicates_agree_with_every_set_of_versions() {
     let mut numbers = Numbers(0xf1d);
-    let mut exact = 0;
     for _ in 0..500 {
         let count = 2 + numbers.below(3);
-        exact += u32::from(agrees(&finding(&mut numbers, count)));
+        agrees(&finding(&mut numbers, count));
     }
-    assert!(exact > 250, "{exact}");
 }
 
 /// Two transactions, and a third that looks: everything that the looks can show.

@@ -119,10 +119,10 @@ fn small_databases_agree_with_the_reference() {
 }
 
 /// Registers tell less than lists: what holds of a database with lists holds of the same one with
-/// registers. Three levels are always decided, and what holds has a proof that stands.
+/// registers. Every level is decided, and what holds has a proof that stands.
 #[test]
 fn databases_of_registers_are_decided() {
-    let mut refuted = 0;
+    let (mut refuted, mut unknown) = (0, Vec::new());
     for (number, isolation) in (0..).zip(ISOLATIONS) {
         for (seed, transactions, keys) in [(1, 300, 3), (2, 1_000, 10), (3, 1_000, 4)] {
             let database = |workload| Database {
@@ -149,12 +149,7 @@ fn databases_of_registers_are_decided() {
                         assert!(!kept(isolation).implies(*level), "{}", told());
                     }
                     Verdict::Holds => {}
-                    Verdict::Unknown { .. } => {
-                        assert_ne!(*lists.verdict(*level), Verdict::Holds, "{}", told());
-                        let decided = [Base::Serializable, Base::SnapshotIsolation];
-                        assert!(!decided.contains(&level.base), "{}", told());
-                        assert!(!kept(isolation).implies(*level), "{}", told());
-                    }
+                    Verdict::Unknown { .. } => unknown.push(told()),
                 }
             }
             let level = kept(isolation);
@@ -167,4 +162,5 @@ fn databases_of_registers_are_decided() {
         }
     }
     assert!(refuted > 100, "{refuted}");
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
 }
