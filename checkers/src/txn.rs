@@ -12,8 +12,8 @@
 //! `visible`, a level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`,
 //! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
 //! `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters and
-//! accounts; `analysis` and `judge`, the doors; `certificate`, proofs and their check, with
-//! `axioms` and `claims`.
+//! accounts; `analysis` and `judge`, the doors; `proofs` and their check,
+//! `certificate`, with `axioms` and `claims`.
 
 mod analysis;
 mod anomaly;
@@ -38,6 +38,7 @@ mod paths;
 mod picture;
 mod polygraph;
 mod predicate;
+mod proofs;
 mod register;
 mod saturate;
 mod search;
@@ -50,10 +51,12 @@ mod visible;
 mod writes;
 
 pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload};
-pub use analysis::{analyze, analyze_levels, analyze_with, certify};
+pub use analysis::{analyze, analyze_levels, analyze_with};
 pub use anomaly::{Kind, Name};
-pub use certificate::{Certificate, Moment, breaks, refutation, verify};
+pub use certificate::{Certificate, Moment, Selection};
+pub use certificate::{breaks, refutation, verify, verify_with};
 pub use judge::{judge, judge_with};
 pub use levels::{Base, Level, Order};
 pub use options::{Assumption, Options};
 pub use picture::pictures;
+pub use proofs::{certify, certify_with, refute};

@@ -5,17 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::anomaly::Kind;
-use super::certificate::Certificate;
-use super::decide::kinds_of;
-use super::edges;
 use super::facts::Facts;
-use super::graph::{DEPENDS, MISSES, WW};
 use super::hidden::{Chosen, Hidden};
 use super::judged::Judged;
-use super::levels::{Base, Level};
+use super::levels::Level;
 use super::options::Options;
-use super::polygraph::{self, Polygraph, Shape, Solved};
-use super::search::{self, Found, Ordered, Search};
 use super::sets;
 use super::transactions::Transactions;
 use crate::history::History;
@@ -196,87 +190,6 @@ pub fn analyze_levels(
         true => Ok(told),
         false => Hidden::of(&all, &facts, (workload, options), budget).judge(told),
     }
-}
-
-/// A proof that a level holds, for [`super::verify`]: an order of transactions if the history is
-/// serializable with what else orders the level, else one of starts and commits if it satisfies
-/// snapshot isolation, else an order of versions with which the level's axioms hold; none when
-/// the level does not hold, the budget does not suffice, or there are reads by predicates or of
-/// totals.
-///
-/// # Errors
-/// The field that the history lacks.
-pub fn certify(
-    history: &History,
-    workload: Workload,
-    level: Level,
-    budget: &Budget,
-) -> Result<Option<Certificate>, String> {
-    if workload == Workload::Counters {
-        return Ok(None);
-    }
-    let (history, workload) = sets::as_registers(history, workload)?;
-    let options = Options::default();
-    let all = Transactions::of(&history)?;
-    let facts = facts_of(&all, workload, &options, &Chosen::new())?;
-    let forbidden = |base: &Base| {
-        let order = level.order;
-        level.implies(Level { base: *base, order })
-    };
-    let mut plain = facts.plain.told.iter();
-    let broken = plain.any(|plain| plain.kind.proscribed_by().iter().any(forbidden));
-    if broken || facts.untold > 0 || !all.found.is_empty() {
-        return Ok(None);
-    }
-    let graph = edges::graph(&all, &facts);
-    let mut search = Search::new(&all, &facts, &graph, budget.steps_max);
-    let proof = |ordered: &Ordered<'_>, base: Base| {
-        let proof = search::proof(&all, &ordered.facts, Level { base, ..level })?;
-        let stands = super::verify(&history, workload, level, &proof).is_ok();
-        stands.then_some(proof)
-    };
-    let order = kinds_of(level.order);
-    let mut bases = vec![Base::Serializable, Base::SnapshotIsolation, level.base];
-    bases.retain(|base| {
-        Level {
-            base: *base,
-            ..level
-        }
-        .implies(level)
-    });
-    bases.dedup();
-    for (base, shape) in polygraph::SHAPES {
-        if !bases.contains(&base) || shape == Shape::Updates {
-            continue;
-        }
-        let made = Polygraph::new((&all, &facts), &graph, (shape, order), budget.steps_max);
-        match made.map_or(Solved::Unknown, |mut made| made.solve()) {
-            Solved::Order(rank) => search.order_by(rank),
-            Solved::Never => {
-                bases.retain(|other| *other != base);
-                continue;
-            }
-            Solved::Unknown => continue,
-        }
-        let ordered = search.ordered(&[]);
-        if let Some(proof) = ordered.and_then(|ordered| proof(&ordered, base)) {
-            return Ok(Some(proof));
-        }
-    }
-    for guess in [DEPENDS | MISSES | order, DEPENDS | order, DEPENDS, WW] {
-        if search.rank(&graph, guess) {
-            break;
-        }
-    }
-    for base in bases {
-        let of = Level { base, ..level };
-        if let (Found::Holds, Some(ordered)) = search.level(of)
-            && let Some(proof) = proof(&ordered, base)
-        {
-            return Ok(Some(proof));
-        }
-    }
-    Ok(None)
 }
 
 /// What is certain; and what reads by predicates selected, where that is chosen.

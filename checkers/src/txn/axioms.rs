@@ -8,18 +8,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+mod registers;
+
 use super::analysis::Workload;
+use super::hidden::Place;
 use super::levels::{Base, Level, Order};
 use super::transactions::{Access, Status, Transactions};
 use crate::history::precedes;
 use crate::value::Value;
 
+/// By place, the transaction whose version was read where that is not told, none for the initial
+/// version.
+pub(super) type Selected = BTreeMap<Place, Option<u32>>;
+
 /// A read of what another transaction wrote, or of what there was in the beginning.
 struct Read {
     step: usize,
     key: u32,
-    /// Where the version is among those of its object; zero for the initial one.
+    /// Where the version stands that it depends on among those of its object; zero for the
+    /// initial one.
     version: usize,
+    /// Where those begin that it misses.
+    later: usize,
+    /// Whether it is by a predicate, of an object that it does not show.
+    predicate: bool,
 }
 
 /// A transaction at its place in the order.
@@ -41,35 +53,44 @@ struct Model<'h> {
     all: &'h Transactions<'h>,
     /// Whether objects are lists.
     lists: bool,
+    /// What every object begins with.
+    initial: &'h Value,
+    selected: &'h Selected,
     members: Vec<Member>,
     /// By object, who wrote each version, from the first that was written on.
     writers: BTreeMap<u32, Vec<usize>>,
 }
 
-/// Checks that a history satisfies a level, with transactions in an order.
+/// Checks that a history satisfies a level, with transactions in an order, each object beginning
+/// with `initial`.
 ///
 /// # Errors
 /// What contradicts it.
-pub(super) fn check(
-    all: &Transactions<'_>,
-    workload: Workload,
+pub(super) fn check<'h>(
+    all: &'h Transactions<'h>,
+    (workload, initial): (Workload, &'h Value),
     level: Level,
-    order: &[u32],
+    (order, selected): (&[u32], &'h Selected),
 ) -> Result<(), String> {
     let mut model = Model {
         all,
         lists: workload == Workload::ListAppend,
+        initial,
+        selected,
         members: Vec::new(),
         writers: BTreeMap::new(),
     };
     model.fill(order)?;
-    model.read()?;
+    match model.lists {
+        true => model.read_lists()?,
+        false => model.read_registers()?,
+    }
     model.link(level.order);
     model.forward(level)?;
     model.axiom(level)
 }
 
-impl Model<'_> {
+impl<'h> Model<'h> {
     /// Every transaction that was acknowledged is there once, none that aborted.
     fn fill(&mut self, order: &[u32]) -> Result<(), String> {
         let mut there = vec![false; self.all.txns.len()];
@@ -81,11 +102,10 @@ impl Model<'_> {
             let mut writes: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
             for (at, step) in self.all.steps(*txn).iter().enumerate() {
                 match step.access {
-                    Access::Append | Access::Write => {
+                    Access::Append | Access::Write | Access::Delete => {
                         writes.entry(step.key).or_insert((at, at)).1 = at;
                     }
-                    Access::Read => {}
-                    _ => return Err(format!("#{id} has steps that are not checked")),
+                    Access::Read | Access::Predicate => {}
                 }
             }
             for key in writes.keys() {
@@ -109,21 +129,18 @@ impl Model<'_> {
         Ok(())
     }
 
-    /// Finds which version every read saw.
-    fn read(&mut self) -> Result<(), String> {
-        let lists = self.lists;
+    /// Finds which version every read of a list saw.
+    fn read_lists(&mut self) -> Result<(), String> {
+        let begin = super::append::elements(self.initial).unwrap_or(&[]);
         // By object, what is in it after each version.
         let mut states: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
         let mut ends: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for member in &self.members {
             for key in member.writes.keys() {
-                let elements = states.entry(*key).or_default();
+                let elements = states.entry(*key).or_insert_with(|| begin.to_vec());
                 let steps = self.all.steps(member.txn).iter();
-                let mut own = steps.filter(|step| step.key == *key && step.access != Access::Read);
-                match lists {
-                    true => elements.extend(own.map(|step| step.value.clone())),
-                    false => elements.extend(own.next_back().map(|step| step.value.clone())),
-                }
+                let own = steps.filter(|step| step.key == *key && step.access != Access::Read);
+                elements.extend(own.map(|step| step.value.clone()));
                 ends.entry(*key).or_default().push(elements.len());
             }
         }
@@ -140,36 +157,28 @@ impl Model<'_> {
                     own.insert(step.key, step.value);
                     continue;
                 }
-                let elements = states.get(&step.key).map_or(&[][..], |all| all);
+                let elements = states.get(&step.key).map_or(begin, |all| all);
                 let ends = ends.get(&step.key).map_or(&[][..], |ends| ends);
                 let wrong = || format!("#{id} can not have read {}", step.value);
-                let version = if lists {
-                    let list = super::append::elements(step.value).ok_or_else(wrong)?;
-                    if !elements.starts_with(list) {
-                        return Err(wrong());
-                    }
-                    match (list.last(), own.get(&step.key)) {
-                        (Some(last), Some(own)) if last == *own => continue,
-                        (None, _) => 0,
-                        _ => 1 + ends.binary_search(&list.len()).map_err(|_| wrong())?,
-                    }
-                } else if own.get(&step.key) == Some(&step.value) {
-                    continue;
-                } else if *step.value == Value::Null {
-                    0
-                } else {
-                    let found = elements.iter().position(|value| value == step.value);
-                    1 + found.ok_or_else(wrong)?
+                let list = super::append::elements(step.value).ok_or_else(wrong)?;
+                if !elements.starts_with(list) || list.len() < begin.len() {
+                    return Err(wrong());
+                }
+                let version = match (list.last(), own.get(&step.key)) {
+                    (Some(last), Some(own)) if last == *own => continue,
+                    _ if list.len() == begin.len() => 0,
+                    _ => 1 + ends.binary_search(&list.len()).map_err(|_| wrong())?,
                 };
                 let writer = version.checked_sub(1).map(|v| self.writers[&step.key][v]);
                 if writer != Some(place) {
-                    let key = step.key;
                     reads.push(Read {
                         step: at,
-                        key,
+                        key: step.key,
                         version,
+                        later: version,
+                        predicate: false,
                     });
-                } else if member.writes[&step.key].0 > at || !lists {
+                } else if member.writes[&step.key].0 > at {
                     return Err(format!("#{id} read what it wrote later"));
                 }
             }
@@ -185,7 +194,7 @@ impl Model<'_> {
             for (at, read) in self.members[place].reads.iter().enumerate() {
                 let writers = self.writers.get(&read.key).map_or(&[][..], |all| all);
                 from.extend(read.version.checked_sub(1).map(|version| writers[version]));
-                let later = writers[read.version..].iter();
+                let later = writers[read.later..].iter();
                 missed.extend(later.filter(|by| **by != place).map(|by| (at, *by)));
             }
             self.members[place].read_from = from;
@@ -310,13 +319,16 @@ impl Model<'_> {
             Base::CursorStability => self.cursors(),
             Base::MonotonicAtomicView => self.monotonic(false),
             Base::MonotonicView | Base::MonotonicSnapshotRead => self.monotonic(true),
-            Base::RepeatableRead => self.acyclic(|_| true),
+            Base::RepeatableRead => {
+                self.monotonic(false)?;
+                self.acyclic(true, |_| true)
+            }
             Base::UpdateSerializable => {
                 let updates = |place: usize| !self.members[place].writes.is_empty();
                 self.sees(many, |place| self.depends(place))?;
-                self.acyclic(updates)?;
+                self.acyclic(false, updates)?;
                 let mut readers = (0..many).filter(|place| !updates(*place));
-                readers.try_for_each(|alone| self.acyclic(|at| at == alone || updates(at)))
+                readers.try_for_each(|alone| self.acyclic(false, |at| at == alone || updates(at)))
             }
             Base::Prefix => self.agree()?.prefixes(),
             Base::SnapshotIsolation | Base::Serializable => {
@@ -340,36 +352,35 @@ impl Model<'_> {
     /// Every transaction agrees with its own earlier steps.
     fn agree(&self) -> Result<&Self, String> {
         for member in &self.members {
-            let steps = self.all.steps(member.txn);
-            let id = self.all.op(member.txn).op_id;
-            if self.all.status(member.txn) != Status::Committed {
-                continue;
-            }
-            for (at, step) in steps
-                .iter()
-                .enumerate()
-                .filter(|(_, s)| s.access == Access::Read)
-            {
-                let earlier = steps[..at].iter().rev();
-                let mut expected = step.value.as_list().unwrap_or(&[]);
-                for other in earlier.filter(|other| other.key == step.key) {
-                    let fits = match (self.lists, other.access, expected.split_last()) {
-                        (true, Access::Append, Some((last, rest))) if last == other.value => {
-                            expected = rest;
-                            continue;
-                        }
-                        (true, Access::Append, _) => false,
-                        (true, ..) => other.value.as_list().unwrap_or(&[]) == expected,
-                        (false, ..) => other.value == step.value,
-                    };
-                    match fits {
-                        true => break,
-                        false => return Err(format!("#{id} contradicts itself")),
-                    }
-                }
+            let committed = self.all.status(member.txn) == Status::Committed;
+            let agrees = match self.lists {
+                true => self.lists_agree(member.txn),
+                false => self.registers_agree(member.txn),
+            };
+            if committed && !agrees {
+                let id = self.all.op(member.txn).op_id;
+                return Err(format!("#{id} contradicts itself"));
             }
         }
         Ok(self)
+    }
+
+    fn lists_agree(&self, txn: u32) -> bool {
+        let steps = self.all.steps(txn);
+        let reads = steps.iter().enumerate();
+        let mut reads = reads.filter(|(_, step)| step.access == Access::Read);
+        reads.all(|(at, step)| {
+            let earlier = steps[..at].iter().rev();
+            let mut expected = step.value.as_list().unwrap_or(&[]);
+            for other in earlier.filter(|other| other.key == step.key) {
+                match (other.access, expected.split_last()) {
+                    (Access::Append, Some((last, rest))) if last == other.value => expected = rest,
+                    (Access::Append, _) => return false,
+                    _ => return other.value.as_list().unwrap_or(&[]) == expected,
+                }
+            }
+            true
+        })
     }
 
     /// Nobody writes an object that another wrote since it was read.
@@ -377,7 +388,7 @@ impl Model<'_> {
         for (place, member) in self.members.iter().enumerate() {
             for (at, by) in member.missed.iter().filter(|(_, by)| *by < place) {
                 let read = &member.reads[*at];
-                let wrote = member.writes.get(&read.key);
+                let wrote = member.writes.get(&read.key).filter(|_| !read.predicate);
                 if wrote.is_some_and(|(_, last)| *last > read.step) {
                     let (id, by) = (self.id(place), self.id(*by));
                     return Err(format!("#{id} lost the update of #{by}"));
@@ -417,8 +428,8 @@ impl Model<'_> {
         Ok(())
     }
 
-    /// Some members have a serial order.
-    fn acyclic(&self, keeps: impl Fn(usize) -> bool) -> Result<(), String> {
+    /// Some members have a serial order; whether or not predicates miss anything, if `items`.
+    fn acyclic(&self, items: bool, keeps: impl Fn(usize) -> bool) -> Result<(), String> {
         let mut missing = vec![0_usize; self.members.len()];
         let mut next: Vec<Vec<usize>> = vec![Vec::new(); self.members.len()];
         for (place, member) in self.members.iter().enumerate().filter(|(at, _)| keeps(*at)) {
@@ -426,7 +437,11 @@ impl Model<'_> {
                 next[from].push(place);
                 missing[place] += 1;
             }
-            for (_, to) in member.missed.iter().filter(|(_, to)| keeps(*to)) {
+            let missed = member.missed.iter().filter(|(at, to)| {
+                let counts = !items || !member.reads[*at].predicate;
+                counts && keeps(*to)
+            });
+            for (_, to) in missed {
                 next[place].push(*to);
                 missing[*to] += 1;
             }

@@ -1,15 +1,18 @@
 //! Proofs that a level holds or fails, and their check, which shares nothing with the search but
 //! the reading of transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::analysis::{Analysis, Link, Verdict, Workload};
-use super::axioms;
+use super::axioms::{self, Selected};
 use super::claims::{self, Claims};
 use super::levels::{Base, Level, Order};
+use super::options::Options;
+use super::predicate::Predicate;
 use super::sets;
+use super::totals;
 use super::transactions::{Access, Status, Step, Transactions};
 use crate::history::{History, Operation, precedes};
 use crate::value::Value;
@@ -37,6 +40,13 @@ pub enum Certificate {
     /// With the versions of every object in the order of these transactions, the level's axioms
     /// hold.
     Order(Vec<u64>),
+    /// The same, with what was read where that is not told by what it shows.
+    Selected {
+        /// The transactions.
+        order: Vec<u64>,
+        /// What reads saw that show nothing of an object.
+        selected: Vec<Selection>,
+    },
     /// Each of these transactions comes before the next, and the last before the first.
     Cycle(Vec<Link>),
     /// An anomaly that is no cycle, by its name, with the object and the transactions that show
@@ -49,6 +59,31 @@ pub enum Certificate {
         /// Their ids, in the order of [`super::Anomaly::ops`].
         ops: Vec<u64>,
     },
+    /// Totals counted these changes of others, each read's in a row, by the ids of their
+    /// transactions; with that, a proof about the history in which each change of an object is a
+    /// register of its own, which whoever counts it reads. What fails does so if totals can have
+    /// counted nothing else.
+    Counted {
+        /// By read of a total, in the order of the rows and their steps.
+        seen: Vec<Vec<u64>>,
+        /// Of registers.
+        proof: Box<Certificate>,
+    },
+    /// In every way in which totals can have counted the level fails: a proof for each.
+    Each(Vec<Certificate>),
+}
+
+/// Which version of an object a read saw that shows nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Selection {
+    /// The reader.
+    pub op: u64,
+    /// Which of its steps, counted from zero.
+    pub step: u32,
+    /// The object.
+    pub key: Value,
+    /// Whose version it was, none for the initial one.
+    pub by: Option<u64>,
 }
 
 /// The certificate of an analysis that a level fails: its witness, if that rests on nothing but
@@ -67,12 +102,7 @@ pub fn refutation(analysis: &Analysis, level: Level) -> Option<Certificate> {
             ops: anomaly.ops.clone(),
         });
     }
-    // What a predicate read selected is not in the history to be looked up.
-    let looked_up = anomaly
-        .cycle
-        .iter()
-        .all(|link| !matches!(&*link.kind, "pwr" | "prw"));
-    let stands = looked_up && !anomaly.guessed && breaks(&anomaly.cycle, level);
+    let stands = !anomaly.guessed && breaks(&anomaly.cycle, level);
     stands.then(|| Certificate::Cycle(anomaly.cycle.clone()))
 }
 
@@ -90,7 +120,24 @@ pub fn verify(
     level: Level,
     certificate: &Certificate,
 ) -> Result<(), String> {
+    verify_with(history, workload, level, &Options::default(), certificate)
+}
+
+/// As [`verify`], of objects that begin with a value. Nothing is taken for granted.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify_with(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    options: &Options,
+    certificate: &Certificate,
+) -> Result<(), String> {
     history.validate()?;
+    if workload == Workload::Counters {
+        return totals::verify(history, level, &options.initial, certificate);
+    }
     let (history, workload) = sets::as_registers(history, workload)?;
     let all = Transactions::of(&history)?;
     let numbers = (0..all.len()).map(|txn| (all.op(txn).op_id, txn));
@@ -98,6 +145,13 @@ pub fn verify(
         numbers: numbers.collect(),
         all,
         workload,
+        initial: &options.initial,
+    };
+    let axioms = |order: &[u64], selected: &Selected| {
+        let order = order.iter().map(|id| replay.txn(*id));
+        let order = order.collect::<Result<Vec<u32>, String>>()?;
+        let objects = (replay.workload, replay.initial);
+        axioms::check(&replay.all, objects, level, (&order, selected))
     };
     match certificate {
         Certificate::Serial(order) => {
@@ -116,11 +170,8 @@ pub fn verify(
             }
             replay.moments(level.order, moments)
         }
-        Certificate::Order(order) => {
-            let order = order.iter().map(|id| replay.txn(*id));
-            let order = order.collect::<Result<Vec<u32>, String>>()?;
-            axioms::check(&replay.all, replay.workload, level, &order)
-        }
+        Certificate::Order(order) => axioms(order, &Selected::new()),
+        Certificate::Selected { order, selected } => axioms(order, &replay.selected(selected)?),
         Certificate::Cycle(links) => {
             if !breaks(links, level) {
                 return Err(format!("{level} does not forbid such a cycle"));
@@ -128,6 +179,9 @@ pub fn verify(
             replay.cycle(links)
         }
         Certificate::Anomaly { name, key, ops } => replay.anomaly(level, name, key, ops),
+        Certificate::Counted { .. } | Certificate::Each(_) => {
+            Err("what totals counted shows nothing of what has none".to_owned())
+        }
     }
 }
 
@@ -195,6 +249,8 @@ struct Replay<'h> {
     all: Transactions<'h>,
     numbers: BTreeMap<u64, u32>,
     workload: Workload,
+    /// What every object begins with.
+    initial: &'h Value,
 }
 
 /// The versions of an object, with when each was committed.
@@ -205,6 +261,17 @@ impl<'h> Replay<'h> {
         let txn = self.numbers.get(&id).copied();
         let txn = txn.filter(|txn| self.all.status(*txn) != Status::Aborted);
         txn.ok_or_else(|| format!("#{id} is no transaction that can have taken part"))
+    }
+
+    /// What is said of reads that show nothing of an object.
+    fn selected(&self, said: &[Selection]) -> Result<Selected, String> {
+        let one = |said: &Selection| {
+            let key = self.all.keys.iter().position(|key| **key == said.key);
+            let key = key.ok_or("an object that is not there")? as u32;
+            let by = said.by.map(|id| self.txn(id)).transpose()?;
+            Ok(((self.txn(said.op)?, said.step, key), by))
+        };
+        said.iter().map(one).collect()
     }
 
     /// Plays starts and commits back.
@@ -247,15 +314,23 @@ impl<'h> Replay<'h> {
     fn run(&self, txn: u32, (from, at): (usize, usize), states: &mut States) -> Result<(), String> {
         let id = self.all.op(txn).op_id;
         let mut own: BTreeMap<u32, Value> = BTreeMap::new();
-        let mut wrote = false;
         let at_start = |states: &States, key: u32| {
             let versions = states.get(&key).map_or(&[][..], |versions| versions);
             let count = versions.partition_point(|(when, _)| *when < from);
             let last = count.checked_sub(1).map(|at| versions[at].1.clone());
-            last.unwrap_or_default()
+            last.unwrap_or_else(|| self.initial.clone())
         };
-        let mut written: Vec<u32> = Vec::new();
-        for Step { value, key, access } in self.all.steps(txn) {
+        let mut written: BTreeSet<u32> = BTreeSet::new();
+        for (place, step) in self.all.steps(txn).iter().enumerate() {
+            let Step { value, key, access } = step;
+            if *access == Access::Predicate {
+                let now = |key: u32| match own.get(&key) {
+                    Some(value) => value.clone(),
+                    None => at_start(states, key),
+                };
+                self.finds(txn, place, &written, now)?;
+                continue;
+            }
             let state = own.entry(*key).or_insert_with(|| at_start(states, *key));
             match access {
                 Access::Read => {
@@ -264,7 +339,11 @@ impl<'h> Replay<'h> {
                             || self.workload == Workload::ListAppend
                                 && value.as_list().is_some_and(<[Value]>::is_empty)
                     };
-                    if state != *value && !(nothing(state) && nothing(value)) {
+                    // What a register begins with may be read as nothing, too.
+                    let first = states.get(key).is_none_or(Vec::is_empty) && **value == Value::Null;
+                    let first = first && !written.contains(key);
+                    let first = first && self.workload != Workload::ListAppend;
+                    if state != *value && !first && !(nothing(state) && nothing(value)) {
                         return Err(format!("#{id} can not have read {value}, but {state}"));
                     }
                 }
@@ -274,22 +353,12 @@ impl<'h> Replay<'h> {
                 },
                 Access::Write => *state = (*value).clone(),
                 Access::Delete => *state = Value::Null,
-                Access::Predicate => {
-                    return Err(format!(
-                        "#{id} reads by a predicate, which is not played back"
-                    ));
-                }
+                Access::Predicate => {}
             }
             if *access != Access::Read {
-                written.push(*key);
-                wrote = true;
+                written.insert(*key);
             }
         }
-        if !wrote {
-            return Ok(());
-        }
-        written.sort_unstable();
-        written.dedup();
         for key in written {
             let versions = states.entry(key).or_default();
             if versions.last().is_some_and(|(when, _)| *when > from) {
@@ -297,6 +366,35 @@ impl<'h> Replay<'h> {
             }
             if let Some(value) = own.remove(&key) {
                 versions.push((at, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// A read by a predicate shows all that matches and nothing else. Whether it sees its own
+    /// transaction's writes is left to the database.
+    fn finds(
+        &self,
+        txn: u32,
+        at: usize,
+        written: &BTreeSet<u32>,
+        now: impl Fn(u32) -> Value,
+    ) -> Result<(), String> {
+        let step = &self.all.steps(txn)[at];
+        let asks = Predicate::parse(step.value).ok_or("a predicate that is none")?;
+        let shown = &self.all.found[step.key as usize];
+        for key in 0..self.all.keys.len() as u32 {
+            let value = now(key);
+            let there = value != Value::Null && asks.matches(&value);
+            let agrees = match shown.iter().find(|(of, _)| *of == key) {
+                Some((_, shown)) => there && **shown == value,
+                None => !there || written.contains(&key),
+            };
+            if !agrees {
+                let (id, name) = (self.all.op(txn).op_id, self.all.keys[key as usize]);
+                return Err(format!(
+                    "#{id} can not have looked for {name} when it was {value}"
+                ));
             }
         }
         Ok(())
@@ -345,6 +443,7 @@ impl<'h> Replay<'h> {
         Claims {
             all: &self.all,
             lists: self.workload == Workload::ListAppend,
+            initial: self.initial,
             key,
         }
     }
@@ -395,7 +494,6 @@ impl<'h> Replay<'h> {
         match &*link.kind {
             "process" => return Ok(known && first.process_id == second.process_id && at < then),
             "realtime" => return Ok(precedes((at, first), (then, second))),
-            "pwr" | "prw" => return Err("links of predicates are not looked up".to_owned()),
             _ => {}
         }
         let (Some(key), Some(value)) = (&link.key, &link.value) else {
@@ -403,11 +501,11 @@ impl<'h> Replay<'h> {
         };
         let key = self.all.keys.iter().position(|known| *known == key);
         let key = key.ok_or("a link is of an object that is not there")? as u32;
+        let claims = self.claims(key);
         let wrote = |txn: u32, value: &Value| {
             let mut steps = self.all.steps(txn).iter();
-            steps.any(|s| s.key == key && s.access != Access::Read && s.value == value)
+            steps.any(|s| claims.changes(s) && s.value == value)
         };
-        let claims = self.claims(key);
         let read = |txn: u32, what: &dyn Fn(&Value) -> bool| {
             claims.read(txn).iter().any(|(_, value)| what(value))
         };
@@ -419,19 +517,30 @@ impl<'h> Replay<'h> {
             true => self.precede(key, other, value),
             false => claims.follows(other, value),
         };
+        let nothing = *value == Value::Null && !claims.lists;
         Ok(match &*link.kind {
+            "pwr" => wrote(from, value) && claims.hid(to).contains(&Some(from)),
+            "prw" => {
+                let mut hid = claims.hid(from).into_iter();
+                wrote(to, value) && hid.any(|by| claims.replaced(by, to, value))
+            }
+            "wr" if nothing => wrote(from, value) && claims.saw_nothing(to) == [Some(from)],
             "wr" => wrote(from, value) && read(to, &has),
             "rw" => {
-                let missed = |seen: &Value| match self.workload {
-                    Workload::ListAppend => !has(seen),
+                let missed = |seen: &Value| match (claims.lists, claims.saw_nothing(from)) {
+                    (true, _) => !has(seen),
+                    (false, by) if *seen == Value::Null => match by[..] {
+                        [one] => claims.replaced(one, to, value),
+                        _ => false,
+                    },
                     _ => before(seen),
                 };
                 wrote(to, value) && read(from, &missed)
             }
             _ => {
                 let mut steps = self.all.steps(from).iter();
-                let earlier =
-                    steps.any(|s| s.key == key && s.access != Access::Read && before(s.value));
+                let first = self.all.universe == Some(from) && from != to;
+                let earlier = steps.any(|s| claims.changes(s) && (first || before(s.value)));
                 wrote(to, value) && earlier
             }
         })

@@ -32,6 +32,8 @@ pub(super) struct Claims<'c, 'h> {
     pub(super) all: &'c Transactions<'h>,
     /// Whether objects are lists.
     pub(super) lists: bool,
+    /// What every object begins with.
+    pub(super) initial: &'c Value,
     /// The object.
     pub(super) key: u32,
 }
@@ -41,8 +43,7 @@ impl<'h> Claims<'_, 'h> {
     pub(super) fn show(&self, kind: Kind, txns: &[u32]) -> bool {
         match (kind, txns) {
             (Kind::GarbageRead, [reader]) => self.shown(*reader, |_, value| {
-                let nothing = !self.lists && *value == Value::Null;
-                !nothing && self.writers(value, |_| true).is_empty()
+                !self.begins(value) && self.writers(value, |_| true).is_empty()
             }),
             (Kind::DuplicateElements, [reader, writer]) => self.twice(*reader, *writer),
             (Kind::CyclicVersions, _) => self.circle(txns),
@@ -65,6 +66,19 @@ impl<'h> Claims<'_, 'h> {
             (Kind::PredicateReadMiss, [txn]) => self.missed(*txn),
             _ => false,
         }
+    }
+
+    /// Whether an object begins with a value, or an element.
+    fn begins(&self, value: &Value) -> bool {
+        match self.lists {
+            true => elements(self.initial).is_some_and(|all| all.contains(value)),
+            false => *value == Value::Null || value == self.initial,
+        }
+    }
+
+    /// Whether a step changes the object.
+    pub(super) fn changes(&self, step: &Step<'_>) -> bool {
+        self.writes(step) || self.deletes(step)
     }
 
     fn writes(&self, step: &Step<'_>) -> bool {
@@ -264,14 +278,14 @@ impl<'h> Claims<'_, 'h> {
             let place = |of: &Value| given.iter().position(|value| value == of);
             return match (place(first), place(second)) {
                 (Some(first), Some(second)) => first < second,
-                (None, Some(_)) => *first == Value::Null,
+                (None, Some(_)) => self.begins(first),
                 _ => false,
             };
         }
         let mut at = second;
         for _ in 0..=self.all.len() {
-            if *first == Value::Null {
-                return *at != Value::Null;
+            if self.begins(first) {
+                return !self.begins(at);
             }
             let Some(writer) = self.writer(at) else {
                 return false;
@@ -307,7 +321,7 @@ impl<'h> Claims<'_, 'h> {
             });
             let last = before.map(|(_, value)| match self.lists {
                 true => elements(value).and_then(<[Value]>::last),
-                false => Some(value).filter(|value| **value != Value::Null),
+                false => Some(value).filter(|value| !self.begins(value)),
             });
             last.collect::<Vec<_>>()
         };
@@ -325,6 +339,73 @@ impl<'h> Claims<'_, 'h> {
         let (ours, theirs) = (replaced(first), replaced(second));
         let mut both = ours.iter().filter(|value| theirs.contains(value));
         first != second && both.any(told)
+    }
+
+    /// Whether the object was there in the beginning.
+    fn exists(&self) -> bool {
+        let universe = self.all.universe.map(|universe| self.all.steps(universe));
+        universe.is_some_and(|steps| steps.iter().any(|step| self.changes(step)))
+    }
+
+    /// Who can have left the object such that something is true of it, but for one transaction;
+    /// none for how it begins.
+    fn left(&self, but: u32, is: impl Fn(&Value) -> bool) -> Vec<Option<u32>> {
+        let first = (!self.exists() && is(self.initial)).then_some(None);
+        let others = (0..self.all.len()).filter(|txn| *txn != but);
+        let others = others.filter(|txn| self.all.status(*txn) != Status::Aborted);
+        let left = others.filter(|txn| {
+            let mut steps = self.all.steps(*txn).iter();
+            let last = steps.rfind(|step| self.changes(step));
+            last.is_some_and(|step| is(step.value))
+        });
+        first.into_iter().chain(left.map(Some)).collect()
+    }
+
+    /// Whose version a transaction can have seen that read the object as nothing.
+    pub(super) fn saw_nothing(&self, txn: u32) -> Vec<Option<u32>> {
+        let mut read = self.read(txn).into_iter();
+        match read.any(|(_, value)| *value == Value::Null) {
+            true => self.left(txn, |value| *value == Value::Null || value == self.initial),
+            false => Vec::new(),
+        }
+    }
+
+    /// Whose versions kept the object from reads by predicates of a transaction: of each read
+    /// that does not show it, and that one alone can have kept it from.
+    pub(super) fn hid(&self, txn: u32) -> Vec<Option<u32>> {
+        if self.all.status(txn) != Status::Committed {
+            return Vec::new();
+        }
+        let steps = self.all.steps(txn);
+        let own = steps.iter().position(|step| self.changes(step));
+        let mut hid = Vec::new();
+        for (at, step) in steps.iter().enumerate() {
+            let asks = step.access == Access::Predicate && own.is_none_or(|own| at < own);
+            let asks = Predicate::parse(step.value).filter(|_| asks);
+            let Some(asks) = asks.filter(|_| self.found(step).is_none()) else {
+                continue;
+            };
+            let hides = |value: &Value| *value == Value::Null || !asks.matches(value);
+            if let [one] = self.left(txn, hides)[..] {
+                hid.push(one);
+            }
+        }
+        hid
+    }
+
+    /// Whether the version that a transaction left, or the initial one, comes before what another
+    /// wrote.
+    pub(super) fn replaced(&self, by: Option<u32>, to: u32, value: &Value) -> bool {
+        match by {
+            None => true,
+            Some(by) if by == to => false,
+            Some(by) if self.all.universe == Some(by) => true,
+            Some(by) => {
+                let mut steps = self.all.steps(by).iter();
+                let last = steps.rfind(|step| self.changes(step));
+                last.is_some_and(|step| self.writes(step) && self.follows(step.value, value))
+            }
+        }
     }
 
     /// Whether a read by a predicate of a transaction does not show the object, which was there

@@ -110,6 +110,11 @@ impl Judged {
         judged
     }
 
+    /// Whether a level holds.
+    pub(super) fn holds(&self, level: Level) -> bool {
+        self.levels.contains(&(level, Known::Holds))
+    }
+
     /// Tries orders of the versions whose order is not known, for levels that are still open.
     fn orders(&mut self, all: &Transactions<'_>, facts: &Facts<'_>, graph: &Graph, steps: u64) {
         if self.open() == 0 {

@@ -8,6 +8,7 @@
 //! way is left in which it holds.
 
 mod counted;
+mod proofs;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use super::options::Options;
 use crate::history::History;
 use crate::report::Budget;
 use counted::{Counted, Seen};
+pub(super) use proofs::{certify, refute, verify};
 use ways::{Made, Ways};
 
 /// How many ways of counting are tried one by one.

@@ -7,6 +7,7 @@ mod counters;
 mod elle;
 mod notation;
 mod predicates;
+mod proofs;
 mod reference;
 mod simulated;
 mod small;

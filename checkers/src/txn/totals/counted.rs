@@ -184,6 +184,16 @@ impl<'h> Counted<'h> {
         })
     }
 
+    /// The id of the transaction of a change.
+    pub(super) fn by(&self, change: u32) -> u64 {
+        self.history.ops[self.changes[change as usize].row].op_id
+    }
+
+    /// Whether a read is one of an object by a row.
+    pub(super) fn is_of(&self, read: &Read<'_>, id: u64, key: &Value) -> bool {
+        self.history.ops[read.row].op_id == id && read.object.1 == key
+    }
+
     /// Every way of counting, if there are so many at most.
     pub(super) fn ways(&self, most: u64) -> Option<Vec<Seen>> {
         let mut all: Vec<Seen> = vec![Vec::new()];

@@ -3,23 +3,23 @@
 use checkers::txn::{Analysis, Base, Level, Order, Verdict, Workload, analyze};
 use checkers::{Budget, History, OpType, Operation, Value};
 
-use super::notation::{End, Step, Tx};
+use super::notation::{End, Step, Tx, row_of};
 use super::reference::Known;
 use super::simulated::{ISOLATIONS, database, kept};
 use super::small::{Numbers, consistent, sequential};
 
 /// A step on a counter: which, and by how much it is changed or what it is read as.
 #[derive(Clone, Copy, Debug)]
-enum Counts {
+pub(crate) enum Counts {
     Add(usize, i64),
     Read(usize, i64),
 }
 
 /// A transaction: its steps; how it ended and when, with no steps.
-type Txn = (Vec<Counts>, Tx);
+pub(crate) type Txn = (Vec<Counts>, Tx);
 
 /// Transactions on one or two counters, whose reads mostly count what some run had left.
-fn counters(numbers: &mut Numbers, count: usize) -> Vec<Txn> {
+pub(crate) fn counters(numbers: &mut Numbers, count: usize) -> Vec<Txn> {
     let keys = 1 + numbers.below(2) as usize;
     let (mut clock, mut now) = (0, [0_i64; 2]);
     let mut ends: Vec<Tx> = Vec::new();
@@ -60,36 +60,22 @@ fn counters(numbers: &mut Numbers, count: usize) -> Vec<Txn> {
     txns
 }
 
-fn history(txns: &[Txn]) -> History {
-    let row = |(op_id, (steps, tx)): (usize, &Txn)| {
-        let all = |told: bool| {
-            let step = |step: &Counts| {
-                let (name, key, value) = match step {
-                    Counts::Add(key, amount) => ("inc", key, Value::Int(*amount)),
-                    Counts::Read(key, total) if told => ("r", key, Value::Int(*total)),
-                    Counts::Read(key, _) => ("r", key, Value::Null),
-                };
-                Value::List(vec![name.into(), Value::Int(*key as i64), value])
+pub(crate) fn history(txns: &[Txn]) -> History {
+    let steps = |steps: &[Counts], told: bool| {
+        let step = |step: &Counts| {
+            let (name, key, value) = match step {
+                Counts::Add(key, amount) => ("inc", key, Value::Int(*amount)),
+                Counts::Read(key, total) if told => ("r", key, Value::Int(*total)),
+                Counts::Read(key, _) => ("r", key, Value::Null),
             };
-            Value::List(steps.iter().map(step).collect())
+            Value::List(vec![name.into(), Value::Int(*key as i64), value])
         };
-        Operation {
-            op_id: op_id as u64,
-            process_id: tx.process,
-            invoke_ts: tx.from,
-            complete_ts: (tx.end != End::Info).then_some(tx.to),
-            op_type: OpType::Other("txn".to_owned()),
-            key: None,
-            input: all(false),
-            output: (tx.end == End::Ok).then(|| all(true)),
-            error: (tx.end == End::Fail).then(|| "aborted".to_owned()),
-            timeout_marker: tx.end == End::Info,
-            node_seen: None,
-            fault_epoch: Vec::new(),
-        }
+        Value::List(steps.iter().map(step).collect())
     };
+    let rows = txns.iter().zip(0..);
+    let rows = rows.map(|((all, tx), op_id)| row_of(op_id, tx, |told| steps(all, told)));
     History {
-        ops: txns.iter().enumerate().map(row).collect(),
+        ops: rows.collect(),
         windows: Vec::new(),
     }
 }
@@ -105,7 +91,7 @@ fn change(txn: &Txn, key: usize) -> Option<(i64, i64)> {
 }
 
 /// Every way in which reads can have counted, as transactions on registers.
-fn ways(txns: &[Txn]) -> Vec<Vec<Tx>> {
+pub(crate) fn ways(txns: &[Txn]) -> Vec<Vec<Tx>> {
     let register = |key: usize, by: usize| char::from(b'A' + (key * 8 + by) as u8);
     let mut all: Vec<Vec<Tx>> = vec![Vec::new()];
     for (at, txn) in txns.iter().enumerate() {

@@ -92,43 +92,47 @@ fn find((divisor, rest): (i64, i64), found: &[(char, i64)], told: bool) -> Value
     Value::List(vec!["rp".into(), Value::List(asks.to_vec()), found])
 }
 
+/// The row of a transaction, given its steps as they were asked for and as they were answered.
+pub(crate) fn row_of(op_id: u64, tx: &Tx, steps: impl Fn(bool) -> Value) -> Operation {
+    Operation {
+        op_id,
+        process_id: tx.process,
+        invoke_ts: tx.from,
+        complete_ts: (tx.end != End::Info).then_some(tx.to),
+        op_type: OpType::Other("txn".to_owned()),
+        key: None,
+        input: steps(false),
+        output: (tx.end == End::Ok).then(|| steps(true)),
+        error: (tx.end == End::Fail).then(|| "aborted".to_owned()),
+        timeout_marker: tx.end == End::Info,
+        node_seen: None,
+        fault_epoch: Vec::new(),
+    }
+}
+
 /// The history of some transactions.
 pub(crate) fn history(txs: &[Tx]) -> History {
-    let row = |(op_id, tx): (usize, &Tx)| {
-        let steps = |told: bool| {
-            let one = |step: &Step| {
-                let (name, key, value) = match step {
-                    Step::Find(rest, found) => return find(*rest, found, told),
-                    Step::Append(key, value) => ("append", key, Value::Int(*value)),
-                    Step::Write(key, value) => ("w", key, Value::Int(*value)),
-                    Step::List(key, list) if told => {
-                        let list = list.iter().map(|value| Value::Int(*value));
-                        ("r", key, Value::List(list.collect()))
-                    }
-                    Step::Read(key, Some(value)) if told => ("r", key, Value::Int(*value)),
-                    Step::List(key, _) | Step::Read(key, _) => ("r", key, Value::Null),
-                };
-                Value::List(vec![name.into(), key.to_string().into(), value])
+    let steps = |tx: &Tx, told: bool| {
+        let one = |step: &Step| {
+            let (name, key, value) = match step {
+                Step::Find(rest, found) => return find(*rest, found, told),
+                Step::Append(key, value) => ("append", key, Value::Int(*value)),
+                Step::Write(key, value) => ("w", key, Value::Int(*value)),
+                Step::List(key, list) if told => {
+                    let list = list.iter().map(|value| Value::Int(*value));
+                    ("r", key, Value::List(list.collect()))
+                }
+                Step::Read(key, Some(value)) if told => ("r", key, Value::Int(*value)),
+                Step::List(key, _) | Step::Read(key, _) => ("r", key, Value::Null),
             };
-            Value::List(tx.steps.iter().map(one).collect())
+            Value::List(vec![name.into(), key.to_string().into(), value])
         };
-        Operation {
-            op_id: op_id as u64,
-            process_id: tx.process,
-            invoke_ts: tx.from,
-            complete_ts: (tx.end != End::Info).then_some(tx.to),
-            op_type: OpType::Other("txn".to_owned()),
-            key: None,
-            input: steps(false),
-            output: (tx.end == End::Ok).then(|| steps(true)),
-            error: (tx.end == End::Fail).then(|| "aborted".to_owned()),
-            timeout_marker: tx.end == End::Info,
-            node_seen: None,
-            fault_epoch: Vec::new(),
-        }
+        Value::List(tx.steps.iter().map(one).collect())
     };
+    let rows = txs.iter().zip(0..);
+    let rows = rows.map(|(tx, op_id)| row_of(op_id, tx, |told| steps(tx, told)));
     History {
-        ops: txs.iter().enumerate().map(row).collect(),
+        ops: rows.collect(),
         windows: Vec::new(),
     }
 }

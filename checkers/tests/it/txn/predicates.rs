@@ -287,7 +287,7 @@ fn sessions_and_real_time_make_predicates_cycles_too() {
 }
 
 /// Transactions on two registers, whose reads by predicates mostly show what some run had left.
-fn finding(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
+pub(crate) fn finding(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
     let keys = ['x', 'y'];
     let (mut next, mut clock) = (0, 0);
     let mut now: BTreeMap<char, i64> = BTreeMap::new();

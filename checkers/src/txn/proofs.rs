@@ -1,0 +1,200 @@
+//! Proofs that are looked for: that a level holds, that it fails.
+
+use super::analysis::{Workload, analyze_with, facts_of};
+use super::certificate::{Certificate, Selection, refutation, verify_with};
+use super::decide::kinds_of;
+use super::edges;
+use super::facts::Facts;
+use super::graph::{DEPENDS, MISSES, WW};
+use super::hidden::{Chosen, Hidden};
+use super::judged::Judged;
+use super::levels::{Base, Level};
+use super::options::Options;
+use super::polygraph::{self, Polygraph, Shape, Solved};
+use super::search::{self, Found, Ordered, Search};
+use super::sets;
+use super::totals;
+use super::transactions::{NONE, Transactions};
+use crate::history::History;
+use crate::report::Budget;
+use crate::value::Value;
+
+/// A proof that a level holds, for [`super::verify`]: an order of transactions if the history is
+/// serializable with what else orders the level, else one of starts and commits if it satisfies
+/// snapshot isolation, else an order of versions with which the level's axioms hold; with what
+/// totals counted, or what reads that show nothing of an object saw, where that is not told. None
+/// when the level does not hold or the budget does not suffice.
+///
+/// # Errors
+/// The field that the history lacks.
+pub fn certify(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    budget: &Budget,
+) -> Result<Option<Certificate>, String> {
+    certify_with(history, workload, level, &Options::default(), budget)
+}
+
+/// As [`certify`], of objects that begin with a value, for [`super::verify_with`].
+///
+/// # Errors
+/// The field that the history lacks.
+pub fn certify_with(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Option<Certificate>, String> {
+    if workload == Workload::Counters {
+        return totals::certify(history, level, &options.initial, budget);
+    }
+    let (registers, of) = sets::as_registers(history, workload)?;
+    let all = Transactions::of(&registers)?;
+    let facts = facts_of(&all, of, options, &Chosen::new())?;
+    let proof = |facts: &Facts<'_>| {
+        let stands =
+            |proof: &Certificate| verify_with(history, workload, level, options, proof).is_ok();
+        Proofs {
+            all: &all,
+            facts,
+            level,
+            stands: &stands,
+        }
+        .find(budget)
+    };
+    if facts.open.is_empty() {
+        return Ok(proof(&facts));
+    }
+    let hidden = Hidden::of(&all, &facts, (of, options), budget);
+    for chosen in hidden.likely().iter().chain(hidden.ways().iter().flatten()) {
+        let facts = hidden.facts(chosen)?;
+        let judged = Judged::of(&all, &facts, &[level], budget);
+        if judged.holds(level)
+            && let Some(proof) = proof(&facts)
+        {
+            return Ok(Some(proof));
+        }
+    }
+    Ok(None)
+}
+
+/// A proof that a level fails, for [`super::verify_with`], if the failure rests on nothing but
+/// what the history says, or on few ways in which totals can have counted. None when the level
+/// holds, is not decided, or fails since no order of versions satisfies it.
+///
+/// # Errors
+/// The field that the history lacks.
+pub fn refute(
+    history: &History,
+    workload: Workload,
+    level: Level,
+    options: &Options,
+    budget: &Budget,
+) -> Result<Option<Certificate>, String> {
+    if workload == Workload::Counters {
+        return totals::refute(history, level, &options.initial, budget);
+    }
+    let told = analyze_with(history, workload, options, budget)?;
+    Ok(refutation(&told, level))
+}
+
+/// The search for a proof with what is certain.
+struct Proofs<'p, 'h> {
+    all: &'p Transactions<'h>,
+    facts: &'p Facts<'h>,
+    level: Level,
+    stands: &'p dyn Fn(&Certificate) -> bool,
+}
+
+impl Proofs<'_, '_> {
+    fn find(&self, budget: &Budget) -> Option<Certificate> {
+        let (all, facts, level) = (self.all, self.facts, self.level);
+        let of = |base: Base| Level { base, ..level };
+        let forbidden = |base: &Base| {
+            level.implies(Level {
+                base: *base,
+                order: super::Order::None,
+            })
+        };
+        let mut plain = facts.plain.told.iter();
+        let broken = plain.any(|plain| plain.kind.proscribed_by().iter().any(forbidden));
+        if broken || facts.untold > 0 {
+            return None;
+        }
+        let graph = edges::graph(all, facts);
+        let mut search = Search::new(all, facts, &graph, budget.steps_max);
+        let order = kinds_of(level.order);
+        let mut bases = vec![Base::Serializable, Base::SnapshotIsolation, level.base];
+        bases.retain(|base| of(*base).implies(level));
+        bases.dedup();
+        for (base, shape) in polygraph::SHAPES {
+            if !bases.contains(&base) || shape == Shape::Updates {
+                continue;
+            }
+            let made = Polygraph::new((all, facts), &graph, (shape, order), budget.steps_max);
+            match made.map_or(Solved::Unknown, |mut made| made.solve()) {
+                Solved::Order(rank) => search.order_by(rank),
+                Solved::Never => {
+                    bases.retain(|other| *other != base);
+                    continue;
+                }
+                Solved::Unknown => continue,
+            }
+            let ordered = search.ordered(&[]);
+            if let Some(proof) = ordered.and_then(|ordered| self.proof(&ordered, base)) {
+                return Some(proof);
+            }
+        }
+        for guess in [DEPENDS | MISSES | order, DEPENDS | order, DEPENDS, WW] {
+            if search.rank(&graph, guess) {
+                break;
+            }
+        }
+        for base in bases {
+            if let (Found::Holds, Some(ordered)) = search.level(of(base))
+                && let Some(proof) = self.proof(&ordered, base)
+            {
+                return Some(proof);
+            }
+        }
+        None
+    }
+
+    fn proof(&self, ordered: &Ordered<'_>, base: Base) -> Option<Certificate> {
+        let of = Level { base, ..self.level };
+        let proof = match search::proof(self.all, &ordered.facts, of)? {
+            Certificate::Order(order) => match self.selected() {
+                selected if selected.is_empty() => Certificate::Order(order),
+                selected => Certificate::Selected { order, selected },
+            },
+            other => other,
+        };
+        (self.stands)(&proof).then_some(proof)
+    }
+
+    /// What reads saw that show nothing of an object.
+    fn selected(&self) -> Vec<Selection> {
+        let (all, facts) = (self.all, self.facts);
+        let dead = (0..facts.key.len() as u32).filter(|version| facts.is_dead(*version));
+        let mut dead: Vec<u32> = dead.map(|version| facts.key[version as usize]).collect();
+        dead.dedup();
+        let nothing = facts.reads.all().iter().filter(|read| {
+            let step = &all.steps(read.txn)[read.step as usize];
+            let key = facts.key[read.version as usize];
+            *step.value == Value::Null && dead.binary_search(&key).is_ok()
+        });
+        let seen = nothing.chain(facts.selected.all());
+        let told = seen.map(|read| {
+            let writer = facts.writer[read.version as usize];
+            Selection {
+                op: all.op(read.txn).op_id,
+                step: read.step,
+                key: all.keys[facts.key[read.version as usize] as usize].clone(),
+                by: (writer != NONE).then(|| all.op(writer).op_id),
+            }
+        });
+        told.collect()
+    }
+}

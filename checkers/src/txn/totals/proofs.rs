@@ -1,0 +1,222 @@
+//! Proofs about totals, and their check.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::analysis::{Workload, analyze};
+use super::super::certificate::{self, Certificate, refutation};
+use super::super::levels::{Base, Level, Order};
+use super::super::proofs;
+use super::counted::{Counted, Seen};
+use super::ways::{Made, Ways};
+use super::{ASKED, WAYS_MAX};
+use crate::history::History;
+use crate::report::Budget;
+use crate::value::Value;
+
+/// In how many ways totals can have counted that are all refuted one by one.
+const EACH_MAX: u64 = 200;
+
+/// A proof that a level holds.
+///
+/// # Errors
+/// The field that a row lacks.
+pub(in crate::txn) fn certify(
+    history: &History,
+    level: Level,
+    initial: &Value,
+    budget: &Budget,
+) -> Result<Option<Certificate>, String> {
+    let counted = Counted::of(history, initial)?;
+    if counted.impossible().is_some() {
+        return Ok(None);
+    }
+    let one = |seen: &Seen| -> Result<Option<Certificate>, String> {
+        let registers = counted.registers(seen);
+        let proof = proofs::certify(&registers, Workload::RwRegister, level, budget)?;
+        Ok(proof.map(|proof| counted.proof(seen, proof)))
+    };
+    let ways = Ways::of(&counted)?;
+    for base in ASKED {
+        let asked = Level { base, ..level };
+        if asked.implies(level)
+            && let Made::Counted(seen) = ways.make(asked, budget.steps_max)
+            && let Some(proof) = one(&seen)?
+        {
+            return Ok(Some(proof));
+        }
+    }
+    for seen in counted.ways(WAYS_MAX).iter().flatten() {
+        if let Some(proof) = one(seen)? {
+            return Ok(Some(proof));
+        }
+    }
+    Ok(None)
+}
+
+/// A proof that a level fails: that no changes come to a total, or one for each way of counting.
+///
+/// # Errors
+/// The field that a row lacks.
+pub(in crate::txn) fn refute(
+    history: &History,
+    level: Level,
+    initial: &Value,
+    budget: &Budget,
+) -> Result<Option<Certificate>, String> {
+    let counted = Counted::of(history, initial)?;
+    if let Some(anomaly) = counted.impossible() {
+        let (name, ops) = (anomaly.name, anomaly.ops);
+        let key = anomaly.key.unwrap_or_default();
+        let forbids = level.implies(forbidden_by(&name));
+        return Ok(forbids.then_some(Certificate::Anomaly { name, key, ops }));
+    }
+    let Some(ways) = counted.ways(EACH_MAX) else {
+        return Ok(None);
+    };
+    let mut each = Vec::new();
+    for seen in &ways {
+        let told = analyze(&counted.registers(seen), Workload::RwRegister, budget)?;
+        let Some(proof) = refutation(&told, level) else {
+            return Ok(None);
+        };
+        each.push(counted.proof(seen, proof));
+    }
+    Ok(match each.len() {
+        1 => each.pop(),
+        _ => Some(Certificate::Each(each)),
+    })
+}
+
+/// The weakest level that forbids a total that no changes come to.
+fn forbidden_by(name: &str) -> Level {
+    let base = match name {
+        "garbage-read" => Base::ReadUncommitted,
+        _ => Base::ReadCommitted,
+    };
+    let order = Order::None;
+    Level { base, order }
+}
+
+/// Checks a proof.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(in crate::txn) fn verify(
+    history: &History,
+    level: Level,
+    initial: &Value,
+    certificate: &Certificate,
+) -> Result<(), String> {
+    let counted = Counted::of(history, initial)?;
+    match certificate {
+        Certificate::Counted { seen, proof } => {
+            let seen = counted.seen(seen)?;
+            if refutes(proof) && !counted.is_only_way() {
+                return Err("totals can have counted otherwise".to_owned());
+            }
+            let registers = counted.registers(&seen);
+            certificate::verify(&registers, Workload::RwRegister, level, proof)
+        }
+        Certificate::Each(each) => {
+            let mut rest: BTreeSet<Seen> = match counted.ways(EACH_MAX) {
+                Some(ways) => ways.into_iter().collect(),
+                None => return Err("totals can have counted in too many ways".to_owned()),
+            };
+            for one in each {
+                let Certificate::Counted { seen, proof } = one else {
+                    return Err("a proof is of no way of counting".to_owned());
+                };
+                let seen = counted.seen(seen)?;
+                if !refutes(proof) {
+                    return Err("a proof is of no failure".to_owned());
+                }
+                let registers = counted.registers(&seen);
+                certificate::verify(&registers, Workload::RwRegister, level, proof)?;
+                rest.remove(&seen);
+            }
+            match rest.is_empty() {
+                true => Ok(()),
+                false => Err(format!("{} ways of counting have no proof", rest.len())),
+            }
+        }
+        Certificate::Anomaly { name, key, ops } => {
+            let known = ["garbage-read", "G1a"].contains(&&**name);
+            if !known || !level.implies(forbidden_by(name)) {
+                return Err(format!("{level} does not forbid {name} of totals"));
+            }
+            match ops[..] {
+                [id] if counted.is_wrong(id, key) => Ok(()),
+                _ => Err(format!("{ops:?} show no {name} of {key}")),
+            }
+        }
+        _ => Err("what totals counted is not said".to_owned()),
+    }
+}
+
+/// Whether a proof is of a failure.
+fn refutes(proof: &Certificate) -> bool {
+    matches!(proof, Certificate::Cycle(_) | Certificate::Anomaly { .. })
+}
+
+impl Counted<'_> {
+    /// A proof about registers, with what totals counted.
+    fn proof(&self, seen: &Seen, proof: Certificate) -> Certificate {
+        let ids = |set: &Vec<u32>| set.iter().map(|change| self.by(*change)).collect();
+        Certificate::Counted {
+            seen: seen.iter().map(ids).collect(),
+            proof: Box::new(proof),
+        }
+    }
+
+    /// What totals are said to have counted, if it comes to them.
+    fn seen(&self, said: &[Vec<u64>]) -> Result<Seen, String> {
+        if said.len() != self.reads.len() {
+            return Err(format!(
+                "{} reads of totals are not {}",
+                self.reads.len(),
+                said.len()
+            ));
+        }
+        let one = |(read, ids): (&super::counted::Read<'_>, &Vec<u64>)| {
+            let of = read
+                .of
+                .iter()
+                .filter(|change| ids.contains(&self.by(**change)));
+            let of: Vec<u32> = of.copied().collect();
+            let changes = of.iter().map(|change| &self.changes[*change as usize]);
+            let total: i128 = changes.map(|change| change.amount).sum();
+            match total == read.rest && of.len() == ids.len() {
+                true => Ok(of),
+                false => Err(format!("what read {} counts does not come to it", read.row)),
+            }
+        };
+        self.reads.iter().zip(said).map(one).collect()
+    }
+
+    /// Whether each total counts one set of changes and no other.
+    fn is_only_way(&self) -> bool {
+        self.reads.iter().all(|read| self.sets_of(read) == Some(1))
+    }
+
+    /// Whether a read of an object that a row made shows what no changes come to.
+    fn is_wrong(&self, id: u64, key: &Value) -> bool {
+        let mut reads = self.reads.iter().filter(|read| self.is_of(read, id, key));
+        reads.any(|read| self.sets_of(read) == Some(0))
+    }
+
+    /// In how many ways changes come to a total, where there are not too many sums.
+    fn sets_of(&self, read: &super::counted::Read<'_>) -> Option<u64> {
+        let mut ways: BTreeMap<i128, u64> = BTreeMap::from([(0, 1)]);
+        for change in &read.of {
+            let amount = self.changes[*change as usize].amount;
+            for (sum, count) in ways.clone() {
+                let more = ways.entry(sum + amount).or_default();
+                *more = more.saturating_add(count);
+            }
+            if ways.len() > 100_000 {
+                return None;
+            }
+        }
+        Some(ways.get(&read.rest).copied().unwrap_or(0))
+    }
+}
