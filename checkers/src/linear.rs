@@ -10,12 +10,15 @@ use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
 
+mod alike;
 mod certificate;
 mod defect;
 mod entries;
 mod explain;
+mod fifo;
 mod frontier;
 mod interned;
+mod line;
 mod log;
 mod machine;
 mod monitor;
@@ -160,10 +163,41 @@ fn by_search_of(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
             by_search(partition, &mut Register::new(partition), left)
         }
-        _ => {
-            let model = Builtin(kind);
-            by_search(partition, &mut Interned::new(partition, &model), left)
-        }
+        ModelKind::Text => match Log::of_text(partition) {
+            Some(mut log) => by_search(partition, &mut log, left),
+            None => by_model(partition, kind, left),
+        },
+        ModelKind::Queue => by_items(partition, kind, left),
+        _ => by_model(partition, kind, left),
+    }
+}
+
+fn by_model(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
+    let model = Builtin(kind);
+    by_search(partition, &mut Interned::new(partition, &model), left)
+}
+
+/// The search of a queue for the order of its elements; where that can not tell, the search for
+/// the order of its operations.
+fn by_items(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
+    let Some(found) = fifo::search(partition, left) else {
+        return by_model(partition, kind, left);
+    };
+    let state = match found.ending {
+        Ending::Legal => match verify::play(partition, kind, &found.order) {
+            Ok(state) => state,
+            Err(_) => return by_model(partition, kind, left),
+        },
+        _ => Value::Null,
+    };
+    left.steps_max = left.steps_max.saturating_sub(found.steps);
+    Decision {
+        ending: found.ending,
+        engine: "search",
+        order: found.order,
+        state,
+        witness: Vec::new(),
+        steps: found.steps,
     }
 }
 
@@ -379,7 +413,7 @@ fn judge_all<'a>(
             if decision.ending == Ending::Illegal {
                 let finding = {
                     let (decide, sweep) = (&mut *deciders.decide, deciders.sweep);
-                    explain(partition, &decision.witness, decide, sweep, left)
+                    explain(partition, &decision, decide, sweep, left)
                 };
                 report.findings.push(finding);
             }

@@ -4,7 +4,7 @@
 use super::defect::{Defect, planted};
 use super::partition::{Forgotten, Partition};
 use super::search::Ending;
-use super::{Decide, Sweep, name_of, sentences};
+use super::{Decide, Decision, Sweep, name_of, sentences};
 use crate::history::Operation;
 use crate::report::{Budget, Finding};
 use crate::value::Value;
@@ -13,16 +13,18 @@ use crate::value::Value;
 /// before it.
 ///
 /// What was known at an earlier time is legal if what was known later is, so that the first
-/// illegal end can be found by halving: as many searches as the logarithm of the operations. If
-/// one of them goes beyond the budget, the counterexample is of a later response than the first.
-/// `witness` are members that have no order whatever the others are, if any are known.
+/// illegal end can be found by halving: as many searches as the logarithm of the operations. Most
+/// often two will do, since it is near where the search came to, or the witness ends. If one of
+/// them goes beyond the budget, the counterexample is of a later response than the first.
+/// `found` is the decision that there is no order.
 pub(super) fn explain<'a>(
     partition: &Partition<'a>,
-    witness: &[u32],
+    found: &Decision,
     decide: Decide<'_>,
     sweep: Sweep<'_>,
     left: &mut Budget,
 ) -> Finding {
+    let witness = &found.witness;
     let ends = partition.ends();
     let mut prefix: Vec<&Operation> = Vec::new();
     let mut state = decide(&partition.until(&[]), left).state;
@@ -30,8 +32,12 @@ pub(super) fn explain<'a>(
     if let Some(last) = ends.iter().rposition(|end| witness.contains(end)) {
         illegal = last + 1;
     }
+    let mut nearer = nearer(partition, found, &ends, illegal);
     while illegal - legal > 1 {
-        let middle = legal + (illegal - legal) / 2;
+        let middle = nearer
+            .next()
+            .filter(|end| (legal + 1..illegal).contains(end));
+        let middle = middle.unwrap_or(legal + (illegal - legal) / 2);
         let known = partition.until(&ends[..middle]);
         let found = decide(&known, left);
         match found.ending {
@@ -51,7 +57,7 @@ pub(super) fn explain<'a>(
         .collect();
     let mut finding = finding_of(partition, &prefix, state, &blocked);
     let certain = |at: &u32| partition.members[*at as usize].certain;
-    let witness = witness.iter().copied().filter(certain).collect();
+    let witness: Vec<u32> = witness.iter().copied().filter(certain).collect();
     let minimal = Minimal::new(partition, decide, sweep, left).find(&ends[..illegal], witness);
     let minimal = minimal.unwrap_or_default().into_iter();
     let minimal = minimal.map(|at| partition.members[at as usize].op);
@@ -61,6 +67,31 @@ pub(super) fn explain<'a>(
     let rows = minimal.iter().take(Finding::ROWS_MAX);
     finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
     finding
+}
+
+/// Where to look for the first illegal end: from the first that the search did not come to on, or
+/// from the last of the witness back, ever further.
+fn nearer(
+    partition: &Partition<'_>,
+    found: &Decision,
+    ends: &[u32],
+    illegal: usize,
+) -> impl Iterator<Item = usize> + use<> {
+    let mut placed = vec![false; partition.members.len()];
+    found
+        .order
+        .iter()
+        .for_each(|at| placed[*at as usize] = true);
+    let tried = ends.iter().take_while(|end| placed[**end as usize]).count();
+    let back = !found.witness.is_empty();
+    let known = back || !found.order.is_empty();
+    let strides = (0..usize::BITS - 1).map(|power| 1 << power);
+    strides
+        .take_while(move |_| known)
+        .map_while(move |stride: usize| match back {
+            true => illegal.checked_sub(stride),
+            false => tried.checked_add(stride - 1),
+        })
 }
 
 /// Steps for one of the searches that make a finding minimal, and what all of them may take: a

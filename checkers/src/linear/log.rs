@@ -1,8 +1,9 @@
-//! An append-only list, whose states are nodes of a trie.
+//! An append-only list, or a text of known pieces, whose states are nodes of a trie.
 
 use rustc_hash::FxHashMap;
 
 use super::machine::Machine;
+use super::monitor::text::{Parsed, Pieces};
 use super::partition::{Member, Partition};
 use crate::history::{OpType, Operation};
 use crate::value::Value;
@@ -33,14 +34,59 @@ pub(super) struct Log<'a> {
     indexed: bool,
     /// The longest list read, on which every state must lie until it is read.
     spine: Vec<u32>,
+    /// Whether the list is told as a text.
+    is_text: bool,
 }
 
 impl<'a> Log<'a> {
     pub(super) fn new(partition: &Partition<'a>) -> Self {
         let mut ids: FxHashMap<&'a Value, u32> = FxHashMap::default();
-        let mut log = Self {
+        let mut log = Self::empty(false);
+        for Member { op, .. } in &partition.members {
+            let step = log.step_of(op, &mut ids);
+            log.steps.push(step);
+        }
+        log.begun()
+    }
+
+    /// A text that is appended to and read, if what was read can be cut into what was appended in
+    /// one way only.
+    pub(super) fn of_text(partition: &Partition<'a>) -> Option<Self> {
+        let reads = |op: &Operation| op.op_type.is_read();
+        let members = &partition.members;
+        if !members
+            .iter()
+            .all(|one| reads(one.op) || one.op.op_type == OpType::Append)
+        {
+            return None;
+        }
+        let pieces = Pieces::of(partition)?;
+        let mut log = Self::empty(true);
+        // An element that nobody appends.
+        log.elements.push(&Value::Null);
+        log.elements
+            .extend(members.iter().map(|member| &member.op.input));
+        for Member { op, .. } in members {
+            let step = match reads(op) {
+                false => LogStep::Append {
+                    element: pieces.number(&op.input)?,
+                    index: None,
+                },
+                true => match pieces.parse(op.observed()) {
+                    Parsed::Pieces(list) => log.read_of(list),
+                    Parsed::Phantom => log.read_of(vec![0]),
+                    Parsed::Ambiguous => return None,
+                },
+            };
+            log.steps.push(step);
+        }
+        Some(log.begun())
+    }
+
+    fn empty(is_text: bool) -> Self {
+        Self {
             elements: Vec::new(),
-            steps: Vec::with_capacity(partition.members.len()),
+            steps: Vec::new(),
             nodes: vec![(0, 0, 0)],
             children: FxHashMap::default(),
             given: 0,
@@ -48,14 +94,15 @@ impl<'a> Log<'a> {
             pending: 0,
             indexed: false,
             spine: Vec::new(),
-        };
-        for Member { op, .. } in &partition.members {
-            let step = log.step_of(op, &mut ids);
-            log.steps.push(step);
+            is_text,
         }
-        (0..log.steps.len()).for_each(|member| log.undone(member as u32));
-        log.given = log.nodes.len();
-        log
+    }
+
+    /// All operations are known, and none is linearized.
+    fn begun(mut self) -> Self {
+        (0..self.steps.len()).for_each(|member| self.undone(member as u32));
+        self.given = self.nodes.len();
+        self
     }
 
     fn step_of(&mut self, op: &'a Operation, ids: &mut FxHashMap<&'a Value, u32>) -> LogStep {
@@ -85,6 +132,10 @@ impl<'a> Log<'a> {
             .iter()
             .map(&mut id_of)
             .collect();
+        self.read_of(list)
+    }
+
+    fn read_of(&mut self, list: Vec<u32>) -> LogStep {
         let node = list
             .iter()
             .fold(0, |node, element| self.child(node, *element));
@@ -135,6 +186,13 @@ impl Machine for Log<'_> {
         }
     }
 
+    fn alike(&mut self, member: u32) -> Option<u32> {
+        match self.steps[member as usize] {
+            LogStep::Append { element, index } => index.is_none().then_some(element),
+            LogStep::Read(_) => None,
+        }
+    }
+
     fn linearized(&mut self, member: u32) {
         if let LogStep::Read(node) = self.steps[member as usize] {
             let length = self.length(node);
@@ -169,7 +227,10 @@ impl Machine for Log<'_> {
             node = parent;
         }
         list.reverse();
-        Value::List(list)
+        match self.is_text {
+            true => Value::from(list.iter().filter_map(Value::as_text).collect::<String>()),
+            false => Value::List(list),
+        }
     }
 
     fn bytes(&self) -> u64 {

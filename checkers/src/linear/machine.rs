@@ -17,6 +17,21 @@ pub(super) trait Machine {
     /// Members of one class do the same in every state, if they are not certain.
     fn class(&mut self, member: u32) -> u32;
 
+    /// Members of which this is the same do the same in every state, certain or not; none where
+    /// nothing is known of that.
+    fn alike(&mut self, _: u32) -> Option<u32> {
+        None
+    }
+
+    /// Takes note of the certain members that can come next, and of the instant of the first
+    /// return, before [`Machine::wants`] is asked.
+    fn look(&mut self, _: &[u32], _: u64) {}
+
+    /// Whether linearizing a member that may never have taken effect can be of use now.
+    fn wants(&self, _: u32) -> bool {
+        true
+    }
+
     /// Takes note that the operation was linearized.
     fn linearized(&mut self, _: u32) {}
 

@@ -16,7 +16,7 @@ mod queue;
 mod register;
 mod set;
 mod stack;
-mod text;
+pub(super) mod text;
 
 /// The return of an operation that has none.
 pub(super) const NEVER: u32 = u32::MAX;

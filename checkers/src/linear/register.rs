@@ -2,10 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
+use super::defect::{Defect, planted};
+use super::line::Line;
 use super::machine::Machine;
 use super::partition::{Member, Partition};
 use crate::history::OpType;
 use crate::value::Value;
+
+mod spares;
+
+use spares::Spares;
 
 /// What an operation does to a register.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,36 +25,6 @@ enum Step {
 /// The one that is due sooner, by instant and member.
 fn sooner(found: Option<(u64, u32)>, one: (u64, u32)) -> Option<(u64, u32)> {
     Some(found.map_or(one, |two| one.min(two)))
-}
-
-/// Operations in the order of an instant, of which some are linearized.
-#[derive(Default)]
-struct Line {
-    instants: Vec<u64>,
-    done: Vec<bool>,
-    /// All before it are linearized.
-    first: usize,
-}
-
-impl Line {
-    /// The first instant of those not linearized, but for one place.
-    fn next(&self, but: Option<u32>) -> Option<u64> {
-        let mut places = self.first..self.instants.len();
-        let next = places.find(|place| !self.done[*place] && Some(*place as u32) != but);
-        next.map(|place| self.instants[place])
-    }
-
-    fn put(&mut self, place: u32) {
-        self.done[place as usize] = true;
-        while self.done.get(self.first) == Some(&true) {
-            self.first += 1;
-        }
-    }
-
-    fn take(&mut self, place: u32) {
-        self.done[place as usize] = false;
-        self.first = self.first.min(place as usize);
-    }
 }
 
 /// A register with compare-and-set. A state is the number of a value.
@@ -66,6 +42,7 @@ pub(super) struct Register<'a> {
     /// Whether some cas was refused, which observes what the value is not.
     refuses: bool,
     classes: FxHashMap<Step, u32>,
+    spares: Spares,
 }
 
 impl<'a> Register<'a> {
@@ -105,6 +82,7 @@ impl<'a> Register<'a> {
         };
         let (observers, setters, watchers) = (line(), line(), vec![0; values.len()]);
         let places = vec![(None, None); steps.len()];
+        let spares = Spares::of(partition, &steps, values.len());
         let mut register = Self {
             values,
             steps,
@@ -114,6 +92,7 @@ impl<'a> Register<'a> {
             places,
             refuses,
             classes: FxHashMap::default(),
+            spares,
         };
         register.line_up(partition);
         register
@@ -132,17 +111,13 @@ impl<'a> Register<'a> {
             self.watchers[value as usize] += 1;
             if member.certain {
                 let line = &mut self.observers[value as usize];
-                self.places[at as usize].0 = Some(line.instants.len() as u32);
-                line.instants.push(end(member));
-                line.done.push(false);
+                self.places[at as usize].0 = Some(line.push(end(member)));
             }
         }
         for (at, member) in partition.members.iter().enumerate() {
             if let Some(value) = self.set(at as u32) {
                 let line = &mut self.setters[value as usize];
-                self.places[at].1 = Some(line.instants.len() as u32);
-                line.instants.push(member.op.invoke_ts);
-                line.done.push(false);
+                self.places[at].1 = Some(line.push(member.op.invoke_ts));
             }
         }
     }
@@ -204,7 +179,31 @@ impl Machine for Register<'_> {
             .or_insert(next)
     }
 
+    fn alike(&mut self, member: u32) -> Option<u32> {
+        Some(self.class(member))
+    }
+
+    /// What may never have taken effect is only of use if what it leaves the register with is
+    /// observed next: else it can be left out. Where there are writes enough of each value that
+    /// will be observed, a write does for any chain.
+    fn look(&mut self, open: &[u32], now: u64) {
+        let refused = |at: &u32| matches!(self.steps[*at as usize], Step::Refused { .. });
+        if open.iter().any(refused) && !planted(Defect::SearchWantsTooLittle) {
+            self.spares.want_all();
+            return;
+        }
+        let values = open.iter().filter_map(|at| self.observed(*at));
+        self.spares.want(values.collect(), now, self.refuses);
+    }
+
+    fn wants(&self, member: u32) -> bool {
+        let chained = matches!(self.steps[member as usize], Step::Cas { .. });
+        let value = self.set(member);
+        value.is_some_and(|value| self.spares.wants(value, chained))
+    }
+
     fn linearized(&mut self, member: u32) {
+        self.spares.note(member, self.steps[member as usize], true);
         let (observer, setter) = self.places[member as usize];
         if let Some(value) = self.observed(member) {
             self.watchers[value as usize] -= 1;
@@ -217,6 +216,7 @@ impl Machine for Register<'_> {
     }
 
     fn undone(&mut self, member: u32) {
+        self.spares.note(member, self.steps[member as usize], false);
         let (observer, setter) = self.places[member as usize];
         if let Some(value) = self.observed(member) {
             self.watchers[value as usize] += 1;

@@ -7,9 +7,12 @@
 //! - An operation that may as well come next, such as a legal read, is taken at once, and alone.
 //! - Operations that may never have taken effect are tried last; of those that do the same, the
 //!   first called is taken first, and of two configurations the one that has used fewer is kept.
+//! - Of operations that do the same, the one that is due first goes first.
+//! - What nobody would observe of what may never have taken effect is left out.
 //! - A choice after which some remaining operation can no longer be explained is not made.
 //! - What the object's own guess says is tried first, while that has not led astray for long.
 
+use super::alike::Alike;
 use super::defect::{Defect, planted};
 use super::entries::Entries;
 use super::machine::Machine;
@@ -87,6 +90,8 @@ enum Cursor {
 /// Operations that may never have taken effect and do the same, by call.
 struct Class {
     members: Vec<u32>,
+    /// Certain members of this number do the same.
+    alike: u32,
 }
 
 struct Search<'a, M> {
@@ -95,6 +100,7 @@ struct Search<'a, M> {
     entries: Entries,
     visited: Visited,
     classes: Vec<Class>,
+    alike: Alike,
     stack: Vec<Frame>,
     /// The longest stack so far, and how much of it the stack still shares.
     deepest: Vec<u32>,
@@ -105,6 +111,10 @@ struct Search<'a, M> {
     steps: u64,
     /// The members that can come next, with the instants at which they return.
     open: Vec<(u32, u64)>,
+    /// What the certain members that can come next do, by number.
+    doing: Vec<u32>,
+    /// These members.
+    callable: Vec<u32>,
 }
 
 /// Steps within which guesses are made. A history that took so many has no order, or hides it
@@ -120,12 +130,14 @@ pub(super) fn search<M: Machine>(
 ) -> Found {
     let certain = partition.members.iter().filter(|member| member.certain);
     let missing = certain.count();
-    let classes = classes_of(partition, machine);
+    let alike = Alike::of(partition, machine);
+    let classes = classes_of(partition, machine, &alike);
     let mut search = Search {
         partition,
         entries: Entries::new(partition),
         visited: Visited::new(partition, classes.len()),
         classes,
+        alike,
         machine,
         stack: Vec::new(),
         deepest: Vec::new(),
@@ -134,6 +146,8 @@ pub(super) fn search<M: Machine>(
         missing,
         steps: 0,
         open: Vec::new(),
+        doing: Vec::new(),
+        callable: Vec::new(),
     };
     let ending = search.run(budget);
     search.note_depth();
@@ -151,7 +165,7 @@ pub(super) fn search<M: Machine>(
 
 /// The members that are not certain, by what they do. One that program order binds to another
 /// stands alone.
-fn classes_of<M: Machine>(partition: &Partition<'_>, machine: &mut M) -> Vec<Class> {
+fn classes_of<M: Machine>(partition: &Partition<'_>, machine: &mut M, alike: &Alike) -> Vec<Class> {
     let mut places = std::collections::BTreeMap::new();
     let mut classes: Vec<Class> = Vec::new();
     for (index, member) in partition.members.iter().enumerate() {
@@ -168,6 +182,7 @@ fn classes_of<M: Machine>(partition: &Partition<'_>, machine: &mut M) -> Vec<Cla
             places.insert(key, next);
             classes.push(Class {
                 members: vec![index],
+                alike: alike.number(index),
             });
         } else {
             classes[place].members.push(index);
@@ -244,16 +259,52 @@ impl<M: Machine> Search<'_, M> {
             return false;
         }
         let horizon = self.horizon();
+        self.note_doing(horizon);
         (class..self.classes.len() as u32).any(|class| self.try_class(class, horizon))
     }
 
+    /// Takes note of what the certain members that can come next do.
+    fn note_doing(&mut self, horizon: u64) {
+        self.doing.clear();
+        self.callable.clear();
+        let mut at = self.entries.first();
+        while let Some(entry_at) = at {
+            let entry = self.entries.get(entry_at);
+            if entry.is_return {
+                break;
+            }
+            if self.is_free(entry.member) {
+                self.callable.push(entry.member);
+                let number = self.alike.number(entry.member);
+                self.doing.extend((number != Alike::NONE).then_some(number));
+            }
+            at = self.entries.following(entry_at);
+        }
+        self.machine.look(&self.callable, horizon);
+    }
+
+    /// Whether one that does the same and returns before it can come next as well. In any order
+    /// that begins with this one the two can change places.
+    fn is_behind(&self, member: u32, horizon: u64) -> bool {
+        let mut peers = self.alike.before(member).iter();
+        peers.any(|peer| {
+            let called = self.partition.members[*peer as usize].op.invoke_ts <= horizon;
+            called && !self.visited.is_done(*peer) && self.is_free(*peer)
+        })
+    }
+
     fn advance_certain(&mut self, mut at: Option<u32>) -> bool {
+        let horizon = match at.is_some() && self.alike.is_any() {
+            true => self.horizon(),
+            false => 0,
+        };
         while let Some(entry_at) = at {
             let entry = self.entries.get(entry_at);
             if entry.is_return && !planted(Defect::SearchLooksPastReturns) {
                 break;
             }
-            if !entry.is_return && self.try_certain(entry.member, Choice::Turn) {
+            let tried = !entry.is_return && !self.is_behind(entry.member, horizon);
+            if tried && self.try_certain(entry.member, Choice::Turn) {
                 return true;
             }
             at = self.entries.following(entry_at);
@@ -359,8 +410,13 @@ impl<M: Machine> Search<'_, M> {
             return false;
         };
         let called = self.partition.members[member as usize].op.invoke_ts;
+        let same = self.classes[class as usize].alike;
+        if same != Alike::NONE && self.doing.contains(&same) {
+            // One that has to take effect anyhow does as well.
+            return false;
+        }
         let early = called > horizon && !planted(Defect::SearchTakesOptionalEarly);
-        if early || !self.is_free(member) {
+        if early || !self.is_free(member) || !self.machine.wants(member) {
             return false;
         }
         self.steps += 1;

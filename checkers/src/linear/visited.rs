@@ -36,7 +36,7 @@ pub(super) struct Visited {
 const WINDOW_WORDS: usize = 2;
 
 /// The end of a chain.
-const NOTHING: u32 = u32::MAX;
+pub(super) const NOTHING: u32 = u32::MAX;
 
 /// What a slot of each table takes, at its load factor.
 const NARROW_BYTES: u64 = 44;
@@ -156,7 +156,7 @@ impl Visited {
 
 /// By configuration, the least that was used of each class: chains of counts, in one piece.
 #[derive(Default)]
-struct Least {
+pub(super) struct Least {
     counts: Vec<u16>,
     next: Vec<u32>,
     free: Vec<u32>,
@@ -165,7 +165,7 @@ struct Least {
 impl Least {
     /// Puts counts into a chain, and takes those out that are no less; false when there are some
     /// that are no more.
-    fn insert(&mut self, chain: &mut u32, used: &[u16]) -> bool {
+    pub(super) fn insert(&mut self, chain: &mut u32, used: &[u16]) -> bool {
         let (mut at, mut before) = (*chain, NOTHING);
         while at != NOTHING {
             let next = self.next[at as usize];
@@ -197,7 +197,7 @@ impl Least {
         true
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         (self.counts.len() * 2 + self.next.len() * 4) as u64
     }
 }

@@ -10,7 +10,7 @@ use crate::linear::partition::{Partition, partitions_of};
 use crate::linear::search::Ending;
 use crate::linear::{Certificate, by_search_of, certify, check, refute, verify};
 use crate::models::{Builtin, Model as _};
-use crate::reference::{alphabet, each, linearizes, numbers, random};
+use crate::reference::{alphabet, each, linearizes, numbers, random, row};
 use crate::report::{Budget, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
@@ -259,6 +259,7 @@ fn a_defect_in_the_search_the_frontier_or_the_reader_is_found() {
         (Defect::SearchTakesAllAtOnce, "search"),
         (Defect::SearchTakesOptionalEarly, "search"),
         (Defect::SearchForgetsStates, "search"),
+        (Defect::SearchWantsTooLittle, "search"),
         (Defect::FrontierForgetsReturns, "frontier"),
         (Defect::FrontierBelievesReads, "frontier"),
         (Defect::FrontierForgetsChains, "frontier"),
@@ -267,6 +268,36 @@ fn a_defect_in_the_search_the_frontier_or_the_reader_is_found() {
         (Defect::ReaderForgetsProgramOrder, "check"),
     ] {
         let found = is_found(ModelKind::CasRegister, defect, engine, 2_000);
+        assert!(found, "{defect:?}");
+    }
+}
+
+#[test]
+fn of_two_that_do_the_same_the_first_due_goes_first() {
+    // The long push has to wait until the stack was empty.
+    let push = ("push", Value::Int(1), None);
+    let pop = |told| ("pop", Value::Null, told);
+    let ops = [
+        row(0, &push, (0, 10), false),
+        row(1, &push, (1, 2), false),
+        row(3, &pop(Some(Value::Int(1))), (3, 4), false),
+        row(5, &pop(None), (5, 6), false),
+        row(7, &pop(Some(Value::Int(1))), (7, 8), false),
+    ];
+    let kind = ModelKind::Stack;
+    let names = |defect| with(defect, || wrong(kind, &ops, Some("search")));
+    assert!(names(None).is_empty());
+    assert!(!names(Some(Defect::SearchTakesTheLastFirst)).is_empty());
+}
+
+#[test]
+fn a_defect_in_the_search_of_a_queue_is_found() {
+    for defect in [
+        Defect::ItemsTakeTheLastFirst,
+        Defect::ItemsTakeNothingOptional,
+        Defect::ItemsForgetStates,
+    ] {
+        let found = is_found(ModelKind::Queue, defect, "search", 2_000);
         assert!(found, "{defect:?}");
     }
 }

@@ -66,14 +66,12 @@ pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
             continue;
         }
         let value = members[member].op.observed().as_int().unwrap_or(0);
-        // The least count possible is too high, or the highest too low.
-        let everything = || Verdict::Illegal((0..members.len() as u32).collect());
         if value < count_at_call[member] {
-            return everything();
+            return Verdict::Illegal(too_many(partition, &spans, index, value));
         }
         while (increments.len() as i64) < value {
             let Some(Reverse((_, next))) = open.pop() else {
-                return everything();
+                return Verdict::Illegal(too_few(partition, &spans, index));
             };
             done[next as usize] = true;
             increments.push(next);
@@ -91,4 +89,28 @@ pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
     }
     order.extend(reads.map(|(_, read)| read));
     Verdict::Legal(order)
+}
+
+/// A read of less than the count at its call, with what made it so: increments that had returned,
+/// or other reads as well.
+fn too_many(partition: &Partition<'_>, spans: &Spans, read: u32, value: i64) -> Vec<u32> {
+    let ended = |at: &u32| spans.ret[*at as usize] < spans.call[read as usize];
+    let ended = (0..partition.members.len() as u32).filter(ended);
+    let reads = |at: &u32| partition.members[*at as usize].op.op_type.is_read();
+    let mut witness: Vec<u32> = ended.clone().filter(|at| !reads(at)).collect();
+    if witness.len() as i64 <= value {
+        witness = ended.collect();
+    }
+    witness.push(read);
+    witness
+}
+
+/// A read of more than was called before it returned, with all of that.
+fn too_few(partition: &Partition<'_>, spans: &Spans, read: u32) -> Vec<u32> {
+    let called = |at: &u32| spans.call[*at as usize] < spans.ret[read as usize];
+    let called = (0..partition.members.len() as u32).filter(called);
+    let reads = |at: &u32| partition.members[*at as usize].op.op_type.is_read();
+    let mut witness: Vec<u32> = called.filter(|at| !reads(at)).collect();
+    witness.push(read);
+    witness
 }

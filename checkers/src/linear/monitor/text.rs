@@ -16,14 +16,16 @@ use crate::value::Value;
 const LENGTHS_MAX: usize = 64;
 
 /// The pieces of a history, by number: 0 is nothing, the others are members plus one.
-struct Pieces<'a> {
+pub(in crate::linear) struct Pieces<'a> {
     texts: FxHashMap<&'a [u8], u32>,
     lengths: Vec<usize>,
     elements: FxHashMap<&'a Value, u32>,
+    /// Whether some piece is put there twice.
+    repeats: bool,
 }
 
 /// What a read returned.
-enum Parsed {
+pub(in crate::linear) enum Parsed {
     /// These pieces.
     Pieces(Vec<u32>),
     /// No pieces make this up.
@@ -33,12 +35,13 @@ enum Parsed {
 }
 
 impl<'a> Pieces<'a> {
-    /// None when a piece is there twice, or empty, or an append was told its place.
-    fn of(partition: &Partition<'a>) -> Option<Self> {
+    /// None when a piece is empty, or an append was told its place.
+    pub(in crate::linear) fn of(partition: &Partition<'a>) -> Option<Self> {
         let mut pieces = Self {
             texts: FxHashMap::default(),
             lengths: Vec::new(),
             elements: FxHashMap::default(),
+            repeats: false,
         };
         let members = partition.members.iter().zip(1_u32..);
         for (member, number) in members.filter(|(member, _)| !member.op.op_type.is_read()) {
@@ -46,8 +49,9 @@ impl<'a> Pieces<'a> {
             if member.op.is_acknowledged() && *member.op.observed() != Value::Null {
                 return None;
             }
-            if pieces.elements.insert(input, number).is_some() {
-                return None;
+            if *pieces.elements.entry(input).or_insert(number) != number {
+                pieces.repeats = true;
+                continue;
             }
             if let Some(text) = input.as_text() {
                 pieces.texts.insert(text.as_bytes(), number);
@@ -60,7 +64,12 @@ impl<'a> Pieces<'a> {
         fits.then_some(pieces)
     }
 
-    fn parse(&self, told: &Value) -> Parsed {
+    /// The number of the first member that puts the same piece there.
+    pub(in crate::linear) fn number(&self, piece: &Value) -> Option<u32> {
+        self.elements.get(piece).copied()
+    }
+
+    pub(in crate::linear) fn parse(&self, told: &Value) -> Parsed {
         match told {
             Value::Null => Parsed::Pieces(Vec::new()),
             Value::Text(text) => self.parse_text(text.as_bytes()),
@@ -101,7 +110,7 @@ struct Order {
 }
 
 pub(super) fn judge(partition: &Partition<'_>) -> Verdict {
-    let Some(pieces) = Pieces::of(partition) else {
+    let Some(pieces) = Pieces::of(partition).filter(|pieces| !pieces.repeats) else {
         return Verdict::Unsure;
     };
     let members = &partition.members;
