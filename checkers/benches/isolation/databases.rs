@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use checkers::txn::Workload;
 use checkers::{History, OpType, Operation, Value};
 
+#[path = "defects.rs"]
+mod defects;
+
+pub(crate) use defects::{DEFECTS, Defect};
+
 /// What a database promises, and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isolation {
@@ -97,6 +102,16 @@ impl Store {
 
 /// The history of a database in use.
 pub(crate) fn run(database: &Database) -> History {
+    run_with(database, None).0
+}
+
+/// The history of a database in use that has a defect once, after so many transactions; and the
+/// rows of those that show it.
+pub(crate) fn run_with(
+    database: &Database,
+    defect: Option<(&Defect, usize)>,
+) -> (History, std::ops::Range<usize>) {
+    let mut wrong = 0..0;
     let mut numbers = Numbers(0x5eed + database.seed + database.transactions as u64);
     let mut store = Store {
         workload: database.workload,
@@ -115,6 +130,19 @@ pub(crate) fn run(database: &Database) -> History {
             continue;
         }
         if ops.len() >= database.transactions {
+            continue;
+        }
+        if let Some((defect, _)) = defect.filter(|(_, at)| wrong.is_empty() && ops.len() >= *at) {
+            let first = ops.len();
+            // It is about two objects, which nobody else uses from then on.
+            let two = [keys[0].0, keys[1].0];
+            clock = defect.inject(&mut store, (two, element), clock, &mut ops);
+            wrong = first..ops.len();
+            element += 10;
+            for slot in &mut keys[..2] {
+                *slot = (next_key, 0);
+                next_key += 1;
+            }
             continue;
         }
         let reads = numbers.below(2) == 0;
@@ -158,10 +186,11 @@ pub(crate) fn run(database: &Database) -> History {
             done: false,
         });
     }
-    History {
+    let history = History {
         ops,
         windows: Vec::new(),
-    }
+    };
+    (history, wrong)
 }
 
 /// Lets a client commit, or go on.

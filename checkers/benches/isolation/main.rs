@@ -18,7 +18,7 @@ use checkers::txn::{Analysis, Base, Level, Options, Order, Workload, analyze_lev
 
 mod databases;
 
-use databases::{Database, Isolation, run};
+use databases::{DEFECTS, Database, Isolation, run, run_with};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +28,7 @@ fn main() {
             .zip(all())
             .for_each(|(at, of)| println!("{at} {}", of.name())),
         ["row", index, ..] => row(index.parse().expect("a number")),
+        ["defects", ..] => defects(),
         _ if words.contains(&"--bench") => rows(),
         // Built and started with the tests, it measures nothing.
         _ => {}
@@ -98,6 +99,64 @@ fn all() -> Vec<Row> {
         }
     }
     rows
+}
+
+/// Each database with each defect that it does not allow, once among 10,000 transactions: whether
+/// that is told by its name, and what the database keeps otherwise fails.
+fn defects() {
+    let promises = [
+        (Isolation::Strict, Level::STRICT_SERIALIZABLE),
+        (
+            Isolation::Stale,
+            Level::named("serializable").expect("a level"),
+        ),
+        (
+            Isolation::Snapshot,
+            Level::named("strong-snapshot-isolation").expect("a level"),
+        ),
+        (
+            Isolation::Committed,
+            Level::named("read-committed").expect("a level"),
+        ),
+    ];
+    for workload in [Workload::ListAppend, Workload::RwRegister] {
+        for (isolation, kept) in promises {
+            let database = Database {
+                workload,
+                isolation,
+                transactions: 10_000,
+                seed: 0,
+                clients: 10,
+                keys: 10,
+                writes: 32,
+            };
+            let seen = DEFECTS.iter().filter(|defect| defect.is_seen(workload));
+            for defect in seen.filter(|defect| kept.implies(defect.forbidden_by)) {
+                let (history, _) = run_with(&database, Some((defect, 5_000)));
+                let cpu_before = cpu_ms();
+                let told = analyze_levels(
+                    &history,
+                    workload,
+                    &Options::default(),
+                    &[],
+                    &Budget::default(),
+                );
+                let cpu = cpu_ms() - cpu_before;
+                let answer = told.map_or_else(
+                    |field| format!("lacks {field}"),
+                    |told| {
+                        let named = told.counts.contains_key(defect.name);
+                        let holds = *told.verdict(kept) == checkers::txn::Verdict::Holds;
+                        let named = if named { "named" } else { "NOT NAMED" };
+                        let fails = if holds { "HOLDS" } else { "fails" };
+                        format!("{named}; {kept} {fails}")
+                    },
+                );
+                let name = format!("{} {isolation:?} {}", workload.name(), defect.name);
+                println!("{name:<44} {cpu:>9.1}  {answer}");
+            }
+        }
+    }
 }
 
 /// Every row, each by a process of its own.

@@ -214,5 +214,6 @@ pub(super) fn facts_of<'h>(
     }
     super::assume::apply(all, &mut facts, &options.assumptions, &mut plain);
     facts.plain = plain;
+    facts.index();
     Ok(facts)
 }

@@ -71,6 +71,8 @@ pub(super) struct Facts<'h> {
     /// Pairs of versions of an object of which the first comes before the second, sorted; the
     /// second is not in order.
     pub(super) before: Vec<(u32, u32)>,
+    /// By version, where the pairs begin of which it is the first, once that is indexed.
+    before_of: Vec<u32>,
     /// Of these pairs, sorted, those that hold only where nothing is read that is not committed:
     /// a transaction read the first and wrote the second.
     pub(super) follows: Vec<(u32, u32)>,
@@ -107,6 +109,7 @@ impl<'h> Facts<'h> {
             writer: Vec::new(),
             value: Vec::new(),
             before: Vec::new(),
+            before_of: Vec::new(),
             follows: Vec::new(),
             chain_follows: Vec::new(),
             reads: Touches::default(),
@@ -188,7 +191,24 @@ impl<'h> Facts<'h> {
         if chain.contains(&first) {
             return !chain.contains(&second) || first < second;
         }
-        self.before.binary_search(&(first, second)).is_ok()
+        let of = first as usize;
+        let pairs = match self.before_of.get(of..of + 2) {
+            Some(ends) => &self.before[ends[0] as usize..ends[1] as usize],
+            None => &self.before[..],
+        };
+        pairs.binary_search(&(first, second)).is_ok()
+    }
+
+    /// Indexes the pairs of versions that are known, which are all that there will be.
+    pub(super) fn index(&mut self) {
+        let mut of = vec![0_u32; self.key.len() + 1];
+        for (first, _) in &self.before {
+            of[*first as usize + 1] += 1;
+        }
+        for at in 1..of.len() {
+            of[at] += of[at - 1];
+        }
+        self.before_of = of;
     }
 
     /// Whether nobody read a version that is not in order, nor is any of them known to come

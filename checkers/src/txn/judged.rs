@@ -123,7 +123,7 @@ impl Judged {
         let mut search = Search::new(all, facts, graph, steps);
         let mut open = self.levels.iter().filter(|(_, k)| *k == Known::Open);
         if open.all(|(level, _)| DECIDED.contains(&level.base)) {
-            self.saturate(all, facts, graph, &mut search, steps);
+            self.saturate(all, facts, graph, &mut search, (steps, false));
             return;
         }
         // If all is well, the order in which they ended is one that shows it.
@@ -135,7 +135,7 @@ impl Judged {
                 return;
             }
         }
-        let fixed = self.saturate(all, facts, graph, &mut search, steps);
+        let fixed = self.saturate(all, facts, graph, &mut search, (steps, true));
         if self.open() == 0 {
             return;
         }
@@ -193,14 +193,14 @@ impl Judged {
     }
 
     /// Decides the levels that need no search; gives, by order, the pairs of versions that every
-    /// order has that is causal, where there is one.
+    /// order has that is causal, where there is one and they are asked for.
     fn saturate<'h>(
         &mut self,
         all: &Transactions<'h>,
         facts: &Facts<'h>,
         graph: &Graph,
         search: &mut Search<'_, 'h>,
-        steps: u64,
+        (steps, pairs): (u64, bool),
     ) -> [Option<Vec<Pair>>; 3] {
         let saturation = Saturation::new(all, facts, graph);
         let mut fixed = [None, None, None];
@@ -209,7 +209,7 @@ impl Judged {
             for base in DECIDED {
                 let level = Level { base, order };
                 let known = self.known(level).clone();
-                let seeds = known == Known::Holds && base == Base::Causal;
+                let seeds = pairs && known == Known::Holds && base == Base::Causal;
                 if known != Known::Open && !seeds {
                     continue;
                 }

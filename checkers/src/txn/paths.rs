@@ -153,16 +153,21 @@ pub(super) fn reached(
         place[*node as usize] = at;
     }
     let at = |node: u32| place[node as usize];
-    let mut sorted: Vec<u32> = (0..queries.len() as u32).collect();
-    let forward = |query: &u32| {
-        let (from, to) = queries[*query as usize];
-        at(from) <= at(to)
-    };
-    sorted.retain(forward);
-    sorted.sort_unstable_by_key(|query| {
-        let (from, to) = queries[*query as usize];
-        (at(from), at(to))
-    });
+    // By where the first node stands: a place after the other, and not by comparing.
+    let forward = |(from, to): (u32, u32)| at(from) <= at(to);
+    let mut next = vec![0_u32; graph.nodes() as usize + 1];
+    for (from, _) in queries.iter().filter(|query| forward(**query)) {
+        next[at(*from) as usize + 1] += 1;
+    }
+    for place in 1..next.len() {
+        next[place] += next[place - 1];
+    }
+    let mut sorted = vec![0_u32; next[next.len() - 1] as usize];
+    for (number, query) in (0..).zip(queries).filter(|(_, query)| forward(**query)) {
+        let slot = &mut next[at(query.0) as usize];
+        sorted[*slot as usize] = number;
+        *slot += 1;
+    }
     let mut told = vec![false; queries.len()];
     let mut masks = vec![0_u64; graph.nodes() as usize];
     let mut rest = &sorted[..];

@@ -5,7 +5,7 @@ mod databases;
 
 use checkers::txn::{Analysis, Base, Level, Order, Verdict, Workload, analyze, certify, verify};
 use checkers::{Budget, History, Value};
-use databases::{Database, Isolation, run};
+use databases::{DEFECTS, Database, Isolation, run, run_with};
 
 use super::notation::{End, Step, Tx};
 use super::small::{agree, consistent};
@@ -163,4 +163,92 @@ fn databases_of_registers_are_decided() {
     }
     assert!(refuted > 100, "{refuted}");
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
+/// Names of anomalies and, for each, whether the level forbids it.
+fn forbidden(analysis: &Analysis, level: Level) -> Vec<String> {
+    let fails = matches!(analysis.verdict(level), Verdict::Fails { .. });
+    let names = analysis.counts.keys().filter(|_| fails);
+    names.cloned().collect()
+}
+
+/// A database keeps what it promises, but for one defect: that is told by its name and its place,
+/// and nothing is told of the same database without it.
+#[test]
+fn each_defect_is_told_by_name_and_none_where_there_is_none() {
+    let mut told = 0;
+    for workload in [Workload::ListAppend, Workload::RwRegister] {
+        for (seed, isolation) in (0..).zip(ISOLATIONS) {
+            let database = Database {
+                workload,
+                isolation,
+                transactions: 200,
+                seed,
+                clients: 5,
+                keys: 4,
+                writes: 12,
+            };
+            let kept = kept(isolation);
+            let clean = analyzed(&run(&database), workload);
+            assert_eq!(*clean.verdict(kept), Verdict::Holds, "{isolation:?}");
+            assert_eq!(forbidden(&clean, kept), Vec::<String>::new());
+            for defect in DEFECTS.iter().filter(|defect| defect.is_seen(workload)) {
+                if !kept.implies(defect.forbidden_by) {
+                    continue;
+                }
+                let (history, rows) = run_with(&database, Some((defect, 100)));
+                let analysis = analyzed(&history, workload);
+                let context = || format!("{workload:?} {isolation:?} {}", defect.name);
+                for level in [kept, defect.forbidden_by] {
+                    let verdict = analysis.verdict(level);
+                    let fails = matches!(verdict, Verdict::Fails { .. });
+                    assert!(fails, "{} {level}: {verdict:?}", context());
+                }
+                let anomalies = analysis.anomalies.iter();
+                let mut named = anomalies.filter(|anomaly| anomaly.name == defect.name);
+                let inside = |id: &u64| rows.contains(&(*id as usize));
+                // A later read may be what shows it.
+                let there = named.any(|anomaly| {
+                    let within = anomaly.ops.iter().filter(|id| inside(id)).count();
+                    within >= anomaly.ops.len().min(2)
+                });
+                assert!(there, "{}: {:?}", context(), analysis.counts);
+                // Of a database that is strict, nothing else is.
+                let other = |anomaly: &&checkers::txn::Anomaly| !anomaly.ops.iter().any(inside);
+                let elsewhere = analysis.anomalies.iter().find(other);
+                if isolation == Isolation::Strict {
+                    assert_eq!(elsewhere, None, "{}", context());
+                }
+                told += 1;
+            }
+        }
+    }
+    assert!(told >= 60, "{told}");
+}
+
+#[test]
+fn small_databases_with_a_defect_agree_with_the_reference() {
+    let mut held = [0_u32; 2];
+    for seed in 0..1_040 {
+        let defect = &DEFECTS[seed as usize % DEFECTS.len()];
+        let workload = Workload::ALL[seed as usize / DEFECTS.len() % 2];
+        // The reference knows no values that nobody wrote.
+        if !defect.is_seen(workload) || defect.name == "garbage-read" {
+            continue;
+        }
+        let database = Database {
+            workload,
+            isolation: ISOLATIONS[seed as usize / 3 % 4],
+            transactions: 5,
+            seed,
+            clients: 3,
+            keys: 2,
+            writes: 8,
+        };
+        let at = 1 + seed as usize / 7 % 3;
+        let (history, _) = run_with(&database, Some((defect, at)));
+        agree(&transactions(&history), workload, seed % 32 == 0);
+        held[seed as usize % 2] += 1;
+    }
+    assert!(held[0] > 300 && held[1] > 300, "{held:?}");
 }
