@@ -11,6 +11,7 @@ use crate::spec::ModelKind;
 use crate::value::Value;
 
 mod alike;
+mod bag;
 mod certificate;
 mod defect;
 mod entries;
@@ -27,10 +28,12 @@ mod refutation;
 mod register;
 mod search;
 mod sentences;
+mod stack;
 mod stream;
 mod verify;
 mod visited;
 
+use bag::Bag;
 pub use certificate::{Certificate, certify, verify};
 pub(crate) use defect::{Defect, planted};
 use explain::explain;
@@ -43,6 +46,7 @@ use partition::{Partition, partitions_of};
 pub use refutation::refute;
 use register::Register;
 use search::{Ending, search};
+use stack::Stack;
 pub use stream::Stream;
 
 /// Judges a history against a model of the caller's own, as [`crate::check()`] does against those
@@ -167,7 +171,9 @@ fn by_search_of(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -
             Some(mut log) => by_search(partition, &mut log, left),
             None => by_model(partition, kind, left),
         },
+        ModelKind::Bag => by_search(partition, &mut Bag::new(partition), left),
         ModelKind::Queue => by_items(partition, kind, left),
+        ModelKind::Stack => by_blocks(partition, kind, left),
         _ => by_model(partition, kind, left),
     }
 }
@@ -199,6 +205,26 @@ fn by_items(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> De
         witness: Vec::new(),
         steps: found.steps,
     }
+}
+
+/// The search of a stack for the order of its blocks; where that can not tell, the search for the
+/// order of its operations.
+fn by_blocks(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
+    let Some(mut stack) = Stack::new(partition) else {
+        return by_model(partition, kind, left);
+    };
+    let mut found = by_search(partition, &mut stack, left);
+    if found.ending == Ending::Illegal && stack.is_wild() {
+        return by_model(partition, kind, left);
+    }
+    found.order = stack.order(found.order);
+    if found.ending == Ending::Legal {
+        match verify::play(partition, kind, &found.order) {
+            Ok(state) => found.state = state,
+            Err(_) => return by_model(partition, kind, left),
+        }
+    }
+    found
 }
 
 /// Steps for judging again what a monitor calls illegal.

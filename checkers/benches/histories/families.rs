@@ -18,6 +18,8 @@ pub(crate) struct Family {
     pub(crate) keys: u64,
     /// Whether a response near the end is wrong.
     pub(crate) broken: bool,
+    /// Which of its histories.
+    pub(crate) seed: u64,
 }
 
 impl Family {
@@ -47,6 +49,7 @@ pub(crate) fn all() -> Vec<Family> {
         domain,
         keys: 1,
         broken: false,
+        seed: 0,
     };
     let mut all = Vec::new();
     for clients in [5, 10, 15, 20, 30] {
@@ -132,7 +135,7 @@ impl Random {
 /// The history of a legal run in which every client is always busy: each operation takes effect
 /// at some instant, and the next begins soon after it ends.
 pub(crate) fn generate(family: &Family) -> Vec<Operation> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (family.seed << 32));
     let mut ops: Vec<Operation> = Vec::with_capacity(family.ops);
     let mut clients = vec![(0_u64, 0_u64); family.clients as usize];
     let mut effects: Vec<(u64, u32)> = Vec::with_capacity(family.ops);

@@ -5,6 +5,8 @@
 //! - `rows FROM` begins at that row, `row N` measures one, and `steps N` counts what suffices.
 //! - `recorded` judges the recorded logs of others.
 //! - `formats MIB` reads so much text of each format, whole and row by row.
+//! - `seeds N`, or `seeds N MODEL...`: how many of N histories of each family of 1,000 operations
+//!   whose values come back are decided, and in what time.
 //! - `sweep N`, or `sweep N MODEL...`: every model is compared with all orders on all histories of
 //!   N operations, and its engines with each other on a million random ones of 3 to 14.
 
@@ -41,6 +43,7 @@ fn main() {
         ["recorded", ..] => recorded::print(),
         ["format", format, way, mib, ..] => formats::row(format, way, mib.parse().expect("MiB")),
         ["formats", mib, ..] => texts(mib),
+        ["seeds", count, ..] => seeds(count.parse().expect("a number"), &words[2..]),
         ["sweep", count, ..] => sweep(count.parse().expect("a number"), &words[2..]),
         _ if words.contains(&"--bench") => all(),
         // Built and started with the tests, it measures nothing.
@@ -137,6 +140,39 @@ fn peak_mib() -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
     kib.unwrap_or(0_u64) / 1024
+}
+
+/// With so many steps an undecided history takes a second or two.
+const STEPS_OF_SEEDS: u64 = 2_000_000;
+
+/// Families whose values come back, by many seeds: how many are decided, the time of the one in
+/// the middle and of the slowest.
+fn seeds(count: u64, names: &[&str]) {
+    let named = |family: &Family| names.is_empty() || names.contains(&family.model.name());
+    let wanted = |family: &Family| family.ops == 1_000 && family.domain == 5 && named(family);
+    println!("| family | decided | legal | median ms | most ms |");
+    println!("|---|--:|--:|--:|--:|");
+    let budget = Budget {
+        steps_max: STEPS_OF_SEEDS,
+        ..Budget::default()
+    };
+    for family in families::all().into_iter().filter(wanted) {
+        let (mut times, mut decided, mut legal) = (Vec::new(), 0, 0);
+        for seed in 1..=count {
+            let (ops, windows) = (generate(&Family { seed, ..family }), Vec::new());
+            let history = History { ops, windows };
+            let begun = cpu_ms();
+            let spec = CheckerSpec::Linearizability;
+            let report = check(&history, &spec, family.model, &budget);
+            times.push(cpu_ms() - begun);
+            decided += u64::from(!matches!(report.outcome, Outcome::Unknown { .. }));
+            legal += u64::from(report.outcome == Outcome::Ok);
+        }
+        times.sort_unstable_by(f64::total_cmp);
+        let (middle, most) = (times[times.len() / 2], times[times.len() - 1]);
+        let name = family.name();
+        println!("| {name} | {decided} of {count} | {legal} | {middle:.1} | {most:.1} |");
+    }
 }
 
 fn sweep(count: usize, names: &[&str]) {

@@ -22,22 +22,27 @@ impl Alike {
     /// Cost: the operations, times those that overlap and do the same.
     pub(super) fn of<M: Machine>(partition: &Partition<'_>, machine: &mut M) -> Self {
         let members = &partition.members;
-        let all = 0..members.len() as u32;
-        let mut numbers: Vec<u32> = all
-            .map(|at| machine.alike(at).unwrap_or(Self::NONE))
-            .collect();
-        // By what they do: how many members, and whether one of them is certain.
-        let mut known: FxHashMap<u32, (u32, bool)> = FxHashMap::default();
-        for (number, member) in numbers.iter().zip(members) {
-            let known = known.entry(*number).or_default();
-            *known = (known.0 + 1, known.1 || member.certain);
-        }
-        for number in &mut numbers {
-            if !known
-                .get(number)
-                .is_some_and(|(count, certain)| *count > 1 && *certain)
-            {
-                *number = Self::NONE;
+        let mut numbers = vec![Self::NONE; members.len()];
+        // What certain members do, and the first that does it, until there is another.
+        let mut known: FxHashMap<u32, u32> = FxHashMap::default();
+        let (certain, spare): (Vec<u32>, Vec<u32>) =
+            (0..members.len() as u32).partition(|at| members[*at as usize].certain);
+        for at in certain.into_iter().chain(spare) {
+            let Some(number) = machine.alike(at) else {
+                continue;
+            };
+            match known.get_mut(&number) {
+                Some(first) => {
+                    numbers[at as usize] = number;
+                    if *first != Self::NONE {
+                        numbers[*first as usize] = number;
+                        *first = Self::NONE;
+                    }
+                }
+                None if members[at as usize].certain => {
+                    known.insert(number, at);
+                }
+                None => {}
             }
         }
         let mut pairs = pairs(partition, &numbers);
@@ -64,11 +69,6 @@ impl Alike {
     /// What a member does.
     pub(super) fn number(&self, member: u32) -> u32 {
         self.numbers[member as usize]
-    }
-
-    /// Whether any two that overlap do the same.
-    pub(super) fn is_any(&self) -> bool {
-        !self.peers.is_empty()
     }
 
     /// Certain members that do the same as this certain one, overlap with it, and return before.

@@ -13,9 +13,9 @@ use crate::value::Value;
 /// before it.
 ///
 /// What was known at an earlier time is legal if what was known later is, so that the first
-/// illegal end can be found by halving: as many searches as the logarithm of the operations. Most
-/// often two will do, since it is near where the search came to, or the witness ends. If one of
-/// them goes beyond the budget, the counterexample is of a later response than the first.
+/// illegal end can be found by halving: as many searches as the logarithm of the operations. Often
+/// two will do, since it is where the search came to, or the witness ends. If one of them goes
+/// beyond the budget, the counterexample is of a later response than the first.
 /// `found` is the decision that there is no order.
 pub(super) fn explain<'a>(
     partition: &Partition<'a>,
@@ -69,8 +69,8 @@ pub(super) fn explain<'a>(
     finding
 }
 
-/// Where to look for the first illegal end: from the first that the search did not come to on, or
-/// from the last of the witness back, ever further.
+/// Where the first illegal end may be: the first that the search did not come to, or the last of
+/// the witness.
 fn nearer(
     partition: &Partition<'_>,
     found: &Decision,
@@ -83,15 +83,12 @@ fn nearer(
         .iter()
         .for_each(|at| placed[*at as usize] = true);
     let tried = ends.iter().take_while(|end| placed[**end as usize]).count();
-    let back = !found.witness.is_empty();
-    let known = back || !found.order.is_empty();
-    let strides = (0..usize::BITS - 1).map(|power| 1 << power);
-    strides
-        .take_while(move |_| known)
-        .map_while(move |stride: usize| match back {
-            true => illegal.checked_sub(stride),
-            false => tried.checked_add(stride - 1),
-        })
+    let guesses = match (found.witness.is_empty(), found.order.is_empty()) {
+        (false, _) => [illegal.saturating_sub(1), 0],
+        (true, false) => [tried, tried + 1],
+        (true, true) => [0, 0],
+    };
+    guesses.into_iter()
 }
 
 /// Steps for one of the searches that make a finding minimal, and what all of them may take: a
@@ -216,7 +213,9 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
     fn shrink(mut self, mut needed: Vec<u32>) -> Option<Vec<u32>> {
         needed.sort_unstable();
         let mut size = needed.len().div_ceil(2).max(1);
+        let mut in_vain = 0;
         loop {
+            let before = needed.len();
             let mut rest = Vec::with_capacity(needed.len());
             for chunk in needed.chunks(size) {
                 self.keep(chunk, false);
@@ -230,7 +229,13 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
             if size == 1 || planted(Defect::ShrinkerStopsEarly) {
                 return Some(needed);
             }
-            size = size.div_ceil(2);
+            // Where no half and no quarter can be left out, hardly any eighth can.
+            in_vain = if needed.len() < before {
+                0
+            } else {
+                in_vain + 1
+            };
+            size = if in_vain > 1 { 1 } else { size.div_ceil(2) };
         }
     }
 }

@@ -27,8 +27,8 @@ pub(super) trait Machine {
     /// return, before [`Machine::wants`] is asked.
     fn look(&mut self, _: &[u32], _: u64) {}
 
-    /// Whether linearizing a member that may never have taken effect can be of use now.
-    fn wants(&self, _: u32) -> bool {
+    /// Whether linearizing a member that may never have taken effect can be of use now, in a state.
+    fn wants(&self, _: u32, _: u32) -> bool {
         true
     }
 

@@ -192,11 +192,10 @@ impl Machine for Register<'_> {
             self.spares.want_all();
             return;
         }
-        let values = open.iter().filter_map(|at| self.observed(*at));
-        self.spares.want(values.collect(), now, self.refuses);
+        self.spares.want(&self.steps, open, now, self.refuses);
     }
 
-    fn wants(&self, member: u32) -> bool {
+    fn wants(&self, _: u32, member: u32) -> bool {
         let chained = matches!(self.steps[member as usize], Step::Cas { .. });
         let value = self.set(member);
         value.is_some_and(|value| self.spares.wants(value, chained))

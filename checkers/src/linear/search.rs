@@ -285,25 +285,22 @@ impl<M: Machine> Search<'_, M> {
 
     /// Whether one that does the same and returns before it can come next as well. In any order
     /// that begins with this one the two can change places.
-    fn is_behind(&self, member: u32, horizon: u64) -> bool {
+    fn is_behind(&self, member: u32) -> bool {
         let mut peers = self.alike.before(member).iter();
         peers.any(|peer| {
-            let called = self.partition.members[*peer as usize].op.invoke_ts <= horizon;
-            called && !self.visited.is_done(*peer) && self.is_free(*peer)
+            // Members are in the order of their calls.
+            let called = || self.partition.members[*peer as usize].op.invoke_ts <= self.horizon();
+            !self.visited.is_done(*peer) && self.is_free(*peer) && (*peer < member || called())
         })
     }
 
     fn advance_certain(&mut self, mut at: Option<u32>) -> bool {
-        let horizon = match at.is_some() && self.alike.is_any() {
-            true => self.horizon(),
-            false => 0,
-        };
         while let Some(entry_at) = at {
             let entry = self.entries.get(entry_at);
             if entry.is_return && !planted(Defect::SearchLooksPastReturns) {
                 break;
             }
-            let tried = !entry.is_return && !self.is_behind(entry.member, horizon);
+            let tried = !entry.is_return && !self.is_behind(entry.member);
             if tried && self.try_certain(entry.member, Choice::Turn) {
                 return true;
             }
@@ -416,7 +413,7 @@ impl<M: Machine> Search<'_, M> {
             return false;
         }
         let early = called > horizon && !planted(Defect::SearchTakesOptionalEarly);
-        if early || !self.is_free(member) || !self.machine.wants(member) {
+        if early || !self.is_free(member) || !self.machine.wants(self.state, member) {
             return false;
         }
         self.steps += 1;

@@ -35,6 +35,11 @@ const ENGINES: Planted = Planted {
            time-outs or program order; believes reads",
     source: include_str!("../../src/linear/defect/tests.rs"),
 };
+const ITEMS: Planted = Planted {
+    test: "a_defect_in_the_search_of_a_queue_a_stack_or_a_bag_is_found",
+    what: "takes the last first, or nothing that may have happened; forgets what was taken",
+    source: include_str!("../../src/linear/defect/tests.rs"),
+};
 const PROOFS: Planted = Planted {
     test: "a_defect_in_proofs_or_their_verifiers_is_found",
     what: "sees nothing missing; has no time; hears no response; takes one twice; asks for more or \
@@ -84,7 +89,7 @@ fn others() -> Vec<Other> {
             "each operation took effect at one instant between its call and its return",
             "a model, and responses that depend on its state",
             "what the model cannot see: the table above",
-            vec![ENGINES, PROOFS],
+            vec![ENGINES, ITEMS, PROOFS],
         ),
         (
             CheckerSpec::NoLostAck,

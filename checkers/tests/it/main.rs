@@ -3,6 +3,7 @@
 mod catalogue;
 mod codec;
 mod counterexample;
+mod crowds;
 mod edn;
 mod jsonl;
 mod models;

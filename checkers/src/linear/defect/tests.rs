@@ -274,31 +274,33 @@ fn a_defect_in_the_search_the_frontier_or_the_reader_is_found() {
 
 #[test]
 fn of_two_that_do_the_same_the_first_due_goes_first() {
-    // The long push has to wait until the stack was empty.
-    let push = ("push", Value::Int(1), None);
-    let pop = |told| ("pop", Value::Null, told);
+    // The long insertion has to wait until there was nothing.
+    let insert = ("insert", Value::Int(1), None);
+    let delete = |told| ("delete-min", Value::Null, told);
     let ops = [
-        row(0, &push, (0, 10), false),
-        row(1, &push, (1, 2), false),
-        row(3, &pop(Some(Value::Int(1))), (3, 4), false),
-        row(5, &pop(None), (5, 6), false),
-        row(7, &pop(Some(Value::Int(1))), (7, 8), false),
+        row(0, &insert, (0, 10), false),
+        row(1, &insert, (1, 2), false),
+        row(3, &delete(Some(Value::Int(1))), (3, 4), false),
+        row(5, &delete(None), (5, 6), false),
+        row(7, &delete(Some(Value::Int(1))), (7, 8), false),
     ];
-    let kind = ModelKind::Stack;
+    let kind = ModelKind::PriorityQueue;
     let names = |defect| with(defect, || wrong(kind, &ops, Some("search")));
     assert!(names(None).is_empty());
     assert!(!names(Some(Defect::SearchTakesTheLastFirst)).is_empty());
 }
 
 #[test]
-fn a_defect_in_the_search_of_a_queue_is_found() {
-    for defect in [
-        Defect::ItemsTakeTheLastFirst,
-        Defect::ItemsTakeNothingOptional,
-        Defect::ItemsForgetStates,
+fn a_defect_in_the_search_of_a_queue_a_stack_or_a_bag_is_found() {
+    for (kind, defect) in [
+        (ModelKind::Queue, Defect::ItemsTakeTheLastFirst),
+        (ModelKind::Queue, Defect::ItemsTakeNothingOptional),
+        (ModelKind::Queue, Defect::ItemsForgetStates),
+        (ModelKind::Stack, Defect::SearchWantsTooLittle),
+        (ModelKind::Bag, Defect::SearchWantsTooLittle),
     ] {
-        let found = is_found(ModelKind::Queue, defect, "search", 2_000);
-        assert!(found, "{defect:?}");
+        let found = is_found(kind, defect, "search", 2_000);
+        assert!(found, "{kind:?} {defect:?}");
     }
 }
 

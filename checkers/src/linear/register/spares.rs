@@ -82,14 +82,16 @@ impl Spares {
         self.wanted.fill(true);
     }
 
-    /// Takes note that these values would be observed next. `now` is the instant by which what may
-    /// take effect was called.
-    pub(super) fn want(&mut self, values: Vec<u32>, now: u64, refuses: bool) {
-        self.abound = !refuses && self.is_enough(now);
+    /// Takes note of what can be observed next, by members that are open. `now` is the instant by
+    /// which what may take effect was called.
+    pub(super) fn want(&mut self, steps: &[Step], open: &[u32], now: u64, refuses: bool) {
         self.wanted.fill(false);
-        for value in values {
-            self.wanted[value as usize] = true;
+        for at in open {
+            if let Step::Read(value) | Step::Cas { from: value, .. } = steps[*at as usize] {
+                self.wanted[value as usize] = true;
+            }
         }
+        self.abound = !self.pairs.is_empty() && !refuses && self.is_enough(now);
         if !self.abound {
             self.follow_chains();
         }

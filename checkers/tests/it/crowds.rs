@@ -1,0 +1,56 @@
+//! Many operations at once that do the same, with few instants, against all orders.
+
+use checkers::spec::ModelKind;
+use checkers::{Operation, Value};
+
+use crate::models::agree;
+use crate::reference::{Letter, alphabet, numbers, row};
+
+/// Operations of as many processes, most of them at once, with few instants and few values, so
+/// that many do the same and many are due at the same time.
+fn crowd(letters: &[Letter], count: usize, next: &mut impl FnMut(u64) -> u64) -> Vec<Operation> {
+    let unknown_in = 2 + next(6);
+    let mut begins: Vec<u64> = (0..count).map(|_| next(7)).collect();
+    begins.sort_unstable();
+    let each = begins.into_iter().enumerate().map(|(id, begin)| {
+        let letter = &letters[next(letters.len() as u64) as usize];
+        let span = (begin, begin + next(6));
+        Operation {
+            process_id: id as u64,
+            ..row(id, letter, span, next(unknown_in) == 0)
+        }
+    });
+    each.collect()
+}
+
+#[test]
+fn crowds_agree_with_all_orders() {
+    let mut next = numbers(99);
+    for kind in ModelKind::ALL {
+        // Of values, most often the first two.
+        let few = |letter: &Letter| {
+            let three = Some(&Value::Int(3));
+            Some(&letter.1) != three && letter.2.as_ref() != three
+        };
+        let letters: Vec<Letter> = alphabet(kind).into_iter().filter(few).collect();
+        let repeats = matches!(
+            kind,
+            ModelKind::CasRegister
+                | ModelKind::Queue
+                | ModelKind::Bag
+                | ModelKind::Stack
+                | ModelKind::Log
+                | ModelKind::Text
+        );
+        let cases = if repeats { 250 } else { 40 };
+        let (mut legal, mut illegal) = (0, 0);
+        for case in 0..cases {
+            let count = 4 + case % 3;
+            match agree(kind, crowd(&letters, count, &mut next)) {
+                true => legal += 1,
+                false => illegal += 1,
+            }
+        }
+        assert!(legal > 0 && illegal > 0, "{kind:?}: {legal}, {illegal}");
+    }
+}
