@@ -160,7 +160,7 @@ fn decide(controls: Vec<Control>) -> Blame {
 }
 
 /// Checkers of what faults may keep any system from.
-const WAITED_FOR: [&str; 2] = ["progress", "election"];
+const WAITED_FOR: [&str; 2] = ["progress", ELECTION];
 
 const STAND_IN: &str = "put a perfect object behind the same clients and faults";
 
@@ -215,8 +215,8 @@ fn alike(a: &SeedOutcome, b: &SeedOutcome) -> bool {
     group(a).is_some() && group(a) == group(b)
 }
 
-/// Checkers of what nodes say, not of what clients are answered.
-const OF_NODES: [&str; 2] = ["single-leader", "election"];
+/// The checker of how soon somebody leads, which the perfect object has no part in.
+const ELECTION: &str = "election";
 
 fn known_good(
     pool: &mut Pool,
@@ -225,9 +225,8 @@ fn known_good(
     failing: &SeedOutcome,
 ) -> Result<Control, CoordinateError> {
     let experiment = "judge a history that is good by construction";
-    // Who leads is told by the system's nodes, whatever the clients call.
-    if violated(failing).is_some_and(|name| OF_NODES.contains(&name)) {
-        let why = "elections are the system's own, and the object has none";
+    if violated(failing) == Some(ELECTION) {
+        let why = "when somebody leads is the system's own, and the object has no part in it";
         return Ok(Control::not_done(experiment, why));
     }
     let outcome = standing(pool, base, script, StandIn::Object)?;

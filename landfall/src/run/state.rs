@@ -19,7 +19,7 @@ use crate::nemesis::Windows;
 use crate::phases::{Begun, Convergence, Left, Phase};
 use crate::recorder::Recorder;
 use crate::script::{PinnedOperation, PinnedWindow, Script};
-use crate::stand_in::Reference;
+use crate::stand_in::{Reference, StandIn};
 use crate::swarm::Swarm;
 use crate::system::Peer;
 
@@ -143,13 +143,24 @@ impl RunState {
 
     pub(super) fn leader_elected(&self, peer: &Peer, term: u64) {
         let node = self.servers[peer.number as usize - 1];
-        self.recorder
-            .lead(1_000 + u64::from(peer.number), term, &peer.name);
+        if self.is_heard(node, term) {
+            self.recorder
+                .lead(1_000 + u64::from(peer.number), term, &peer.name);
+        }
         self.elections.borrow_mut().push(Election {
             at: with(|world| world.now()),
             term,
             node,
         });
+    }
+
+    /// Whether an election is entered into the history: each, but with a perfect object in the
+    /// clients' place what nodes say of leaders is good by construction, too: of each term the
+    /// first one, and no term after a later one.
+    fn is_heard(&self, node: NodeId, term: u64) -> bool {
+        let elections = self.elections.borrow();
+        let is_before = |one: &Election| one.term < term || (one.term == term && one.node == node);
+        self.script.stand_in != Some(StandIn::Object) || elections.iter().all(is_before)
     }
 
     /// Whoever leads in the highest term that anybody has led in.

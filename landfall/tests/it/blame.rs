@@ -36,6 +36,15 @@ mod dice {
     );
 }
 
+mod two_leaders {
+    use super::{Quirk, Toy};
+    landfall::plan!(
+        "tests/it/plans/leaders.md",
+        system = Toy(Quirk::AllLead),
+        test = false
+    );
+}
+
 /// The first failing seed of a test, and whose fault it is.
 fn blamed(test: &str) -> Blame {
     let mut pool = pool(2);
@@ -79,6 +88,20 @@ fn a_client_that_makes_answers_up_is_the_harness() {
 fn an_oracle_that_no_register_satisfies_is_the_checker() {
     let found = blamed("blame::wrong_model::s1_registers_only_grow");
     assert_eq!(found.culprit, Culprit::Checker, "{found:#?}");
+}
+
+#[test]
+fn two_leaders_of_a_term_are_the_systems_and_one_of_each_is_called_good() {
+    let found = blamed("blame::two_leaders::s1_one_leader");
+    assert_eq!(found.culprit, Culprit::Sut, "{found:#?}");
+    let good = found
+        .controls
+        .iter()
+        .find(|control| control.experiment == "judge a history that is good by construction");
+    let good = good.expect("it is one of the controls");
+    assert!(good.done && good.accuses.is_none(), "{good:#?}");
+    let no_operations = "of 0 operations";
+    assert!(!good.result.contains(no_operations), "{good:#?}");
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub(crate) enum Quirk {
     ClientPanics,
     /// Clients are never made.
     ClientHangs,
+    /// Every deputy leads at once, in the same term.
+    AllLead,
     /// Deputies never lead.
     Loyal,
     /// A task that nobody joins panics on the primary.
@@ -258,7 +260,7 @@ async fn deputy(node: &NodeContext, quirk: Quirk) -> io::Result<()> {
         if std::mem::take(&mut was_there) {
             tracing::info!(monotonic_counter.takeovers = 1, "primary-lost; taking over");
             landfall::reachable!("a toy takes over");
-            if takes_over && node.me.number == 2 {
+            if takes_over && (node.me.number == 2 || quirk == Quirk::AllLead) {
                 term += 1;
                 node.leads(term);
             }
