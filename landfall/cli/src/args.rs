@@ -26,6 +26,10 @@ const SEEDS_MAX: u64 = 10_000_000;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Take this profile of .config/landfall.toml, which is looked for from here upwards: `ci`,
+    /// `FILE` or `FILE#ci` [default: the profile default]
+    #[arg(long, value_name = "PROFILE", global = true)]
+    pub(crate) config: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,7 +49,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Find the first commit at which a capsule's failure is there
     Bisect(BisectArgs),
-    /// Put the databases of a sweep's parts together
+    /// Report a sweep from its database again, or put those of its parts together
+    #[command(visible_alias = "report")]
     Merge(MergeArgs),
     /// Judge a history: JSON Lines, EDN, a Jepsen log or landfall's binary form
     Check(CheckArgs),
@@ -58,6 +63,24 @@ pub(crate) enum Command {
     /// Look what this machine would leak into a run, through real crates
     #[cfg(feature = "floor")]
     Floor(FloorArgs),
+    /// Write what a shell needs to complete command lines
+    Completions(CompletionsArgs),
+    /// Write the manual page of the command, or those of all
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write the page of every command into this directory
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -12,12 +12,12 @@
 //! - No colour and no control character is written but the progress line of a terminal.
 //!
 //! # Modules, in reading order
-//! `args` (the command line), `exit` (how it ends), `cargo` with `profile` (asking and building),
-//! `scenarios` (what there is to run), `sweep` and `line` (running it), `store`, `shard` and
-//! `merge` (results that are kept), `failure` with `replay`, `reduce` and `explain` (one failure),
-//! `account` (the session and its report), `patience` (when to stop), `clock`, `progress`,
-//! `output` and `junit` (saying so), `plan`, `check` with `formats` and `floor` (what needs no
-//! build), `init` (what prepares one).
+//! `args` (the command line), `config` (what a file adds to it), `exit` (how it ends), `cargo`
+//! with `profile` (asking and building), `scenarios` (what there is to run), `sweep` and `line`
+//! (running it), `store`, `shard` and `merge` (results that are kept), `failure` with `replay`,
+//! `reduce` and `explain` (one failure), `account` (the session and its report), `patience` (when
+//! to stop), `clock`, `progress`, `output` and `junit` (saying so), `plan`, `check` with `formats`
+//! and `floor` (what needs no build), `init` (what prepares one), `shell` (completions and pages).
 
 mod account;
 mod args;
@@ -26,6 +26,7 @@ mod bisect;
 mod cargo;
 mod check;
 mod clock;
+mod config;
 mod engine;
 mod exit;
 mod explain;
@@ -47,6 +48,7 @@ mod replay;
 mod scenarios;
 mod selftest;
 mod shard;
+mod shell;
 mod store;
 mod sweep;
 
@@ -55,6 +57,7 @@ use std::fmt::Write as _;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::args::{Cli, Command, Format, PlanCommand};
@@ -98,6 +101,8 @@ fn run() -> Exit {
         Command::Check(args) => (args.output.format, check::run(args)),
         Command::Convert(args) => (Format::Human, formats::run(args)),
         Command::Init(args) => (args.output.format, init::run(args)),
+        Command::Completions(args) => (Format::Human, shell::completions(args, definition())),
+        Command::Man(args) => (Format::Human, shell::man(args, definition())),
         #[cfg(feature = "floor")]
         Command::Floor(args) => (args.output.format, floor::run(args)),
     };
@@ -113,15 +118,42 @@ fn run() -> Exit {
     })
 }
 
-/// Parses the command line. Cargo starts `cargo-landfall landfall ...`; the alias does not repeat
-/// the name.
+/// The command line's one definition.
+fn definition() -> clap::Command {
+    Cli::command().after_help(after_help())
+}
+
+/// Parses the command line, and what the configuration adds to it. Cargo starts `cargo-landfall
+/// landfall ...`; the alias does not repeat the name.
 fn parse(words: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut words: Vec<OsString> = words.collect();
     if words.get(1).is_some_and(|word| word == "landfall") {
         words.remove(1);
     }
-    let command = Cli::command().after_help(after_help());
-    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
+    let given = definition().try_get_matches_from(&words)?;
+    let trouble = |why: String| definition().error(ErrorKind::ValueValidation, why);
+    let added = config::added(&definition(), &given).map_err(trouble)?;
+    let Some(added) = added.filter(|added| !added.words.is_empty()) else {
+        return Cli::from_arg_matches(&given);
+    };
+    // What was given stands last: it may end in words behind `--`.
+    let name = given.subcommand_name().unwrap_or_default();
+    let place = words.iter().position(|word| word == name).unwrap_or(0) + 1;
+    let all = words[..place].iter().chain(&added.words);
+    let all: Vec<&OsString> = all.chain(&words[place..]).collect();
+    let matches = definition().try_get_matches_from(all).map_err(|error| {
+        let from = added.from.display();
+        let added: Vec<_> = added
+            .words
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        let what = error.render().to_string();
+        let what = what.trim_start_matches("error: ").trim_end();
+        let why = format!("{what}\n\n{from} adds: {}", added.join(" "));
+        definition().error(error.kind(), why)
+    })?;
+    Cli::from_arg_matches(&matches)
 }
 
 fn after_help() -> String {
@@ -130,7 +162,17 @@ fn after_help() -> String {
         let _ = writeln!(text, "  {:<3}  {meaning}", exit.code());
     }
     text.push_str("\nEnvironment, where no flag says otherwise:\n");
-    for (name, meaning) in landfall::variables::ALL {
+    let own = [
+        (
+            "LANDFALL_SHARD",
+            "run only this part of the seeds, as --shard",
+        ),
+        (
+            "LANDFALL_CONFIG",
+            "take this profile of .config/landfall.toml, as --config",
+        ),
+    ];
+    for (name, meaning) in landfall::variables::ALL.into_iter().chain(own) {
         let _ = writeln!(text, "  {name:<26} {meaning}");
     }
     text

@@ -4,6 +4,7 @@
 mod account;
 mod author;
 mod check;
+mod config;
 #[cfg(feature = "floor")]
 mod floor;
 mod init;
@@ -36,6 +37,9 @@ fn command(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-landfall"));
     command.args(words).current_dir(root());
     for (name, _) in landfall::variables::ALL {
+        command.env_remove(name);
+    }
+    for name in ["LANDFALL_CONFIG", "LANDFALL_SHARD"] {
         command.env_remove(name);
     }
     command
@@ -86,6 +90,15 @@ fn of_landfall<'a>(begin: &'a str, test: &'a str, rest: &[&'a str]) -> Vec<&'a s
 /// What such a command answers.
 fn on_landfall(begin: &str, test: &str, rest: &[&str]) -> Answer {
     landfall(&of_landfall(begin, test, rest))
+}
+
+/// An empty directory of one test, below the build's.
+fn scratch(name: &str) -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // It is there if the tests were run before.
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).expect("the directory is cargo's, for tests");
+    directory
 }
 
 /// The workspace's directory.

@@ -1,6 +1,6 @@
 //! What the command line and the environment may not be.
 
-use crate::{answer, command, landfall};
+use crate::{answer, command, landfall, scratch};
 
 #[test]
 fn what_makes_no_sense_is_a_usage_error() {
@@ -98,4 +98,36 @@ fn errors_are_json_where_json_is_asked_for() {
     assert_eq!(answer.code, 2);
     assert_eq!(answer.json()["error"], "replay needs --seed, or a capsule");
     assert_eq!(answer.json()["exit_code"], 2);
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let answer = landfall(&["completions", shell]);
+        assert_eq!(answer.code, 0, "{}", answer.stderr);
+        for word in ["sweep", "explain-code", "check-determinism", "completions"] {
+            assert!(answer.stdout.contains(word), "{shell} lacks {word}");
+        }
+    }
+    assert_eq!(landfall(&["completions", "cmd"]).code, 2);
+    let page = landfall(&["man"]);
+    assert_eq!(page.code, 0, "{}", page.stderr);
+    assert!(
+        page.stdout.contains(".TH cargo-landfall 1"),
+        "{}",
+        page.stdout
+    );
+    assert!(page.stdout.contains("LANDFALL_SHARD"), "{}", page.stdout);
+    let directory = scratch("man");
+    let place = directory.display().to_string();
+    assert_eq!(landfall(&["man", "--out", &place]).code, 0);
+    for name in ["", "-sweep", "-plan-explain-code", "-man"] {
+        let path = directory.join(format!("cargo-landfall{name}.1"));
+        let page = std::fs::read_to_string(&path).expect("the page is there");
+        assert!(
+            page.contains(&format!(".TH cargo-landfall{name} 1")),
+            "{page}"
+        );
+    }
+    assert!(!directory.join("cargo-landfall-help.1").exists());
 }
