@@ -21,4 +21,5 @@ mod receipts;
 mod rules;
 mod rules_table;
 mod std_files;
+mod std_oddities;
 mod std_surface;
