@@ -17,7 +17,7 @@ use super::lints::Watch;
 use super::locks::Locks;
 use super::namespace::Mounts;
 use super::op_kind::OpKind;
-use super::report::{CrashReport, DiskStats, PendingSummary, enter_losses};
+use super::report::{CrashReport, DiskStats, PendingSummary, Stats, enter_losses};
 use super::strikes::Strike;
 use crate::config::{DiskConfig, LatencyRange, VolumeId};
 use crate::errno::errno;
@@ -89,7 +89,7 @@ pub(crate) struct State {
     timers: BTreeMap<u64, Timer>,
     next_timer: u64,
     pub(crate) blame: BTreeMap<NodeId, FaultId>,
-    pub(crate) stats: BTreeMap<NodeId, DiskStats>,
+    pub(crate) stats: Stats,
     latency: BTreeMap<NodeId, Stream>,
     crash: BTreeMap<VolumeId, Stream>,
     crashes: BTreeMap<VolumeId, CrashReport>,
@@ -161,12 +161,7 @@ impl Disk {
 
     /// What the guests of `node` did so far.
     pub fn stats(&self, node: NodeId) -> DiskStats {
-        self.state
-            .borrow()
-            .stats
-            .get(&node)
-            .copied()
-            .unwrap_or_default()
+        self.state.borrow().stats.get(node)
     }
 
     /// What a power loss of `node` could take now. O(pending).
@@ -205,7 +200,7 @@ impl Disk {
         let mut state = self.state.borrow_mut();
         let State { volumes, stats, .. } = &mut *state;
         let volume = volumes.get_mut(&id).expect("what is open is somewhere");
-        let result = f(volume, stats.entry(world.current_node()).or_default());
+        let result = f(volume, stats.of(world.current_node()));
         let has_news = volume.has_news();
         if !self.config.write_back.hi.is_zero() && !volume.ops.is_empty() {
             self.will_write_back(&mut state, world, id);
@@ -254,7 +249,10 @@ impl Disk {
                 self.will_write_back(&mut state, world, id);
             }
         }
-        self.enter_met(world);
+        let has_news = self.state.borrow().volumes.values().any(Volume::has_news);
+        if has_news {
+            self.enter_met(world);
+        }
     }
 
     /// Something is pending: the kernel will write some of it back, by itself.
@@ -288,7 +286,7 @@ impl Disk {
         let durable = volume.write_back_some(&mut |n| stream.below(n));
         let more = !volume.ops.is_empty();
         if let Some(node) = mounts.owner(id) {
-            stats.entry(node).or_default().written_back += durable as u64;
+            stats.of(node).written_back += durable as u64;
         }
         event(world, OpKind::SyncRange, id.0, durable as u64);
         if more {
@@ -400,7 +398,7 @@ impl Device for Disk {
         }
         let (volumes, waiting) = {
             let state = &mut *self.state.borrow_mut();
-            state.stats.entry(node).or_default().power_losses += 1;
+            state.stats.of(node).power_losses += 1;
             let volumes = state.mounts.below(state.mounts.root_of(node));
             let waiting = state.locks.forget(|at| volumes.contains(&at.volume));
             (volumes, waiting)

@@ -257,7 +257,7 @@ impl Disk {
                 let code = failing.error_for(op, path, asks, used);
                 Some((fault, code.filter(|_| on == node)?))
             })?;
-            state.stats.entry(node).or_default().errors_injected += 1;
+            state.stats.of(node).errors_injected += 1;
             hit
         };
         let error = errno(code);

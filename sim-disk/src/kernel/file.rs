@@ -12,9 +12,8 @@ use super::faults::Asks;
 use super::namespace::At;
 use super::op_kind::OpKind;
 use super::open_file::{OpenFile, OpenFlags, Opening};
-use crate::content_hash::digest_of_content;
+use crate::content_hash::digest_of_write;
 use crate::errno::errno;
-use crate::hash::digest_of;
 use crate::state::pages::SECTOR;
 use crate::state::volume::SIZE_MAX;
 
@@ -146,7 +145,7 @@ impl Disk {
             world,
             OpKind::Read,
             file.inode.0,
-            digest_of([offset, read as u64], &[]),
+            digest_of_write(0, [offset, read as u64]),
         );
         Ok(read)
     }
@@ -193,23 +192,31 @@ impl Disk {
         }
         let now = world.wall_clock();
         let append = file.has(libc::O_APPEND);
-        let place = |size: u64| if append { size } else { offset };
         let asks = || {
             Asks::space(self.on_volume(world, file.volume, |volume, _| {
-                let at = place(volume.cache(file.inode).size());
+                let at = match append {
+                    true => volume.cache(file.inode).size(),
+                    false => offset,
+                };
                 volume.would_allocate(file.inode, at, buf.len())
             }))
         };
         self.check(world, OpKind::Write, file, asks)?;
-        let buf = &buf[..self.shorten(world, OpKind::Write, file, buf.len())];
-        let (at, written) = self.on_volume(world, file.volume, |volume, stats| {
-            let at = place(volume.cache(file.inode).size());
-            let written = volume.write(file.inode, at, buf, now)?;
+        let buf = match self.is_failing.get() {
+            true => &buf[..self.shorten(world, OpKind::Write, file, buf.len())],
+            false => buf,
+        };
+        let (at, written, digest) = self.on_volume(world, file.volume, |volume, stats| {
+            let at = match append {
+                true => volume.cache(file.inode).size(),
+                false => offset,
+            };
+            let (written, digest) = volume.write(file.inode, at, buf, now)?;
             stats.writes += 1;
             stats.bytes_written += written as u64;
-            io::Result::Ok((at, written))
+            io::Result::Ok((at, written, digest))
         })?;
-        let detail = digest_of_content([at, written as u64], &buf[..written]);
+        let detail = digest_of_write(digest, [at, written as u64]);
         event(world, OpKind::Write, file.inode.0, detail);
         self.lint_write(world, file, at..at + written as u64);
         if file.status.get() & libc::O_DSYNC != 0 && written > 0 {

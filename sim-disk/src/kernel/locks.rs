@@ -207,6 +207,9 @@ impl Disk {
     /// The process closes one of its descriptors of a file: its own locks of ranges go. To be
     /// called before the world's `close` by whoever closes for a guest.
     pub fn closing(&self, fd: Fd) {
+        if self.state.borrow().locks.0.is_empty() {
+            return;
+        }
         let wakers = with(|world| {
             let file = world.description_as::<OpenFile>(fd).ok()?;
             let holder = holder(&file, LockOwner::Process);

@@ -1,6 +1,6 @@
 //! Numbers for tests and reports, and the evidence that a power loss leaves in the ledger.
 
-use sim_runtime::{FaultId, World};
+use sim_runtime::{FaultId, NodeId, World};
 
 use crate::state::crash::{Loss, Outcome};
 use crate::state::op::Change;
@@ -28,6 +28,25 @@ pub struct DiskStats {
     /// Operations that became durable without a sync: the kernel wrote them back by itself, some
     /// time after the call.
     pub written_back: u64,
+}
+
+/// The figures of every node, by its number: nodes are numbered from 0 on.
+#[derive(Default)]
+pub(crate) struct Stats(Vec<DiskStats>);
+
+impl Stats {
+    pub(crate) fn get(&self, node: NodeId) -> DiskStats {
+        self.0.get(node.0 as usize).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn of(&mut self, node: NodeId) -> &mut DiskStats {
+        let at = node.0 as usize;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, DiskStats::default());
+        }
+        &mut self.0[at]
+    }
 }
 
 /// What is visible on a node's volumes and not yet durable.

@@ -39,7 +39,10 @@ impl Chunks {
 
     /// Puts a page in the place of what is there, which is returned.
     pub(crate) fn insert(&mut self, page: u64, data: Rc<Page>) -> Option<Rc<Page>> {
-        let chunk = self.chunks.entry(page / CHUNK).or_default();
+        let chunk = match self.chunks.get_mut(&(page / CHUNK)) {
+            Some(chunk) => chunk,
+            None => self.chunks.entry(page / CHUNK).or_default(),
+        };
         let old = chunk[within(page)].replace(data);
         self.count += u64::from(old.is_none());
         old

@@ -53,7 +53,10 @@ impl Volume {
             }
             self.check_alive(walked)?;
             let id = self.make_file(request.mode, now_ns);
-            self.perform(now_ns, Change::Names(Names::one(walked, Some(id))));
+            self.perform(
+                now_ns,
+                Change::Names(Box::new(Names::one(walked, Some(id)))),
+            );
             self.write_back_if_dirty();
             return Ok((id, true));
         };
@@ -119,7 +122,10 @@ impl Volume {
     fn make_named(&mut self, walked: &Walked<'_>, body: Body, now_ns: u64) -> io::Result<()> {
         self.check_alive(walked)?;
         let id = self.allocate(body);
-        self.perform(now_ns, Change::Names(Names::one(walked, Some(id))));
+        self.perform(
+            now_ns,
+            Change::Names(Box::new(Names::one(walked, Some(id)))),
+        );
         self.write_back_if_dirty();
         Ok(())
     }
@@ -163,7 +169,7 @@ impl Volume {
         self.check_empty_dir(id)?;
         let mut names = Names::one(walked, None);
         names.removed_dir = Some(id);
-        self.perform(now_ns, Change::Names(names));
+        self.perform(now_ns, Change::Names(Box::new(names)));
         self.write_back_if_dirty();
         Ok(())
     }
@@ -191,7 +197,7 @@ impl Volume {
         if walked.slash {
             return Err(errno(libc::ENOTDIR));
         }
-        self.perform(now_ns, Change::Names(Names::one(walked, None)));
+        self.perform(now_ns, Change::Names(Box::new(Names::one(walked, None))));
         self.write_back_if_dirty();
         Ok(())
     }
@@ -216,7 +222,10 @@ impl Volume {
         if self.cache(id).links == 0 && !revives {
             return Err(errno(libc::ENOENT));
         }
-        self.perform(now_ns, Change::Names(Names::one(walked, Some(id))));
+        self.perform(
+            now_ns,
+            Change::Names(Box::new(Names::one(walked, Some(id)))),
+        );
         self.write_back_if_dirty();
         Ok(())
     }
@@ -264,7 +273,7 @@ impl Volume {
             moved_dir: moved_dir.or(back.filter(is_dir)),
             needs,
         };
-        self.perform(now_ns, Change::Names(names));
+        self.perform(now_ns, Change::Names(Box::new(names)));
         self.write_back_if_dirty();
         Ok(())
     }

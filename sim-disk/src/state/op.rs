@@ -33,7 +33,7 @@ pub(crate) enum Change {
     /// Permission bits and times.
     Attributes { inode: InodeId, set: Attributes },
     /// Directory entries, all or none of them.
-    Names(Names),
+    Names(Box<Names>),
 }
 
 /// Attributes that change; None leaves one as it is.

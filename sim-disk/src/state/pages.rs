@@ -6,6 +6,7 @@ use std::ops::{Deref, Range};
 use std::rc::Rc;
 
 use super::chunks::Chunks;
+use crate::content_hash::{digest_and_copy, digest_of_content};
 
 /// Bytes in a page.
 pub(crate) const PAGE: u64 = 4096;
@@ -29,10 +30,16 @@ static ZEROES: Page = [0; PAGE as usize];
 
 impl Payload {
     pub(crate) fn new(bytes: &[u8], spare: &mut Spare) -> Payload {
+        Payload::with_digest(bytes, spare).0
+    }
+
+    /// With the digest of its content, taken while it is copied.
+    pub(crate) fn with_digest(bytes: &[u8], spare: &mut Spare) -> (Payload, u64) {
         if bytes.len() as u64 == PAGE {
-            Payload::Whole(spare.filled(bytes))
+            let (page, digest) = spare.filled(bytes);
+            (Payload::Whole(page), digest)
         } else {
-            Payload::Part(bytes.into())
+            (Payload::Part(bytes.into()), digest_of_content(bytes))
         }
     }
 }
@@ -59,15 +66,17 @@ impl Spare {
         }
     }
 
-    fn filled(&mut self, bytes: &[u8]) -> Rc<Page> {
+    fn filled(&mut self, bytes: &[u8]) -> (Rc<Page>, u64) {
         if let Some(mut page) = self.0.pop()
             && let Some(room) = Rc::get_mut(&mut page)
         {
-            room.copy_from_slice(bytes);
-            return page;
+            let digest = digest_and_copy(bytes, room);
+            return (page, digest);
         }
         let page = Rc::<[u8]>::from(bytes).try_into();
-        page.expect("its length is that of a page")
+        let page: Rc<Page> = page.expect("its length is that of a page");
+        let digest = digest_of_content(&page[..]);
+        (page, digest)
     }
 }
 
@@ -199,29 +208,25 @@ impl Pages {
         match payload {
             Payload::Part(bytes) => self.write(offset, bytes) as i64,
             Payload::Whole(page) => {
-                let (at, old) = (offset / PAGE, self.replace(offset / PAGE, page));
+                let at = offset / PAGE;
+                let old = self.pages.insert(at, Rc::clone(page));
                 i64::from(old.is_none() && self.reserved.remove(at..at + 1) == 0)
             }
             Payload::Hole => -(self.free(offset / PAGE..offset / PAGE + 1) as i64),
         }
     }
 
-    /// Shows another page; returns the one that was there.
-    fn replace(&mut self, at: u64, page: &Rc<Page>) -> Option<Rc<Page>> {
-        self.pages.insert(at, Rc::clone(page))
-    }
-
     /// As [`store`](Self::store), without a count; what is not shown any more may be filled anew.
-    pub(crate) fn store_for_good(&mut self, offset: u64, payload: &Payload, spare: &mut Spare) {
+    pub(crate) fn store_for_good(&mut self, offset: u64, payload: Payload, spare: &mut Spare) {
         match payload {
-            Payload::Whole(page) => match self.replace(offset / PAGE, page) {
+            Payload::Whole(page) => match self.pages.insert(offset / PAGE, page) {
                 Some(old) => spare.keep(old),
                 None => {
                     self.reserved.remove(offset / PAGE..offset / PAGE + 1);
                 }
             },
             Payload::Part(_) | Payload::Hole => {
-                self.store(offset, payload);
+                self.store(offset, &payload);
             }
         }
     }
@@ -338,8 +343,7 @@ mod tests {
         let mut write = |byte: u8, spare: &mut Spare| {
             let payload = Payload::new(&[byte; PAGE as usize], spare);
             cache.store(0, &payload);
-            media.store_for_good(0, &payload, spare);
-            drop(payload);
+            media.store_for_good(0, payload, spare);
             let mut shown = [[0; 1]; 2];
             cache.read(0, &mut shown[0]);
             media.read(PAGE - 1, &mut shown[1]);

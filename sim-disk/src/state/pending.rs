@@ -4,13 +4,23 @@
 use std::iter::successors;
 use std::ops::Index;
 
-use super::op::Op;
+use super::inode::InodeId;
+use super::op::{Change, Op};
+use super::pages::Payload;
 
 /// An operation: where it is in the order of the volume, and where it is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct OpId {
     number: u64,
     place: u32,
+}
+
+/// A write that was pending.
+pub(crate) struct Written {
+    pub(crate) inode: InodeId,
+    pub(crate) offset: u64,
+    pub(crate) bytes: Payload,
+    pub(crate) time_ns: u64,
 }
 
 /// No place.
@@ -97,14 +107,42 @@ impl Pending {
     pub(crate) fn remove(&mut self, id: &OpId) -> Option<Op> {
         let place = self.places.get_mut(id.place as usize)?;
         let node = place.take_if(|node| node.id == *id)?;
-        *self.after(node.before) = node.after;
-        match node.after {
-            NONE => self.last = node.before,
-            after => self.node(after).before = node.before,
-        }
-        self.free.push(id.place);
-        self.count -= 1;
+        self.unlink(id.place, (node.before, node.after));
         Some(node.op)
+    }
+
+    /// As [`remove`](Self::remove), of a write alone, whose parts need not be moved together.
+    pub(crate) fn remove_write(&mut self, id: &OpId) -> Option<Written> {
+        let place = self.places.get_mut(id.place as usize)?;
+        let node = place.as_mut().filter(|node| node.id == *id)?;
+        let Change::Write {
+            inode,
+            offset,
+            bytes,
+        } = &mut node.op.change
+        else {
+            return None;
+        };
+        let written = Written {
+            inode: *inode,
+            offset: *offset,
+            bytes: std::mem::replace(bytes, Payload::Hole),
+            time_ns: node.op.time_ns,
+        };
+        let around = (node.before, node.after);
+        *place = None;
+        self.unlink(id.place, around);
+        Some(written)
+    }
+
+    fn unlink(&mut self, place: u32, (before, after): (u32, u32)) {
+        *self.after(before) = after;
+        match after {
+            NONE => self.last = before,
+            after => self.node(after).before = before,
+        }
+        self.free.push(place);
+        self.count -= 1;
     }
 
     /// Where it is said what comes behind a place.
@@ -176,6 +214,7 @@ mod tests {
             } else if !model.is_empty() {
                 let at = (number >> 8) as usize % model.len();
                 let id = *model.keys().nth(at).expect("it is one of them");
+                assert!(pending.remove_write(&id).is_none(), "it is none");
                 let removed = pending.remove(&id).map(|op| op.time_ns);
                 assert_eq!(removed, model.remove(&id));
                 assert!(pending.get(&id).is_none() && pending.remove(&id).is_none());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::inode::{Doomed, InodeId, Kind};
 use super::op::{Change, Op, Side, apply, body_mut};
 use super::order::{closure, dependencies};
-use super::pending::OpId;
+use super::pending::{OpId, Written};
 use super::scars::Met;
 use super::select::{Below, random_closed};
 use super::volume::Volume;
@@ -106,17 +106,20 @@ impl Volume {
         let mut unlinked = Vec::new();
         let mut touched: Vec<InodeId> = Vec::new();
         let mut named = BTreeSet::new();
+        let is_idle = self.media.is_idle();
         for id in ids {
-            let op = self.take_op(*id);
-            if op.change.is_metadata() {
-                apply(&mut self.inodes, Side::Media, &op, None, &mut unlinked);
-            } else if self.media.is_idle() {
-                self.write_for_good(&op);
-            } else {
-                self.write_to_media(&op);
+            if is_idle && let Some(written) = self.ops.remove_write(id) {
+                touched.extend(Some(written.inode).filter(|id| touched.last() != Some(id)));
+                self.write_for_good(written);
+                continue;
             }
+            let op = self.take_op(*id);
             let file = op.change.file();
             touched.extend(file.filter(|file| touched.last() != Some(file)));
+            match op.change.is_metadata() {
+                true => apply(&mut self.inodes, Side::Media, &op, None, &mut unlinked),
+                false => self.write_to_media(&op),
+            }
             if let Change::Names(names) = &op.change {
                 touched.extend(names.slots.iter().map(|slot| slot.dir));
                 named.extend(names.slots.iter().filter_map(|slot| slot.target));
@@ -140,21 +143,14 @@ impl Volume {
     }
 
     /// Makes a write durable on media without faults.
-    fn write_for_good(&mut self, op: &Op) {
-        let Change::Write {
-            inode,
-            offset,
-            bytes,
-        } = &op.change
-        else {
+    fn write_for_good(&mut self, written: Written) {
+        self.pending_bytes -= written.bytes.len() as u64;
+        let Some(body) = body_mut(&mut self.inodes, Side::Media, written.inode) else {
             return;
         };
-        let Some(body) = body_mut(&mut self.inodes, Side::Media, *inode) else {
-            return;
-        };
-        body.times.modify(op.time_ns);
+        body.times.modify(written.time_ns);
         if let Kind::File { pages, .. } = &mut body.kind {
-            pages.store_for_good(*offset, bytes, &mut self.spare);
+            pages.store_for_good(written.offset, written.bytes, &mut self.spare);
         }
     }
 
@@ -317,7 +313,7 @@ mod tests {
         match (pick(0, 9), id) {
             (0..=2, Some(id)) => {
                 let written = volume.write(id, pick(24, 9_000), &[1; 700], 0);
-                assert_eq!(written.unwrap(), 700);
+                assert_eq!(written.unwrap().0, 700);
             }
             (3, Some(id)) => volume.resize(id, pick(24, 6_000), 0).unwrap(),
             (4, Some(id)) => volume.set_mode(id, 0o600, 0),

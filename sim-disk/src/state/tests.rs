@@ -42,7 +42,7 @@ fn volume(profile: Profile, tear: TearUnit) -> Volume {
 
 fn put(volume: &mut Volume, path: &str, request: OpenRequest, content: &[u8]) -> InodeId {
     let (id, _) = volume.open_path(path.as_bytes(), request, 0).unwrap();
-    assert_eq!(volume.write(id, 0, content, 0).unwrap(), content.len());
+    assert_eq!(volume.write(id, 0, content, 0).unwrap().0, content.len());
     id
 }
 

@@ -10,6 +10,7 @@ use super::pages::{PAGE, Pages, Payload, Spare, split};
 use super::pending::{OpId, Pending};
 use super::scars::Scars;
 use crate::config::{Profile, TearUnit};
+use crate::content_hash::digest_of_write;
 use crate::errno::errno;
 
 /// Largest file size, as the kernel's `loff_t` has it.
@@ -103,7 +104,7 @@ impl Volume {
                 moved_dir: None,
                 needs: Vec::new(),
             };
-            self.perform(now_ns, Change::Names(names));
+            self.perform(now_ns, Change::Names(Box::new(names)));
             self.sync(at);
             at = child;
         }
@@ -275,7 +276,8 @@ impl Volume {
         path
     }
 
-    /// Writes to a file, as far as space lasts.
+    /// Writes to a file, as far as space lasts. Returns how many bytes that were, and a digest of
+    /// them.
     ///
     /// # Errors
     /// `ENOSPC` when not one byte fits, `EFBIG` beyond the largest offset.
@@ -285,9 +287,9 @@ impl Volume {
         offset: u64,
         bytes: &[u8],
         now_ns: u64,
-    ) -> io::Result<usize> {
+    ) -> io::Result<(usize, u64)> {
         if bytes.is_empty() {
-            return Ok(0);
+            return Ok((0, 0));
         }
         if offset
             .checked_add(bytes.len() as u64)
@@ -298,22 +300,27 @@ impl Volume {
         if !self.scars.is_empty() {
             self.scars.overwritten(id, offset, bytes.len() as u64);
         }
-        let mut written = 0;
+        let (mut written, mut digest) = (0, 0);
         for (page, within, done, take) in split(offset, bytes.len()) {
             let piece = &bytes[done..done + take];
-            if !self.write_piece(id, page, within, piece, now_ns) {
+            let Some(of_piece) = self.write_piece(id, page, within, piece, now_ns) else {
                 break;
-            }
+            };
+            digest = match done {
+                0 => of_piece,
+                _ => digest_of_write(digest, [of_piece, done as u64]),
+            };
             written = done + take;
         }
         if written == 0 {
             return Err(errno(libc::ENOSPC));
         }
         self.write_back_if_dirty();
-        Ok(written)
+        Ok((written, digest))
     }
 
-    /// Writes within one page; false when there is no room for it.
+    /// Writes within one page, and returns a digest of the bytes; None when there is no room for
+    /// them.
     fn write_piece(
         &mut self,
         id: InodeId,
@@ -321,7 +328,7 @@ impl Volume {
         within: usize,
         piece: &[u8],
         now_ns: u64,
-    ) -> bool {
+    ) -> Option<u64> {
         let full = self.rules.capacity_pages;
         let full = full.is_some_and(|capacity| self.pages_used >= capacity);
         let inode = self.inodes.get_mut(&id);
@@ -330,13 +337,13 @@ impl Volume {
             panic!("only files can be opened for writing")
         };
         if full && !pages.has(page) {
-            return false;
+            return None;
         }
         let from = *size;
         let offset = page * PAGE + within as u64;
         let end = offset + piece.len() as u64;
         *size = from.max(end);
-        let bytes = Payload::new(piece, &mut self.spare);
+        let (bytes, digest) = Payload::with_digest(piece, &mut self.spare);
         let taken = pages.store(offset, &bytes);
         inode.cache.times.modify(now_ns);
         inode.pending.push(self.ops.push(Op {
@@ -359,7 +366,7 @@ impl Volume {
                 },
             );
         }
-        true
+        Some(digest)
     }
 
     /// Makes a file `size` bytes long.
