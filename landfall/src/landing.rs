@@ -427,6 +427,28 @@ mod tests {
     }
 
     #[test]
+    fn losses_are_met_by_those_whose_fault_took_them() {
+        let met = |name: &str, count| {
+            let mut row = row(&[("writes-lost", 2)], None);
+            name.clone_into(&mut row.name);
+            row.observed.insert("crash-state-read".to_owned(), count);
+            row
+        };
+        let some = Evidence::Counter {
+            counter: "losses-met".to_owned(),
+            min: 1,
+        };
+        for (by_this, by_another, holds) in [(1, 0, true), (0, 1, false), (0, 0, false)] {
+            let left = Left {
+                ledger: vec![met("S1.f1", by_this), met("S1.f2", by_another)],
+                about: vec!["S1.f1"],
+                ..Left::default()
+            };
+            assert_eq!(left.holds(some.clone(), None).0, holds);
+        }
+    }
+
+    #[test]
     fn within_includes_its_end_and_nothing_before_the_window_counts() {
         let within = Some(2 * SECOND);
         for (at, limit, held) in [

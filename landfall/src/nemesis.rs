@@ -571,11 +571,13 @@ const fn describe_act(act: GuestAct) -> &'static str {
 /// What became of every fault, for the landing conditions: the windows in order of opening.
 pub(crate) type Windows = Vec<Opened>;
 
-/// How often a fault moved a counter of injections; of those that plans may name, one is a sum.
+/// How often a fault moved a counter of injections; of those that plans may name, one is a sum, and
+/// one is of what the guest met: bytes or names that a loss of power took.
 pub(crate) fn injected(row: &sim_runtime::LedgerRow, counter: &str) -> u64 {
     let one = |name| row.injected.get(name).copied().unwrap_or(0);
     match counter {
         "writes-lost-or-torn" => one("writes-lost") + one("writes-torn"),
+        "losses-met" => row.observed.get("crash-state-read").copied().unwrap_or(0),
         other => one(other),
     }
 }

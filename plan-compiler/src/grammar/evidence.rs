@@ -77,7 +77,7 @@ fn moves(counter: &str, kind: FaultKind) -> bool {
         }
         "graceful-stops" => kind == FaultKind::GracefulStop,
         "restarts" => !(cuts || clock || stands || effect.is_some() || is_disk_error(kind)),
-        "writes-lost" | "writes-torn" | "writes-lost-or-torn" => {
+        "writes-lost" | "writes-torn" | "writes-lost-or-torn" | "losses-met" => {
             let spares = matches!(kind, FaultKind::Kill | FaultKind::GracefulStop);
             let loses = matches!(kind, FaultKind::Storage { how, .. } if loses_writes(how));
             loses || !(cuts || clock || stands || spares || effect.is_some() || is_disk_error(kind))

@@ -81,6 +81,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("un synced|unsynced? writes are|were? torn", "writes-torn"),
     ("torn writes", "writes-torn"),
     (
+        "losses|loss are|were|is|was? met|read|noticed by? a|the? restart|restarts|guest?",
+        "losses-met",
+    ),
+    (
         "processes|process|node|nodes is|are|was|were? killed",
         "processes-killed",
     ),

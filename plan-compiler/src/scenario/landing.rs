@@ -25,7 +25,7 @@ pub enum Evidence {
         /// `packets-duplicated`, `packets-reordered`, `packets-corrupted`, `bytes-dropped` and
         /// so on, `connections-reset`, `writes-lost`, `writes-torn`, `processes-killed`,
         /// `power-losses`, `disk-errors`, `graceful-stops`, `restarts`, `compactions`; or
-        /// `writes-lost-or-torn`, the sum of those two.
+        /// `writes-lost-or-torn`, the sum of those two, and `losses-met`, those that a guest met.
         counter: String,
         /// At least.
         min: u64,

@@ -52,6 +52,15 @@ fn what_is_said_of_two_faults_is_about_both() {
 }
 
 #[test]
+fn losses_are_met_of_the_power_that_took_them() {
+    let faults = "power loss on node 1 every 2-3s, restart after 300ms; \
+                  kill -9 node 2 every 2-3s, restart after 300ms";
+    let landing = "un-synced writes lost or torn > 0 AND losses met by a restart > 0";
+    let power = ["S1.power-loss-n1"];
+    assert_eq!(about_of(faults, landing), [power, power]);
+}
+
+#[test]
 fn what_is_said_of_one_hook_is_not_about_another() {
     let hooks = "compaction of node 1 at T+1s; config divergence on node 2 at T+3s for 1s";
     let compacted = about_of(hooks, "compaction: guest log line \"dropped segments\"");
