@@ -13,10 +13,13 @@ const RUNS: usize = 300;
 /// Operations of a run: few enough that it often ends before anybody else is scheduled.
 const TIMED: u64 = 1_000;
 
-/// Prints a row for each operation on files, and how much is beyond the map's copy.
+/// Prints a row for each operation on files: what it takes, how much of that is beyond the map's
+/// copy, and how many times what the map and madsim take it is.
 pub(crate) fn table(peers: Option<&Peers>) -> Result<(), Failure> {
-    println!("| operation | instructions | beyond the map | madsim 0.2.34 | ns | beyond the map |");
-    println!("|---|--:|--:|--:|--:|--:|");
+    println!(
+        "| operation | instructions | beyond the map | map | madsim 0.2.34 | ns | beyond the map |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|");
     for kind in DISK_KINDS {
         let map = of_kind(kind).find(|operation| operation.through == Through::Map);
         let map = map.ok_or_else(|| Failure::Broken(format!("no map for {}", kind.name())))?;
@@ -24,23 +27,37 @@ pub(crate) fn table(peers: Option<&Peers>) -> Result<(), Failure> {
             Some(peers) => peers.cost("madsim", kind, count_of(kind))?,
             None => None,
         };
-        let madsim = madsim.map_or("-".to_owned(), grouped);
         let (copied, copied_ns) = (per_operation(map)?, nanoseconds(map));
         for operation in of_kind(kind) {
             let (cost, ns) = (per_operation(operation)?, nanoseconds(operation));
-            let (more, more_ns) = match operation.through {
-                Through::Map => ("-".to_owned(), "-".to_owned()),
-                _ => (
-                    grouped(cost.saturating_sub(copied)),
-                    grouped(ns.saturating_sub(copied_ns)),
-                ),
-            };
             let name = operation.name();
-            let (cost, ns) = (grouped(cost), grouped(ns));
-            println!("| {name} | {cost} | {more} | {madsim} | {ns} | {more_ns} |");
+            let (instructions, taken) = (grouped(cost), grouped(ns));
+            if operation.through == Through::Map {
+                println!("| {name} | {instructions} | - | - | - | {taken} | - |");
+                continue;
+            }
+            let more = grouped(cost.saturating_sub(copied));
+            let more_ns = grouped(ns.saturating_sub(copied_ns));
+            let of_map = times(cost, copied);
+            let of_madsim = madsim.map_or("-".to_owned(), |other| times(cost, other));
+            println!(
+                "| {name} | {instructions} | {more} | {of_map} | {of_madsim} | {taken} | \
+                 {more_ns} |"
+            );
+        }
+        if let Some(madsim) = madsim {
+            let (name, of_map) = (kind.name(), times(madsim, copied));
+            let (more, madsim) = (grouped(madsim.saturating_sub(copied)), grouped(madsim));
+            println!("| {name} (madsim 0.2.34) | {madsim} | {more} | {of_map} | 1.0x | - | - |");
         }
     }
     Ok(())
+}
+
+/// How many times as much as another, to a tenth.
+fn times(cost: u64, other: u64) -> String {
+    let tenths = (10 * cost + other / 2) / other.max(1);
+    format!("{}.{}x", tenths / 10, tenths % 10)
 }
 
 /// Of one operation, from runs of N and 2N: what happens once cancels out.
