@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::graph::{DEPENDS, Graph, Kinds, MISSES, PROCESS, Part, REALTIME, WW};
 use super::levels::{Base, Level, Order};
 use super::paths::Steps;
-use super::polygraph::{self, Polygraph, Solved};
+use super::polygraph::{self, Polygraph, Shape, Solved};
 use super::saturate::{self, DECIDED, Pair, Saturated, Saturation};
 use super::search::{Found, Ordered, Search, settled};
 use super::transactions::Transactions;
@@ -244,6 +244,19 @@ impl Judged {
         steps: u64,
     ) {
         let (mut refuted, mut left): (Vec<Level>, u64) = (Vec::new(), steps);
+        // Where old states are read, those who write often keep to real time alone.
+        let kinds = (Shape::Updates, kinds_of(Order::Realtime));
+        if let Some(mut made) = Polygraph::new((all, facts), graph, kinds, steps / 4)
+            && let Solved::Order(rank) = made.solve()
+        {
+            search.order_by(rank);
+            if let Some(ordered) = search.ordered(&[]) {
+                self.try_order(&ordered, steps);
+            }
+            if self.open() == 0 {
+                return;
+            }
+        }
         for order in Order::ALL.into_iter().rev() {
             for (base, shape) in polygraph::SHAPES {
                 let level = Level { base, order };

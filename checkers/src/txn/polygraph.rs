@@ -80,7 +80,7 @@ struct Block {
 /// The most memory of the table that tells who reaches whom, words.
 const WORDS_MAX: usize = 32 << 20;
 /// More pairs than these are not searched without it.
-const OPEN_MAX: usize = 4_000_000;
+const OPEN_MAX: usize = 100_000;
 /// How often that table is made anew, before what is left is searched.
 const PASSES_MAX: u32 = 100;
 

@@ -249,7 +249,7 @@ impl<'s, 'h> Saturation<'s, 'h> {
         for txn in 0..self.all.len() {
             for read in self.seen(txn) {
                 let key = self.facts.key[read.version as usize] as usize;
-                if !steps.take(self.writers[key].len() as u64 + 1) {
+                if !steps.take(self.writers[key].len() as u64 / 8 + 1) {
                     return false;
                 }
                 for other in &self.writers[key] {

@@ -28,6 +28,31 @@ impl Table<'_> {
     }
 }
 
+/// A row for each node, of so many words: what it has itself, and all that leads to it has. Of a
+/// graph whose edges go forward in an order. Cost: the words, once an edge.
+fn forward<Word: Copy + Default>(
+    graph: &Graph,
+    sorted: &[u32],
+    words: usize,
+    own: impl Fn(u32, &mut [Word]),
+    join: impl Fn(&mut Word, Word),
+) -> Vec<Word> {
+    let mut rows = vec![Word::default(); graph.nodes() as usize * words];
+    let mut row = vec![Word::default(); words];
+    for node in sorted {
+        let from = *node as usize * words;
+        own(*node, &mut rows[from..from + words]);
+        row.copy_from_slice(&rows[from..from + words]);
+        for arc in graph.out(*node) {
+            let to = arc.to as usize * words;
+            for (into, word) in rows[to..to + words].iter_mut().zip(&row) {
+                join(into, *word);
+            }
+        }
+    }
+    rows
+}
+
 /// Which nodes lead to which, for nodes that have a column.
 pub(in crate::txn) struct Reached<'c> {
     column: &'c [u32],
@@ -36,29 +61,20 @@ pub(in crate::txn) struct Reached<'c> {
 }
 
 impl<'c> Reached<'c> {
-    /// Of a graph whose edges go forward in an order. Cost: the words, once an edge.
+    /// Of a graph whose edges go forward in an order.
     pub(in crate::txn) fn of(
         graph: &Graph,
         sorted: &[u32],
         column: &'c [u32],
         words: usize,
     ) -> Self {
-        let mut rows = vec![0_u64; column.len() * words];
-        let mut own = vec![0_u64; words];
-        for node in sorted {
-            let from = *node as usize * words;
-            let place = column[*node as usize];
+        let own = |node: u32, row: &mut [u64]| {
+            let place = column[node as usize];
             if place != NONE {
-                rows[from + place as usize / 64] |= 1 << (place % 64);
+                row[place as usize / 64] |= 1 << (place % 64);
             }
-            own.copy_from_slice(&rows[from..from + words]);
-            for arc in graph.out(*node) {
-                let to = arc.to as usize * words;
-                for (into, word) in rows[to..to + words].iter_mut().zip(&own) {
-                    *into |= word;
-                }
-            }
-        }
+        };
+        let rows = forward(graph, sorted, words, own, |into, word| *into |= word);
         Self {
             column,
             words,
@@ -89,22 +105,15 @@ impl<'c> Clocks<'c> {
         chains: &'c [(u32, u32)],
         width: usize,
     ) -> Self {
-        let mut rows = vec![0_u32; chains.len() * width];
-        let mut own = vec![0_u32; width];
-        for node in sorted {
-            let from = *node as usize * width;
-            let (chain, place) = chains[*node as usize];
+        let own = |node: u32, row: &mut [u32]| {
+            let (chain, place) = chains[node as usize];
             if chain != NONE {
-                rows[from + chain as usize] = place + 1;
+                row[chain as usize] = place + 1;
             }
-            own.copy_from_slice(&rows[from..from + width]);
-            for arc in graph.out(*node) {
-                let to = arc.to as usize * width;
-                for (into, far) in rows[to..to + width].iter_mut().zip(&own) {
-                    *into = (*into).max(*far);
-                }
-            }
-        }
+        };
+        let rows = forward(graph, sorted, width, own, |into, far| {
+            *into = (*into).max(far)
+        });
         Self {
             chains,
             width,
