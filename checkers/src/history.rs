@@ -335,6 +335,15 @@ pub struct History {
 }
 
 impl History {
+    /// The instants at which fault windows ended, each once, in order.
+    pub(crate) fn heals(&self) -> Vec<u64> {
+        let ends = self.windows.iter().filter_map(|window| window.end_ts);
+        let mut heals: Vec<u64> = ends.collect();
+        heals.sort_unstable();
+        heals.dedup();
+        heals
+    }
+
     /// What makes the history unfit to be judged, if anything. Cost: n log n.
     ///
     /// # Errors

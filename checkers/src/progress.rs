@@ -17,7 +17,7 @@ enum Heal<'a> {
 
 /// Judges each heal: an operation invoked at or after it completes within `within_ns` of it.
 pub(crate) fn check(history: &History, within_ns: u64) -> CheckReport {
-    let heals = heals_of(history);
+    let heals = history.heals();
     let mut report = CheckReport::new("progress", Outcome::Ok, 0, 0);
     let (mut judged, mut shadowed, mut consumed) = (0, 0, vec![false; history.ops.len()]);
     let mut missing = None;
@@ -66,18 +66,6 @@ pub(crate) fn check(history: &History, within_ns: u64) -> CheckReport {
     };
     report.cap_findings();
     report
-}
-
-/// The instants at which windows ended, each once, in order.
-fn heals_of(history: &History) -> Vec<u64> {
-    let mut heals: Vec<u64> = history
-        .windows
-        .iter()
-        .filter_map(|window| window.end_ts)
-        .collect();
-    heals.sort_unstable();
-    heals.dedup();
-    heals
 }
 
 fn judge(history: &History, heal_ts: u64, end_ts: u64) -> Heal<'_> {

@@ -213,9 +213,7 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
     fn shrink(mut self, mut needed: Vec<u32>) -> Option<Vec<u32>> {
         needed.sort_unstable();
         let mut size = needed.len().div_ceil(2).max(1);
-        let mut in_vain = 0;
         loop {
-            let before = needed.len();
             let mut rest = Vec::with_capacity(needed.len());
             for chunk in needed.chunks(size) {
                 self.keep(chunk, false);
@@ -229,13 +227,7 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
             if size == 1 || planted(Defect::ShrinkerStopsEarly) {
                 return Some(needed);
             }
-            // Where no half and no quarter can be left out, hardly any eighth can.
-            in_vain = if needed.len() < before {
-                0
-            } else {
-                in_vain + 1
-            };
-            size = if in_vain > 1 { 1 } else { size.div_ceil(2) };
+            size = size.div_ceil(2);
         }
     }
 }

@@ -413,10 +413,13 @@ impl<M: Machine> Search<'_, M> {
             return false;
         }
         let early = called > horizon && !planted(Defect::SearchTakesOptionalEarly);
-        if early || !self.is_free(member) || !self.machine.wants(self.state, member) {
+        if early || !self.is_free(member) {
             return false;
         }
         self.steps += 1;
+        if !self.machine.wants(self.state, member) {
+            return false;
+        }
         let Some(next) = self.machine.step(self.state, member) else {
             return false;
         };

@@ -9,13 +9,7 @@ use crate::value::Value;
 
 pub(super) fn election(judged: &mut Judged<'_>, within_ns: u64) {
     let history = judged.history;
-    let mut heals: Vec<u64> = history
-        .windows
-        .iter()
-        .filter_map(|window| window.end_ts)
-        .collect();
-    heals.sort_unstable();
-    heals.dedup();
+    let heals = history.heals();
     if heals.is_empty() {
         judged.lacks(|| "fault windows with an end".to_owned());
     }

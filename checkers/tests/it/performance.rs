@@ -5,6 +5,9 @@ use checkers::{Budget, History, Operation, Outcome, Value, check};
 
 use super::random::long;
 
+#[path = "../../benches/histories/families.rs"]
+mod families;
+
 /// Judges with a budget of a few steps an operation.
 fn judge(ops: Vec<Operation>, model: ModelKind, steps_an_op: u64) -> checkers::CheckReport {
     let budget = Budget {
@@ -182,4 +185,23 @@ fn texts_of_many_clients_are_as_near_linear_as_registers() {
     let report = judge(broken, ModelKind::Text, 500);
     assert_eq!(report.outcome, Outcome::Violation, "{report}");
     assert!(report.findings[0].minimal.len() < 5, "{report}");
+}
+
+/// Five values among a thousand operations of 5 and 30 clients, a tenth of them unknown or none.
+#[test]
+fn values_that_come_back_are_no_reason_to_give_up() {
+    let repeats = |family: &families::Family| {
+        let wanted = matches!(
+            family.model,
+            ModelKind::Queue | ModelKind::Log | ModelKind::Text
+        );
+        wanted && family.domain == 5 && family.ops == 1_000 && !family.broken
+    };
+    let mut judged = 0;
+    for family in families::all().into_iter().filter(repeats) {
+        let report = judge(families::generate(&family), family.model, 100);
+        assert_eq!(report.outcome, Outcome::Ok, "{}: {report}", family.name());
+        judged += 1;
+    }
+    assert_eq!(judged, 12);
 }
