@@ -233,7 +233,11 @@ impl<'h> Claims<'_, 'h> {
         for step in self.all.steps(txn) {
             if step.access == Access::Predicate {
                 let shown = self.found(step);
-                let asks = Predicate::parse(step.value).filter(|_| whole);
+                let asks = Predicate::parse(step.value);
+                if shown.is_some_and(|value| asks.is_none_or(|asks| !asks.matches(value))) {
+                    return true;
+                }
+                let asks = asks.filter(|_| whole);
                 let there = known.first().filter(|value| ***value != Value::Null);
                 let there = there.filter(|value| asks.is_some_and(|asks| asks.matches(value)));
                 if asks.is_some() && shown != there.copied() && !(own && shown.is_none()) {

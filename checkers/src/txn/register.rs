@@ -539,5 +539,12 @@ fn found_again<'h>(
     }
     for (key, value) in found {
         known[*key as usize] = (txn, value);
+        if !predicate.matches(value) {
+            let name = all.keys[*key as usize];
+            plain.add(Kind::Internal, Some(name), &[txn], || {
+                let value = Brief(value);
+                format!("{name} was found at {value}, which is not what was looked for")
+            });
+        }
     }
 }

@@ -191,8 +191,12 @@ impl<'h> Model<'h> {
                     let shown = &self.all.found[step.key as usize];
                     let of = |key: &u32| shown.iter().find(|(of, _)| of == key);
                     let asks = Predicate::parse(step.value);
+                    let matches = |value: &Value| asks.is_some_and(|asks| asks.matches(value));
+                    if !shown.iter().all(|(_, value)| matches(value)) {
+                        return false;
+                    }
                     for (key, (value, own)) in &known {
-                        let matches = asks.is_some_and(|asks| asks.matches(value));
+                        let matches = matches(value);
                         let there = matches && **value != Value::Null;
                         let agrees = match of(key) {
                             Some((_, shown)) => there && shown == value,

@@ -136,6 +136,18 @@ fn an_object_that_was_there_is_missed() {
 }
 
 #[test]
+fn what_is_found_is_what_was_looked_for() {
+    let txns = [r#"[["w",0,1]]"#, r#"[["rp",["=",2],[[0,1]]]]"#];
+    check(&txns, "internal", "read-atomic");
+    let history = history(&txns);
+    let told = judged(&txns);
+    let level = Level::named("read-atomic").expect("a level");
+    let proof = refutation(&told, level).expect("a proof");
+    let stands = verify(&history, Workload::RwRegister, level, &proof);
+    assert_eq!(stands, Ok(()));
+}
+
+#[test]
 fn several_versions_are_held_against_nobody() {
     let txns = [
         "[[0,0]]",
