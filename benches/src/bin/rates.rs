@@ -40,6 +40,8 @@ fn main() -> ExitCode {
     };
     let before = ticks_of_children();
     let mut sums = (0_u64, 0_u64, 0_u64);
+    // Of all seeds, in whatever order they end: equal for two builds that run them alike.
+    let mut digest = (0_u64, 0_u64);
     let swept = Pool::start(&binary, 1).and_then(|mut pool| {
         let request = |seed| RunRequest::new(test, seed, Tier::Harden).with_script(&script);
         pool.run((0..seeds).map(request), &mut |_, outcome| {
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
                 sums.0 += report.virtual_ns;
                 sums.1 += report.events;
                 sums.2 += report.operations.ok;
+                digest.0 ^= report.digest.0;
+                digest.1 ^= report.digest.1;
             }
             Flow::Continue
         })
@@ -67,6 +71,10 @@ fn main() -> ExitCode {
     );
     println!("| events | {} |", rate(events));
     println!("| operations acknowledged | {} |", rate(operations));
+    println!(
+        "\n{events} events, digest of all {:016x}{:016x}",
+        digest.0, digest.1
+    );
     ExitCode::SUCCESS
 }
 

@@ -50,31 +50,79 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// How much of each is done.
-const fn amount(workload: Workload) -> u64 {
-    match workload {
-        Workload::Stream => 256,
-        Workload::Heartbeats => 3_600,
-        Workload::Connections => 10_000,
-    }
+/// A row of the table.
+struct Row {
+    workload: Workload,
+    amount: u64,
+    /// Who else does it.
+    peers: &'static [&'static str],
+    /// How often each does it: the least time of them counts.
+    times: u32,
 }
+
+const PEERS: [&str; 2] = ["madsim", "turmoil"];
+
+/// turmoil goes through every simulated millisecond of every host, and would take some twenty
+/// minutes for an hour of heartbeats: all three do five minutes of them, and who can the hour.
+const ROWS: [Row; 4] = [
+    Row {
+        workload: Workload::Stream,
+        amount: 256,
+        peers: &PEERS,
+        times: 3,
+    },
+    Row {
+        workload: Workload::Connections,
+        amount: 10_000,
+        peers: &PEERS,
+        times: 3,
+    },
+    Row {
+        workload: Workload::Heartbeats,
+        amount: 300,
+        peers: &PEERS,
+        times: 1,
+    },
+    Row {
+        workload: Workload::Heartbeats,
+        amount: 3_600,
+        peers: &["madsim"],
+        times: 1,
+    },
+];
 
 fn table() -> Result<(), String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let peers = peers::build()?;
     println!("| workload | landfall | madsim 0.2.34 | turmoil 0.7.2 |");
     println!("|---|--:|--:|--:|");
-    for workload in Workload::ALL {
-        let (name, amount) = (workload.name(), amount(workload).to_string());
-        let ours = take(Command::new(&this).args([name, &amount]))?;
+    for row in &ROWS {
+        let (name, amount) = (row.workload.name(), row.amount.to_string());
+        let ours = least(row.times, Command::new(&this).args([name, &amount]))?;
         let mut cells = vec![cell(&ours, None)];
-        for peer in ["madsim", "turmoil"] {
-            let theirs = take(Command::new(&peers).args([peer, name, &amount]));
+        for peer in PEERS {
+            if !row.peers.contains(&peer) {
+                cells.push("-".to_owned());
+                continue;
+            }
+            let theirs = least(row.times, Command::new(&peers).args([peer, name, &amount]));
             cells.push(theirs.map_or_else(|error| error, |theirs| cell(&theirs, Some(&ours))));
         }
         println!("| {name} {amount} | {} |", cells.join(" | "));
     }
     Ok(())
+}
+
+/// Runs a program some times; the run that took least time.
+fn least(times: u32, command: &mut Command) -> Result<Taken, String> {
+    let mut least = take(command)?;
+    for _ in 1..times {
+        let taken = take(command)?;
+        if taken.seconds < least.seconds {
+            least = taken;
+        }
+    }
+    Ok(least)
 }
 
 fn cell(taken: &Taken, beside: Option<&Taken>) -> String {
