@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::frame;
-use crate::message::{Answer, ClientReply, ClientRequest, Op, Outcome, Reply, Request, Value};
+use crate::message::{Answer, ClientReply, ClientRequest, Op, Outcome, Reply, RequestRef, Value};
 
 /// How patient a client is.
 #[derive(Clone, Copy, Debug)]
@@ -248,7 +248,7 @@ impl Client {
         };
         let conversation = async {
             stream.set_nodelay(true)?;
-            frame::write(&mut stream, &Request::Client(request.clone())).await?;
+            frame::write(&mut stream, &RequestRef::Client(request)).await?;
             frame::read(&mut stream).await
         };
         match timeout_at(end, conversation).await {

@@ -12,6 +12,9 @@ use crate::checksum::crc32;
 /// The longest payload either side will send or take.
 pub(crate) const FRAME_BYTES_MAX: usize = 4 << 20;
 
+/// What room a frame is given at first.
+const FRAME_BYTES_USUAL: usize = 256;
+
 const MAGIC: [u8; 4] = *b"rkv1";
 const HEADER: usize = 12;
 
@@ -20,12 +23,22 @@ pub(crate) async fn write<T: Serialize>(
     stream: &mut (impl AsyncWrite + Unpin),
     value: &T,
 ) -> io::Result<()> {
-    let payload = codec().serialize(value).map_err(invalid)?;
-    let mut frame = Vec::with_capacity(HEADER + payload.len());
+    // Written once, behind room for the header: with a limit the codec would go through the value
+    // twice, the first time for its size.
+    let mut frame = Vec::with_capacity(FRAME_BYTES_USUAL);
     frame.extend_from_slice(&MAGIC);
-    frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    frame.extend_from_slice(&crc32(&[&payload]).to_le_bytes());
-    frame.extend_from_slice(&payload);
+    frame.resize(HEADER, 0);
+    let unlimited = bincode::DefaultOptions::new();
+    unlimited
+        .serialize_into(&mut frame, value)
+        .map_err(invalid)?;
+    let length = frame.len() - HEADER;
+    if length > FRAME_BYTES_MAX {
+        return Err(too_long(length));
+    }
+    let checksum = crc32(&[&frame[HEADER..]]);
+    frame[4..8].copy_from_slice(&(length as u32).to_le_bytes());
+    frame[8..HEADER].copy_from_slice(&checksum.to_le_bytes());
     stream.write_all(&frame).await?;
     stream.flush().await
 }
@@ -44,9 +57,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     }
     let length = word(4) as usize;
     if length > FRAME_BYTES_MAX {
-        return Err(invalid(format!(
-            "frame of {length} bytes exceeds the limit"
-        )));
+        return Err(too_long(length));
     }
     let mut payload = vec![0; length];
     stream.read_exact(&mut payload).await?;
@@ -54,6 +65,10 @@ pub(crate) async fn read<T: DeserializeOwned>(
         return Err(invalid("frame checksum differs"));
     }
     codec().deserialize(&payload).map_err(invalid)
+}
+
+fn too_long(length: usize) -> io::Error {
+    invalid(format!("frame of {length} bytes exceeds the limit"))
 }
 
 fn codec() -> impl bincode::Options {
@@ -67,6 +82,7 @@ fn invalid(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{ClientRequest, Op, PeerRequest, Request, RequestRef, VoteRequest};
 
     #[tokio::test]
     async fn a_value_survives_the_wire() {
@@ -84,6 +100,33 @@ mod tests {
         );
         let end = read::<(String, u64)>(&mut rest).await.unwrap_err();
         assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_from_where_it_is_reads_as_its_own() {
+        let (op, mut wire) = (Op::Get { key: "k".into() }, Vec::new());
+        let asked = ClientRequest {
+            client: 1,
+            seq: 2,
+            op,
+        };
+        write(&mut wire, &RequestRef::Client(&asked)).await.unwrap();
+        let said = PeerRequest::Vote(VoteRequest {
+            pre: true,
+            term: 3,
+            last_index: 4,
+            last_term: 2,
+        });
+        let (from, request) = (7, &said);
+        write(&mut wire, &RequestRef::Peer { from, request })
+            .await
+            .unwrap();
+        let mut rest = wire.as_slice();
+        let first: Request = read(&mut rest).await.unwrap();
+        assert_eq!(first, Request::Client(asked.clone()));
+        let second: Request = read(&mut rest).await.unwrap();
+        let request = said.clone();
+        assert_eq!(second, Request::Peer { from, request });
     }
 
     #[tokio::test]

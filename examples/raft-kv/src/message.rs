@@ -181,6 +181,13 @@ pub(crate) enum Request {
     Client(ClientRequest),
 }
 
+/// A [`Request`] that is sent from where it is.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) enum RequestRef<'a> {
+    Peer { from: u64, request: &'a PeerRequest },
+    Client(&'a ClientRequest),
+}
+
 /// The answer to each [`Request`], in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Reply {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
+use std::sync::Arc;
 
 use tokio::select;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,7 +24,7 @@ const BATCH_INPUTS_MAX: usize = 128;
 
 /// Where requests to one peer go. A newer one replaces an older one that is not sent yet: Raft
 /// loses nothing by it, and a dead peer costs no memory.
-pub(crate) type Mailbox = watch::Sender<Option<PeerRequest>>;
+pub(crate) type Mailbox = watch::Sender<Option<Arc<PeerRequest>>>;
 
 /// What the network brings.
 pub(crate) enum Input {
@@ -192,12 +193,12 @@ impl Node {
     }
 
     fn send(&mut self) {
-        for (reply, answer) in mem::take(&mut self.replies) {
+        for (reply, answer) in self.replies.drain(..) {
             let _ = reply.send(answer);
         }
         for (peer, request) in self.raft.take_outbox() {
             if let Some(mailbox) = self.mailboxes.get(&peer) {
-                mailbox.send_replace(Some(request));
+                mailbox.send_replace(Some(Arc::new(request)));
             }
         }
     }
@@ -221,6 +222,9 @@ impl Node {
     }
 
     fn serve_reads(&mut self) {
+        if self.reads.is_empty() {
+            return;
+        }
         for (ticket, key, reply) in mem::take(&mut self.reads) {
             if self.applied >= ticket.index && self.raft.read_confirmed(ticket) {
                 let _ = reply.send(Answer::Done(self.store.get(&key)));
@@ -234,16 +238,21 @@ impl Node {
     fn drop_if_deposed(&mut self) {
         let term = self.raft.hard.term;
         let leading = self.raft.role() == Role::Leader;
+        let holds = |proposed: u64| leading && proposed == term;
+        let mut terms = self.proposals.values().map(|(proposed, _)| *proposed);
+        if terms.all(holds) && self.reads.iter().all(|(ticket, ..)| holds(ticket.term)) {
+            return;
+        }
         let not_leader = self.not_leader();
         for (index, (proposed, reply)) in mem::take(&mut self.proposals) {
-            if leading && proposed == term {
+            if holds(proposed) {
                 self.proposals.insert(index, (proposed, reply));
             } else {
                 let _ = reply.send(Answer::LeadershipLost);
             }
         }
         for (ticket, key, reply) in mem::take(&mut self.reads) {
-            if leading && ticket.term == term {
+            if holds(ticket.term) {
                 self.reads.push((ticket, key, reply));
             } else {
                 let _ = reply.send(not_leader.clone());

@@ -2,6 +2,7 @@
 //! dropped as soon as it does not answer.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -10,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::frame;
-use crate::message::{PeerReply, PeerRequest, Reply, Request};
+use crate::message::{PeerReply, PeerRequest, Reply, RequestRef};
 use crate::node::Input;
 
 const BACK_OFF: Duration = Duration::from_millis(20);
@@ -29,7 +30,7 @@ impl Peer {
     /// Sends what the mailbox holds, and what is answered to `inputs`, until the node is gone.
     pub(crate) async fn run(
         self,
-        mut mailbox: watch::Receiver<Option<PeerRequest>>,
+        mut mailbox: watch::Receiver<Option<Arc<PeerRequest>>>,
         inputs: mpsc::Sender<Input>,
     ) {
         let mut connection = None;
@@ -38,7 +39,7 @@ impl Peer {
             let Some(request) = mailbox.borrow_and_update().clone() else {
                 continue;
             };
-            match self.call(&mut connection, request).await {
+            match self.call(&mut connection, &request).await {
                 Ok(reply) => {
                     back_off = BACK_OFF;
                     if inputs
@@ -65,9 +66,9 @@ impl Peer {
     async fn call(
         &self,
         connection: &mut Option<TcpStream>,
-        request: PeerRequest,
+        request: &PeerRequest,
     ) -> io::Result<PeerReply> {
-        let request = Request::Peer {
+        let request = RequestRef::Peer {
             from: self.own_id,
             request,
         };
@@ -87,7 +88,7 @@ impl Peer {
         &self,
         mut stream: TcpStream,
         connection: &mut Option<TcpStream>,
-        request: &Request,
+        request: &RequestRef<'_>,
     ) -> io::Result<PeerReply> {
         let conversation = async {
             frame::write(&mut stream, request).await?;

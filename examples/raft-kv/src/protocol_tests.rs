@@ -213,11 +213,8 @@ impl World {
             );
         }
         let requests = node.take_outbox();
-        self.wire.extend(
-            requests
-                .into_iter()
-                .map(|(to, it)| Message::Request(id, to, it)),
-        );
+        self.wire
+            .extend(requests.map(|(to, it)| Message::Request(id, to, it)));
         self.observe_commit(id);
         self.serve_reads();
     }

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
 use std::ops::Range;
 use std::time::Duration;
+use std::vec::Drain;
 
 use tokio::time::Instant;
 use tracing::info;
@@ -245,13 +246,15 @@ impl Raft {
     /// [`Self::unsaved`] is on disk. A leader counts its own copy from here on.
     pub(crate) fn mark_saved(&mut self) {
         self.saved = self.hard;
-        self.stable = self.log.last_index();
-        self.saved_last = self.stable;
-        self.advance_commit();
+        self.saved_last = self.log.last_index();
+        if self.stable != self.saved_last {
+            self.stable = self.saved_last;
+            self.advance_commit();
+        }
     }
 
-    pub(crate) fn take_outbox(&mut self) -> Vec<(u64, PeerRequest)> {
-        mem::take(&mut self.outbox)
+    pub(crate) fn take_outbox(&mut self) -> Drain<'_, (u64, PeerRequest)> {
+        self.outbox.drain(..)
     }
 
     pub(crate) fn take_elected(&mut self) -> Vec<u64> {
