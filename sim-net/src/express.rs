@@ -87,6 +87,21 @@ impl State {
         Express::Moved(count)
     }
 
+    /// `accept(2)`: only says that nobody has connected.
+    #[inline]
+    pub(crate) fn express_accept(&mut self, sock: usize, waker: &Waker) -> Express {
+        if self.takes_long_way() {
+            return Express::No;
+        }
+        match self.socks.get_mut(sock).map(|sock| &mut sock.kind) {
+            Some(Kind::Listener(listener)) if listener.queue.is_empty() => {
+                listener.waiters.add(waker);
+                Express::Waits
+            }
+            _ => Express::No,
+        }
+    }
+
     /// `writev(2)`.
     #[inline]
     pub(crate) fn express_send(

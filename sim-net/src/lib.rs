@@ -93,7 +93,7 @@ sim_runtime::if_sim! {
         pub use net::{Net, net};
         pub use netstat::SocketInfo;
         pub use options::SocketOptions;
-        pub use poll::{poll_recv, poll_send};
+        pub use poll::{poll_accept_waits, poll_recv, poll_send};
         pub use ready::{Interest, Ready};
         pub use socket::Socket;
     }

@@ -66,6 +66,19 @@ pub fn poll_recv(
     }
 }
 
+/// Whether the listener has nobody to accept; the task is registered then. The cheapest way to find
+/// out what [`crate::Net::accept`] would answer most of the time.
+pub fn poll_accept_waits(fd: Fd, context: &Context<'_>) -> bool {
+    let way = express(fd, |state, world, sock| {
+        let way = state.express_accept(sock, context.waker());
+        if way == Express::Waits {
+            world.waiting(Interest::READABLE.waits(fd));
+        }
+        way
+    });
+    way == Express::Waits
+}
+
 /// Tries the short way on the socket of a descriptor; [`Express::No`] where it is none.
 #[inline(always)]
 fn express(fd: Fd, f: impl FnOnce(&mut State, &World, usize) -> Express) -> Express {

@@ -116,7 +116,7 @@ pub use {
     stream::{Entity, Stream},
     task::{
         AbortHandle, JoinError, JoinHandle, UnjoinedPanic, look, note_turn, spawn, spawn_on,
-        turn_note,
+        turn_note_or,
     },
     timers::TimerKey,
     world::{World, in_simulation, try_with, try_world, with, world},

@@ -241,12 +241,24 @@ impl Stream {
         self.below(denominator) < numerator
     }
 
-    /// Fills `buf` with random bytes.
+    /// Fills `buf` with random bytes; whole blocks come from the generator as they are.
     pub fn fill(&mut self, buf: &mut [u8]) {
         self.settle();
-        for bytes in buf.chunks_mut(4) {
+        let (words, tail) = buf.as_chunks_mut();
+        let at_hand = words.len().min(WORDS - self.at);
+        let (first, rest) = words.split_at_mut(at_hand);
+        for (into, word) in first.iter_mut().zip(&self.words[self.at..]) {
+            *into = word.to_le_bytes();
+        }
+        self.at += at_hand;
+        let (blocks, rest) = rest.split_at_mut(rest.len() / WORDS * WORDS);
+        self.rng.fill_bytes(blocks.as_flattened_mut());
+        for into in rest {
+            *into = self.next_word().to_le_bytes();
+        }
+        if !tail.is_empty() {
             let word = self.next_word().to_le_bytes();
-            bytes.copy_from_slice(&word[..bytes.len()]);
+            tail.copy_from_slice(&word[..tail.len()]);
         }
     }
 

@@ -90,8 +90,8 @@ impl Here {
     }
 
     #[inline]
-    fn turn_note(self) -> Option<u64> {
-        self.world().turn_note()
+    fn turn_note_or(self, otherwise: u64) -> u64 {
+        self.world().turn_note().unwrap_or(otherwise)
     }
 
     #[inline]
@@ -100,11 +100,12 @@ impl Here {
     }
 }
 
-/// [`World::turn_note`] of this thread's world; `None` outside a simulation.
+/// [`World::turn_note`] of this thread's world, or `otherwise` where nothing was noted; `None`
+/// outside a simulation.
 #[inline]
 #[must_use]
-pub fn turn_note() -> Option<Option<u64>> {
-    here().map(Here::turn_note)
+pub fn turn_note_or(otherwise: u64) -> Option<u64> {
+    here().map(|here| here.turn_note_or(otherwise))
 }
 
 /// [`World::note_turn`] of this thread's world; nothing outside a simulation.

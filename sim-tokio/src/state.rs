@@ -51,6 +51,12 @@ pub(crate) fn try_with<R>(look: impl FnOnce(&World, &State) -> R) -> Option<R> {
     })
 }
 
+/// As [`try_with`], and cheaper, for what is done often; `None` until there is a state, too.
+#[inline]
+pub(crate) fn look<R>(look: impl FnOnce(&World, &State) -> R) -> Option<R> {
+    sim_runtime::look(|world| world.device::<State>().map(|state| look(world, &state)))?
+}
+
 /// Looks at the simulation's state.
 ///
 /// # Panics

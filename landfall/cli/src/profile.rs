@@ -1,4 +1,5 @@
-//! The profile that scenarios are built with: optimised, with every check left on.
+//! The profile that scenarios are built with: optimised, with every check of the code under test
+//! left on. The simulator has none: a seed would pay for them at every event.
 //!
 //! A workspace may define its own `sim`. Cargo has no stable way to ask whether it does, so the
 //! files are looked through, for no more than the key.
@@ -19,6 +20,19 @@ const DEFINITION: [&str; 4] = [
     "profile.sim.incremental=true",
 ];
 
+/// What no scenario tests: the simulator, and what it stands on. Built as for a release.
+const UNDER_US: [&str; 9] = [
+    "async-task",
+    "landfall",
+    "landfall-checkers",
+    "plan-compiler",
+    "sim-disk",
+    "sim-net",
+    "sim-runtime",
+    "sim-tokio",
+    "tokio",
+];
+
 /// The arguments that have cargo build with the profile that is asked for. `workspace` is the
 /// directory of the workspace's manifest, `cwd` where cargo is started.
 pub(crate) fn arguments(args: &CargoArgs, workspace: &Path, cwd: &Path) -> Vec<String> {
@@ -34,11 +48,23 @@ pub(crate) fn arguments(args: &CargoArgs, workspace: &Path, cwd: &Path) -> Vec<S
             .iter()
             .any(|file| defines_sim_in(file))
     {
-        for value in DEFINITION {
-            words.extend(["--config".to_owned(), value.to_owned()]);
+        for value in DEFINITION
+            .iter()
+            .map(|value| (*value).to_owned())
+            .chain(release())
+        {
+            words.extend(["--config".to_owned(), value]);
         }
     }
     words
+}
+
+/// That [`UNDER_US`] has no checks.
+fn release() -> impl Iterator<Item = String> {
+    UNDER_US.iter().flat_map(|package| {
+        ["debug-assertions", "overflow-checks"]
+            .map(|check| format!("profile.sim.package.{package}.{check}=false"))
+    })
 }
 
 /// Where a profile can be defined: the workspace's manifest and cargo's configuration.
@@ -91,7 +117,22 @@ fn defines_sim(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::defines_sim;
+    use super::{UNDER_US, defines_sim};
+
+    #[test]
+    fn this_workspace_builds_the_same_packages_without_checks() {
+        let ours = include_str!("../../../Cargo.toml");
+        for package in UNDER_US {
+            let header = format!("[profile.sim.package.{package}]");
+            let (_, table) = ours.split_once(&header).expect(&header);
+            let table = table.split("[profile").next().expect("a first part");
+            for check in ["debug-assertions = false", "overflow-checks = false"] {
+                assert!(table.contains(check), "{package}: {check}");
+            }
+        }
+        let tables = ours.matches("[profile.sim.package.").count();
+        assert_eq!(tables, UNDER_US.len());
+    }
 
     #[test]
     fn every_way_to_write_the_table_is_seen() {

@@ -152,6 +152,12 @@ impl Effect {
 
 /// `ppm` millionths of `elapsed`, rounded down.
 pub(super) fn share(elapsed: u64, ppm: i128) -> i64 {
+    // Division of 128 bits is a call, and takes as long as all the rest of a read.
+    if let (Ok(elapsed), Ok(ppm)) = (i64::try_from(elapsed), i64::try_from(ppm))
+        && let Some(product) = elapsed.checked_mul(ppm)
+    {
+        return product.div_euclid(1_000_000);
+    }
     let share = (i128::from(elapsed) * ppm).div_euclid(WHOLE);
     i64::try_from(share).unwrap_or(i64::MAX)
 }

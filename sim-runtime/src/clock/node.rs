@@ -19,8 +19,13 @@ pub(crate) struct NodeClock {
 impl NodeClock {
     /// How far a clock is ahead at virtual nanosecond `now`, which is not before the last change.
     pub(super) fn ahead(&self, clock: GuestClock, now: u64) -> i64 {
-        let gained = self.gained(now.saturating_sub(self.anchor));
-        self.ahead.of(clock).saturating_add(gained.of(clock))
+        let elapsed = now.saturating_sub(self.anchor);
+        let gained = match (self.stop(), clock) {
+            (Some(stop), _) => stop.gains(elapsed).of(clock),
+            (None, GuestClock::Raw) => share(elapsed, self.drifted()),
+            (None, _) => share(elapsed, self.slewed()),
+        };
+        self.ahead.of(clock).saturating_add(gained)
     }
 
     /// What the monotonic clock shows, counted from the start of the simulation.

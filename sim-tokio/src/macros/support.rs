@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use crate::state;
+use sim_runtime::World;
+
+use crate::state::{self, State};
 
 pub use std::future::{Future, IntoFuture, poll_fn};
 pub use std::pin::{Pin, pin};
@@ -35,7 +37,8 @@ pub fn first_branch(branches: u32) -> u32 {
         return 0;
     }
     let branches = u64::from(branches);
-    let drawn = state::try_with(|world, state| state.order(world, world.current_node(), branches));
+    let draw = |world: &World, state: &State| state.order(world, world.current_node(), branches);
+    let drawn = state::look(draw).or_else(|| state::try_with(draw));
     let first = drawn.unwrap_or_else(|| outside() % branches);
     u32::try_from(first).expect("a branch's number is as small as their count")
 }

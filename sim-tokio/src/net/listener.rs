@@ -74,7 +74,7 @@ impl TcpListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         match &self.0 {
             Repr::Sim(socket) => socket
-                .poll(sim_net::Interest::READABLE, cx, |net, fd| net.accept(fd))
+                .poll_accept(cx)
                 .map_ok(|(fd, peer)| (TcpStream::from_sim(SimSocket::new(fd)), peer)),
             Repr::Real(listener) => listener
                 .poll_accept(cx)

@@ -57,6 +57,16 @@ impl SimSocket {
         coop::spend(cx, |cx| sim_net::poll_send(self.fd.get(), pieces, cx))
     }
 
+    /// A server's `select!` asks at each of its turns: mostly there is nobody.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Fd, SocketAddr)>> {
+        coop::spend(cx, |cx| {
+            match sim_net::poll_accept_waits(self.fd.get(), cx) {
+                true => Poll::Pending,
+                false => self.poll(sim_net::Interest::READABLE, cx, |net, fd| net.accept(fd)),
+            }
+        })
+    }
+
     /// Tries `f` until it does not answer `EAGAIN`, waiting for `interest` in between.
     pub(crate) fn poll<R>(
         &self,

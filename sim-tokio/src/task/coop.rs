@@ -19,11 +19,16 @@ const BUDGET: u64 = 128;
 /// What is noted of a turn that has no limit.
 const UNLIMITED: u64 = u64::MAX;
 
+/// What is left of this turn's; [`UNLIMITED`] outside a simulation, too.
+#[inline]
+fn noted() -> u64 {
+    sim_runtime::turn_note_or(BUDGET).unwrap_or(UNLIMITED)
+}
+
 /// What is left of this turn's; `None` where there is no limit, and outside a simulation.
 #[inline]
 fn left() -> Option<u64> {
-    let noted = sim_runtime::turn_note().map(|note| note.unwrap_or(BUDGET));
-    noted.filter(|left| *left != UNLIMITED)
+    Some(noted()).filter(|left| *left != UNLIMITED)
 }
 
 #[inline]
@@ -99,19 +104,23 @@ pub(crate) fn spend<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    let before = left();
-    if before == Some(0) {
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
+    let before = noted();
+    if before == 0 {
+        return yield_first(cx);
     }
     // What spends within it spends the same unit.
     let polled = poll(cx);
-    if polled.is_ready()
-        && let Some(before) = before
-    {
-        set(Some(before - 1));
+    if polled.is_ready() && before != UNLIMITED {
+        sim_runtime::note_turn(before - 1);
     }
     polled
+}
+
+#[cold]
+#[inline(never)]
+fn yield_first<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Takes one unit of the budget, and yields first when none is left.

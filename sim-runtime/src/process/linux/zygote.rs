@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::io::{self, Write as _};
 
 use super::watch::{self, End, Watched};
-use super::{child, sys};
+use super::{child, environment, sys};
 use crate::process::black_box::{self, BlackBox};
 use crate::process::handler;
 use crate::process::last_words;
@@ -49,6 +49,7 @@ pub(crate) unsafe fn run_if_worker(argv: *mut *mut c_char, envp: *mut *mut c_cha
     sys::remove_variable(VARIABLE_C);
     sys::remove_variable(ANEW);
     sys::remove_variable(EVEN);
+    sys::remove_variable(environment::TUNABLES);
     sys::ignore_broken_pipes();
     let code = match Zygote::open().and_then(|mut zygote| zygote.serve()) {
         Ok(()) => 0,
