@@ -54,3 +54,28 @@ fn crowds_agree_with_all_orders() {
         assert!(legal > 0 && illegal > 0, "{kind:?}: {legal}, {illegal}");
     }
 }
+
+/// What a read saw can only come from a chain of cas, since the write of the value follows it in
+/// its process: with less known, too.
+#[test]
+fn a_write_that_follows_a_read_does_not_explain_it() {
+    let cas = |from, to| {
+        let pair = Value::List(vec![Value::Int(from), Value::Int(to)]);
+        ("cas", pair, Some(Value::Bool(false)))
+    };
+    let write = |value| ("write", Value::Int(value), None);
+    let ops = vec![
+        row(0, &cas(3, 1), (1, 5), false),
+        row(1, &cas(2, 3), (3, 3), false),
+        row(
+            2,
+            &("read", Value::Null, Some(Value::Int(1))),
+            (5, 7),
+            false,
+        ),
+        row(3, &write(2), (4, 6), false),
+        row(4, &write(1), (7, 10), false),
+        row(5, &("read", Value::Null, None), (6, 11), false),
+    ];
+    assert!(!agree(ModelKind::CasRegister, ops));
+}

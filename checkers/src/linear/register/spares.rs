@@ -8,7 +8,8 @@ use crate::linear::partition::Partition;
 pub(super) struct Spares {
     /// By member.
     is_spare: Vec<bool>,
-    /// By value: the calls of writes, and how many of them are linearized.
+    /// By value: the calls of writes that follow none in their process, and how many writes are
+    /// linearized.
     writes: Vec<(Vec<u64>, usize)>,
     /// From which value to which there is a cas.
     pairs: Vec<(u32, u32)>,
@@ -35,7 +36,8 @@ impl Spares {
         for (step, member) in steps.iter().zip(&partition.members) {
             spares.is_spare.push(!member.certain);
             match *step {
-                Step::Write(value) if !member.certain => {
+                // What follows another in its process may have to wait for it.
+                Step::Write(value) if !member.certain && member.after().is_none() => {
                     spares.writes[value as usize].0.push(member.op.invoke_ts);
                 }
                 Step::Cas { from, to } if !member.certain => spares.pairs.push((from, to)),
