@@ -152,7 +152,8 @@ mod two_at_once {
         number(_mm_aesenc_si128(_mm_aesenc_si128(all, key), key))
     }
 
-    #[target_feature(enable = "avx2")]
+    #[inline]
+    #[target_feature(enable = "avx2,aes,vaes")]
     fn blocks(stride: &Stride) -> [__m256i; 8] {
         let (blocks, _) = stride.as_chunks::<32>();
         [
@@ -167,13 +168,15 @@ mod two_at_once {
         ]
     }
 
-    #[target_feature(enable = "avx2")]
+    #[inline]
+    #[target_feature(enable = "avx2,aes,vaes")]
     fn load(block: &[u8; 32]) -> __m256i {
         // SAFETY: there are 32 bytes to be read, wherever they are.
         unsafe { _mm256_loadu_si256(block.as_ptr().cast()) }
     }
 
-    #[target_feature(enable = "avx2")]
+    #[inline]
+    #[target_feature(enable = "avx2,aes,vaes")]
     fn store(room: &mut [u8; 32], block: __m256i) {
         // SAFETY: there is room for 32 bytes, wherever it is.
         unsafe { _mm256_storeu_si256(room.as_mut_ptr().cast(), block) }
@@ -203,8 +206,8 @@ mod one_at_a_time {
         if COPY {
             to.copy_from_slice(strides);
         }
-        let mut lanes = half(strides, 0);
-        let others = half(strides, HALF);
+        let mut lanes = half::<0>(strides);
+        let others = half::<HALF>(strides);
         for at in 0..HALF {
             lanes[at] = _mm_aesenc_si128(lanes[at], others[at]);
         }
@@ -218,36 +221,24 @@ mod one_at_a_time {
     }
 
     #[target_feature(enable = "aes")]
-    fn half(strides: &[Stride], first: usize) -> [__m128i; HALF] {
-        let keys = blocks(&KEY_BYTES, first);
-        let mut lanes = keys;
+    fn half<const FIRST: usize>(strides: &[Stride]) -> [__m128i; HALF] {
+        let mut lanes = [load(&KEY_BYTES, FIRST); HALF];
+        for at in 1..HALF {
+            lanes[at] = load(&KEY_BYTES, FIRST + at);
+        }
         for stride in strides {
-            let blocks = blocks(stride, first);
-            for lane in 0..HALF {
-                lanes[lane] = _mm_aesenc_si128(lanes[lane], blocks[lane]);
+            for at in 0..HALF {
+                lanes[at] = _mm_aesenc_si128(lanes[at], load(stride, FIRST + at));
             }
         }
-        for lane in 0..HALF {
-            lanes[lane] = _mm_aesenc_si128(lanes[lane], keys[lane]);
+        for at in 0..HALF {
+            lanes[at] = _mm_aesenc_si128(lanes[at], load(&KEY_BYTES, FIRST + at));
         }
         lanes
     }
 
-    #[target_feature(enable = "sse2")]
-    fn blocks(stride: &Stride, first: usize) -> [__m128i; HALF] {
-        [
-            load(stride, first),
-            load(stride, first + 1),
-            load(stride, first + 2),
-            load(stride, first + 3),
-            load(stride, first + 4),
-            load(stride, first + 5),
-            load(stride, first + 6),
-            load(stride, first + 7),
-        ]
-    }
-
-    #[target_feature(enable = "sse2")]
+    #[inline]
+    #[target_feature(enable = "aes")]
     fn load(stride: &Stride, at: usize) -> __m128i {
         let (blocks, _) = stride.as_chunks::<16>();
         // SAFETY: there are 16 bytes to be read, wherever they are.
