@@ -21,6 +21,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         plan: Some("plans/redb.md"),
     },
     Setting {
+        module: "redb_::savepoints",
+        package: "redb",
+        commits: "`Immediate`, after a savepoint was restored",
+        plan: None,
+    },
+    Setting {
         module: "fjall_",
         package: "fjall",
         commits: "`PersistMode::SyncAll`",
@@ -31,6 +37,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         package: "rusqlite",
         commits: "WAL, `synchronous=FULL`",
         plan: Some("plans/sqlite.md"),
+    },
+    Setting {
+        module: "sqlite::mapped",
+        package: "rusqlite",
+        commits: "WAL, `FULL`, `mmap_size` 1 MiB",
+        plan: None,
     },
     Setting {
         module: "sqlite::extra",

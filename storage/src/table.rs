@@ -256,7 +256,7 @@ version = "0.1.0"
             text.lines()
                 .filter(|line| line.contains("| 3/3 | 3 | 0 |"))
                 .count(),
-            5 + 3
+            7 + 3
         );
         all.push(swept("redb_::no_such", 0));
         let refused = table(&json!({"results": all}), LOCK);

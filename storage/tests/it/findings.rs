@@ -1,4 +1,4 @@
-//! The findings of `FINDINGS.md` but F6 and F9, each by a program as short as it could be made,
+//! The findings of `FINDINGS.md` but F9 and F10, each by a program as short as it could be made,
 //! beside one that differs by what the finding says is missing, and loses nothing.
 //!
 //! A test passes while the crate does what is written there: one that has become better fails here,
@@ -156,7 +156,7 @@ async fn f4_fjall_does_not_open_what_a_power_loss_left_half_made() -> Result<(),
 mod on_the_machine {
     use std::fs;
 
-    use crate::storm::AnyError;
+    use crate::storm::{AnyError, Store as _};
 
     #[test]
     fn f2_redb_does_not_open_a_file_of_zeroes() -> Result<(), AnyError> {
@@ -193,6 +193,32 @@ mod on_the_machine {
         fs::remove_dir_all(&folder)?;
         let error = opened.err().expect("it is refused").to_string();
         assert!(error.contains("File exists"), "{error}");
+        Ok(())
+    }
+
+    /// The journal is made to its full length first: what is not written of a batch is zeroes.
+    #[test]
+    fn f6_fjall_panics_at_a_torn_end_of_its_journal() -> Result<(), AnyError> {
+        let folder = std::env::temp_dir().join(format!("landfall-f6-{}", std::process::id()));
+        let open = || crate::fjall_::open_at(&folder);
+        let mut store = open()?;
+        store.commit(&vec![(1, Some(0x0101_0101_0101_0101))])?;
+        drop(store);
+        let journal = folder.join("0.jnl");
+        let whole = fs::read(&journal)?;
+        let written = whole.iter().rposition(|&byte| byte != 0).expect("a batch") + 1;
+        let panics = |left: usize| {
+            let mut torn = whole.clone();
+            torn[left..].fill(0);
+            fs::write(&journal, torn).expect("the folder is there");
+            std::panic::catch_unwind(|| open().map(drop)).is_err()
+        };
+        let met = (0..written).rev().find(|&left| panics(left));
+        fs::remove_dir_all(&folder)?;
+        assert!(
+            met.is_some(),
+            "no torn end of {written} bytes is met by a panic"
+        );
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! fjall: a log-structured merge tree with a journal; threads of its own flush and compact.
 
+use std::path::Path;
+
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use crate::storm::{AnyError, Changes, Store, Table, storms};
@@ -9,15 +11,20 @@ pub(crate) struct Fjall {
     numbers: Keyspace,
 }
 
+/// Opens what is in a folder, or makes it.
+pub(crate) fn open_at(folder: &Path) -> Result<Fjall, AnyError> {
+    let database = Database::builder(folder).open()?;
+    let numbers = database.keyspace("numbers", KeyspaceCreateOptions::default)?;
+    Ok(Fjall { database, numbers })
+}
+
 fn number(bytes: &[u8]) -> Result<u64, AnyError> {
     Ok(u64::from_be_bytes(bytes.try_into()?))
 }
 
 impl Store for Fjall {
     fn open() -> Result<Fjall, AnyError> {
-        let database = Database::builder("/data").open()?;
-        let numbers = database.keyspace("numbers", KeyspaceCreateOptions::default)?;
-        Ok(Fjall { database, numbers })
+        open_at(Path::new("/data"))
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), AnyError> {

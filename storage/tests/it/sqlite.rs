@@ -11,6 +11,8 @@ pub(crate) struct Sqlite<M>(Connection, std::marker::PhantomData<M>);
 pub(crate) trait Mode: 'static {
     const JOURNAL: &str;
     const SYNCHRONOUS: &str;
+    /// How much of the database is mapped, in bytes.
+    const MAPPED: u32;
 }
 
 impl<M: Mode> Store for Sqlite<M> {
@@ -18,6 +20,7 @@ impl<M: Mode> Store for Sqlite<M> {
         let connection = Connection::open("/data/sqlite")?;
         connection.pragma_update(None, "journal_mode", M::JOURNAL)?;
         connection.pragma_update(None, "synchronous", M::SYNCHRONOUS)?;
+        connection.pragma_update(None, "mmap_size", M::MAPPED)?;
         // Now and then what is in the log is moved to the database.
         connection.pragma_update(None, "wal_autocheckpoint", 20)?;
         let table = "create table if not exists numbers (key integer primary key, value integer)";
@@ -59,20 +62,22 @@ impl<M: Mode> Store for Sqlite<M> {
 }
 
 macro_rules! modes {
-    ($($name:ident: $journal:literal, $synchronous:literal;)*) => {$(
+    ($($name:ident: $journal:literal, $synchronous:literal, $mapped:literal;)*) => {$(
         pub(crate) struct $name;
 
         impl Mode for $name {
             const JOURNAL: &str = $journal;
             const SYNCHRONOUS: &str = $synchronous;
+            const MAPPED: u32 = $mapped;
         }
     )*};
 }
 
 modes! {
-    Full: "delete", "full";
-    Extra: "delete", "extra";
-    Wal: "wal", "full";
+    Full: "delete", "full", 0;
+    Extra: "delete", "extra", 0;
+    Wal: "wal", "full", 0;
+    Mapped: "wal", "full", 1_048_576;
 }
 
 mod wal {
@@ -83,6 +88,15 @@ mod wal {
         use crate::sqlite::{Sqlite, Wal};
 
         landfall::plan!("plans/sqlite.md", system = Served::<Sqlite<Wal>>::new());
+    }
+}
+
+mod mapped {
+    crate::storm::storms! { super::Sqlite<super::Mapped>:
+        power_posix_weak = PosixWeak, None;
+        power_ext4_ordered = Ext4Ordered, None;
+        power_sequential = Sequential, None;
+        short = Ext4Ordered, Short;
     }
 }
 
