@@ -1,5 +1,6 @@
 //! `smoke 10 seeds; hardening 200 seeds` and the exit criteria.
 
+use super::landing::{in_every_seed, refuse_every_seed};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
@@ -166,6 +167,8 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
             sink.error(Code::FailureAllowed, &span, message, "a failure", help);
         } else if cursor.eat_any(&["allow|allows|allowed|accept|accepts|accepted"]) {
             allowing = true;
+        } else if cursor.attempt(in_every_seed).is_some() {
+            refuse_every_seed(&cursor.span_from(from), sink);
         } else if let Some(seeds) = cursor.attempt(landed) {
             draft.landed_seeds_min = Some(seeds);
             let said = format!("every fault must land in at least {seeds} seeds");

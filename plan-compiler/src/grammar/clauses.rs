@@ -71,7 +71,13 @@ fn enumerator(tokens: &[Token], at: usize) -> Option<usize> {
     {
         return Some(at + 2);
     }
-    (short && closed && (opened || fresh)).then_some(mark + 2)
+    // `a) ... b) ...` on lines that one item holds; no unit of time is such a letter.
+    let lettered = matches!(tokens[at].spelling(), "a" | "b" | "c" | "e" | "f" | "g")
+        && starts_fault(Cursor {
+            tokens,
+            at: mark + 2,
+        });
+    (short && closed && (opened || fresh || lettered)).then_some(mark + 2)
 }
 
 fn separator(cursor: &mut Cursor<'_>) -> bool {

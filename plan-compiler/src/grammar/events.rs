@@ -1,7 +1,12 @@
 //! `once a new leader is elected`, `after the log shows "...", then`: what a fault waits for.
 
+use std::ops::Range;
+
+use super::schedule::ScheduleDraft;
 use crate::cursor::Cursor;
+use crate::diagnostic::Code;
 use crate::scenario::{After, FaultSpec, Span};
+use crate::sink::Sink;
 use crate::tokens::{Kind, Token};
 
 /// What a clause says that its fault waits for.
@@ -109,4 +114,27 @@ pub(crate) fn follows(between: &[Token]) -> bool {
     let mut said =
         words.filter(|word| matches!(*word, "then" | "followed" | "after" | "afterwards"));
     said.next().is_some()
+}
+
+/// Whether what stands between two clauses says that both faults are open at a time.
+pub(crate) fn meets(between: &[Token]) -> bool {
+    let is_said = |token: &Token| matches!(token.spelling(), "while" | "during" | "concurrently");
+    between.iter().any(is_said)
+}
+
+/// Of two faults that must meet, a window that is left open would mostly miss the other.
+pub(crate) fn check_meeting(
+    one: &ScheduleDraft,
+    other: &ScheduleDraft,
+    span: &Range<usize>,
+    sink: &mut Sink<'_>,
+) {
+    if one.is_whole() || other.is_whole() || one.is_timed() && other.is_timed() {
+        return;
+    }
+    let message = "these two faults are to be open at a time, and one of them does not say when";
+    let help = "say when each opens, as in: partition isolating a follower at T+8s for 10s; \
+                kill -9 the leader at T+10s";
+    let help = Some(help.to_owned());
+    sink.error(Code::NotUnderstood, span, message, "when?", help);
 }

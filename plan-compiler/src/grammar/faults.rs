@@ -59,8 +59,10 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
         return;
     }
     let mut over = 0;
+    let mut before = ScheduleDraft::default();
     for clause in clauses(&tokens) {
         let follows = events::follows(&tokens[over..clause.start]);
+        let meets = events::meets(&tokens[over..clause.start]);
         over = clause.end;
         let tokens = &tokens[clause];
         let span = Cursor {
@@ -77,6 +79,10 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
         if follows && draft.after.is_none() && draft.schedule.start.is_none() {
             draft.after = faults.last().map(|_| AfterDraft::Before);
         }
+        if meets {
+            events::check_meeting(&before, &draft.schedule, &span, sink);
+        }
+        before = draft.schedule;
         let Some(kind) = draft.kind else {
             let message = "this clause of the faults names no fault";
             let help = Some(HELP.to_owned());
@@ -435,6 +441,7 @@ fn settle(
         // Every node has its turn.
         schedule.times = Some(schedule::Times::Exactly(stage.nodes));
     }
+    schedule.settle_throughout(kind);
     let after = draft.after.as_ref().map(|after| after.of(before));
     if after.is_some() && schedule.start.is_none() {
         schedule.start = Some(schedule::Start::At(Span { min: 0, max: 0 }));

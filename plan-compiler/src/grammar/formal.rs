@@ -24,6 +24,7 @@ const MODELS: &[(&str, ModelKind)] = &[
         ModelKind::Map,
     ),
     ("key value|values map|store|stores?", ModelKind::Map),
+    ("key / value|values map|store|stores?", ModelKind::Map),
     ("kv map|store", ModelKind::Map),
     ("append only? log|logs|list|lists", ModelKind::Log),
     ("log|logs", ModelKind::Log),

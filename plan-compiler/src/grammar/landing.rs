@@ -1,10 +1,13 @@
 //! `packets dropped in the window > 0 AND leader re-elected within 2s`: how a fault is known to
 //! have landed.
 
+use std::ops::Range;
+
 use super::evidence::Said;
 use super::fault_words::{DIRECTIONS, TARGETS};
 use super::storage_words::kind_at;
 use crate::cursor::Cursor;
+use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind, plain};
 use crate::scenario::{Evidence, FaultKind, Landing};
 use crate::sink::Sink;
@@ -321,7 +324,9 @@ pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>)
     let mut used = false;
     while !cursor.done() {
         let from = cursor.at;
-        if let Some(seeds) = cursor.attempt(seeds) {
+        if cursor.attempt(in_every_seed).is_some() {
+            refuse_every_seed(&cursor.span_from(from), sink);
+        } else if let Some(seeds) = cursor.attempt(seeds) {
             draft.seeds_min = Some(seeds);
             let said = format!("every fault must land in at least {seeds} seeds");
             sink.explain(FieldKind::Landing, &cursor.span_from(from), said);
@@ -375,6 +380,24 @@ fn nemesis(cursor: &mut Cursor<'_>) -> Option<Option<FaultKind>> {
     }
     let word = cursor.lookup(DIRECTIONS).is_some() || cursor.lookup(TARGETS).is_some();
     word.then_some(None)
+}
+
+/// `landed in every seed`, `fault landed in all seeds`.
+pub(super) fn in_every_seed(c: &mut Cursor<'_>) -> Option<()> {
+    c.eat("fault|faults|injection|injections");
+    c.eat("must");
+    c.eat("landed|lands|land").then_some(())?;
+    c.eat("in|on|for|over|across all|every|each of? the? seed|seeds|run|runs")
+        .then_some(())
+}
+
+/// How many seeds there are is the budget's to say, and differs by tier.
+pub(super) fn refuse_every_seed(span: &Range<usize>, sink: &mut Sink<'_>) {
+    let message = "landing is asked of a number of seeds, not of every seed";
+    let help = "write that number, as in: landed in at least 10 seeds; only seeds in which every \
+                fault landed count toward hardening";
+    let help = Some(help.to_owned());
+    sink.error(Code::NotUnderstood, span, message, "of how many?", help);
 }
 
 fn seeds(c: &mut Cursor<'_>) -> Option<u32> {

@@ -1,7 +1,7 @@
 //! `at T+60s for 30s`, `every 5-8s`, `repeat 10x`: when a fault's window opens and closes.
 
 use crate::cursor::Cursor;
-use crate::scenario::{Repeat, Span, When};
+use crate::scenario::{FaultKind, NetEffect, Repeat, Span, StorageFault, When};
 
 /// What a clause says about time; what it leaves open is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,10 +12,52 @@ pub(crate) struct ScheduleDraft {
     pub(crate) times: Option<Times>,
 }
 
+impl ScheduleDraft {
+    /// Whether the clause says when its windows open, be it that they are always open.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.start.is_some() || self.every.is_some() || self.is_whole()
+    }
+
+    /// Whether a window is open as long as the workload.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.duration == Some(Length::Whole) || self.times == Some(Times::Throughout)
+    }
+
+    /// `packet loss throughout` does not stop; `kill -9 the leader throughout` comes again.
+    pub(crate) fn settle_throughout(&mut self, kind: FaultKind) {
+        let open = self.every.is_none() && self.duration.is_none() && lasts(kind);
+        if self.times == Some(Times::Throughout) && open {
+            self.times = None;
+            self.duration = Some(Length::Whole);
+        }
+    }
+}
+
+/// Whether a fault goes on for as long as its window is open.
+const fn lasts(kind: FaultKind) -> bool {
+    match kind {
+        FaultKind::Network { effect, .. } => !matches!(effect, NetEffect::Reset),
+        FaultKind::Storage { how, .. } => !matches!(
+            how,
+            StorageFault::Wipe | StorageFault::StaleRestore | StorageFault::Swap
+        ),
+        FaultKind::Partition { .. }
+        | FaultKind::Split { .. }
+        | FaultKind::DiskError
+        | FaultKind::DiskFull
+        | FaultKind::ClockDrift { .. }
+        | FaultKind::Starve { .. }
+        | FaultKind::Descriptors => true,
+        _ => false,
+    }
+}
+
 /// When a window first opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     At(Span),
+    /// With the workload, and to its end where no length is said.
+    Onward,
     /// Between these percents of the workload.
     Share(u64, u64),
 }
@@ -27,6 +69,8 @@ pub(crate) enum Length {
     /// Until this long after the start of the workload.
     Until(u64),
     ToTheEnd,
+    /// As long as the workload.
+    Whole,
 }
 
 /// How often a window opens.
@@ -34,6 +78,8 @@ pub(crate) enum Length {
 pub(crate) enum Times {
     Exactly(u32),
     ToTheEnd,
+    /// Open all the time, or again and again where a fault is over at once.
+    Throughout,
 }
 
 const LENGTHS: &[&str] = &[
@@ -59,6 +105,17 @@ const TO_THE_END: &[&str] = &[
     "without restart|heal|healing",
 ];
 
+const NEVER: &[&str] = &[
+    "and? never restart|heal it|them?",
+    "and? do|does not restart|heal it|them?",
+];
+
+const WHOLE: &[&str] = &[
+    "for|during|over the? whole|entire|full run|workload|test|duration",
+    "for the whole|full? duration of the? run|workload|test",
+    "for all of the run|workload|test",
+];
+
 const SCENERY: &[&str] = &["into|of|after the? run|workload|test|start", "into it"];
 
 /// Reads one schedule phrase into the draft: `Some(true)` when it contradicts what is there.
@@ -76,8 +133,18 @@ pub(crate) fn phrase(cursor: &mut Cursor<'_>, draft: &mut ScheduleDraft) -> Opti
     if let Some(every) = cursor.attempt(every) {
         return Some(put(&mut draft.every, every));
     }
+    if let Some((first, every)) = cursor.attempt(both) {
+        let clash = put(&mut draft.start, Start::At(first));
+        let clash = put(&mut draft.every, every) || clash;
+        return Some(put(&mut draft.times, Times::Exactly(2)) || clash);
+    }
     if let Some(times) = cursor.attempt(times) {
         return Some(put(&mut draft.times, times));
+    }
+    if cursor.eat_any(&["from the start|beginning"]) {
+        cursor.eat_any(SCENERY);
+        cursor.eat("on|onward|onwards");
+        return Some(put(&mut draft.start, Start::Onward));
     }
     let start = match cursor.attempt(share) {
         Some((low, high)) => Start::Share(low, high),
@@ -163,6 +230,20 @@ fn length(c: &mut Cursor<'_>) -> Option<Length> {
     if let Some(length) = c.attempt(later) {
         return Some(length);
     }
+    // `do not restart after 1s` says something else.
+    let never = |c: &mut Cursor<'_>| {
+        c.eat_any(NEVER).then_some(())?;
+        let ends = c
+            .peek()
+            .is_none_or(|t| t.separates() || t.spelling() == "and");
+        ends.then_some(Length::ToTheEnd)
+    };
+    if let Some(length) = c.attempt(never) {
+        return Some(length);
+    }
+    if c.eat_any(WHOLE) {
+        return Some(Length::Whole);
+    }
     if c.eat_any(TO_THE_END) {
         return Some(Length::ToTheEnd);
     }
@@ -201,11 +282,13 @@ fn times(c: &mut Cursor<'_>) -> Option<Times> {
     let to_the_end = [
         "repeat|repeats|repeated until the end of? the? run|workload?",
         "repeatedly",
-        "throughout the? run|workload?",
         "continuously",
     ];
     if c.eat_any(&to_the_end) {
         return Some(Times::ToTheEnd);
+    }
+    if c.eat("throughout the? whole|entire? run|workload|test?") {
+        return Some(Times::Throughout);
     }
     if let Some(times) = c.lookup(&[("once", 1), ("twice", 2), ("thrice", 3)]) {
         return Some(Times::Exactly(times));
@@ -221,16 +304,28 @@ fn times(c: &mut Cursor<'_>) -> Option<Times> {
     (said || counted).then_some(Times::Exactly(times))
 }
 
+/// `at T+10s and T+30s`: two openings, not one somewhere between.
+fn both(c: &mut Cursor<'_>) -> Option<(Span, Span)> {
+    c.eat("at").then_some(())?;
+    c.eat_any(&["t +", "t ="]);
+    let first = c.duration()?;
+    c.eat("and again? at?").then_some(())?;
+    c.eat_any(&["t +", "t ="]);
+    let second = c.duration().filter(|second| *second > first)?;
+    if c.eat("later|after|apart") {
+        return None;
+    }
+    c.eat_any(SCENERY);
+    let exactly = |at| Span { min: at, max: at };
+    Some((exactly(first), exactly(second - first)))
+}
+
 fn start(c: &mut Cursor<'_>) -> Option<Span> {
-    if c.eat_any(&[
-        "at the start",
-        "from the start|beginning",
-        "at t = 0",
-        "immediately",
-    ]) {
+    if c.eat_any(&["at the start", "at t = 0", "immediately"]) {
         c.eat_any(SCENERY);
         return Some(Span { min: 0, max: 0 });
     }
+    let from = c.at;
     let lead = c.eat_any(&[
         "at|from|after|starting|start|starts|between|around|first? at|from|after?",
         "first opening|one at?",
@@ -241,6 +336,11 @@ fn start(c: &mut Cursor<'_>) -> Option<Span> {
     } else {
         c.attempt(into_run)?
     };
+    // `at 10s and 30s` is no stretch of time.
+    let said = |word: &str| c.tokens[from..c.at].iter().any(|t| t.spelling() == word);
+    if said("and") && !said("between") {
+        return None;
+    }
     c.eat_any(SCENERY);
     Some(start)
 }
@@ -259,12 +359,17 @@ pub(crate) fn settle(
 ) -> (When, Vec<&'static str>) {
     let mut defaults = Vec::new();
     let percent = |share: u64| workload_ns / 100 * share;
+    let is_whole = draft.duration == Some(Length::Whole);
+    let is_onward = draft.start == Some(Start::Onward);
+    let once = draft.every.is_none() && draft.times.is_none();
     let start_ns = match (draft.start, draft.every) {
         (Some(Start::At(start)), _) => start,
+        (Some(Start::Onward), _) => Span { min: 0, max: 0 },
         (Some(Start::Share(low, high)), _) => Span {
             min: percent(low),
             max: percent(high),
         },
+        (None, _) if is_whole => Span { min: 0, max: 0 },
         (None, every) => {
             defaults.push("first opening");
             every.unwrap_or(Span {
@@ -282,13 +387,17 @@ pub(crate) fn settle(
                 max: length,
             }
         }
-        Some(Length::ToTheEnd) => {
+        Some(Length::ToTheEnd | Length::Whole) => {
             let length = workload_ns.saturating_sub(start_ns.min).max(1);
             Span {
                 min: length,
                 max: length,
             }
         }
+        None if is_onward && once => Span {
+            min: workload_ns,
+            max: workload_ns,
+        },
         None => {
             defaults.push("length");
             usual
@@ -310,7 +419,7 @@ pub(crate) fn settle(
             let every = duration_ns.max.saturating_mul(2).max(1_000_000_000);
             let times = match times {
                 Times::Exactly(times) => Some(times),
-                Times::ToTheEnd => None,
+                Times::ToTheEnd | Times::Throughout => None,
             };
             Some(Repeat {
                 every_ns: Span {

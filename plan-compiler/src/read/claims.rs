@@ -105,7 +105,7 @@ pub(crate) fn item(text: &str, line: &Line, missing: bool, at: u32) -> Option<Cl
             category(&raw[1..=close]),
             trimmed(text, rest.start + close + 2..rest.end),
         ),
-        None => (None, rest.clone()),
+        None => (bracketed(raw), rest.clone()),
     };
     let lead = text[promise.clone()].trim_start_matches([':', '-', '—', '–', '*', ' ']);
     let promise = node(text, promise.end - lead.len()..promise.end);
@@ -118,6 +118,13 @@ pub(crate) fn item(text: &str, line: &Line, missing: bool, at: u32) -> Option<Cl
         missing,
         line: at,
     })
+}
+
+/// `C1: the promise (durability)`.
+fn bracketed(raw: &str) -> Option<Category> {
+    let groups = raw.split('(').skip(1);
+    let mut closed = groups.filter_map(|group| Some(group.split_once(')')?.0));
+    closed.find_map(category)
 }
 
 /// An id such as `C1` at the start of a line, and what follows it.
