@@ -125,7 +125,14 @@ pub fn blame(
     if let Some(report) = failing.report() {
         controls.push(second_opinion(report));
     }
-    controls.push(stand_in(pool, base, script, failing)?);
+    controls.push(match violated(failing) {
+        Some(checker) if OF_NODES.contains(&checker) => Control::new(
+            SAID_BY,
+            "its own nodes, each by itself: clients and workload have no part in it".to_owned(),
+            None,
+        ),
+        _ => stand_in(pool, base, script, failing)?,
+    });
     controls.push(fault_free(pool, base, script, failing)?);
     Ok(decide(controls))
 }
@@ -147,6 +154,10 @@ fn decide(controls: Vec<Control>) -> Blame {
             Culprit::Unknown,
             format!("the harness is not excluded: {}", open.result),
         ),
+        None if controls.iter().any(|one| one.experiment == SAID_BY) => (
+            Culprit::Sut,
+            "it is repeatable, and what is judged is said by the system's own nodes".into(),
+        ),
         None => (
             Culprit::Sut,
             "it is repeatable, and is gone when a perfect object takes the system's place".into(),
@@ -161,6 +172,11 @@ fn decide(controls: Vec<Control>) -> Blame {
 
 /// Checkers of what faults may keep any system from.
 const WAITED_FOR: [&str; 2] = ["progress", ELECTION];
+
+/// Checkers of what the system's nodes say, which no client has a part in.
+const OF_NODES: [&str; 2] = ["single-leader", ELECTION];
+
+const SAID_BY: &str = "look at who says what is judged";
 
 const STAND_IN: &str = "put a perfect object behind the same clients and faults";
 

@@ -223,16 +223,16 @@ mod one_at_a_time {
     #[target_feature(enable = "aes")]
     fn half<const FIRST: usize>(strides: &[Stride]) -> [__m128i; HALF] {
         let mut lanes = [load(&KEY_BYTES, FIRST); HALF];
-        for at in 1..HALF {
-            lanes[at] = load(&KEY_BYTES, FIRST + at);
+        for (at, lane) in lanes.iter_mut().enumerate() {
+            *lane = load(&KEY_BYTES, FIRST + at);
         }
         for stride in strides {
-            for at in 0..HALF {
-                lanes[at] = _mm_aesenc_si128(lanes[at], load(stride, FIRST + at));
+            for (at, lane) in lanes.iter_mut().enumerate() {
+                *lane = _mm_aesenc_si128(*lane, load(stride, FIRST + at));
             }
         }
-        for at in 0..HALF {
-            lanes[at] = _mm_aesenc_si128(lanes[at], load(&KEY_BYTES, FIRST + at));
+        for (at, lane) in lanes.iter_mut().enumerate() {
+            *lane = _mm_aesenc_si128(*lane, load(&KEY_BYTES, FIRST + at));
         }
         lanes
     }

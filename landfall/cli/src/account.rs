@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use landfall::coordinate::Pool;
-use landfall::evidence::{Effort, Evidence, gather};
+use landfall::evidence::{Effort, Evidence, Strength, gather};
 use landfall::render;
 use landfall::runtime::LedgerRow;
 use landfall::sweep::{Order, TestResult};
@@ -125,7 +125,7 @@ impl Account {
         result: &TestResult,
         (pool, order): (&mut Pool, &Order),
         patience: &Patience,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Strength>, Error> {
         let seeds: Vec<u64> = order.seeds_here().collect();
         let enough = patience.for_another(LOOK_MAX);
         let mut effort = Effort {
@@ -134,6 +134,7 @@ impl Account {
             progress: &mut |_| {},
         };
         let evidence = gather(pool, result, &seeds, &mut effort).map_err(|e| broken(&e))?;
+        let strength = evidence.strength.clone();
         let told = Told {
             place: place.clone(),
             result: result.clone(),
@@ -144,7 +145,8 @@ impl Account {
         session.write(&told)?;
         session.told.push(told);
         // The report is whole after each test: what stops the run takes nothing of it.
-        session.report()
+        session.report()?;
+        Ok(strength)
     }
 
     /// Says where the reports are.

@@ -124,5 +124,9 @@ fn one(
         return Err(format!("seed {seed} of {} was not ordered", info.test));
     }
     let result: TestResult = conclude(info, ordered.tier, tally, reruns);
-    Ok(Finished { place, result })
+    Ok(Finished {
+        place,
+        result,
+        strength: Vec::new(),
+    })
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use landfall::capsule;
 use landfall::coordinate::{CoordinateError, Flow, Pool, RunRequest, Tier};
-use landfall::judge::session::{PlanSession, sessions};
+use landfall::evidence::Strength;
+use landfall::judge::session::{PlanSession, Told, sessions};
 use landfall::render;
 use landfall::report::SeedOutcome;
 use landfall::script::Script;
@@ -64,6 +65,8 @@ impl Kind {
 pub(crate) struct Finished {
     pub(crate) place: Place,
     pub(crate) result: TestResult,
+    /// How strong its oracles are, where a session looked into that.
+    pub(crate) strength: Vec<Strength>,
 }
 
 /// Where a test is, for whoever reads of it.
@@ -128,12 +131,19 @@ pub(crate) fn run(args: &SweepArgs, kind: Kind) -> Result<Exit, Error> {
             )?
         };
         output::say(&render::summary(&result));
-        if let Some(account) = &mut account {
-            let jobs = jobs(&args.how, &variables);
-            let mut pool = pool(one, jobs, &args.how, &variables)?;
-            account.tell(one, &place, &result, (&mut pool, &order), &patience)?;
-        }
-        finished.push(Finished { place, result });
+        let strength = match &mut account {
+            Some(account) => {
+                let jobs = jobs(&args.how, &variables);
+                let mut pool = pool(one, jobs, &args.how, &variables)?;
+                account.tell(one, &place, &result, (&mut pool, &order), &patience)?
+            }
+            None => Vec::new(),
+        };
+        finished.push(Finished {
+            place,
+            result,
+            strength,
+        });
     }
     if let Some(account) = &account {
         account.end();
@@ -433,8 +443,13 @@ fn sessions_of(finished: &[Finished]) -> Vec<PlanSession> {
     packages.dedup();
     let of = |package: &str| {
         let mine = finished.iter().filter(|one| one.place.package == package);
-        let results: Vec<TestResult> = mine.map(|one| one.result.clone()).collect();
-        sessions(&results)
+        let told: Vec<Told<'_>> = mine
+            .map(|one| Told {
+                result: &one.result,
+                strength: &one.strength,
+            })
+            .collect();
+        sessions(&told)
     };
     packages.into_iter().flat_map(of).collect()
 }

@@ -42,8 +42,11 @@ pub fn audit(scenario: &Scenario, tally: &Tally) -> Vec<Question> {
         quiet(tally),
         recovery(scenario, tally),
         seeds(tally),
+        topologies(scenario),
         asymmetric(scenario),
         repeatable(tally),
+        clock(),
+        baseline(scenario),
     ];
     questions.extend(criteria(scenario, tally));
     questions
@@ -143,6 +146,13 @@ fn oracles(scenario: &Scenario, tally: &Tally) -> Question {
             Some(check) => {
                 good &= check.consumed >= check.total && check.total > 0;
                 said.push(format!("{name} {} of {}", check.consumed, check.total));
+                // A bank's checker has nothing to do with what was refused, say.
+                let beside = issued(tally).saturating_sub(check.total);
+                if beside > 0 {
+                    said.push(format!(
+                        "to which {beside} others that were issued are nothing"
+                    ));
+                }
             }
             None => {
                 good = false;
@@ -211,6 +221,72 @@ fn seeds(tally: &Tally) -> Question {
     )
 }
 
+/// Words by which a claim is about systems of more than one size.
+const ANY_SIZE: [&str; 6] = [
+    "any number of",
+    "any cluster",
+    "any size",
+    "every size",
+    "however many",
+    "any topology",
+];
+
+fn topologies(scenario: &Scenario) -> Question {
+    let asked = "Were there two topologies at least, where a claim is about any?";
+    let topology = &scenario.topology;
+    let range = |least: u32, most: Option<u32>| match most {
+        Some(most) => format!("{least} to {most}"),
+        None => least.to_string(),
+    };
+    let ran = format!(
+        "{} servers, {} clients",
+        range(topology.nodes, topology.nodes_max),
+        range(topology.clients, topology.clients_max)
+    );
+    let is_of_any = scenario.falsifies.iter().any(|claim| {
+        let text = claim.text.to_lowercase();
+        ANY_SIZE.iter().any(|words| text.contains(words))
+    });
+    let several = topology.nodes_max.is_some() || topology.clients_max.is_some();
+    match is_of_any || several {
+        true => question(asked, several, ran),
+        false => not_asked(asked, &format!("no claim is about any size; {ran}")),
+    }
+}
+
+fn clock() -> Question {
+    let asked = "Are times those of a clock that only goes forward?";
+    let evidence = "virtual time, which no fault of a node's clocks moves";
+    question(asked, true, evidence.to_owned())
+}
+
+fn baseline(scenario: &Scenario) -> Question {
+    let asked = "Is the baseline that a claim compares with a fair one?";
+    let compares = |claim: &plan_compiler::scenario::Claim| {
+        let text = claim.text.to_lowercase();
+        [
+            "baseline",
+            "compared with",
+            "compared to",
+            "than before",
+            "regress",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
+    };
+    match scenario.falsifies.iter().any(compares) {
+        true => question(
+            asked,
+            false,
+            "no run of what is compared with is made".to_owned(),
+        ),
+        false => not_asked(
+            asked,
+            "no claim compares; each fault is held against the same seed without it",
+        ),
+    }
+}
+
 fn asymmetric(scenario: &Scenario) -> Question {
     let asked = "Is a partition that cuts one way among the partitions?";
     let cuts = scenario.faults.iter().filter_map(|fault| match fault.kind {
@@ -232,7 +308,9 @@ fn repeatable(tally: &Tally) -> Question {
     if tally.compared == 0 {
         return not_asked(asked, "no seed was run twice");
     }
-    let evidence = format!("{} of {} seeds differ", tally.differing, tally.compared);
+    let (differing, compared, all) = (tally.differing, tally.compared, tally.seeds);
+    let evidence =
+        format!("{differing} differ, of {compared} that were run twice, of {all} in all");
     question(asked, tally.differing == 0, evidence)
 }
 

@@ -6,8 +6,9 @@ use std::fmt;
 use plan_compiler::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 
-use super::audit::{Answer, audit};
+use super::audit::{Answer, audit_with};
 use super::{Judgement, Verdict, arms};
+use crate::evidence::Strength;
 use crate::sweep::TestResult;
 
 /// What a whole run of a plan comes to.
@@ -137,13 +138,22 @@ pub struct ScenarioVerdict {
     pub concerns: Vec<String>,
 }
 
+/// A test's result, and how strong its oracles are, where that was found out.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The result.
+    pub result: &'a TestResult,
+    /// Of each checker whose strength is known.
+    pub strength: &'a [Strength],
+}
+
 /// The sessions of the plans that results belong to, in the order in which they first occur.
 #[must_use]
-pub fn sessions(results: &[TestResult]) -> Vec<PlanSession> {
+pub fn sessions(results: &[Told<'_>]) -> Vec<PlanSession> {
     let mut plans: Vec<&str> = Vec::new();
     for plan in results
         .iter()
-        .filter_map(|result| result.test.plan.as_deref())
+        .filter_map(|told| told.result.test.plan.as_deref())
     {
         if !plans.contains(&plan) {
             plans.push(plan);
@@ -155,18 +165,18 @@ pub fn sessions(results: &[TestResult]) -> Vec<PlanSession> {
         .collect()
 }
 
-fn of_plan(plan: &str, results: &[TestResult]) -> PlanSession {
+fn of_plan(plan: &str, results: &[Told<'_>]) -> PlanSession {
     let mine = results
         .iter()
-        .filter(|result| result.test.plan.as_deref() == Some(plan));
+        .filter(|told| told.result.test.plan.as_deref() == Some(plan));
     // By scenario: its arms, or itself.
-    let mut groups: Vec<(&str, Vec<&TestResult>)> = Vec::new();
-    for result in mine {
-        let id = result.test.id.as_deref().unwrap_or_default();
+    let mut groups: Vec<(&str, Vec<Told<'_>>)> = Vec::new();
+    for told in mine {
+        let id = told.result.test.id.as_deref().unwrap_or_default();
         let whole = id.split('/').next().unwrap_or(id);
         match groups.iter_mut().find(|(known, _)| *known == whole) {
-            Some((_, group)) => group.push(result),
-            None => groups.push((whole, vec![result])),
+            Some((_, group)) => group.push(*told),
+            None => groups.push((whole, vec![*told])),
         }
     }
     let mut scenarios = Vec::new();
@@ -174,9 +184,9 @@ fn of_plan(plan: &str, results: &[TestResult]) -> PlanSession {
     for (id, group) in &groups {
         let arms: Vec<(&str, Judgement)> = group
             .iter()
-            .map(|result| {
-                let name = result.test.id.as_deref().unwrap_or_default();
-                (name, result.judgement.clone())
+            .map(|told| {
+                let name = told.result.test.id.as_deref().unwrap_or_default();
+                (name, told.result.judgement.clone())
             })
             .collect();
         let judged = match arms.as_slice() {
@@ -186,7 +196,7 @@ fn of_plan(plan: &str, results: &[TestResult]) -> PlanSession {
         let compiled = || {
             group
                 .iter()
-                .filter_map(|result| result.test.scenario.as_ref())
+                .filter_map(|told| told.result.test.scenario.as_ref())
         };
         let mut claims: Vec<&str> = compiled()
             .flat_map(|scenario| scenario.falsifies.iter().map(|claim| claim.id.as_str()))
@@ -197,10 +207,7 @@ fn of_plan(plan: &str, results: &[TestResult]) -> PlanSession {
             let name = judged.verdict.name();
             scenario.allow.iter().any(|allowed| allowed == name)
         };
-        let concerns: Vec<String> = group
-            .iter()
-            .flat_map(|result| concerns_of(result))
-            .collect();
+        let concerns: Vec<String> = group.iter().flat_map(concerns_of).collect();
         standings.push(Standing {
             id,
             claims,
@@ -225,14 +232,15 @@ fn of_plan(plan: &str, results: &[TestResult]) -> PlanSession {
 }
 
 /// What is of concern about a test that passed.
-fn concerns_of(result: &TestResult) -> Vec<String> {
+fn concerns_of(told: &Told<'_>) -> Vec<String> {
+    let result = told.result;
     let Some(scenario) = &result.test.scenario else {
         return Vec::new();
     };
     if !result.judgement.verdict.is_pass() {
         return Vec::new();
     }
-    let questions = audit(scenario, &result.tally).into_iter();
+    let questions = audit_with(scenario, &result.tally, told.strength).into_iter();
     questions
         .filter(|question| question.answer == Answer::No)
         .map(|question| format!("{} {}", question.asked, question.evidence))

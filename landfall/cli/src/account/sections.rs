@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use landfall::judge::Verdict;
 use landfall::judge::audit::{Answer, audit_with};
-use landfall::judge::session::sessions;
+use landfall::judge::session;
 use landfall::render::grouped;
-use landfall::sweep::TestResult;
 use plan_compiler::Compiled;
 use plan_compiler::plan::{Item, SectionKind};
 
@@ -71,12 +70,15 @@ fn h2(id: &str, title: &str) -> Block {
 
 fn summary(blocks: &mut Vec<Block>, session: &Session) {
     blocks.push(h2("summary", "Summary"));
-    let all: Vec<TestResult> = session
+    let all: Vec<session::Told<'_>> = session
         .told
         .iter()
-        .map(|told| told.result.clone())
+        .map(|told| session::Told {
+            result: &told.result,
+            strength: &told.evidence.strength,
+        })
         .collect();
-    for found in sessions(&all) {
+    for found in session::sessions(&all) {
         blocks.push(Block::Para(vec![
             text("Session: "),
             state(found.session.to_string()),
@@ -242,8 +244,13 @@ fn adequacy(blocks: &mut Vec<Block>, session: &Session, compiled: &Compiled) {
             .iter()
             .map(|node| node.text.as_str())
             .collect();
-        let holds = if passed {
-            "held: every scenario that it names passed"
+        let hardened = ids().all(|id| {
+            named(session, id).all(|told| told.result.judgement.verdict == Verdict::PassHardening)
+        });
+        let holds = if passed && hardened {
+            "held: every scenario that it names passed with its hardening budget"
+        } else if passed {
+            "held so far: every scenario that it names passed, not all with the hardening budget"
         } else {
             "not shown: the argument rests on a scenario that did not pass"
         };
