@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::history::{History, OpType, Operation};
-use crate::models::{Builtin, Model};
+use crate::models::{self, Builtin, Model};
 use crate::parallel;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::ModelKind;
@@ -42,7 +42,7 @@ use interned::Interned;
 use log::Log;
 use machine::Machine;
 use monitor::Verdict;
-use partition::{Partition, partitions_of};
+use partition::{Member, Partition, partitions_of};
 pub use refutation::refute;
 use register::Register;
 use search::{Ending, search};
@@ -189,6 +189,13 @@ fn by_items(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> De
     let Some(found) = fifo::search(partition, left) else {
         return by_model(partition, kind, left);
     };
+    // Where a dequeue found nothing, the one that is due first need not be the better one.
+    let nothing = |one: &Member<'_>| one.certain && *one.op.observed() == Value::Null;
+    let takes = |one: &&Member<'_>| models::is_taking(one.op);
+    let unproven = partition.members.iter().filter(takes).any(nothing);
+    if found.ending == Ending::Illegal && unproven {
+        return by_model(partition, kind, left);
+    }
     let state = match found.ending {
         Ending::Legal => match verify::play(partition, kind, &found.order) {
             Ok(state) => state,
@@ -214,7 +221,9 @@ fn by_blocks(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> D
         return by_model(partition, kind, left);
     };
     let mut found = by_search(partition, &mut stack, left);
-    if found.ending == Ending::Illegal && stack.is_wild() {
+    // Of two pushes at one instant, what each follows in its process may bind either more.
+    let touches = partition.members.iter().any(|one| one.after().is_some());
+    if found.ending == Ending::Illegal && (stack.is_wild() || touches) {
         return by_model(partition, kind, left);
     }
     found.order = stack.order(found.order);

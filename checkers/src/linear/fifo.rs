@@ -9,8 +9,10 @@
 //!
 //! Of enqueues of one value that can come next the one that returns first does, and so with
 //! dequeues; what may never have taken effect comes last, the first called first. So there are no
-//! more ways to go on than values. A configuration is two sets of operations; of what was used of
-//! those that may never have taken effect only the least counts are kept.
+//! more ways to go on than values. That is no proof where some dequeue found nothing: one that is
+//! due first, but called late, may have to come after it. A configuration is two sets of
+//! operations; of what was used of those that may never have taken effect only the least counts
+//! are kept.
 
 use rustc_hash::FxHashMap;
 

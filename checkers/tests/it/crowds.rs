@@ -1,7 +1,7 @@
 //! Many operations at once that do the same, with few instants, against all orders.
 
-use checkers::spec::ModelKind;
-use checkers::{Operation, Value};
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, History, Operation, Outcome, Value, check};
 
 use crate::models::agree;
 use crate::reference::{Letter, alphabet, numbers, row};
@@ -78,4 +78,48 @@ fn a_write_that_follows_a_read_does_not_explain_it() {
         row(5, &("read", Value::Null, None), (6, 11), false),
     ];
     assert!(!agree(ModelKind::CasRegister, ops));
+}
+
+/// The first element went to the dequeue of unknown outcome, before nothing was found: the dequeue
+/// that is due first was called too late for it.
+#[test]
+fn a_dequeue_called_late_may_have_to_come_later() {
+    let put = |value| ("enqueue", Value::Int(value), None);
+    let take = |told: Option<i64>| ("dequeue", Value::Null, told.map(Value::Int));
+    let ops = vec![
+        row(0, &take(None), (0, 1), true),
+        row(1, &put(1), (1, 1), false),
+        row(2, &put(3), (4, 4), true),
+        row(3, &put(1), (4, 4), true),
+        row(4, &take(None), (4, 10), false),
+        row(5, &put(3), (6, 6), false),
+        row(6, &take(Some(1)), (10, 10), false),
+        row(7, &put(2), (6, 9), false),
+        row(8, &put(3), (10, 10), true),
+        row(9, &put(3), (9, 15), false),
+    ];
+    let history = History {
+        ops,
+        windows: Vec::new(),
+    };
+    let spec = CheckerSpec::Linearizability;
+    let report = check(&history, &spec, ModelKind::Queue, &Budget::default());
+    assert_eq!(report.outcome, Outcome::Ok, "{report}");
+}
+
+/// One push of 2 follows that of 3 in its process, the other does not: it can lie below.
+#[test]
+fn of_pushes_at_one_instant_either_may_lie_below() {
+    let push = |value| ("push", Value::Int(value), None);
+    let pop = |value| ("pop", Value::Null, Some(Value::Int(value)));
+    let ops = vec![
+        row(0, &push(3), (3, 7), false),
+        row(1, &push(1), (4, 6), false),
+        row(2, &push(2), (7, 10), false),
+        row(3, &push(2), (7, 9), false),
+        row(4, &pop(2), (11, 12), false),
+        row(6, &pop(3), (13, 14), false),
+    ];
+    let ops = (0..).zip(ops).map(|(op_id, op)| Operation { op_id, ..op });
+    assert!(agree(ModelKind::Stack, ops.collect()));
 }
