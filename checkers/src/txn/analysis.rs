@@ -8,7 +8,7 @@ use super::anomaly::Kind;
 use super::facts::Facts;
 use super::hidden::{Chosen, Hidden};
 use super::judged::Judged;
-use super::levels::Level;
+use super::levels::{Level, strongest, weakest};
 use super::options::Options;
 use super::sets;
 use super::transactions::Transactions;
@@ -69,6 +69,19 @@ pub enum Verdict {
         /// What stopped it.
         why: String,
     },
+}
+
+/// Of what is said of levels, the strongest that hold and the weakest that fail.
+pub(super) fn extremes(levels: &[(Level, Verdict)]) -> (Vec<Level>, Vec<Level>) {
+    let (mut holds, mut fails) = (Vec::new(), Vec::new());
+    for (level, verdict) in levels {
+        match verdict {
+            Verdict::Holds => holds.push(*level),
+            Verdict::Fails { .. } => fails.push(*level),
+            Verdict::Unknown { .. } => {}
+        }
+    }
+    (strongest(&holds), weakest(&fails))
 }
 
 /// One transaction comes before another.

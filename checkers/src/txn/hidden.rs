@@ -10,13 +10,13 @@
 
 use std::collections::BTreeMap;
 
-use super::analysis::{Analysis, Anomaly, Verdict, Workload, facts_of};
+use super::analysis::{Analysis, Anomaly, Verdict, Workload, extremes, facts_of};
 use super::decide::kinds_of;
 use super::edges;
 use super::facts::Facts;
 use super::graph::{DEPENDS, Kinds, MISSES, PROCESS, REALTIME};
 use super::judged::Judged;
-use super::levels::{Base, Level, Order, strongest, weakest};
+use super::levels::{Base, Level, Order};
 use super::options::Options;
 use super::polygraph::{Polygraph, Shape, Solved};
 use super::search::Search;
@@ -163,15 +163,7 @@ impl<'s, 'h> Hidden<'s, 'h> {
                 },
             };
         }
-        let those = |holds: bool| -> Vec<Level> {
-            let levels = told.levels.iter().filter(|(_, verdict)| match verdict {
-                Verdict::Holds => holds,
-                Verdict::Fails { .. } => !holds,
-                Verdict::Unknown { .. } => false,
-            });
-            levels.map(|(level, _)| *level).collect()
-        };
-        (told.holds, told.fails) = (strongest(&those(true)), weakest(&those(false)));
+        (told.holds, told.fails) = extremes(&told.levels);
         told
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::analysis::{Analysis, Anomaly, Link, Verdict};
+use super::analysis::{Analysis, Anomaly, Link, Verdict, extremes};
 use super::anomaly::Name;
 use super::cycles;
 use super::decide::Cycle;
@@ -10,7 +10,7 @@ use super::explain::because;
 use super::facts::Facts;
 use super::graph::{Edge, FOLLOWS, Kinds, PROCESS, PRW, PWR, REALTIME, RW, WR, WW};
 use super::judged::{Judged, Known};
-use super::levels::{Level, Order, strongest, weakest};
+use super::levels::{Level, Order};
 use super::transactions::Transactions;
 
 /// How many anomalies of a name are told.
@@ -97,14 +97,7 @@ impl Judged {
             (*level, verdict)
         });
         let levels: Vec<(Level, Verdict)> = levels.collect();
-        let those = |holds: bool| -> Vec<Level> {
-            let wanted = levels.iter().filter(|(_, verdict)| match verdict {
-                Verdict::Holds => holds,
-                Verdict::Fails { .. } => !holds,
-                Verdict::Unknown { .. } => false,
-            });
-            wanted.map(|(level, _)| *level).collect()
-        };
+        let (holds, fails) = extremes(&levels);
         let taking_part = facts.takes_part.iter().filter(|part| **part).count();
         Analysis {
             anomalies: proofs
@@ -112,8 +105,8 @@ impl Judged {
                 .map(|(name, proof)| self.anomaly(all, facts, *name, proof))
                 .collect(),
             counts,
-            holds: strongest(&those(true)),
-            fails: weakest(&those(false)),
+            holds,
+            fails,
             levels,
             transactions: taking_part as u64,
             assumptions: facts.assumptions.clone(),

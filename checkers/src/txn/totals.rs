@@ -13,8 +13,8 @@ mod ways;
 
 use std::collections::BTreeMap;
 
-use super::analysis::{Analysis, Anomaly, Verdict, Workload, analyze_with};
-use super::levels::{Base, Level, Order, strongest, weakest};
+use super::analysis::{Analysis, Anomaly, Verdict, Workload, analyze_with, extremes};
+use super::levels::{Base, Level, Order, strongest};
 use super::options::Options;
 use crate::history::History;
 use crate::report::Budget;
@@ -142,15 +142,7 @@ impl Found {
                 },
             };
         }
-        let those = |holds: bool| -> Vec<Level> {
-            let levels = told.levels.iter().filter(|(_, verdict)| match verdict {
-                Verdict::Holds => holds,
-                Verdict::Fails { .. } => !holds,
-                Verdict::Unknown { .. } => false,
-            });
-            levels.map(|(level, _)| *level).collect()
-        };
-        (told.holds, told.fails) = (strongest(&those(true)), weakest(&those(false)));
+        (told.holds, told.fails) = extremes(&told.levels);
         told.counts = BTreeMap::new();
         for anomaly in &anomalies {
             *told.counts.entry(anomaly.name.clone()).or_insert(0) += 1;
