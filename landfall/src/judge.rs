@@ -223,11 +223,8 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
         let reason = format!("{ok} of {issued} operations were acknowledged, not {percent} %");
         return say(Verdict::InconclusiveOracleTooWeak, reason);
     }
-    for (name, check) in &tally.checks {
-        if let Some(field) = &check.weak {
-            let reason = format!("{name}: the history lacks {field}");
-            return say(Verdict::InconclusiveOracleTooWeak, reason);
-        }
+    if let Some(reason) = told_too_little(scenario, tally) {
+        return say(Verdict::InconclusiveOracleTooWeak, reason);
     }
     let back = &tally.convergence;
     if back.no_liveness + back.hopeless > 0 {
@@ -250,6 +247,22 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
         }
     }
     None
+}
+
+/// A seed whose history lacks what a checker needs proves nothing, like one whose faults did not
+/// land; as many others must remain as faults must land in.
+fn told_too_little(scenario: &Scenario, tally: &Tally) -> Option<String> {
+    let wanted = u64::from(scenario.landed_seeds_min).max(SEEDS_MIN);
+    if tally.proven >= wanted.min(tally.seeds) {
+        return None;
+    }
+    let weak = tally.checks.iter();
+    let (name, check) = weak.max_by_key(|(_, check)| check.weak_seeds)?;
+    let field = check.weak.as_ref()?;
+    let (seeds, of) = (check.weak_seeds, tally.seeds);
+    Some(format!(
+        "{name}: in {seeds} of {of} seeds the history lacks {field}"
+    ))
 }
 
 /// In how many seeds a fault must have landed: of those that have it, but in one at the least.
@@ -298,25 +311,24 @@ fn passed(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> 
         );
     }
     let budget = scenario.budgets.hardening;
-    let (landed, wanted) = (tally.landed, u64::from(budget.seeds));
+    let (proven, wanted) = (tally.proven, u64::from(budget.seeds));
     let criteria = audit::criteria(scenario, tally);
     let unmet = criteria.iter().find(|q| q.answer == audit::Answer::No);
     let full_length = known.tier == Some(Tier::Harden);
-    if landed >= wanted && full_length && unmet.is_none() {
-        return say(
-            Verdict::PassHardening,
-            format!("landed in {landed} of {} seeds", tally.seeds),
-        );
+    let mut landed = format!("landed in {} of {} seeds", tally.landed, tally.seeds);
+    if proven < tally.landed {
+        let silent = tally.landed - proven;
+        landed.push_str(&format!(", {silent} of which told the checkers too little"));
     }
-    let why = if let (Some(unmet), true) = (unmet, landed >= wanted && full_length) {
+    if proven >= wanted && full_length && unmet.is_none() {
+        return say(Verdict::PassHardening, landed);
+    }
+    let why = if let (Some(unmet), true) = (unmet, proven >= wanted && full_length) {
         format!("{} {}", unmet.asked, unmet.evidence)
     } else if full_length {
         format!("hardening asks for {wanted}")
     } else {
         "the smoke budget was run".to_owned()
     };
-    say(
-        Verdict::PassSmoke,
-        format!("landed in {landed} of {} seeds; {why}", tally.seeds),
-    )
+    say(Verdict::PassSmoke, format!("{landed}; {why}"))
 }

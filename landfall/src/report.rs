@@ -167,6 +167,13 @@ impl SeedReport {
         had.all(LedgerRow::has_landed) && self.landing.iter().all(|landing| landing.held)
     }
 
+    /// Whether the history had what every checker needs to judge it.
+    #[must_use]
+    pub fn told(&self) -> bool {
+        let mut checks = self.checks.iter();
+        !checks.any(|check| matches!(check.outcome, Outcome::Weak { .. }))
+    }
+
     /// What kind of failure this is: two failures of one kind have one signature.
     #[must_use]
     pub fn signature(&self) -> Option<String> {

@@ -23,6 +23,9 @@ pub struct Tally {
     pub seeds: u64,
     /// Seeds in which every fault that they have landed.
     pub landed: u64,
+    /// Of them, those whose history had what every checker needs: the others prove nothing.
+    #[serde(default)]
+    pub proven: u64,
     /// Seeds that failed.
     pub failed: u64,
     /// The first of them by number, whole.
@@ -107,10 +110,13 @@ pub struct CheckTally {
     pub seeds: u64,
     /// Seeds it found a violation in.
     pub violations: u64,
-    /// Operations it consumed.
+    /// Operations it consumed, in the seeds whose history had what it needs.
     pub consumed: u64,
     /// Operations that it should have.
     pub total: u64,
+    /// Seeds whose history lacked what it needs.
+    #[serde(default)]
+    pub weak_seeds: u64,
     /// What it could not do without, the first time that it was missing.
     pub weak: Option<String>,
     /// Why it did not decide, the first time.
@@ -230,6 +236,7 @@ impl Tally {
 
     fn add_report(&mut self, report: &SeedReport) {
         self.landed += u64::from(report.landed());
+        self.proven += u64::from(report.landed() && report.told());
         self.virtual_ns += report.virtual_ns;
         self.events += report.events;
         self.exits += report.exits.len() as u64;
@@ -254,8 +261,10 @@ impl Tally {
         for check in &report.checks {
             let tally = self.checks.entry(check.checker.clone()).or_default();
             tally.seeds += 1;
-            tally.consumed += check.consumed;
-            tally.total += check.total;
+            if !matches!(check.outcome, Outcome::Weak { .. }) {
+                tally.consumed += check.consumed;
+                tally.total += check.total;
+            }
             check.scope.clone_into(&mut tally.scope);
             match &check.outcome {
                 Outcome::Ok => {}
@@ -264,6 +273,7 @@ impl Tally {
                     tally.unknown.get_or_insert_with(|| why.clone());
                 }
                 Outcome::Weak { field } => {
+                    tally.weak_seeds += 1;
                     tally.weak.get_or_insert_with(|| field.clone());
                 }
             }

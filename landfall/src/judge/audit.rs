@@ -137,7 +137,7 @@ fn length(scenario: &Scenario, tally: &Tally) -> Question {
 }
 
 fn oracles(scenario: &Scenario, tally: &Tally) -> Question {
-    let asked = "Did each oracle consume every operation of every seed?";
+    let asked = "Did each oracle consume every operation of every seed that counts?";
     let mut said = Vec::new();
     let mut good = !scenario.checkers.is_empty();
     for spec in &scenario.checkers {
@@ -146,6 +146,9 @@ fn oracles(scenario: &Scenario, tally: &Tally) -> Question {
             Some(check) => {
                 good &= check.consumed >= check.total && check.total > 0;
                 said.push(format!("{name} {} of {}", check.consumed, check.total));
+                if let (seeds @ 1.., Some(field)) = (check.weak_seeds, &check.weak) {
+                    said.push(format!("nothing of {seeds} that lack {field}"));
+                }
                 // A bank's checker has nothing to do with what was refused, say.
                 let beside = issued(tally).saturating_sub(check.total);
                 if beside > 0 {

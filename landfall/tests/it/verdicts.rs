@@ -31,13 +31,27 @@ impl Case {
 
     fn seeds(&mut self, seeds: u64) {
         self.tally.seeds = seeds;
-        self.tally.landed = seeds;
+        self.land(seeds);
         for fault in &mut self.tally.faults {
             fault.landed = seeds;
         }
         for check in self.tally.checks.values_mut() {
             check.seeds = seeds;
         }
+    }
+
+    /// In so many seeds every fault landed, and all of them were told enough of.
+    fn land(&mut self, seeds: u64) {
+        self.tally.landed = seeds;
+        self.tally.proven = seeds;
+    }
+
+    /// In so many seeds the history lacks what a checker needs.
+    fn weaken(&mut self, seeds: u64) {
+        self.tally.proven = self.tally.landed.saturating_sub(seeds);
+        let check = self.check("no-lost-ack");
+        check.weak_seeds = seeds;
+        check.weak = Some("final reads".to_owned());
     }
 
     fn fail(&mut self, reproduced: Option<bool>) {
@@ -190,12 +204,12 @@ const CONDITIONS: [Condition; 17] = [
     ),
     (
         "the fault never landed",
-        |case| case.tally.landed = 0,
+        |case| case.land(0),
         Verdict::InconclusiveFaultNotProven,
     ),
     (
         "the fault landed in too few seeds",
-        |case| case.tally.landed = case.tally.seeds.min(LANDED.into()) - 1,
+        |case| case.land(case.tally.seeds.min(LANDED.into()) - 1),
         Verdict::InconclusiveFaultNotProven,
     ),
     (
@@ -209,8 +223,8 @@ const CONDITIONS: [Condition; 17] = [
         Verdict::PartialSurface,
     ),
     (
-        "the history is too weak",
-        |case| case.check("no-lost-ack").weak = Some("final reads".to_owned()),
+        "the histories are too weak",
+        |case| case.weaken(case.tally.seeds),
         Verdict::InconclusiveOracleTooWeak,
     ),
     (
@@ -231,7 +245,7 @@ const CONDITIONS: [Condition; 17] = [
     ),
     (
         "one landed seed short of the hardening budget",
-        |case| case.tally.landed = case.tally.landed.min(u64::from(HARDENING) - 1),
+        |case| case.land(case.tally.landed.min(u64::from(HARDENING) - 1)),
         Verdict::PassSmoke,
     ),
     (
@@ -324,7 +338,7 @@ fn landing_is_asked_of_k_seeds_or_of_all_when_there_are_fewer() {
     let at = |seeds, landed| {
         let mut case = hardened();
         case.seeds(seeds);
-        case.tally.landed = landed;
+        case.land(landed);
         case.judge().verdict
     };
     assert_eq!(at(20, 3), Verdict::InconclusiveFaultNotProven);
@@ -346,7 +360,7 @@ fn a_fault_that_did_not_land_is_told_how_far_it_came() {
         (10, 10, 3, "S1.f1 (kill) landed too rarely"),
     ] {
         let mut case = hardened();
-        case.tally.landed = landed;
+        case.land(landed);
         let fault = &mut case.tally.faults[0];
         (fault.armed, fault.injected, fault.landed) = (armed, injected, landed);
         let reason = case.judge().reason;
@@ -380,7 +394,7 @@ fn a_fault_is_asked_of_the_seeds_that_have_it_and_of_one_at_least() {
 #[test]
 fn a_landing_condition_that_did_not_hold_is_quoted() {
     let mut case = hardened();
-    case.tally.landed = 2;
+    case.land(2);
     case.tally.faults[0].landed = 10;
     case.tally.landing = vec![LandingTally {
         text: "leader re-elected within 2s".to_owned(),
@@ -398,6 +412,30 @@ fn a_landing_condition_that_did_not_hold_is_quoted() {
         "{reason}"
     );
     assert!(!reason.contains("S1.f1"), "{reason}");
+}
+
+#[test]
+fn a_seed_that_told_too_little_does_not_count_and_spoils_no_other() {
+    let at = |seeds, weak| {
+        let mut case = hardened();
+        case.seeds(seeds);
+        case.weaken(weak);
+        case.judge()
+    };
+    let passed = at(20, 10);
+    assert_eq!(passed.verdict, Verdict::PassHardening);
+    let silent = "landed in 20 of 20 seeds, 10 of which told the checkers too little";
+    assert_eq!(passed.reason, silent);
+    // What is left is not enough to harden, then not enough to pass.
+    assert_eq!(at(20, 11).verdict, Verdict::PassSmoke);
+    assert_eq!(at(20, 16).verdict, Verdict::PassSmoke);
+    let weak = at(20, 17);
+    assert_eq!(weak.verdict, Verdict::InconclusiveOracleTooWeak);
+    let lacks = "no-lost-ack: in 17 of 20 seeds the history lacks final reads";
+    assert_eq!(weak.reason, lacks);
+    // Of few seeds each must tell.
+    assert_eq!(at(3, 1).verdict, Verdict::InconclusiveOracleTooWeak);
+    assert_eq!(at(3, 0).verdict, Verdict::PassSmoke);
 }
 
 #[test]
@@ -501,7 +539,10 @@ fn reasons_name_what_was_short() {
         (5, "two runs of seed 3 differ"),
         (8, "no-lost-ack did not judge every seed"),
         (9, "linearizability did not judge every seed"),
-        (10, "no-lost-ack: the history lacks final reads"),
+        (
+            10,
+            "no-lost-ack: in 10 of 10 seeds the history lacks final reads",
+        ),
         (11, "no-lost-ack did not decide: memory"),
         (12, "no-lost-ack consumed 499 of 500 operations"),
         (14, "landed in 10 of 10 seeds; the smoke budget was run"),

@@ -9,9 +9,10 @@ use crate::peers::Peers;
 use crate::{Failure, count_of, grouped, of_kind, per_operation};
 
 /// The shortest of so many runs is that with the least of other load in it.
-const RUNS: usize = 300;
-/// Operations of a run: few enough that it often ends before anybody else is scheduled.
-const TIMED: u64 = 1_000;
+const RUNS: usize = 40;
+/// Operations of a run: so many that what a young process does, such as meeting its memory for the
+/// first time, is next to nothing of them.
+const TIMED: u64 = 50_000;
 
 /// Prints a row for each operation on files: what it takes, how much of that is beyond the map's
 /// copy, and how many times what the map and madsim take it is.
