@@ -19,6 +19,7 @@ pub(crate) enum Defect {
     ItemsTakeTheLastFirst,
     ItemsTakeNothingOptional,
     ItemsForgetStates,
+    TakersComeLast,
     FrontierForgetsReturns,
     FrontierBelievesReads,
     FrontierForgetsChains,

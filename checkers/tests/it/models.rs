@@ -6,7 +6,7 @@ use checkers::{
     check, verify,
 };
 
-use crate::reference::{alphabet, each, linearizes, numbers, random};
+use crate::reference::{Letter, alphabet, distinct, each, linearizes, numbers, random};
 
 /// Judges a history both ways; whether it is legal.
 pub(crate) fn agree(kind: ModelKind, ops: Vec<Operation>) -> bool {
@@ -119,13 +119,32 @@ pub(crate) fn exhaust(kind: ModelKind, count: usize) -> (u64, u64) {
     (legal, illegal)
 }
 
+/// A random history; of a collection, in every other case one whose values say which operation
+/// they come from.
+fn any(
+    kind: ModelKind,
+    letters: &[Letter],
+    count: usize,
+    case: u64,
+    next: &mut impl FnMut(u64) -> u64,
+) -> Vec<Operation> {
+    let collection = matches!(
+        kind,
+        ModelKind::Bag | ModelKind::Queue | ModelKind::Stack | ModelKind::PriorityQueue
+    );
+    match collection && case % 2 == 1 {
+        true => distinct(letters, count, next),
+        false => random(letters, count, next),
+    }
+}
+
 /// Random histories of more operations: how many are legal, and how many are not.
 pub(crate) fn sample(kind: ModelKind, count: usize, seed: u64, cases: u64) -> (u64, u64) {
     let mut next = numbers(seed);
     let letters = alphabet(kind);
     let (mut legal, mut illegal) = (0, 0);
-    for _ in 0..cases {
-        if agree(kind, random(&letters, count, &mut next)) {
+    for case in 0..cases {
+        if agree(kind, any(kind, &letters, count, case, &mut next)) {
             legal += 1;
         } else {
             illegal += 1;
@@ -135,7 +154,7 @@ pub(crate) fn sample(kind: ModelKind, count: usize, seed: u64, cases: u64) -> (u
 }
 
 /// Random histories, longer than all orders of them can be tried: the engines of the whole history
-/// (a monitor or the search) against the one of rows. Of those that are short, one in sixteen is
+/// (a monitor or the search) against the one of rows. Of those that are short, one in eight is
 /// compared with all orders, too.
 pub(crate) fn compare(kind: ModelKind, count: usize, seed: u64, cases: u64) -> (u64, u64) {
     let mut next = numbers(seed);
@@ -143,11 +162,15 @@ pub(crate) fn compare(kind: ModelKind, count: usize, seed: u64, cases: u64) -> (
     let spec = CheckerSpec::Linearizability;
     let (mut legal, mut illegal) = (0, 0);
     for case in 0..cases {
-        let ops = random(&letters, count, &mut next);
-        if count < 8 && case % 16 == 0 {
+        let ops = any(kind, &letters, count, case, &mut next);
+        if count < 8 && case % 16 < 2 {
             agree(kind, ops.clone());
         }
         let stream = streamed(kind, &ops);
+        if matches!(stream.outcome, Outcome::Unknown { .. }) {
+            // Among rows nobody can tell which values will not be seen: that can be too much.
+            continue;
+        }
         let windows = Vec::new();
         let history = History { ops, windows };
         let report = check(&history, &spec, kind, &Budget::default());

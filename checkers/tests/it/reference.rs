@@ -251,3 +251,37 @@ pub(crate) fn random(
     }
     ops
 }
+
+/// As [`random`], of a collection, with values that say which operation they come from: each is
+/// put once, and taken once for certain at most.
+pub(crate) fn distinct(
+    letters: &[Letter],
+    count: usize,
+    next: &mut impl FnMut(u64) -> u64,
+) -> Vec<Operation> {
+    let mut ops = random(letters, count, next);
+    let takes = |op: &Operation| {
+        letters
+            .iter()
+            .any(|one| one.0 == op.op_type.name() && one.2.is_some())
+    };
+    let mut values: Vec<Value> = Vec::new();
+    for op in ops.iter_mut().filter(|op| !takes(op)) {
+        // Not in the order of the calls, so that better does not mean sooner.
+        let value = Value::Int((values.len() as i64 + 1) * 7 % 31);
+        op.input = value.clone();
+        values.push(value);
+    }
+    let empty_in = 2 + next(6);
+    for op in ops
+        .iter_mut()
+        .filter(|op| takes(op) && op.is_acknowledged())
+    {
+        let place = next(values.len() as u64 + 1) as usize;
+        op.output = match values.len() > place && next(empty_in) > 0 {
+            true => Some(values.remove(place)),
+            false => Some(Value::Null),
+        };
+    }
+    ops
+}

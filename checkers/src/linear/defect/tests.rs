@@ -10,7 +10,7 @@ use crate::linear::partition::{Partition, partitions_of};
 use crate::linear::search::Ending;
 use crate::linear::{Certificate, by_search_of, certify, check, refute, verify};
 use crate::models::{Builtin, Model as _};
-use crate::reference::{alphabet, each, linearizes, numbers, random, row};
+use crate::reference::{alphabet, distinct, each, linearizes, numbers, random, row};
 use crate::report::{Budget, Outcome};
 use crate::spec::ModelKind;
 use crate::value::Value;
@@ -201,7 +201,14 @@ fn small(kind: ModelKind, cases: usize) -> impl Iterator<Item = Vec<Operation>> 
         each(kind, 2, &mut |ops| all.push(ops));
     }
     let (letters, mut next) = (alphabet(kind), numbers(41));
-    let random = (0..cases).map(move |case| random(&letters, 4 + case % 3, &mut next));
+    let collection = matches!(
+        kind,
+        ModelKind::Bag | ModelKind::Queue | ModelKind::Stack | ModelKind::PriorityQueue
+    );
+    let random = (0..cases).map(move |case| match collection && case % 2 == 1 {
+        true => distinct(&letters, 4 + case % 3, &mut next),
+        false => random(&letters, 4 + case % 3, &mut next),
+    });
     // Those that are random find most.
     random.chain(all)
 }
@@ -302,6 +309,27 @@ fn of_two_that_do_the_same_the_first_due_goes_first() {
     let names = |defect| with(defect, || wrong(ModelKind::Queue, &ops, Some("search")));
     assert!(names(None).is_empty());
     assert!(!names(Some(Defect::ItemsTakeTheLastFirst)).is_empty());
+}
+
+#[test]
+fn a_take_of_unknown_outcome_that_was_called_first_takes_first() {
+    for (kind, put, take) in [
+        (ModelKind::Queue, "enqueue", "dequeue"),
+        (ModelKind::Stack, "push", "pop"),
+        (ModelKind::Bag, "add", "remove"),
+        (ModelKind::PriorityQueue, "insert", "delete-min"),
+    ] {
+        let take = (take, Value::Null, None);
+        let ops = [
+            row(0, &(put, Value::Int(1), None), (0, 1), false),
+            row(1, &take, (2, 3), true),
+            row(2, &take, (4, 5), false),
+            row(3, &take, (6, 7), true),
+        ];
+        let names = |defect| with(defect, || wrong(kind, &ops, Some("monitor")));
+        assert!(names(None).is_empty(), "{kind:?}");
+        assert!(!names(Some(Defect::TakersComeLast)).is_empty(), "{kind:?}");
+    }
 }
 
 #[test]

@@ -31,9 +31,10 @@ impl Discipline for Bag {
     }
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
-        let stays = items.staying();
-        stays
-            .filter_map(|(place, item)| Some((items.empty_deadline(item)?, place)))
+        let empty = items.empty_deadlines();
+        let staying = items.staying();
+        staying
+            .filter_map(|(place, item)| Some((empty.after(item.put_ret)?, place)))
             .collect()
     }
 }

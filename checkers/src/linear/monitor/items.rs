@@ -2,10 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
+use super::stack::Extremes;
 use super::{NEVER, Spans, Verdict};
 use crate::linear::partition::Partition;
 use crate::models;
 use crate::value::Value;
+
+mod takers;
 
 /// An element, by the calls and returns of what put it and what took it.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +46,12 @@ pub(super) struct Items<'a> {
 
 /// The rule by which a collection gives its elements out.
 pub(super) trait Discipline {
-    /// Decides; every item was put before it was taken.
+    /// Decides; every item was put before it was taken. A take that never returns may as well not
+    /// happen: its item does all that one can do which stays.
     fn judge(&self, items: &Items<'_>) -> Verdict;
 
-    /// By which rank an item that stays has to be gone, if something proves that it is.
+    /// By which rank items that stay have to be gone, where something proves that they are. What
+    /// it misses costs time alone.
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)>;
 }
 
@@ -57,27 +62,9 @@ pub(super) fn judge(partition: &Partition<'_>, discipline: &impl Discipline) -> 
         let spans = Spans::new(partition);
         gather(partition, &spans)
     };
-    let (mut items, mut unknown) = match gathered {
-        Ok(gathered) => gathered,
-        Err(verdict) => return verdict,
-    };
-    let verdict = discipline.judge(&items);
-    if unknown.is_empty() || matches!(verdict, Verdict::Legal(_)) {
-        return verdict;
-    }
-    let mut deadlines = discipline.deadlines(&items);
-    deadlines.sort_unstable();
-    unknown.sort_unstable();
-    if deadlines.len() > unknown.len() {
-        return Verdict::Unsure;
-    }
-    for ((_, item), (call, take)) in deadlines.iter().zip(unknown) {
-        let item = &mut items.items[*item];
-        (item.take, item.take_call) = (take, call);
-    }
-    match discipline.judge(&items) {
-        Verdict::Legal(order) => Verdict::Legal(order),
-        _ => Verdict::Unsure,
+    match gathered {
+        Ok((mut items, unknown)) => takers::judge(&mut items, unknown, discipline),
+        Err(verdict) => verdict,
     }
 }
 
@@ -225,9 +212,65 @@ impl Items<'_> {
         each.filter(|(_, item)| item.stays())
     }
 
-    /// The deadlines that takes that found nothing set for what stays.
-    pub(super) fn empty_deadline(&self, item: &Item<'_>) -> Option<u32> {
-        let after = self.empties.iter().filter(|empty| item.put_ret < empty.1);
-        after.map(|empty| empty.2).min()
+    /// By when what stays has to be gone for a take that found nothing.
+    pub(super) fn empty_deadlines(&self) -> Soonest {
+        Soonest::of(self.empties.iter().map(|(_, call, ret)| (*call, *ret)))
+    }
+
+    /// By when what stays has to be gone for takes that found nothing, or of what it is in the way
+    /// of: given as where it begins, its call and its return.
+    pub(super) fn deadlines_over(
+        &self,
+        mut under: Vec<(u32, u32, u32)>,
+        mut over: Vec<Over>,
+    ) -> Vec<(u32, usize)> {
+        under.sort_unstable();
+        over.sort_unstable_by_key(|over| over.from);
+        let ranks = self.last as usize + 1;
+        let mut rets = Extremes::new((0..ranks).map(|_| u64::MAX));
+        let mut under = under.into_iter().peekable();
+        let empty = self.empty_deadlines();
+        let mut deadlines = Vec::new();
+        for over in over {
+            while let Some((_, call, ret)) = under.next_if(|under| under.0 < over.from) {
+                rets.set(call, u64::from(ret).min(rets.get(call)));
+            }
+            let ret = rets.minimum(over.above + 1, ranks as u32);
+            let ret = u32::try_from(ret).ok().filter(|ret| *ret != NEVER);
+            let empty = empty.after(self.items[over.place].put_ret);
+            let by = ret.into_iter().chain(empty).min();
+            deadlines.extend(by.map(|by| (by, over.place)));
+        }
+        deadlines
+    }
+}
+
+/// An item that stays, and what it may be in the way of: what begins before `from` and is called
+/// after `above`.
+pub(super) struct Over {
+    pub(super) from: u32,
+    pub(super) above: u32,
+    pub(super) place: usize,
+}
+
+/// Spans by their begins, each with the least end from there on.
+pub(super) struct Soonest(Vec<(u32, u32)>);
+
+impl Soonest {
+    pub(super) fn of(spans: impl Iterator<Item = (u32, u32)>) -> Self {
+        let mut spans: Vec<(u32, u32)> = spans.collect();
+        spans.sort_unstable();
+        let mut least = NEVER;
+        for (_, end) in spans.iter_mut().rev() {
+            least = least.min(*end);
+            *end = least;
+        }
+        Self(spans)
+    }
+
+    /// The least end of what begins after a rank.
+    pub(super) fn after(&self, rank: u32) -> Option<u32> {
+        let next = self.0.partition_point(|(begin, _)| *begin <= rank);
+        self.0.get(next).map(|(_, end)| *end)
     }
 }

@@ -6,7 +6,7 @@
 //! smallest is not there; and so on. Inserting as late and removing as early as possible is best
 //! for all that follow.
 
-use super::items::{Discipline, Item, Items};
+use super::items::{Discipline, Item, Items, Over};
 use super::{NEVER, Verdict};
 
 pub(super) struct Priority;
@@ -67,13 +67,16 @@ impl Discipline for Priority {
         let mut order: Vec<(u32, u8, u32)> = Vec::with_capacity(sorted.len() * 2);
         for (rank, place) in sorted.iter().enumerate() {
             let item = &items.items[*place as usize];
-            if item.stays() {
+            let gap = match item.stays() {
+                true => end,
+                false => gaps.free_from(item.take_call.max(item.put_call)),
+            };
+            if gap >= end && item.take_ret == NEVER {
                 gaps.take(item.put_ret, end);
                 order.push((item.put_ret - 1, 4, item.put));
                 continue;
             }
-            let gap = gaps.free_from(item.take_call.max(item.put_call));
-            if gap >= item.take_ret.min(end) {
+            if gap >= item.take_ret {
                 let better = sorted[..rank].iter();
                 let better: Vec<&Item<'_>> =
                     better.map(|place| &items.items[*place as usize]).collect();
@@ -105,15 +108,21 @@ impl Discipline for Priority {
     }
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
-        let mut deadlines = Vec::new();
-        for (place, item) in items.staying() {
-            let worse = items.items.iter().filter(|other| {
-                !other.stays() && other.value > item.value && other.take_call > item.put_ret
-            });
-            let by = worse.map(|other| other.take_ret);
-            let by = by.chain(items.empty_deadline(item)).min();
-            deadlines.extend(by.map(|by| (by, place)));
+        // What is removed while something better is there.
+        let mut sorted: Vec<u32> = (0..items.items.len() as u32).collect();
+        sorted.sort_by_key(|place| std::cmp::Reverse(items.items[*place as usize].value));
+        let (mut worse, mut better) = (Vec::new(), Vec::new());
+        for (rank, place) in (0..).zip(sorted) {
+            let item = &items.items[place as usize];
+            match item.stays() {
+                true => better.push(Over {
+                    from: rank,
+                    above: item.put_ret,
+                    place: place as usize,
+                }),
+                false => worse.push((rank, item.take_call, item.take_ret)),
+            }
         }
-        deadlines
+        items.deadlines_over(worse, better)
     }
 }

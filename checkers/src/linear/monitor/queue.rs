@@ -6,7 +6,7 @@
 //! Otherwise an order is built: the next element is one whose enqueue may precede those of all
 //! that are left, and whose dequeue may too.
 
-use super::items::{Discipline, Item, Items};
+use super::items::{Discipline, Item, Items, Soonest};
 use super::{NEVER, Verdict};
 
 pub(super) struct Queue;
@@ -50,23 +50,17 @@ impl Discipline for Queue {
     }
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
-        // By the call of the enqueue, the first return of a dequeue from there on.
         let taken = items.items.iter().filter(|item| !item.stays());
-        let mut later: Vec<(u32, u32)> = taken.map(|item| (item.put_call, item.take_ret)).collect();
-        later.sort_unstable();
-        let mut first = NEVER;
-        for (_, ret) in later.iter_mut().rev() {
-            first = first.min(*ret);
-            *ret = first;
-        }
-        let mut deadlines = Vec::new();
-        for (place, item) in items.staying() {
-            let next = later.partition_point(|(call, _)| *call < item.put_ret);
-            let by = later.get(next).map(|(_, ret)| *ret);
-            let by = by.into_iter().chain(items.empty_deadline(item)).min();
-            deadlines.extend(by.map(|by| (by, place)));
-        }
-        deadlines
+        let later = Soonest::of(taken.map(|item| (item.put_call, item.take_ret)));
+        let empty = items.empty_deadlines();
+        let by = |item: &Item<'_>| {
+            let by = later.after(item.put_ret).into_iter();
+            by.chain(empty.after(item.put_ret)).min()
+        };
+        let staying = items.staying();
+        staying
+            .filter_map(|(place, item)| Some((by(item)?, place)))
+            .collect()
     }
 }
 

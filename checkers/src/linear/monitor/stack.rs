@@ -7,12 +7,13 @@
 //! time: its push may precede everything and its pop follow everything. Any that qualifies will
 //! do, since the others are legal if the whole is; without it, the rest is judged the same way.
 
-use super::items::{Discipline, Item, Items};
+use super::items::{Discipline, Item, Items, Over};
 use super::{NEVER, Verdict};
 
 mod tree;
 
-use tree::{Cover, Extremes};
+use tree::Cover;
+pub(super) use tree::Extremes;
 
 pub(super) struct Stack;
 
@@ -33,19 +34,14 @@ impl Discipline for Stack {
 
     fn deadlines(&self, items: &Items<'_>) -> Vec<(u32, usize)> {
         // What lies over something that was pushed before and is popped after it came.
-        let mut below: Vec<&Item<'_>> = items.items.iter().filter(|item| !item.stays()).collect();
-        below.sort_unstable_by_key(|item| item.put_ret);
-        let mut deadlines = Vec::new();
-        for (place, item) in items.staying() {
-            let under = below
-                .iter()
-                .take_while(|other| other.put_ret < item.put_call)
-                .filter(|other| other.take_call > item.put_ret);
-            let by = under.map(|other| other.take_ret);
-            let by = by.chain(items.empty_deadline(item)).min();
-            deadlines.extend(by.map(|by| (by, place)));
-        }
-        deadlines
+        let below = items.items.iter().filter(|item| !item.stays());
+        let below = below.map(|item| (item.put_ret, item.take_call, item.take_ret));
+        let over = items.staying().map(|(place, item)| Over {
+            from: item.put_call,
+            above: item.put_ret,
+            place,
+        });
+        items.deadlines_over(below.collect(), over.collect())
     }
 }
 
@@ -78,11 +74,8 @@ const MOST: u64 = NEVER as u64;
 
 impl<'a, 'b> Search<'a, 'b> {
     fn new(seen: &'b [&'b Item<'a>], last_rank: u32) -> Self {
-        // A pop that never returns still comes before the end, at which what stays is left.
-        let backwards = |item: &&Item<'_>| match item.stays() {
-            true => 0,
-            false => (MOST - u64::from(item.take_ret)).max(1),
-        };
+        // A pop that never returns may as well not happen.
+        let backwards = |item: &&Item<'_>| MOST - u64::from(item.take_ret);
         Self {
             seen,
             cover: Cover::new(seen, last_rank),

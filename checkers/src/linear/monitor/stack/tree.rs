@@ -3,13 +3,13 @@
 use crate::linear::monitor::items::Item;
 
 /// Numbers by place, of which the least of a range is found.
-pub(super) struct Extremes {
+pub(in crate::linear::monitor) struct Extremes {
     nodes: Vec<u64>,
     leaves: usize,
 }
 
 impl Extremes {
-    pub(super) fn new(values: impl ExactSizeIterator<Item = u64>) -> Self {
+    pub(in crate::linear::monitor) fn new(values: impl ExactSizeIterator<Item = u64>) -> Self {
         let leaves = values.len().next_power_of_two();
         let mut nodes = vec![u64::MAX; leaves * 2];
         for (place, value) in values.enumerate() {
@@ -21,11 +21,11 @@ impl Extremes {
         Self { nodes, leaves }
     }
 
-    pub(super) fn get(&self, place: u32) -> u64 {
+    pub(in crate::linear::monitor) fn get(&self, place: u32) -> u64 {
         self.nodes[self.leaves + place as usize]
     }
 
-    pub(super) fn set(&mut self, place: u32, value: u64) {
+    pub(in crate::linear::monitor) fn set(&mut self, place: u32, value: u64) {
         let mut node = self.leaves + place as usize;
         self.nodes[node] = value;
         while node > 1 {
@@ -35,7 +35,7 @@ impl Extremes {
     }
 
     /// The least number from a place on and before another.
-    pub(super) fn minimum(&self, from: u32, to: u32) -> u64 {
+    pub(in crate::linear::monitor) fn minimum(&self, from: u32, to: u32) -> u64 {
         let (mut low, mut high) = (self.leaves + from as usize, self.leaves + to as usize);
         let mut least = u64::MAX;
         while low < high {
@@ -54,7 +54,12 @@ impl Extremes {
     }
 
     /// The first place of the range whose number is below a bound.
-    pub(super) fn first_below(&self, from: u32, to: u32, bound: u64) -> Option<u32> {
+    pub(in crate::linear::monitor) fn first_below(
+        &self,
+        from: u32,
+        to: u32,
+        bound: u64,
+    ) -> Option<u32> {
         if from >= to {
             return None;
         }
