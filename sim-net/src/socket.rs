@@ -1,6 +1,5 @@
 //! What a descriptor of the network refers to.
 
-use std::any::Any;
 use std::rc::Rc;
 
 use sim_runtime::{Description, Down, SocketCalls, World};
@@ -23,10 +22,6 @@ impl Description for Socket {
 
     fn describe(&self) -> String {
         self.net.describe(self.index)
-    }
-
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
     }
 
     fn as_socket(&self) -> Option<&dyn SocketCalls> {

@@ -58,9 +58,6 @@ pub trait Description: Any {
         self.kind().to_owned()
     }
 
-    /// Itself, to be cast down by the device that made it.
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
-
     /// The guest closed the last descriptor: what `close(2)` does.
     fn close(&self, world: &Rc<World>);
 

@@ -1,6 +1,5 @@
 //! The few files of a machine that are entropy or identity, and would differ from run to run.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{self, SeekFrom};
@@ -92,10 +91,6 @@ impl Description for Random {
         "random-device"
     }
 
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
-    }
-
     fn close(&self, _world: &Rc<World>) {}
 
     fn abandoned(&self, _world: &Rc<World>, _down: Down) {}
@@ -129,10 +124,6 @@ struct Text {
 impl Description for Text {
     fn kind(&self) -> &'static str {
         "kernel-file"
-    }
-
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
     }
 
     fn close(&self, _world: &Rc<World>) {}

@@ -87,6 +87,8 @@ pub mod time;
 #[cfg(feature = "sim")]
 mod timers;
 #[cfg(feature = "sim")]
+mod typed;
+#[cfg(feature = "sim")]
 pub mod world;
 
 /// For the macros' output. Not for use by hand.

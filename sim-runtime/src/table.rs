@@ -15,6 +15,7 @@ use crate::device::Description;
 use crate::ids::{Boot, FaultId, Fd, NodeId};
 use crate::nodes::Down;
 use crate::report::describe_descriptor;
+use crate::typed::Typed;
 use crate::world::World;
 
 /// Errors with the numbers of Linux.
@@ -28,7 +29,7 @@ pub(crate) mod errno {
 struct Entry {
     node: NodeId,
     boot: Boot,
-    description: Rc<dyn Description>,
+    description: Typed,
 }
 
 /// How many descriptors a node may have open.
@@ -86,7 +87,7 @@ impl Table {
         let place = self.entries.insert(Entry {
             node,
             boot,
-            description: d,
+            description: Typed::new(d),
         });
         let place = u32::try_from(place).expect("fewer than 2^32 open at a time");
         let (page, index) = (self.opened / PAGE, self.opened % PAGE);
@@ -120,7 +121,7 @@ impl Table {
         let place = self.entries.insert(Entry {
             node,
             boot,
-            description: d,
+            description: Typed::new(d),
         });
         let page = self.pages[index / PAGE].get_or_insert_with(|| {
             Box::new(Page {
@@ -139,7 +140,7 @@ impl Table {
         let page = self.pages.get(index / PAGE).and_then(Option::as_ref);
         let entry = page.and_then(|page| self.entries.get_mut(page.places[index % PAGE] as usize));
         if let Some(entry) = entry {
-            entry.description = description;
+            entry.description = Typed::new(description);
         }
     }
 
@@ -173,7 +174,7 @@ impl Table {
         numbers
             .into_iter()
             .filter_map(|number| self.take(number))
-            .map(|entry| entry.description)
+            .map(|entry| entry.description.into_inner())
             .collect()
     }
 
@@ -202,7 +203,7 @@ impl Table {
         numbers
             .filter_map(|(node, number)| {
                 let entry = self.get(*number)?;
-                let what = entry.description.describe();
+                let what = entry.description.get().describe();
                 Some((node, describe_descriptor(Fd(*number), &what)))
             })
             .collect()
@@ -287,7 +288,7 @@ impl World {
     pub fn description(&self, fd: Fd) -> io::Result<Rc<dyn Description>> {
         let table = self.table.borrow();
         let entry = table.get(fd.0).ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
-        Ok(Rc::clone(&entry.description))
+        Ok(Rc::clone(entry.description.get()))
     }
 
     /// What a descriptor refers to, as the type its device made it of.
@@ -295,10 +296,8 @@ impl World {
     /// # Errors
     /// `EBADF` as [`World::description`]; `EINVAL` when it is something else.
     pub fn description_as<T: Description>(&self, fd: Fd) -> io::Result<Rc<T>> {
-        self.description(fd)?
-            .as_any()
-            .downcast()
-            .map_err(|_| os(errno::INVALID))
+        let any: Rc<dyn Any> = self.description(fd)?;
+        any.downcast().map_err(|_| os(errno::INVALID))
     }
 
     /// Reads what a descriptor refers to, in place: nothing is cloned. `None`: its device made it
@@ -314,8 +313,7 @@ impl World {
     ) -> io::Result<Option<R>> {
         let table = self.table.borrow();
         let entry = table.get(fd.0).ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
-        let description: &dyn Any = &*entry.description;
-        Ok(description.downcast_ref().map(read))
+        Ok(entry.description.as_one().map(read))
     }
 
     /// A second descriptor for the same description, in the running process.
@@ -367,7 +365,7 @@ impl World {
     pub(crate) fn is_last_of(&self, fd: Fd) -> bool {
         let table = self.table.borrow();
         let entry = table.get(fd.0);
-        entry.is_none_or(|entry| !table.shared.contains_key(&address(&entry.description)))
+        entry.is_none_or(|entry| !table.shared.contains_key(&address(entry.description.get())))
     }
 
     /// Closes a descriptor; the description's `close` runs when it was the last one.
@@ -378,8 +376,8 @@ impl World {
         let entry = self.table.borrow_mut().remove(fd);
         self.files.listings.borrow_mut().remove(&fd.0);
         let entry = entry.ok_or_else(|| os(errno::BAD_DESCRIPTOR))?;
-        if self.table.borrow_mut().release(&entry.description) {
-            entry.description.close(self);
+        if self.table.borrow_mut().release(entry.description.get()) {
+            entry.description.get().close(self);
         }
         Ok(())
     }

@@ -25,12 +25,13 @@ const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 100;
 
 /// Where unsafe code may be expected.
-const UNSAFE_PLACES: [&str; 15] = [
+const UNSAFE_PLACES: [&str; 16] = [
     "sim-runtime/src/fiber/",
     "sim-runtime/src/heap.rs",
     "sim-runtime/src/interpose/",
     "sim-runtime/src/process/",
     "sim-runtime/src/task.rs",
+    "sim-runtime/src/typed.rs",
     "sim-tokio/src/fd.rs",
     "landfall/floor/src/counter.rs",
     "sim-runtime/tests/it/",

@@ -1,6 +1,5 @@
 //! An open file description, and the flags that it is opened with.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::io::{self, SeekFrom};
 use std::rc::Rc;
@@ -273,10 +272,6 @@ impl Description for OpenFile {
 
     fn describe(&self) -> String {
         format!("file {}", self.name())
-    }
-
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
     }
 
     fn as_file(&self) -> Option<&dyn FileCalls> {

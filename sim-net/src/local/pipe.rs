@@ -1,6 +1,5 @@
 //! `pipe(2)`.
 
-use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -57,10 +56,6 @@ impl Description for PipeEnd {
             true => "pipe's writing end",
             false => "pipe's reading end",
         }
-    }
-
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
     }
 
     fn status(&self) -> Status {

@@ -3,7 +3,6 @@
 //! They are no part of the network: nothing takes time, is lost, or can be cut. A name in the file
 //! system is free again once its socket is closed, whether its file was unlinked or not.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -278,10 +277,6 @@ impl Description for UnixSocket {
             true => self.kind().to_owned(),
             false => format!("{} {}", self.kind(), String::from_utf8_lossy(&name.0)),
         }
-    }
-
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
     }
 
     fn as_socket(&self) -> Option<&dyn SocketCalls> {

@@ -252,17 +252,25 @@ async fn the_budget_is_spent_and_given_back() {
 }
 
 /// Nothing that it waits for ever makes it wait: only the budget lets the other task run.
-async fn who_never_waits_lets_others_run() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// A stream's end at which 20,000 bytes wait.
+async fn filled() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
+    use tokio::io::AsyncWriteExt;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (client, accepted) = tokio::join!(tokio::net::TcpStream::connect(addr), listener.accept());
-    let (mut client, (mut server, _)) = (client.unwrap(), accepted.unwrap());
+    let (mut client, (server, _)) = (client.unwrap(), accepted.unwrap());
     client.write_all(&[7; 20_000]).await.unwrap();
-    // Until it has all arrived.
     while server.peek(&mut [0; 20_000]).await.unwrap() < 20_000 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    (client, server)
+}
+
+/// How many bytes a task reads, one by one, before another runs.
+async fn reads_before_another_runs(
+    mut from: impl tokio::io::AsyncRead + Unpin + Send + 'static,
+) -> u32 {
+    use tokio::io::AsyncReadExt;
     let greedy = tokio::spawn(async move {
         let has_run = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let flag = std::sync::Arc::clone(&has_run);
@@ -270,15 +278,27 @@ async fn who_never_waits_lets_others_run() {
             flag.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         let mut reads = 0;
-        while !has_run.load(std::sync::atomic::Ordering::Relaxed) {
-            assert_eq!(server.read_u8().await.unwrap(), 7);
+        while reads < 20_000 && !has_run.load(std::sync::atomic::Ordering::Relaxed) {
+            assert_eq!(from.read_u8().await.unwrap(), 7);
             reads += 1;
         }
         other.await.unwrap();
         reads
     });
-    let reads = greedy.await.unwrap();
+    greedy.await.unwrap()
+}
+
+async fn who_never_waits_lets_others_run() {
+    let (_client, server) = filled().await;
+    let reads = reads_before_another_runs(server).await;
     assert!(reads < 20_000, "{reads} reads before the other ran");
+    let (_client, server) = filled().await;
+    let (half, _other) = server.into_split();
+    let reads = reads_before_another_runs(half).await;
+    assert!(
+        reads < 20_000,
+        "{reads} reads of a half before the other ran"
+    );
     let overslept = tokio::spawn(async {
         let has_run = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let flag = std::sync::Arc::clone(&has_run);
