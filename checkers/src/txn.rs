@@ -13,7 +13,7 @@
 //! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
 //! `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters and
 //! accounts; `analysis` and `judge`, the doors; `proofs` and their check,
-//! `certificate`, with `axioms` and `claims`.
+//! `certificate`, with `axioms` and `claims`: every level that holds or fails has one.
 
 mod analysis;
 mod anomaly;
@@ -53,8 +53,8 @@ mod writes;
 pub use analysis::{Analysis, Anomaly, Link, Verdict, Workload};
 pub use analysis::{analyze, analyze_levels, analyze_with};
 pub use anomaly::{Kind, Name};
-pub use certificate::{Certificate, Moment, Selection};
-pub use certificate::{breaks, refutation, verify, verify_with};
+pub use certificate::{Case, Certificate, Moment, Precedence, Selection};
+pub use certificate::{refutation, verify, verify_with};
 pub use judge::{judge, judge_with};
 pub use levels::{Base, Level, Order};
 pub use options::{Assumption, Options};

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod registers;
+mod written;
 
 use super::analysis::Workload;
 use super::hidden::Place;
@@ -81,9 +82,10 @@ pub(super) fn check<'h>(
         writers: BTreeMap::new(),
     };
     model.fill(order)?;
-    match model.lists {
-        true => model.read_lists()?,
-        false => model.read_registers()?,
+    match (level.base, model.lists) {
+        (Base::ReadUncommitted, _) => model.written()?,
+        (_, true) => model.read_lists()?,
+        (_, false) => model.read_registers()?,
     }
     model.link(level.order);
     model.forward(level)?;
@@ -151,10 +153,10 @@ impl<'h> Model<'h> {
             }
             let id = self.all.op(member.txn).op_id;
             let mut reads = Vec::new();
-            let mut own: BTreeMap<u32, &Value> = BTreeMap::new();
+            let mut own: BTreeSet<(u32, &Value)> = BTreeSet::new();
             for (at, step) in self.all.steps(member.txn).iter().enumerate() {
                 if step.access != Access::Read {
-                    own.insert(step.key, step.value);
+                    own.insert((step.key, step.value));
                     continue;
                 }
                 let elements = states.get(&step.key).map_or(begin, |all| all);
@@ -164,8 +166,8 @@ impl<'h> Model<'h> {
                 if !elements.starts_with(list) || list.len() < begin.len() {
                     return Err(wrong());
                 }
-                let version = match (list.last(), own.get(&step.key)) {
-                    (Some(last), Some(own)) if last == *own => continue,
+                let version = match list.last() {
+                    Some(last) if own.contains(&(step.key, last)) => continue,
                     _ if list.len() == begin.len() => 0,
                     _ => 1 + ends.binary_search(&list.len()).map_err(|_| wrong())?,
                 };
@@ -409,7 +411,11 @@ impl<'h> Model<'h> {
                     entered.extend(source.map(|version| self.writers[&read.key][version]));
                 }
                 if transitive {
-                    let wrote = member.writes.iter().filter(|(_, (first, _))| *first < step);
+                    // What a transaction overwrote of a register itself is no version.
+                    let wrote = member.writes.iter().filter(|(_, (first, last))| {
+                        let at = if self.lists { first } else { last };
+                        *at < step
+                    });
                     let before = wrote.flat_map(|(key, _)| &self.writers[key]);
                     entered.extend(before.filter(|other| **other < place));
                 }

@@ -3,6 +3,8 @@
 
 use super::anomaly::Kind;
 use super::append::elements;
+use super::axioms::Selected;
+use super::hidden::Place;
 use super::predicate::Predicate;
 use super::transactions::{Access, Status, Step, Transactions};
 use crate::value::Value;
@@ -34,6 +36,8 @@ pub(super) struct Claims<'c, 'h> {
     pub(super) lists: bool,
     /// What every object begins with.
     pub(super) initial: &'c Value,
+    /// What is chosen of reads that do not tell what they saw.
+    pub(super) selected: &'c Selected,
     /// The object.
     pub(super) key: u32,
 }
@@ -275,38 +279,6 @@ impl<'h> Claims<'_, 'h> {
         false
     }
 
-    /// Whether one value of a register comes before another: by the order that is given, as the
-    /// initial one, or since whoever wrote the later one had read what that was made of.
-    pub(super) fn follows(&self, first: &Value, second: &Value) -> bool {
-        if let Some(given) = self.all.given.get(&self.key) {
-            let place = |of: &Value| given.iter().position(|value| value == of);
-            return match (place(first), place(second)) {
-                (Some(first), Some(second)) => first < second,
-                (None, Some(_)) => self.begins(first),
-                _ => false,
-            };
-        }
-        let mut at = second;
-        for _ in 0..=self.all.len() {
-            if self.begins(first) {
-                return !self.begins(at);
-            }
-            let Some(writer) = self.writer(at) else {
-                return false;
-            };
-            let steps = self.all.steps(writer);
-            let own = steps.iter().position(|step| self.writes(step));
-            let read = self.read(writer).into_iter();
-            let mut before = read.filter(|(place, _)| own.is_some_and(|own| *place < own));
-            match before.next_back() {
-                Some((_, value)) if value == first => return true,
-                Some((_, value)) => at = value,
-                None => return false,
-            }
-        }
-        false
-    }
-
     /// What a read by a predicate shows of the object.
     fn found(&self, step: &Step<'_>) -> Option<&'h Value> {
         let mut found = self.all.found[step.key as usize].iter();
@@ -365,51 +337,60 @@ impl<'h> Claims<'_, 'h> {
         first.into_iter().chain(left.map(Some)).collect()
     }
 
-    /// Whose version a transaction can have seen that read the object as nothing.
-    pub(super) fn saw_nothing(&self, txn: u32) -> Vec<Option<u32>> {
-        let mut read = self.read(txn).into_iter();
-        match read.any(|(_, value)| *value == Value::Null) {
-            true => self.left(txn, |value| *value == Value::Null || value == self.initial),
-            false => Vec::new(),
+    /// Whose version can have kept the object from a read at a place, but those of its own
+    /// transaction: of none, if that had deleted it before.
+    pub(super) fn hides(&self, (txn, at, _): Place) -> Vec<Option<u32>> {
+        let steps = self.all.steps(txn);
+        let step = &steps[at as usize];
+        let asks = match step.access {
+            Access::Predicate => Predicate::parse(step.value),
+            _ => None,
+        };
+        let deleted = steps[..at as usize].iter().any(|step| self.deletes(step));
+        match asks {
+            None if deleted => Vec::new(),
+            None => self.left(txn, |value| *value == Value::Null || value == self.initial),
+            Some(asks) => self.left(txn, |value| *value == Value::Null || !asks.matches(value)),
         }
     }
 
-    /// Whose versions kept the object from reads by predicates of a transaction: of each read
-    /// that does not show it, and that one alone can have kept it from.
-    pub(super) fn hid(&self, txn: u32) -> Vec<Option<u32>> {
+    /// Whose version it was, where that is told or chosen.
+    fn hidden_by(&self, place: Place) -> Option<Option<u32>> {
+        let by = self.hides(place);
+        match (self.selected.get(&place), &by[..]) {
+            (Some(chosen), _) => by.contains(chosen).then_some(*chosen),
+            (None, [one]) => Some(*one),
+            _ => None,
+        }
+    }
+
+    /// Whose versions a transaction saw that read the object as nothing.
+    pub(super) fn saw_nothing(&self, txn: u32) -> Vec<Option<u32>> {
+        let steps = self.all.steps(txn);
+        let read = self.read(txn).into_iter();
+        let nothing =
+            read.filter(|(at, value)| *value == &Value::Null && steps[*at].access == Access::Read);
+        let by = nothing.filter_map(|(at, _)| self.hidden_by((txn, at as u32, self.key)));
+        by.collect()
+    }
+
+    /// Whose versions kept the object from reads by predicates of a transaction that do not show
+    /// it: at which step, whose.
+    pub(super) fn hid(&self, txn: u32) -> Vec<(usize, Option<u32>)> {
         if self.all.status(txn) != Status::Committed {
             return Vec::new();
         }
         let steps = self.all.steps(txn);
         let own = steps.iter().position(|step| self.changes(step));
-        let mut hid = Vec::new();
-        for (at, step) in steps.iter().enumerate() {
-            let asks = step.access == Access::Predicate && own.is_none_or(|own| at < own);
-            let asks = Predicate::parse(step.value).filter(|_| asks);
-            let Some(asks) = asks.filter(|_| self.found(step).is_none()) else {
-                continue;
-            };
-            let hides = |value: &Value| *value == Value::Null || !asks.matches(value);
-            if let [one] = self.left(txn, hides)[..] {
-                hid.push(one);
-            }
-        }
-        hid
-    }
-
-    /// Whether the version that a transaction left, or the initial one, comes before what another
-    /// wrote.
-    pub(super) fn replaced(&self, by: Option<u32>, to: u32, value: &Value) -> bool {
-        match by {
-            None => true,
-            Some(by) if by == to => false,
-            Some(by) if self.all.universe == Some(by) => true,
-            Some(by) => {
-                let mut steps = self.all.steps(by).iter();
-                let last = steps.rfind(|step| self.changes(step));
-                last.is_some_and(|step| self.writes(step) && self.follows(step.value, value))
-            }
-        }
+        let asked = steps.iter().enumerate().filter(|(at, step)| {
+            let asks = step.access == Access::Predicate && own.is_none_or(|own| *at < own);
+            asks && self.found(step).is_none()
+        });
+        let by = asked.filter_map(|(at, _)| {
+            let by = self.hidden_by((txn, at as u32, self.key))?;
+            Some((at, by))
+        });
+        by.collect()
     }
 
     /// Whether a read by a predicate of a transaction does not show the object, which was there

@@ -232,7 +232,8 @@ pub(super) fn some(cycles: Vec<Cycle>) -> Decision {
     }
 }
 
-/// A cycle of each of so many components, the smallest first.
+/// A cycle of each of so many components, the smallest first; or, where more are asked for, of
+/// each of their nodes, as far as steps go.
 pub(super) fn all_cycles(
     paths: &mut Paths,
     graph: &Graph,
@@ -247,5 +248,18 @@ pub(super) fn all_cycles(
         let cycle = paths.cycle(graph, kinds, nodes, steps);
         cycle.expect("a component has a cycle")
     });
-    cycles.collect()
+    let mut cycles: Vec<Cycle> = cycles.collect();
+    let mut left = Steps(WITNESS_STEPS);
+    for node in components
+        .iter()
+        .flatten()
+        .filter(|node| graph.is_txn(**node))
+    {
+        if most == 1 || cycles.len() >= most || left.0 == 0 {
+            break;
+        }
+        let ends = (*node, *node);
+        cycles.extend(paths.shortest(graph, kinds, ends, NONE - 1, &mut left));
+    }
+    cycles
 }

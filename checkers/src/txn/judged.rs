@@ -187,7 +187,10 @@ impl Judged {
                     }
                 }
                 (Found::Unknown, _) => *self.known(level) = Known::Unknown,
-                (Found::Fails(cycle), _) => self.guessed_cycle(level, cycle),
+                (Found::Fails(refuted), _) => {
+                    let cycle = refuted.shown().expect("a failure has a cycle");
+                    self.guessed_cycle(level, cycle);
+                }
             }
         }
     }
@@ -424,6 +427,8 @@ impl Judged {
                 match decider.decide(level) {
                     Decision::Holds if total => self.hold(level),
                     Decision::Holds => {}
+                    // What else is asked of orders of versions may still decide it.
+                    Decision::Unknown if !total => {}
                     Decision::Unknown => *self.known(level) = Known::Unknown,
                     Decision::Fails(cycles) => {
                         let first = cycles.into_iter().next();

@@ -12,13 +12,14 @@ mod reached;
 mod shapes;
 mod solve;
 mod topology;
+mod windows;
 
 use super::facts::Facts;
 use super::graph::{Edge, Graph, Kinds, PROCESS, WW};
 use super::levels::Base;
 use super::transactions::{NONE, Status, Transactions};
+use reached::Clocks;
 pub(super) use reached::Reached;
-use reached::{Clocks, Table};
 pub(super) use shapes::missed_at;
 use shapes::{Shaped, Stepped, replaces};
 pub(super) use solve::{Solver, Sum};
@@ -77,12 +78,22 @@ struct Block {
     readers: (u32, u32),
 }
 
-/// The most memory of the table that tells who reaches whom, words.
+/// The most memory of a table that tells who reaches whom, words.
 const WORDS_MAX: usize = 32 << 20;
-/// More pairs than these are not searched without it.
-const OPEN_MAX: usize = 100_000;
-/// How often that table is made anew, before what is left is searched.
+/// How many chains of nodes are followed by clocks.
+const CHAINS_MAX: usize = 256;
+/// How often such tables are made anew, before what is left is searched.
 const PASSES_MAX: u32 = 100;
+
+/// What is known of a pair of blocks: of the first one's coming before the other, and of the
+/// other's before it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// It closes a circle.
+    closes: [bool; 2],
+    /// What the first wrote is known to lead to the other.
+    known: [bool; 2],
+}
 
 pub(super) struct Polygraph<'s, 'h> {
     all: &'s Transactions<'h>,
@@ -321,42 +332,38 @@ impl<'s, 'h> Polygraph<'s, 'h> {
 
     /// Decides pairs of which one way closes a circle, until there are none; false when both do.
     fn force(&mut self) -> Option<bool> {
-        let column = self.columns();
-        let words = column.iter().filter(|of| **of != NONE).count().div_ceil(64);
-        let chains = if self.sessions {
-            self.chains()
-        } else {
-            Vec::new()
+        let chains = match self.sessions {
+            true => self.chains(),
+            false => Vec::new(),
         };
-        let width = 1 + chains
-            .iter()
-            .map(|(chain, _)| *chain as usize)
-            .filter(|c| *c < NONE as usize)
-            .max()
-            .unwrap_or(0);
-        let nodes = column.len();
-        let clocks = !chains.is_empty() && width < 2 * words && nodes * width < 2 * WORDS_MAX;
-        let fits = clocks || nodes.saturating_mul(words) <= WORDS_MAX;
-        if !fits && self.open.len() > OPEN_MAX {
-            return None;
-        }
+        let count = chains.iter().map(|(chain, _)| *chain);
+        let width = count.filter(|chain| *chain != NONE).max();
+        let width = width.map_or(0, |last| last as usize + 1);
+        let nodes = self.base.nodes() as usize;
+        let clocks = !chains.is_empty() && width < CHAINS_MAX && nodes * width < 2 * WORDS_MAX;
         for _ in 0..PASSES_MAX {
-            if !fits || self.open.is_empty() {
+            if self.open.is_empty() {
                 break;
             }
             let graph = self.graph();
-            let Some(sorted) = graph.topological(Kinds::MAX, |_| 0) else {
+            let Some(sorted) = graph.topological(Kinds::MAX, |node| self.time(node)) else {
                 return Some(false);
             };
-            let table = match clocks {
-                true => Table::Clocks(Clocks::of(&graph, &sorted, &chains, width)),
-                false => Table::Bits(Reached::of(&graph, &sorted, &column, words)),
-            };
-            let row = if clocks { width / 2 } else { words };
-            let spent = graph.edges(Kinds::MAX).count() * (row + 4) / 64 + self.open.len() / 4;
-            self.steps = self.steps.checked_sub(spent as u64)?;
             let before = self.open.len();
-            if !self.pass(&table) {
+            let decided = match clocks {
+                true => {
+                    let table = Clocks::of(&graph, &sorted, &chains, width);
+                    let spent = graph.edges(Kinds::MAX).count() * (width / 2 + 4) / 64;
+                    self.steps = self.steps.checked_sub((spent + before / 4) as u64)?;
+                    let told = self.told(&table);
+                    self.pass(&told, |from, to| table.leads(from, to))
+                }
+                false => {
+                    let told = self.windows(&graph, &sorted)?;
+                    self.pass(&told, |_, _| false)
+                }
+            };
+            if !decided {
                 return Some(false);
             }
             if self.open.len() == before {
@@ -366,19 +373,19 @@ impl<'s, 'h> Polygraph<'s, 'h> {
         Some(true)
     }
 
-    /// By node, its place among those that have a column of their own.
-    fn columns(&self) -> Vec<u32> {
-        let mut column = vec![NONE; self.base.nodes() as usize];
-        let mut columns = 0_u32;
-        for block in &self.blocks {
-            for node in [self.commit(block.txn), block.enter] {
-                if column[node as usize] == NONE {
-                    column[node as usize] = columns;
-                    columns += 1;
-                }
-            }
-        }
-        column
+    /// What clocks say of each open pair.
+    fn told(&self, table: &Clocks<'_>) -> Vec<Told> {
+        let mut ways = Vec::new();
+        let mut closes = |first: u32, second: u32| {
+            ways.clear();
+            self.ways(first, second, &mut ways);
+            ways.iter().any(|(u, v)| table.leads(*v, *u))
+        };
+        let told = self.open.iter().map(|(a, b)| Told {
+            closes: [closes(*a, *b), closes(*b, *a)],
+            known: [false; 2],
+        });
+        told.collect()
     }
 
     /// By node, its chain of nodes that come after each other, and its place in that.
@@ -410,31 +417,29 @@ impl<'s, 'h> Polygraph<'s, 'h> {
         chains
     }
 
-    /// Decides what the table decides; false when neither way of a pair is left.
-    fn pass(&mut self, table: &Table<'_>) -> bool {
-        let (mut one, mut other) = (Vec::new(), Vec::new());
-        let (mut kept, open) = (Vec::new(), std::mem::take(&mut self.open));
-        let closes = |ways: &[(u32, u32)]| ways.iter().any(|(u, v)| table.leads(*v, *u));
-        for (a, b) in open {
-            one.clear();
-            other.clear();
-            self.ways(a, b, &mut one);
-            self.ways(b, a, &mut other);
-            let (second, ways) = match (closes(&one), closes(&other)) {
-                (true, true) => return false,
-                (false, false) => {
+    /// Decides what is told; false when neither way of a pair is left. What is known to lead where
+    /// need not be said again.
+    fn pass(&mut self, told: &[Told], known: impl Fn(u32, u32) -> bool) -> bool {
+        let (mut ways, mut kept) = (Vec::new(), Vec::new());
+        let open = std::mem::take(&mut self.open);
+        for ((a, b), told) in open.into_iter().zip(told) {
+            let (first, second, way) = match told.closes {
+                [true, true] => return false,
+                [false, false] => {
                     kept.push((a, b));
                     continue;
                 }
-                (false, true) => (b, &one),
-                (true, false) => (a, &other),
+                [false, true] => (a, b, 0),
+                [true, false] => (b, a, 1),
             };
+            ways.clear();
+            self.ways(first, second, &mut ways);
             let why = self.blocks[second as usize].version;
             self.misses.extend(ways.iter().skip(self.edges_max()));
-            let kept = ways.iter().take(self.edges_max());
-            // What is so already need not be said again.
-            let kept = kept.filter(|(from, to)| !table.is_known(*from, *to));
-            self.edges.extend(kept.map(|(from, to)| Edge {
+            let said = ways.iter().take(self.edges_max()).enumerate();
+            let new = said.filter(|(at, _)| *at > 0 || !told.known[way]);
+            let new = new.filter(|(_, (from, to))| !known(*from, *to));
+            self.edges.extend(new.map(|(_, (from, to))| Edge {
                 from: *from,
                 to: *to,
                 kind: WW,

@@ -1,18 +1,20 @@
 //! Proofs that are looked for: that a level holds, that it fails.
 
-use super::analysis::{Workload, analyze_with, facts_of};
-use super::certificate::{Certificate, Selection, refutation, verify_with};
-use super::decide::kinds_of;
+use super::analysis::{Verdict, Workload, analyze_with, facts_of};
+use super::certificate::{Case, Certificate, Precedence, Selection, refutation, verify_with};
+use super::decide::{Cycle, kinds_of};
 use super::edges;
 use super::facts::Facts;
 use super::graph::{DEPENDS, MISSES, WW};
-use super::hidden::{Chosen, Hidden};
+use super::hidden::{Chosen, Hidden, Place};
 use super::judged::Judged;
 use super::levels::{Base, Level};
 use super::options::Options;
 use super::polygraph::{self, Polygraph, Shape, Solved};
-use super::search::{self, Found, Ordered, Search};
+use super::saturate::Pair;
+use super::search::{self, Found, Ordered, Refuted, Search};
 use super::sets;
+use super::told::links;
 use super::totals;
 use super::transactions::{NONE, Transactions};
 use crate::history::History;
@@ -80,9 +82,10 @@ pub fn certify_with(
     Ok(None)
 }
 
-/// A proof that a level fails, for [`super::verify_with`], if the failure rests on nothing but
-/// what the history says, or on few ways in which totals can have counted. None when the level
-/// holds, is not decided, or fails since no order of versions satisfies it.
+/// A proof that a level fails, for [`super::verify_with`]: what shows that it fails, if that rests
+/// on nothing but what the history says, else a cycle for each order of versions, else a proof for
+/// each way in which totals can have counted. None when the level holds or is not decided, or the
+/// budget does not suffice.
 ///
 /// # Errors
 /// The field that the history lacks.
@@ -97,7 +100,95 @@ pub fn refute(
         return totals::refute(history, level, &options.initial, budget);
     }
     let told = analyze_with(history, workload, options, budget)?;
-    Ok(refutation(&told, level))
+    if !matches!(told.verdict(level), Verdict::Fails { .. }) {
+        return Ok(None);
+    }
+    if let Some(proof) = refutation(&told, level) {
+        return Ok(Some(proof));
+    }
+    let (registers, of) = sets::as_registers(history, workload)?;
+    let all = Transactions::of(&registers)?;
+    let facts = facts_of(&all, of, options, &Chosen::new())?;
+    // What a weaker level forbids is the sooner found.
+    let mut below = told.fails.iter().copied();
+    let weakest = below.find(|below| level.implies(*below)).unwrap_or(level);
+    let proof = match facts.open.is_empty() {
+        true => cases(&all, &facts, weakest, budget),
+        false => {
+            let hidden = Hidden::of(&all, &facts, (of, options), budget);
+            each(&all, &hidden, weakest, budget)?
+        }
+    };
+    let stands = |proof: &Certificate| verify_with(history, workload, level, options, proof);
+    Ok(proof.filter(|proof| stands(proof).is_ok()))
+}
+
+/// A proof for each way in which reads can have seen what they do not show.
+fn each(
+    all: &Transactions<'_>,
+    hidden: &Hidden<'_, '_>,
+    level: Level,
+    budget: &Budget,
+) -> Result<Option<Certificate>, String> {
+    let mut each = Vec::new();
+    let Some(ways) = hidden.ways() else {
+        return Ok(None);
+    };
+    for chosen in &ways {
+        let facts = hidden.facts(chosen)?;
+        let told = Judged::of(all, &facts, &[level], budget).told(all, &facts);
+        let proof = refutation(&told, level).or_else(|| cases(all, &facts, level, budget));
+        let Some(proof) = proof else {
+            return Ok(None);
+        };
+        let selection = |((txn, step, key), by): (&Place, &u32)| Selection {
+            op: all.op(*txn).op_id,
+            step: *step,
+            key: all.keys[*key as usize].clone(),
+            by: (*by != NONE).then(|| all.op(*by).op_id),
+        };
+        each.push(Certificate::Chosen {
+            selected: chosen.iter().map(selection).collect(),
+            proof: Box::new(proof),
+        });
+    }
+    Ok(Some(Certificate::Each(each)))
+}
+
+/// A cycle that a level forbids for each order of versions, if every order has one.
+fn cases(
+    all: &Transactions<'_>,
+    facts: &Facts<'_>,
+    level: Level,
+    budget: &Budget,
+) -> Option<Certificate> {
+    let graph = edges::graph(all, facts);
+    let mut search = Search::new(all, facts, &graph, budget.steps_max);
+    for kinds in [DEPENDS | kinds_of(level.order), DEPENDS, WW] {
+        if search.rank(&graph, kinds) {
+            break;
+        }
+    }
+    let (Found::Fails(Refuted { cases, excluded }), _) = search.level(level) else {
+        return None;
+    };
+    let precedence = |(first, second): &Pair| {
+        let op = |version: u32| all.op(facts.writer[version as usize]).op_id;
+        Precedence {
+            key: all.keys[facts.key[*first as usize] as usize].clone(),
+            first: op(*first),
+            second: op(*second),
+        }
+    };
+    let supposed = |pairs: &Vec<Pair>| pairs.iter().map(precedence).collect();
+    let case = |(pairs, cycle): &(Vec<Pair>, Cycle)| Case {
+        supposed: supposed(pairs),
+        cycle: links(all, facts, cycle),
+    };
+    Some(Certificate::Cases {
+        cases: cases.iter().map(case).collect(),
+        excluded: excluded.iter().map(supposed).collect(),
+    })
 }
 
 /// The search for a proof with what is certain.
@@ -125,6 +216,7 @@ impl Proofs<'_, '_> {
         }
         let graph = edges::graph(all, facts);
         let mut search = Search::new(all, facts, &graph, budget.steps_max);
+        search.dirty = level.base == Base::ReadUncommitted;
         let order = kinds_of(level.order);
         let mut bases = vec![Base::Serializable, Base::SnapshotIsolation, level.base];
         bases.retain(|base| of(*base).implies(level));

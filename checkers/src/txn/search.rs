@@ -1,12 +1,10 @@
-//! Orders of versions that nobody's reads put in order: is there one that satisfies a level?
-//!
-//! An order is guessed and judged. Where a level fails, its cycle names the pairs of versions
-//! that were only guessed: every order that satisfies the level has one of them the other way
-//! round, so these are what is tried. It ends, since each pair is turned once on a way; and with
-//! no pair left to turn, no order satisfies the level.
+//! Orders of versions that nobody's reads put in order: how one is made of a guess, what proves a
+//! level with it, and, in `learn`, whether there is one that satisfies a level.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+mod learn;
 
 use super::certificate::{Certificate, Moment};
 use super::decide::{Cycle, Decider, Decision, kinds_of};
@@ -17,20 +15,18 @@ use super::levels::{Base, Level};
 use super::saturate::Pair;
 use super::transactions::{NONE, Transactions};
 use super::visible;
+pub(super) use learn::Refuted;
 
 /// What the search says of a level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// An order satisfies it.
     Holds,
-    /// None does; one of the cycles.
-    Fails(Cycle),
+    /// None does.
+    Fails(Refuted),
     /// The steps did not suffice.
     Unknown,
 }
-
-/// How many cycles are looked at in one order.
-const CYCLES_MAX: usize = 4_096;
 
 /// Searches for orders of versions.
 pub(super) struct Search<'s, 'h> {
@@ -42,6 +38,9 @@ pub(super) struct Search<'s, 'h> {
     block: Vec<u32>,
     /// Pairs that stand as they do in every order that is tried.
     pub(super) fixed: Vec<Pair>,
+    /// Whether what is not committed may be read: then a version that was made of another need not
+    /// follow it.
+    pub(super) dirty: bool,
     steps: u64,
 }
 
@@ -67,6 +66,7 @@ impl<'s, 'h> Search<'s, 'h> {
             rank: vec![0; graph.nodes() as usize],
             block: (0..facts.key.len() as u32).collect(),
             fixed: Vec::new(),
+            dirty: false,
             steps,
         };
         let mut first: BTreeMap<u32, u32> = BTreeMap::new();
@@ -209,71 +209,6 @@ impl<'s, 'h> Search<'s, 'h> {
         sorted
     }
 
-    /// Whether an order satisfies a level; and the order.
-    pub(super) fn level(&mut self, level: Level) -> (Found, Option<Ordered<'h>>) {
-        let mut rest: Vec<Vec<Pair>> = vec![Vec::new()];
-        let (mut last, mut unknown) = (None, false);
-        while let Some(mut pairs) = rest.pop() {
-            // Pairs that have to stand as they do, given the others, until none is left.
-            while let Some(ordered) = self.ordered(&pairs) {
-                if self.steps == 0 {
-                    return (Found::Unknown, None);
-                }
-                let mut decider = Decider::new(&ordered.facts, &ordered.part, self.steps);
-                decider.cycles_max = CYCLES_MAX;
-                let decision = settled(&mut decider, level);
-                self.steps = decider.steps.0.saturating_sub(1);
-                let cycles = match decision {
-                    Decision::Holds => return (Found::Holds, Some(ordered)),
-                    Decision::Unknown => {
-                        unknown = true;
-                        break;
-                    }
-                    Decision::Fails(cycles) => cycles,
-                };
-                let after = self.after(&pairs);
-                let (mut forced, mut branch) = (Vec::new(), None);
-                let mut dead = false;
-                for cycle in &cycles {
-                    let guessed = self.guessed(&ordered, cycle, &after);
-                    match guessed[..] {
-                        [] => dead = true,
-                        [(first, second)] => forced.push((second, first)),
-                        _ => branch = branch.or(Some(guessed)),
-                    }
-                    // What has most anti-dependencies is what other orders do not break worse.
-                    let misses = cycle.iter().filter(|edge| edge.kind & MISSES != 0).count();
-                    if last.as_ref().is_none_or(|(most, _)| misses > *most) {
-                        last = Some((misses, ordered.named(cycle.clone())));
-                    }
-                    if dead {
-                        break;
-                    }
-                }
-                if dead {
-                    break;
-                }
-                if !forced.is_empty() {
-                    forced.sort_unstable();
-                    forced.dedup();
-                    pairs.extend(forced);
-                    continue;
-                }
-                for (at, pair) in (0..).zip(branch.iter().flatten()) {
-                    let mut more = pairs.clone();
-                    more.extend(branch.iter().flatten().take(at));
-                    more.push((pair.1, pair.0));
-                    rest.push(more);
-                }
-                break;
-            }
-        }
-        match last {
-            Some((_, cycle)) if !unknown => (Found::Fails(cycle), None),
-            _ => (Found::Unknown, None),
-        }
-    }
-
     /// The pairs on which a cycle rests that are not certain.
     fn guessed(
         &self,
@@ -296,8 +231,8 @@ impl<'s, 'h> Search<'s, 'h> {
             let Some(touch) = touches.find(|touch| facts.precedes(touch.version, edge.why)) else {
                 continue;
             };
-            let old = |version: u32| ordered.old[version as usize];
-            let pair = (old(touch.version), old(edge.why));
+            let block = |version: u32| self.block[ordered.old[version as usize] as usize];
+            let pair = (block(touch.version), block(edge.why));
             if !self.is_certain(pair, after) && !guessed.contains(&pair) {
                 guessed.push(pair);
             }
@@ -331,7 +266,9 @@ impl<'s, 'h> Search<'s, 'h> {
     fn after(&self, pairs: &[Pair]) -> BTreeMap<u32, Vec<u32>> {
         let mut after: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let block = |version: u32| self.block[version as usize];
-        let fixed = self.facts.before.iter().chain(&self.fixed);
+        let facts = self.facts;
+        let holds = |pair: &&Pair| !self.dirty || facts.follows.binary_search(pair).is_err();
+        let fixed = facts.before.iter().filter(holds).chain(&self.fixed);
         for (first, second) in fixed.chain(pairs) {
             after.entry(block(*first)).or_default().push(block(*second));
         }

@@ -136,7 +136,7 @@ impl Judged {
             }
             Known::Cycle(place) => {
                 let cycle = &self.cycles[*place];
-                let links = self.links(all, facts, cycle);
+                let links = links(all, facts, cycle);
                 Anomaly {
                     name: name.to_string(),
                     message: match self.guessed.contains_key(place) {
@@ -156,24 +156,25 @@ impl Judged {
             _ => unreachable!("only failures have proofs"),
         }
     }
+}
 
-    fn links(&self, all: &Transactions<'_>, facts: &Facts<'_>, cycle: &Cycle) -> Vec<Link> {
-        let count = cycle.len();
-        let named = |at: usize| format!("T{}", at % count + 1);
-        let link = |(at, edge): (usize, &Edge)| {
-            let (from, to) = (named(at), named(at + 1));
-            let version = facts.key.get(edge.why as usize).map(|key| (*key, edge.why));
-            Link {
-                from: all.op(edge.from).op_id,
-                to: all.op(edge.to).op_id,
-                kind: kind_name(edge.kind).to_owned(),
-                key: version.map(|(key, _)| all.keys[key as usize].clone()),
-                value: version.map(|(_, version)| facts.value[version as usize].clone()),
-                because: because(all, facts, edge, (&from, &to)),
-            }
-        };
-        cycle.iter().enumerate().map(link).collect()
-    }
+/// A cycle as it is told.
+pub(super) fn links(all: &Transactions<'_>, facts: &Facts<'_>, cycle: &Cycle) -> Vec<Link> {
+    let count = cycle.len();
+    let named = |at: usize| format!("T{}", at % count + 1);
+    let link = |(at, edge): (usize, &Edge)| {
+        let (from, to) = (named(at), named(at + 1));
+        let version = facts.key.get(edge.why as usize).map(|key| (*key, edge.why));
+        Link {
+            from: all.op(edge.from).op_id,
+            to: all.op(edge.to).op_id,
+            kind: kind_name(edge.kind).to_owned(),
+            key: version.map(|(key, _)| all.keys[key as usize].clone()),
+            value: version.map(|(_, version)| facts.value[version as usize].clone()),
+            because: because(all, facts, edge, (&from, &to)),
+        }
+    };
+    cycle.iter().enumerate().map(link).collect()
 }
 
 /// A cycle as sentences.

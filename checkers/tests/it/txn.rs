@@ -2,6 +2,7 @@
 
 use checkers::txn::Level;
 
+mod certified;
 mod claims;
 mod counters;
 mod elle;

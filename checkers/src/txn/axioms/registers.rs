@@ -40,18 +40,18 @@ impl<'h> Model<'h> {
         let txn = self.members[place].txn;
         let id = self.all.op(txn).op_id;
         let mut reads = Vec::new();
-        let mut own: BTreeMap<u32, &Value> = BTreeMap::new();
+        let mut own: BTreeMap<u32, Vec<&Value>> = BTreeMap::new();
         for (at, step) in self.all.steps(txn).iter().enumerate() {
             let shown = match step.access {
                 Access::Read => vec![(step.key, step.value)],
                 Access::Predicate => self.all.found[step.key as usize].clone(),
                 _ => {
-                    own.insert(step.key, step.value);
+                    own.entry(step.key).or_default().push(step.value);
                     continue;
                 }
             };
             for (key, value) in &shown {
-                if own.get(key) == Some(value) {
+                if own.get(key).is_some_and(|own| own.contains(value)) {
                     continue;
                 }
                 let version = self.version((place, at), *key, value, values)?;

@@ -4,30 +4,6 @@
 use super::super::graph::Graph;
 use super::super::transactions::NONE;
 
-/// Either of both.
-pub(super) enum Table<'c> {
-    Bits(Reached<'c>),
-    Clocks(Clocks<'c>),
-}
-
-impl Table<'_> {
-    /// Whether the first node, of which that is kept, is the second or leads to it.
-    pub(super) fn leads(&self, first: u32, second: u32) -> bool {
-        match self {
-            Table::Bits(bits) => bits.leads(first, second),
-            Table::Clocks(clocks) => clocks.leads(first, second),
-        }
-    }
-
-    /// Whether the first node is known to lead to the second.
-    pub(super) fn is_known(&self, first: u32, second: u32) -> bool {
-        match self {
-            Table::Bits(bits) => bits.column[first as usize] != NONE && bits.leads(first, second),
-            Table::Clocks(clocks) => clocks.leads(first, second),
-        }
-    }
-}
-
 /// A row for each node, of so many words: what it has itself, and all that leads to it has. Of a
 /// graph whose edges go forward in an order. Cost: the words, once an edge.
 fn forward<Word: Copy + Default>(
@@ -121,7 +97,7 @@ impl<'c> Clocks<'c> {
         }
     }
 
-    fn leads(&self, first: u32, second: u32) -> bool {
+    pub(super) fn leads(&self, first: u32, second: u32) -> bool {
         let (chain, place) = self.chains[first as usize];
         chain != NONE && self.rows[second as usize * self.width + chain as usize] > place
     }

@@ -75,6 +75,8 @@ pub(in crate::txn) struct Solver<'w> {
     /// What choices have to add up to, and by choice which of these it is in.
     sums: Vec<Sum>,
     sum_of: Vec<u32>,
+    /// The clauses that circles taught, if they are kept for proofs.
+    learned: Option<Vec<Vec<Literal>>>,
     steps: u64,
 }
 
@@ -106,6 +108,7 @@ impl<'w> Solver<'w> {
             edges: Vec::new(),
             sums: Vec::new(),
             sum_of: vec![NONE; choices],
+            learned: None,
             steps,
         }
     }
@@ -116,6 +119,38 @@ impl<'w> Solver<'w> {
             self.sum_of[sum.first..sum.first + sum.amounts.len()].fill(number);
         }
         self.sums = sums;
+    }
+
+    /// Before the search: what it learns is to be kept.
+    pub(in crate::txn) fn keeps_learned(&mut self) {
+        self.learned = Some(Vec::new());
+    }
+
+    /// After the search: what it learned, one of the literals of each clause being true.
+    pub(in crate::txn) fn learned(&self) -> &[Vec<Literal>] {
+        self.learned.as_deref().unwrap_or(&[])
+    }
+
+    /// After the search: what it cost.
+    pub(in crate::txn) fn spent(&self) -> u64 {
+        self.topology.spent
+    }
+
+    /// Before the search: some literals can not be together. False when nothing is left.
+    pub(in crate::txn) fn forbid(&mut self, literals: &[Literal]) -> bool {
+        let clause: Vec<Literal> = literals.iter().map(|literal| literal ^ 1).collect();
+        match clause[..] {
+            [] => return false,
+            [one] if self.is_false(one) => return false,
+            [one] => self.fix(one),
+            [first, second, ..] => {
+                let number = self.clauses.len() as u32;
+                self.watches[first as usize].push(number);
+                self.watches[second as usize].push(number);
+                self.clauses.push(clause);
+            }
+        }
+        true
     }
 
     /// Before the search: a literal is known.
@@ -328,6 +363,9 @@ impl<'w> Solver<'w> {
             self.watches[clause[1] as usize].push(reason);
         }
         let literal = clause[0];
+        if let Some(learned) = &mut self.learned {
+            learned.push(clause.clone());
+        }
         if reason != NONE {
             self.clauses.push(clause);
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::analysis::Anomaly;
+use super::super::levels::Order;
 use crate::history::{Completion, History, OpType, Operation};
 use crate::value::Value;
 
@@ -150,26 +151,19 @@ impl<'h> Counted<'h> {
                 .map(|change| self.changes[*change as usize].amount);
             of.collect::<Vec<_>>()
         };
-        let bad = self
+        let mut bad = self
             .reads
             .iter()
-            .find(|read| !sums(&amounts(read), read.rest))?;
-        let any = |(row, steps): (&usize, &Vec<Step<'_>>)| {
-            let all = steps.iter().filter_map(|step| match step {
-                Step::Add(object, amount) if *object == bad.object => Some(*amount),
-                _ => None,
-            });
-            if *row == bad.row {
-                Vec::new()
-            } else {
-                all.collect()
-            }
+            .filter(|read| !sums(&amounts(read), read.rest));
+        let first = bad.next()?;
+        let garbage = |read: &&Read<'_>| !sums(&self.parts(read), read.rest);
+        let worst = std::iter::once(first).chain(bad).find(garbage);
+        let name = if worst.is_some() {
+            "garbage-read"
+        } else {
+            "G1a"
         };
-        let parts: Vec<i128> = self.steps.iter().flat_map(any).collect();
-        let name = match sums(&parts, bad.rest) {
-            true => "G1a",
-            false => "garbage-read",
-        };
+        let bad = worst.unwrap_or(first);
         let (_, key) = bad.object;
         let id = self.history.ops[bad.row].op_id;
         Some(Anomaly {
@@ -181,6 +175,57 @@ impl<'h> Counted<'h> {
             ops: vec![id],
             cycle: Vec::new(),
             guessed: false,
+        })
+    }
+
+    /// What other rows change the object of a read by, whether or not they took effect.
+    pub(super) fn parts(&self, read: &Read<'_>) -> Vec<i128> {
+        let others = self.steps.iter().filter(|(row, _)| **row != read.row);
+        let changes = others
+            .flat_map(|(_, steps)| steps)
+            .filter_map(|step| match step {
+                Step::Add(object, amount) if *object == read.object => Some(*amount),
+                _ => None,
+            });
+        changes.collect()
+    }
+
+    /// The transactions that were acknowledged, in an order of sessions and real time.
+    pub(super) fn in_time(&self) -> Vec<u64> {
+        let ops = self.steps.keys().map(|row| (&self.history.ops[*row], *row));
+        let known = ops.filter(|(op, _)| op.completion() == Completion::Acknowledged);
+        let mut rows: Vec<(u64, usize)> = known.map(|(op, row)| (op.invoke_ts, row)).collect();
+        rows.sort_unstable();
+        rows.iter()
+            .map(|(_, row)| self.history.ops[*row].op_id)
+            .collect()
+    }
+
+    /// Whether transactions are all that were acknowledged, in an order that a level asks for.
+    pub(super) fn is_in_time(&self, ids: &[u64], order: Order) -> bool {
+        let known = self.in_time();
+        let (all, given): (BTreeSet<u64>, BTreeSet<u64>) = (
+            known.iter().copied().collect(),
+            ids.iter().copied().collect(),
+        );
+        if all != given || given.len() != ids.len() {
+            return false;
+        }
+        let ops = self.history.ops.iter().enumerate();
+        let rows: BTreeMap<u64, (usize, &Operation)> =
+            ops.map(|(row, op)| (op.op_id, (row, op))).collect();
+        let mut latest: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut begun = 0;
+        ids.iter().map(|id| rows[id]).all(|(row, op)| {
+            let last = latest.insert(op.process_id, row);
+            let session = last.is_none_or(|last| last < row);
+            let real = op.complete_ts.is_none_or(|to| to >= begun);
+            begun = begun.max(op.invoke_ts);
+            match order {
+                Order::None => true,
+                Order::Process => session,
+                Order::Realtime => session && real,
+            }
         })
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::analysis::{Workload, analyze};
-use super::super::certificate::{self, Certificate, refutation};
+use super::super::analysis::Workload;
+use super::super::certificate::{self, Certificate};
 use super::super::levels::{Base, Level, Order};
+use super::super::options::Options;
 use super::super::proofs;
-use super::counted::{Counted, Seen};
+use super::counted::{Counted, Read, Seen};
 use super::ways::{Made, Ways};
 use super::{ASKED, WAYS_MAX};
 use crate::history::History;
@@ -27,8 +28,9 @@ pub(in crate::txn) fn certify(
     budget: &Budget,
 ) -> Result<Option<Certificate>, String> {
     let counted = Counted::of(history, initial)?;
-    if counted.impossible().is_some() {
-        return Ok(None);
+    if let Some(anomaly) = counted.impossible() {
+        let holds = !level.implies(forbidden_by(&anomaly.name));
+        return Ok(holds.then(|| Certificate::Order(counted.in_time())));
     }
     let one = |seen: &Seen| -> Result<Option<Certificate>, String> {
         let registers = counted.registers(seen);
@@ -75,8 +77,9 @@ pub(in crate::txn) fn refute(
     };
     let mut each = Vec::new();
     for seen in &ways {
-        let told = analyze(&counted.registers(seen), Workload::RwRegister, budget)?;
-        let Some(proof) = refutation(&told, level) else {
+        let (registers, options) = (counted.registers(seen), Options::default());
+        let proof = proofs::refute(&registers, Workload::RwRegister, level, &options, budget)?;
+        let Some(proof) = proof else {
             return Ok(None);
         };
         each.push(counted.proof(seen, proof));
@@ -145,8 +148,17 @@ pub(in crate::txn) fn verify(
                 return Err(format!("{level} does not forbid {name} of totals"));
             }
             match ops[..] {
-                [id] if counted.is_wrong(id, key) => Ok(()),
+                [id] if counted.is_wrong(id, key, name == "garbage-read") => Ok(()),
                 _ => Err(format!("{ops:?} show no {name} of {key}")),
+            }
+        }
+        // Where what did not take effect may be counted, every total is of something.
+        Certificate::Order(order) if level.base == Base::ReadUncommitted => {
+            let mut reads = counted.reads.iter();
+            let garbage = |read: &Read<'_>| sets(&counted.parts(read), read.rest) == Some(0);
+            match !reads.any(garbage) && counted.is_in_time(order, level.order) {
+                true => Ok(()),
+                false => Err("a total is of nothing, or the order is another".to_owned()),
             }
         }
         _ => Err("what totals counted is not said".to_owned()),
@@ -155,7 +167,10 @@ pub(in crate::txn) fn verify(
 
 /// Whether a proof is of a failure.
 fn refutes(proof: &Certificate) -> bool {
-    matches!(proof, Certificate::Cycle(_) | Certificate::Anomaly { .. })
+    matches!(
+        proof,
+        Certificate::Cycle(_) | Certificate::Cases { .. } | Certificate::Anomaly { .. }
+    )
 }
 
 impl Counted<'_> {
@@ -177,7 +192,7 @@ impl Counted<'_> {
                 said.len()
             ));
         }
-        let one = |(read, ids): (&super::counted::Read<'_>, &Vec<u64>)| {
+        let one = |(read, ids): (&Read<'_>, &Vec<u64>)| {
             let of = read
                 .of
                 .iter()
@@ -198,25 +213,37 @@ impl Counted<'_> {
         self.reads.iter().all(|read| self.sets_of(read) == Some(1))
     }
 
-    /// Whether a read of an object that a row made shows what no changes come to.
-    fn is_wrong(&self, id: u64, key: &Value) -> bool {
+    /// Whether a read of an object that a row made shows what no changes come to, whether or not
+    /// they took effect if that is asked.
+    fn is_wrong(&self, id: u64, key: &Value, at_all: bool) -> bool {
         let mut reads = self.reads.iter().filter(|read| self.is_of(read, id, key));
-        reads.any(|read| self.sets_of(read) == Some(0))
+        reads.any(|read| match at_all {
+            true => sets(&self.parts(read), read.rest) == Some(0),
+            false => self.sets_of(read) == Some(0),
+        })
     }
 
     /// In how many ways changes come to a total, where there are not too many sums.
-    fn sets_of(&self, read: &super::counted::Read<'_>) -> Option<u64> {
-        let mut ways: BTreeMap<i128, u64> = BTreeMap::from([(0, 1)]);
-        for change in &read.of {
-            let amount = self.changes[*change as usize].amount;
-            for (sum, count) in ways.clone() {
-                let more = ways.entry(sum + amount).or_default();
-                *more = more.saturating_add(count);
-            }
-            if ways.len() > 100_000 {
-                return None;
-            }
-        }
-        Some(ways.get(&read.rest).copied().unwrap_or(0))
+    fn sets_of(&self, read: &Read<'_>) -> Option<u64> {
+        let of = read
+            .of
+            .iter()
+            .map(|change| self.changes[*change as usize].amount);
+        sets(&of.collect::<Vec<_>>(), read.rest)
     }
+}
+
+/// In how many ways amounts come to a total, where there are not too many sums.
+fn sets(amounts: &[i128], total: i128) -> Option<u64> {
+    let mut ways: BTreeMap<i128, u64> = BTreeMap::from([(0, 1)]);
+    for amount in amounts {
+        for (sum, count) in ways.clone() {
+            let more = ways.entry(sum + amount).or_default();
+            *more = more.saturating_add(count);
+        }
+        if ways.len() > 100_000 {
+            return None;
+        }
+    }
+    Some(ways.get(&total).copied().unwrap_or(0))
 }

@@ -34,8 +34,8 @@ struct Tally {
     refused: u32,
 }
 
-/// What holds has a proof that stands; what fails may have one; of another history, none stands
-/// that says what is not true.
+/// What holds has a proof that stands, and so has what fails; of another history, none stands that
+/// says what is not true.
 fn proven(
     workload: Workload,
     [one, other]: [&History; 2],
@@ -51,14 +51,11 @@ fn proven(
             false => refute(one, workload, level, options, &budget),
         };
         let certificate = given.expect("transactions");
-        // Of what is read before it commits, an order of versions tells nothing.
-        let needs = level.base != Base::ReadUncommitted;
-        assert!(
-            !holds || !needs || certificate.is_some(),
-            "{level}\n{one:?}"
-        );
         tally.failures += u32::from(!holds);
         let Some(certificate) = certificate else {
+            // Of updates alone, what reads do not show may leave it open.
+            let open = level.base == Base::UpdateSerializable;
+            assert!(!holds && open, "{level}\n{one:?}");
             continue;
         };
         assert_eq!(holds, shows_that_it_holds(&certificate), "{certificate:?}");
@@ -82,7 +79,7 @@ fn proven(
 }
 
 /// The same transactions, of which one read shows something else.
-fn spoilt(txs: &[Tx], numbers: &mut Numbers) -> Vec<Tx> {
+pub(crate) fn spoilt(txs: &[Tx], numbers: &mut Numbers) -> Vec<Tx> {
     let mut txs = txs.to_vec();
     let values: Vec<(char, i64)> = txs
         .iter()
@@ -138,7 +135,7 @@ fn predicates_have_proofs() {
             &mut tally,
         );
     }
-    let most = tally.refutations * 10 > tally.failures * 8;
+    let most = tally.refutations * 100 > tally.failures * 95;
     assert!(
         tally.proofs > 800 && tally.refused > 300 && most,
         "{tally:?}"

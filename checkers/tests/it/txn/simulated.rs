@@ -1,7 +1,7 @@
 //! Simulated databases, whose isolation is known.
 
 #[path = "../../../benches/isolation/databases.rs"]
-mod databases;
+pub(crate) mod databases;
 
 use checkers::txn::{Analysis, Base, Level, Order, Verdict, Workload, analyze, certify, verify};
 use checkers::{Budget, History, Value};

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use checkers::Budget;
 use checkers::txn::{Level, Verdict, Workload, analyze};
+use checkers::{Budget, History};
 
 use super::levels;
 use super::notation::{history, parse};
 
 /// One history: its name, its transactions, what is expected.
-struct Case {
-    name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     workload: Workload,
     lines: Vec<String>,
     anomalies: String,
@@ -18,7 +18,15 @@ struct Case {
     holds: Vec<Level>,
 }
 
-fn cases(text: &str, file: &str, workload: Workload) -> Vec<Case> {
+impl Case {
+    pub(crate) fn history(&self) -> History {
+        let lines = self.lines.iter().zip(0..);
+        let txs: Vec<_> = lines.map(|(line, place)| parse(line, place)).collect();
+        history(&txs)
+    }
+}
+
+pub(crate) fn cases(text: &str, file: &str, workload: Workload) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {
@@ -49,10 +57,8 @@ fn cases(text: &str, file: &str, workload: Workload) -> Vec<Case> {
 }
 
 fn judge(case: &Case) -> Vec<String> {
-    let lines = case.lines.iter().zip(0..);
-    let txs: Vec<_> = lines.map(|(line, place)| parse(line, place)).collect();
-    let history = history(&txs);
-    let analysis = analyze(&history, case.workload, &Budget::default()).expect("transactions");
+    let analysis =
+        analyze(&case.history(), case.workload, &Budget::default()).expect("transactions");
     let told = analysis
         .counts
         .keys()
