@@ -23,6 +23,7 @@ mod line;
 mod log;
 mod machine;
 mod monitor;
+mod nested;
 mod partition;
 mod refutation;
 mod register;
@@ -214,26 +215,61 @@ fn by_items(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> De
     }
 }
 
-/// The search of a stack for the order of its blocks; where that can not tell, the search for the
-/// order of its operations.
+/// Steps for the order of a stack's blocks, and more of them for each operation.
+const BLOCK_STEPS: u64 = 1 << 12;
+const BLOCK_STEPS_A_MEMBER: u64 = 8;
+
+/// The search of a stack for the order of its blocks; where that takes long, the search for how
+/// its operations nest; where that can not tell, the search for their order.
 fn by_blocks(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
     let Some(mut stack) = Stack::new(partition) else {
         return by_model(partition, kind, left);
     };
-    let mut found = by_search(partition, &mut stack, left);
+    let few = BLOCK_STEPS + BLOCK_STEPS_A_MEMBER * partition.members.len() as u64;
+    let mut own = Budget {
+        steps_max: few.min(left.steps_max),
+        ..*left
+    };
+    let before = own.steps_max;
+    let mut found = by_search(partition, &mut stack, &mut own);
+    left.steps_max -= before - own.steps_max;
     // Of two pushes at one instant, what each follows in its process may bind either more.
     let touches = partition.members.iter().any(|one| one.after().is_some());
-    if found.ending == Ending::Illegal && (stack.is_wild() || touches) {
-        return by_model(partition, kind, left);
-    }
+    let proven = !stack.is_wild() && !touches;
     found.order = stack.order(found.order);
-    if found.ending == Ending::Legal {
-        match verify::play(partition, kind, &found.order) {
-            Ok(state) => found.state = state,
-            Err(_) => return by_model(partition, kind, left),
+    match found.ending {
+        Ending::Legal => {
+            if let Ok(state) = verify::play(partition, kind, &found.order) {
+                found.state = state;
+                return found;
+            }
         }
+        Ending::Illegal if proven => return found,
+        _ => {}
     }
-    found
+    by_nesting(partition, kind, left)
+}
+
+fn by_nesting(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
+    let Some(found) = nested::search(partition, left) else {
+        return by_model(partition, kind, left);
+    };
+    left.steps_max = left.steps_max.saturating_sub(found.steps);
+    let state = match found.ending {
+        Ending::Legal => match verify::play(partition, kind, &found.order) {
+            Ok(state) => state,
+            Err(_) => return by_model(partition, kind, left),
+        },
+        _ => Value::Null,
+    };
+    Decision {
+        ending: found.ending,
+        engine: "search",
+        order: found.order,
+        state,
+        witness: Vec::new(),
+        steps: found.steps,
+    }
 }
 
 /// Steps for judging again what a monitor calls illegal.

@@ -20,6 +20,8 @@ pub(crate) enum Defect {
     ItemsTakeNothingOptional,
     ItemsForgetStates,
     TakersComeLast,
+    NestsForgetValues,
+    NestsTakeNothingOptional,
     FrontierForgetsReturns,
     FrontierBelievesReads,
     FrontierForgetsChains,

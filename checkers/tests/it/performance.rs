@@ -187,6 +187,21 @@ fn texts_of_many_clients_are_as_near_linear_as_registers() {
     assert!(report.findings[0].minimal.len() < 5, "{report}");
 }
 
+/// A stack of five values, whose pops do not say which push they take from, found long after.
+#[test]
+fn stacks_of_values_that_come_back_are_decided_by_how_they_nest() {
+    let five = |family: &families::Family| {
+        let known = family.unknown == 0 && family.clients == 5 && !family.broken;
+        family.model == ModelKind::Stack && family.domain == 5 && known
+    };
+    let family = families::all().into_iter().find(five).expect("a family");
+    for seed in 1..=6 {
+        let ops = families::generate(&families::Family { seed, ..family });
+        let report = judge(ops, ModelKind::Stack, 200);
+        assert_eq!(report.outcome, Outcome::Ok, "{seed}: {report}");
+    }
+}
+
 /// Five values among a thousand operations of 5 and 30 clients, a tenth of them unknown or none.
 #[test]
 fn values_that_come_back_are_no_reason_to_give_up() {

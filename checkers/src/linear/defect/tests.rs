@@ -8,7 +8,7 @@ use crate::linear::frontier::sweep;
 use crate::linear::monitor::{self, Verdict};
 use crate::linear::partition::{Partition, partitions_of};
 use crate::linear::search::Ending;
-use crate::linear::{Certificate, by_search_of, certify, check, refute, verify};
+use crate::linear::{Certificate, by_search_of, certify, check, nested, refute, verify};
 use crate::models::{Builtin, Model as _};
 use crate::reference::{alphabet, distinct, each, linearizes, numbers, random, row};
 use crate::report::{Budget, Outcome};
@@ -74,6 +74,9 @@ fn wrong(kind: ModelKind, ops: &[Operation], only: Option<&str>) -> Vec<&'static
     if asks(&["search"]) && (searched() == Ending::Legal) != expected {
         wrong.push("search");
     }
+    if asks(&["nesting"]) && kind == ModelKind::Stack {
+        wrong.extend(wrong_nesting(partition, expected));
+    }
     let swept = || sweep(partition, &model, &budget).ending;
     if asks(&["frontier"]) && (swept() == Ending::Legal) != expected {
         wrong.push("frontier");
@@ -81,7 +84,7 @@ fn wrong(kind: ModelKind, ops: &[Operation], only: Option<&str>) -> Vec<&'static
     let monitored = asks(&["monitor"]).then(|| monitor::ask(partition, kind));
     match monitored.flatten() {
         Some((_, Verdict::Legal(order))) => {
-            let played = crate::linear::verify::play(partition, kind, &order);
+            let played = verify::play(partition, kind, &order);
             // Of orders of what touches, the verifier refuses some, and the search decides.
             let touches = partition.members.iter().any(|one| one.after().is_some());
             let left_to_search = played.is_err() && touches;
@@ -106,6 +109,21 @@ fn wrong(kind: ModelKind, ops: &[Operation], only: Option<&str>) -> Vec<&'static
         wrong.extend(wrong_proof(&history, kind));
     }
     wrong
+}
+
+/// What is wrong with how the operations of a stack are said to nest.
+fn wrong_nesting(partition: &Partition<'_>, expected: bool) -> Option<&'static str> {
+    let found = nested::search(partition, &Budget::default())?;
+    // Of orders of what touches, the verifier refuses some, and the search decides.
+    let touches = partition.members.iter().any(|one| one.after().is_some());
+    let right = match found.ending {
+        Ending::Legal => {
+            let played = verify::play(partition, ModelKind::Stack, &found.order);
+            touches && played.is_err() || expected && played.is_ok()
+        }
+        _ => !expected,
+    };
+    (!right).then_some("nesting")
 }
 
 /// What is wrong with the report and its findings.
@@ -342,6 +360,19 @@ fn a_defect_in_the_search_of_a_queue_a_stack_or_a_bag_is_found() {
     ] {
         let found = is_found(kind, defect, "search", 2_000);
         assert!(found, "{kind:?} {defect:?}");
+    }
+}
+
+#[test]
+fn a_defect_in_how_a_stack_is_said_to_nest_is_found() {
+    for ops in small(ModelKind::Stack, 1_500) {
+        let names = wrong(ModelKind::Stack, &ops, Some("nesting"));
+        let told: String = ops.iter().map(|op| format!("{op}\n")).collect();
+        assert!(names.is_empty(), "{told}");
+    }
+    for defect in [Defect::NestsForgetValues, Defect::NestsTakeNothingOptional] {
+        let found = is_found(ModelKind::Stack, defect, "nesting", 2_000);
+        assert!(found, "{defect:?}");
     }
 }
 
