@@ -394,6 +394,9 @@ impl Nemesis {
             Target::RollingReverse => vec![nodes[count - 1 - window.repetition as usize % count]],
             Target::Several { count } => subset(draw, nodes, count as usize),
             Target::Role => guest::with_role(&self.run, spec.role.as_ref()),
+            Target::Followers | Target::Nodes { .. } | Target::AllBut { .. } => {
+                network::named(&self.run, spec.target)
+            }
             Target::Idle => vec![self.run.idle[0]],
         }
     }
@@ -419,9 +422,7 @@ impl Nemesis {
         let cut = |from: &[NodeId], to: &[NodeId]| {
             network::lay(&self.run, armed.id, &armed.spec, Effect::Cut, (from, to));
         };
-        if let Some(onto) = network::onto(&self.run, &armed.spec) {
-            return cut(inside, &onto);
-        }
+        let outside = network::onto(&self.run, &armed.spec).unwrap_or(outside);
         if out {
             cut(inside, &outside);
         }

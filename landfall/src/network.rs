@@ -50,6 +50,7 @@ pub(crate) fn disturb(
         run.servers.iter().chain(clients).copied().collect()
     };
     let (out, back) = ways(direction, draw);
+    let others = onto(run, spec).unwrap_or(others);
     let mut lanes = Vec::new();
     if out {
         lanes.push((targets, &others[..]));
@@ -57,16 +58,10 @@ pub(crate) fn disturb(
     if back {
         lanes.push((&others[..], targets));
     }
-    let onto = onto(run, spec);
-    let lanes = match &onto {
-        Some(onto) => vec![(targets, &onto[..])],
-        None => lanes,
-    };
     let effect = match effect {
         NetEffect::Reset => {
             // A connection goes both ways, whichever the clause names.
-            run.net
-                .reset(fault, targets, onto.as_deref().unwrap_or(&others));
+            run.net.reset(fault, targets, &others);
             return;
         }
         other => drawn(other, draw),
@@ -76,18 +71,24 @@ pub(crate) fn disturb(
     }
 }
 
-/// Whom the clause names behind its target: what goes there from the target is hit, and no more.
+/// Whom the clause names at the other end of its target's links, and no more are hit.
 pub(crate) fn onto(run: &RunState, spec: &FaultSpec) -> Option<Vec<NodeId>> {
-    let to = spec.frames.as_ref()?.to?;
-    Some(match to {
-        Target::Node { number } => {
-            let place = (number as usize).wrapping_sub(1);
-            run.servers.get(place).copied().into_iter().collect()
-        }
-        Target::Leader => run.leader().into_iter().collect(),
-        // Whoever else is named is not drawn apart from the target: everybody.
-        _ => run.servers.clone(),
-    })
+    Some(named(run, spec.frames.as_ref()?.to?))
+}
+
+/// The servers that a target names of which nothing is drawn.
+pub(crate) fn named(run: &RunState, target: Target) -> Vec<NodeId> {
+    let leader = run.leader();
+    let all = run.servers.iter().copied().zip(1..);
+    let is_meant = |(node, at): &(NodeId, u32)| match target {
+        Target::Node { number } => *at == number,
+        Target::Nodes { nodes } => nodes.contains(*at),
+        Target::AllBut { number } => *at != number,
+        Target::Leader => Some(*node) == leader,
+        Target::Followers => Some(*node) != leader,
+        _ => true,
+    };
+    all.filter(is_meant).map(|(node, _)| node).collect()
 }
 
 /// Lays an effect on links, for the frames that the clause names.

@@ -144,8 +144,8 @@ fn evidence(out: &mut String, tally: &Tally) {
     if tally.seeds > 0 {
         let _ = writeln!(
             out,
-            "    ran     {} seeds, {} simulated s, {} operations ok, {} refused, {} unknown",
-            grouped(tally.seeds),
+            "    ran     {}, {} simulated s, {} operations ok, {} refused, {} unknown",
+            counted(tally.seeds, "seed"),
             grouped(tally.virtual_ns / 1_000_000_000),
             grouped(operations.ok),
             grouped(operations.failed),
@@ -158,19 +158,19 @@ fn evidence(out: &mut String, tally: &Tally) {
         let example = back.example.as_deref().unwrap_or_default();
         let _ = writeln!(
             out,
-            "    after   {} seeds served again after the faults; {no_liveness} did not, and in \
+            "    after   {} served again after the faults; {no_liveness} did not, and in \
              {hopeless} more they could not: {example}",
-            grouped(back.reached)
+            counted(back.reached, "seed")
         );
     }
     if tally.seeds > 1 {
         let _ = writeln!(out, "    new     {}", tally.novelty);
     }
     if tally.compared > 0 {
-        let (compared, differing) = (grouped(tally.compared), grouped(tally.differing));
+        let (compared, differing) = (counted(tally.compared, "seed"), grouped(tally.differing));
         let _ = writeln!(
             out,
-            "    twice   {compared} seeds run again in another worker, {differing} differ"
+            "    twice   {compared} run again in another worker, {differing} differ"
         );
     }
 }
@@ -357,6 +357,13 @@ fn divergence_text(divergence: &Divergence) -> String {
         }
     }
     out
+}
+
+/// So many of something, by the plural where there is not one: `1 seed`, `2,000 seeds`.
+#[must_use]
+pub fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
 }
 
 /// A number with separators: `14,712`.

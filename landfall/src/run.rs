@@ -223,7 +223,14 @@ async fn warm_up(run: &RunState) {
     let start = time::now();
     let needs_leader = run.scenario.faults.iter().any(|fault| {
         use plan_compiler::scenario::Target;
-        matches!(fault.target, Target::Leader | Target::Follower)
+        let other = fault.frames.as_ref().and_then(|frames| frames.to);
+        let ends = [Some(fault.target), other];
+        ends.into_iter().flatten().any(|target| {
+            matches!(
+                target,
+                Target::Leader | Target::Follower | Target::Followers
+            )
+        })
     });
     let limit = if needs_leader {
         WARM_UP_MAX

@@ -203,11 +203,13 @@ pub(crate) async fn drive<C: Client>(run: Rc<RunState>, number: u32, mut client:
         workload, model, ..
     } = &run.scenario;
     let mut generator = Generator::new(workload, level, *model, number);
-    while !run.clients_should_stop() {
+    let mut left = workload.operations_per_client.unwrap_or(u32::MAX);
+    while left > 0 && !run.clients_should_stop() {
         time::sleep(generator.pause()).await;
         if run.clients_should_stop() {
             break;
         }
+        left = workload.operations_per_client.map_or(left, |_| left - 1);
         let since_ns = time::now().0 - run.workload_start().0;
         let (place, call) = generator.next(since_ns);
         begin(&run, number, &call);
@@ -390,6 +392,7 @@ mod tests {
             keys: 4,
             skew,
             rate_per_client: Some(10),
+            operations_per_client: None,
             op_timeout_ns: 1,
             names: Vec::new(),
             transactions: Default::default(),

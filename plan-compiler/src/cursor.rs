@@ -34,7 +34,11 @@ const NUMBER_WORDS: &[(&str, u64)] = &[
     ("eight", 8),
     ("nine", 9),
     ("ten", 10),
+    ("fifteen", 15),
     ("sixteen", 16),
+    ("twenty", 20),
+    ("thirty", 30),
+    ("sixty", 60),
 ];
 
 impl<'t> Cursor<'t> {
@@ -173,10 +177,39 @@ impl<'t> Cursor<'t> {
         })
     }
 
+    /// `0:30`, `1:02:30`: minutes and seconds, or hours before them; in nanoseconds.
+    pub(crate) fn clock(&mut self) -> Option<u64> {
+        let part = |c: &mut Self| match &c.peek()?.kind {
+            Kind::Number { digits, .. } if digits.len() == 2 => {
+                let part = c.count()?;
+                (part < 60).then_some(part)
+            }
+            _ => None,
+        };
+        self.attempt(|c| {
+            let mut seconds = c.count()?;
+            let mut parts = 0;
+            while parts < 2 && c.eat(":") {
+                seconds = seconds.checked_mul(60)?.checked_add(part(c)?)?;
+                parts += 1;
+            }
+            (parts > 0).then_some(())?;
+            seconds.checked_mul(1_000_000_000)
+        })
+    }
+
+    /// A point in time: `30s`, `0:30`.
+    pub(crate) fn moment(&mut self) -> Option<u64> {
+        self.clock().or_else(|| self.duration())
+    }
+
     /// `5-8s`, `5s to 8s`, `5s-8s`, or one duration; in nanoseconds, ends included.
     pub(crate) fn duration_range(&mut self) -> Option<(u64, u64)> {
         self.attempt(|c| {
-            let low = c.milli()?;
+            let low = match c.milli() {
+                Some(low) => low,
+                None => c.count()?.checked_mul(1000)?,
+            };
             let unit = c.lookup(UNITS);
             let ranged = c.attempt(|c| {
                 c.lookup(&[("-", ()), ("to", ()), ("and", ())])?;

@@ -5,7 +5,8 @@ use checkers::spec::ModelKind;
 use crate::compile::{Draft, fields};
 use crate::diagnostic::Code;
 use crate::grammar::formal;
-use crate::grammar::workload::{Rate, Size, WorkloadDraft};
+use crate::grammar::workload::{Size, WorkloadDraft};
+use crate::pace;
 use crate::plan::{Field, FieldKind, PlanScenario};
 use crate::scenario::{Act, Disks, OpKind, Skew, Topology, Weather, Workload};
 use crate::sink::Sink;
@@ -81,10 +82,6 @@ pub(crate) fn settle(
         open("3 clients");
         Size::of(3)
     });
-    let duration_ns = said.duration_ns.unwrap_or_else(|| {
-        open("for 30s");
-        30 * SECOND
-    });
     let acts = Act::of(model);
     let single = matches!(model, ModelKind::Register | ModelKind::CasRegister);
     let single = single || !acts.is_empty();
@@ -109,17 +106,15 @@ pub(crate) fn settle(
         order: said.disks.order.unwrap_or_default(),
         tear: said.disks.tear.unwrap_or_default(),
     };
-    if said.rate.is_none() {
-        open("each client at the runner's own think time");
-    }
+    let pace = pace::settle(written, said, clients, sink);
     let mix = mix(written, said, model, sink);
-    let rate_per_client = rate(written, said.rate, clients.least, sink);
     let workload = Workload {
         mix,
-        duration_ns,
+        duration_ns: pace.duration_ns,
         keys,
         skew,
-        rate_per_client,
+        rate_per_client: pace.rate_per_client,
+        operations_per_client: pace.operations_per_client,
         op_timeout_ns,
         names: said.names.clone(),
         transactions: Transactions {
@@ -162,6 +157,9 @@ fn mix(
     };
     if said.mix.is_empty() {
         let mix = match model {
+            ModelKind::Log if said.writers => vec![(OpKind::Append, 100)],
+            _ if said.writers && !acts.is_empty() => vec![(OpKind::Do(acts[0]), 100)],
+            _ if said.writers && served.contains(&OpKind::Write) => vec![(OpKind::Write, 100)],
             ModelKind::Log => vec![(OpKind::Append, 70), (OpKind::Read, 30)],
             ModelKind::MultiRegister => vec![(OpKind::Txn(TxnKind::ListAppend), 100)],
             _ if Act::is_readable(model) => vec![(OpKind::Do(acts[0]), 50), (OpKind::Read, 50)],
@@ -205,28 +203,4 @@ fn mix(
         );
     }
     fitted
-}
-
-fn rate(
-    written: &PlanScenario,
-    rate: Option<Rate>,
-    clients: u32,
-    sink: &mut Sink<'_>,
-) -> Option<u32> {
-    match rate? {
-        Rate::PerClient(rate) => Some(rate),
-        Rate::Total(total) if total.is_multiple_of(clients) => Some(total / clients),
-        Rate::Total(total) => {
-            let message = format!("{total} operations a second do not divide by {clients} clients");
-            let help = Some("write the rate per client: `20 ops/s per client`".to_owned());
-            sink.error(
-                Code::BadNumber,
-                &written.heading,
-                message,
-                "uneven rate",
-                help,
-            );
-            None
-        }
-    }
 }

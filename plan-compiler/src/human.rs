@@ -295,6 +295,9 @@ impl fmt::Display for Target {
             Target::RollingReverse => "every node in turn, from the last to the first",
             Target::Several { count } => return write!(f, "{count} nodes, drawn by seed"),
             Target::Role => "the nodes of a role",
+            Target::Followers => "every node that does not lead",
+            Target::Nodes { nodes } => return write!(f, "{nodes}"),
+            Target::AllBut { number } => return write!(f, "every node but n{number}"),
             Target::Idle => "idle hosts that no one talks to",
         };
         f.write_str(words)
@@ -327,7 +330,18 @@ impl fmt::Display for FaultSpec {
         }
         if let Some(Frames { kind, to }) = &self.frames {
             if let Some(to) = to {
-                write!(f, " to {to}")?;
+                let mutual = matches!(
+                    self.kind,
+                    FaultKind::Partition {
+                        direction: Direction::Both,
+                        ..
+                    } | FaultKind::Network {
+                        direction: Direction::Both,
+                        ..
+                    }
+                );
+                let link = if mutual { "from and to" } else { "to" };
+                write!(f, " {link} {to}")?;
             }
             if let Some(kind) = kind {
                 write!(f, ", frames of kind {kind:?} alone")?;

@@ -4,7 +4,7 @@ use checkers::spec::CheckerSpec;
 
 use crate::compile::{Draft, fields};
 use crate::diagnostic::Code;
-use crate::grammar::faults;
+use crate::grammar::{faults, oracle};
 use crate::human::duration;
 use crate::plan::{FieldKind, PlanScenario};
 use crate::read::claims;
@@ -164,6 +164,7 @@ pub(crate) fn complete(
         let help = Some("add `Landing evidence: packets dropped > 0`".to_owned());
         sink.error(Code::NoLanding, span, message, "no landing evidence", help);
     }
+    unjudged(written, draft, sink);
     if fields(written, FieldKind::Faults).all(|field| field.parts.is_empty()) {
         sink.default(FieldKind::Faults, "no faults");
     }
@@ -193,6 +194,31 @@ pub(crate) fn complete(
                 FieldKind::Budgets,
                 format!("{name}: {} seeds{length}", budget.seeds),
             );
+        }
+    }
+}
+
+/// Exit criteria that no oracle of the scenario could find unmet.
+fn unjudged(written: &PlanScenario, draft: &Draft, sink: &mut Sink<'_>) {
+    if draft.checkers.is_empty() {
+        return;
+    }
+    let is_judged = |asked: CheckerSpec| {
+        let whole = asked == CheckerSpec::NoLostAck;
+        let is_whole = |one: &CheckerSpec| matches!(one, CheckerSpec::Single(_));
+        draft.checkers.contains(&asked)
+            || draft.checkers.contains(&CheckerSpec::Linearizability) && whole
+            || whole && draft.checkers.iter().any(is_whole)
+    };
+    for field in fields(written, FieldKind::ExitCriteria) {
+        for (asked, span) in oracle::taken_for_granted(field, sink) {
+            if is_judged(asked) {
+                continue;
+            }
+            let words = oracle::words(asked);
+            let message = format!("the exit criteria take for granted that: {words}");
+            let help = Some("name that oracle under `Oracle`, too".to_owned());
+            sink.error(Code::NoOracle, &span, message, "nobody judges this", help);
         }
     }
 }

@@ -22,7 +22,7 @@ pub use guest::{After, GuestAct};
 pub use heal::Heal;
 pub use landing::{Evidence, Landing};
 pub use names::NameFault;
-pub use target::Target;
+pub use target::{NodeSet, Target};
 
 /// A scenario ready to run: everything a runner needs and nothing about how it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +177,10 @@ pub struct Workload {
     pub skew: Skew,
     /// Operations a second for each client; `None`: the runner's default think time.
     pub rate_per_client: Option<u32>,
+    /// After how many operations a client has done its part; `None`: when the time is over. A
+    /// client of an idle workload has none to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations_per_client: Option<u32>,
     /// When a client gives an operation up as unknown.
     pub op_timeout_ns: u64,
     /// Operations of the system's own, by name.

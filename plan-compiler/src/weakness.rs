@@ -77,7 +77,8 @@ fn few_nodes(written: &PlanScenario, made: &Made<'_>, sink: &mut Sink<'_>) {
         let least = match (fault.target, fault.kind) {
             (Target::Minority, _) => 3,
             (Target::MinorityThird, _) => 4,
-            (Target::Follower, _) => 2,
+            (Target::Follower | Target::Followers | Target::AllBut { .. }, _) => 2,
+            (Target::Nodes { nodes }, FaultKind::Partition { .. }) => nodes.len() + 1,
             (Target::Several { count }, FaultKind::Partition { .. }) => count + 1,
             (Target::Several { count }, _) => count,
             (_, FaultKind::Split { shape, .. }) => match shape {

@@ -5,6 +5,7 @@ use plan_compiler::scenario::{Direction, FaultKind, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Strength;
+use crate::render::counted;
 use crate::tally::Tally;
 use crate::workload::RATE_DEFAULT;
 
@@ -116,7 +117,9 @@ fn load(scenario: &Scenario, tally: &Tally) -> Question {
     let workload = &scenario.workload;
     let rate = u128::from(workload.rate_per_client.unwrap_or(RATE_DEFAULT));
     let clients = u128::from(scenario.topology.clients);
-    let each = rate * clients * u128::from(workload.duration_ns) / 1_000_000_000;
+    let timed = rate * u128::from(workload.duration_ns) / 1_000_000_000;
+    let asked = workload.operations_per_client.map_or(timed, u128::from);
+    let each = timed.min(asked) * clients;
     let meant = each * u128::from(tally.seeds);
     let issued = issued(tally);
     let good = u128::from(issued) * 2 >= meant;
@@ -178,7 +181,8 @@ fn faults(scenario: &Scenario, tally: &Tally) -> Question {
     let good = tally.faults.len() == scenario.faults.len()
         && tally.faults.iter().all(|fault| fault.landed > 0);
     let seeds = tally.seeds;
-    question(asked, good, format!("{} of {seeds} seeds", said.join(", ")))
+    let evidence = format!("{} of {}", said.join(", "), counted(seeds, "seed"));
+    question(asked, good, evidence)
 }
 
 fn quiet(tally: &Tally) -> Question {
@@ -200,10 +204,13 @@ fn recovery(scenario: &Scenario, tally: &Tally) -> Question {
         Some(check) if check.violations == 0 => question(
             asked,
             true,
-            format!("progress held in {} seeds", check.seeds),
+            format!("progress held in {}", counted(check.seeds, "seed")),
         ),
         Some(check) => {
-            let evidence = format!("progress was missed in {} seeds", check.violations);
+            let evidence = format!(
+                "progress was missed in {}",
+                counted(check.violations, "seed")
+            );
             question(asked, false, evidence)
         }
         // The run ends with a read of every key by a client of its own.

@@ -163,6 +163,65 @@ fn one_way_partitions_land_on_their_way_alone() {
     }
 }
 
+/// Of each packet hit, the numbers of the servers at its ends.
+fn servers_hit(scenario: &str) -> Vec<Vec<u32>> {
+    let mut pool = pool(1);
+    let all = reports(
+        &mut pool,
+        &format!("network_faults::plan::{scenario}"),
+        SEEDS,
+    );
+    let rows = all.into_iter().flat_map(|report| report.ledger);
+    let seen = rows.flat_map(|row| row.injected_evidence);
+    let ends = seen.map(|seen| {
+        let is_end = |number: &u32| seen.what.contains(&format!("10.0.0.{number}:"));
+        (1..=5).filter(is_end).collect()
+    });
+    ends.collect()
+}
+
+#[test]
+fn between_two_groups_no_other_link_is_cut() {
+    let hit = servers_hit("s25_groups");
+    assert!(!hit.is_empty(), "nothing was cut");
+    for ends in hit {
+        let [one, other] = ends[..] else {
+            panic!("a client's packet: {ends:?}");
+        };
+        assert!(one <= 2 && (3..=4).contains(&other), "{ends:?}");
+    }
+}
+
+#[test]
+fn between_two_nodes_one_link_is_cut() {
+    let hit = servers_hit("s26_pair");
+    assert!(!hit.is_empty(), "nothing was cut");
+    assert!(hit.iter().all(|ends| *ends == [1, 2]), "{hit:?}");
+}
+
+#[test]
+fn every_node_but_one_is_hit() {
+    let hit = servers_hit("s27_but_one");
+    assert!(!hit.is_empty(), "nothing was lost");
+    assert!(hit.iter().all(|ends| *ends != [1]), "{hit:?}");
+}
+
+/// A run ends with a write and a read of each of two keys, whatever its clients do.
+const LAST: u64 = 3;
+
+#[test]
+fn clients_stop_after_the_operations_that_are_asked_of_them() {
+    let mut pool = pool(1);
+    for (scenario, each) in [("s28_counted", 5), ("s29_idle", 0)] {
+        let name = format!("network_faults::plan::{scenario}");
+        for report in reports(&mut pool, &name, SEEDS) {
+            let counts = report.operations;
+            let issued = counts.ok + counts.failed + counts.unknown;
+            assert_eq!(issued, 2 * each + LAST, "{scenario}: {counts:?}");
+        }
+    }
+}
+
 #[test]
 fn latency_of_a_size_left_open_lands() {
     lands("s12_left_open", "packets-delayed");

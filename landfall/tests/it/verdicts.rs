@@ -116,6 +116,7 @@ fn hardened() -> Case {
             keys: 1,
             skew: Skew::Uniform,
             rate_per_client: None,
+            operations_per_client: None,
             op_timeout_ns: 1,
             names: Vec::new(),
             transactions: Default::default(),

@@ -32,8 +32,8 @@ enum Tier {
 }
 
 const TIERS: &[(&str, Tier)] = &[
-    ("smoke|ci|quick", Tier::Smoke),
-    ("hardening|nightly", Tier::Hardening),
+    ("smoke|ci|quick test|tests|run?", Tier::Smoke),
+    ("hardening|nightly run?", Tier::Hardening),
     ("release", Tier::Release),
 ];
 
@@ -135,10 +135,22 @@ const CRITERIA: &[&str] = &[
     "then",
     "lost",
     "writes|write",
+    "messages|message",
+    "acknowledged|acked",
     "leader|leaders",
     "term|terms",
     "two",
     "linearizable",
+    "non linearizable|linearisable",
+    "key|keys",
+];
+
+/// Bounds on what users meet, which an oracle judges.
+const BOUNDS: &[&str] = &[
+    "recovered|recovers|recover|recovery|recovery time within|under|in|<|<=",
+    "the? cluster|system|service? recovers|recovered within|under|in",
+    "a|the? new leader is|was? elected? within",
+    "writes|reads|requests|operations resume|succeed within",
 ];
 
 const HELP: &str = "write `smoke 10 seeds; hardening 200 seeds`, `allow: PARTIAL-model`, \
@@ -191,6 +203,19 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
         } else if let Some((tier, budget)) = cursor.attempt(tier) {
             let said = set(draft, tier, budget);
             sink.explain(field.kind, &cursor.span_from(from), said);
+        } else if cursor.eat_any(BOUNDS) {
+            cursor.skip_clause();
+            let span = cursor.span_from(from);
+            let message = "how soon something comes back is an oracle's to judge";
+            let help = "write it under `Oracle`, as in: a write succeeds within 15s of heal";
+            let help = Some(help.to_owned());
+            sink.error(
+                Code::NotServed,
+                &span,
+                message,
+                "not an exit criterion",
+                help,
+            );
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
         } else if !filler(field, &mut cursor) {
@@ -230,7 +255,9 @@ fn landed(c: &mut Cursor<'_>) -> Option<u32> {
 /// `smoke: 10 seeds x 30s`, `hardening 5min`, `200 seeds hardening`.
 fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
     let named = c.lookup(TIERS);
-    c.eat(":|=|(");
+    c.eat_any(&["( ci|nightly|smoke|pr|weekly )"]);
+    // A dash of any length; the longest is read as a comma.
+    c.eat(":|=|(|-|,");
     let mut draft = Draft::default();
     loop {
         c.eat_any(&[">=", "at least", "x", "of", "for", "each"]);
@@ -239,7 +266,7 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
         {
             draft.seeds = Some(seeds);
         } else if draft.duration_ns.is_none()
-            && let Some(length) = c.attempt(Cursor::duration)
+            && let Some(length) = c.attempt(of_a_seed)
         {
             draft.duration_ns = Some(length);
         } else {
@@ -260,6 +287,14 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
     }
     let tier = named.or_else(|| c.lookup(TIERS))?;
     (draft != Draft::default()).then_some((tier, draft))
+}
+
+/// A length that is not one of the machine's time, or of all seeds together.
+fn of_a_seed(c: &mut Cursor<'_>) -> Option<u64> {
+    let length = c.duration()?;
+    let mut next = *c;
+    let other = next.eat("wall|wallclock|real|cpu|total|overall|in total?");
+    (!other).then_some(length)
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -328,16 +363,22 @@ fn least(c: &mut Cursor<'_>) -> bool {
 }
 
 fn acknowledged_share(c: &mut Cursor<'_>) -> Option<u32> {
+    let milli = succeeding(c).filter(|milli| milli.is_multiple_of(1000))?;
+    u32::try_from(milli / 1000).ok()
+}
+
+/// `at least 99.9% of operations succeed`, in thousandths of a percent.
+pub(super) fn succeeding(c: &mut Cursor<'_>) -> Option<u64> {
     least(c);
-    let percent = c.small().filter(|percent| *percent <= 100)?;
+    let milli = c.milli().filter(|milli| *milli <= 100_000)?;
     c.eat("%|percent").then_some(())?;
-    c.eat("of all? client? operations|ops|requests")
+    c.eat("of all? the? client? operations|ops|requests|calls")
         .then_some(())?;
     c.eat_any(&[
         "are|were? acknowledged|acked|succeed|succeeded",
         "succeed|succeeds",
     ])
-    .then_some(percent)
+    .then_some(milli)
 }
 
 fn acknowledged(c: &mut Cursor<'_>) -> Option<u64> {

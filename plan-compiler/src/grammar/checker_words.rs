@@ -44,13 +44,24 @@ const SINGLE: &[(&str, usize)] = &[
     ("set", 3),
     ("set final", 3),
     ("final set", 3),
-    ("set full", 4),
+    ("set full checker?", 4),
+    ("no lost elements|element", 4),
     ("total queue", 5),
+    (
+        "every|each acked|acknowledged? enqueue|message|element \
+         comes|is out|dequeued|delivered|consumed exactly? once",
+        5,
+    ),
     (
         "every|each element|message is dequeued|delivered exactly? once",
         5,
     ),
     ("exactly once effects|delivery|processing?", 6),
+    (
+        "each|every transfer|request|operation|message|job is? applied|executed|processed exactly \
+         once",
+        6,
+    ),
     ("idempotency|idempotence", 6),
     ("bank", 7),
     ("bank invariant|invariants|accounts|balance|balances?", 7),
@@ -63,6 +74,12 @@ const SINGLE: &[(&str, usize)] = &[
         "the? total|sum of? balances? is|stays|remains constant|conserved|unchanged",
         7,
     ),
+    (
+        "the? total balance? is|stays|remains|always? constant|conserved|unchanged",
+        7,
+    ),
+    ("no negative balance|balances|account|accounts", 7),
+    ("bank total constant|conserved|unchanged", 7),
     ("ledger", 8),
     ("double entry", 8),
     ("log prefix", 9),
@@ -85,6 +102,14 @@ const SINGLE: &[(&str, usize)] = &[
     ("fairness", 17),
     ("boundary", 18),
     ("tenant isolation", 18),
+    (
+        "no cross tenant read|reads|access|leak|leaks|row|rows|data?",
+        18,
+    ),
+    (
+        "each|every tenant sees|reads only its own rows|data|keys?",
+        18,
+    ),
     ("negative control|controls", 18),
     ("refinement of? model?", 19),
     ("trace validation", 20),
@@ -168,7 +193,12 @@ pub(super) fn transactional(mix: &[(OpKind, u32)]) -> Option<Workload> {
 /// `workload` are those meant where it does not say.
 pub(super) fn isolation(c: &mut Cursor<'_>, workload: Option<Workload>) -> Option<CheckerSpec> {
     let by_elle = c.eat("elle");
+    let bracket = by_elle && c.eat("(");
     let ahead = c.lookup(WORKLOADS);
+    if by_elle {
+        c.eat(")").then_some(()).or((!bracket).then_some(()))?;
+        c.eat(":");
+    }
     let order = [
         ("strict", Order::Realtime),
         ("strong session", Order::Process),

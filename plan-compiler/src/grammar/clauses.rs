@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::fault_words::DIRECTIONS;
-use super::faults::target;
-use super::guest_words::REFUSED;
 use super::magnitude;
+use super::schedule::{self, ScheduleDraft};
 use super::storage_words::kind_at;
+use super::targets::{groups, set_clock, stops as stops_somebody, target};
+use super::tool_words::refused_at;
 use crate::cursor::Cursor;
 use crate::tokens::{Kind, Token};
 
@@ -16,7 +17,14 @@ pub(super) fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
     let mut from = 0;
     let mut has_kind = false;
     let mut at = 0;
+    let mut item = 1;
     while at < tokens.len() {
+        if numbered(tokens, at, item) {
+            found.push(from..at);
+            (has_kind, from, at) = (false, at + 2, at + 2);
+            item += 1;
+            continue;
+        }
         if let Some(after) = enumerator(tokens, at) {
             found.push(from..at);
             (has_kind, from, at) = (false, after, after);
@@ -25,7 +33,8 @@ pub(super) fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
         let mut cursor = Cursor { tokens, at };
         if has_kind
             && separator(&mut cursor)
-            && (starts_fault(cursor) || (stops(&tokens[at..cursor.at]) && has_subject(cursor)))
+            && (starts_fault(cursor)
+                || stops(&tokens[at..cursor.at]) && (has_subject(cursor) || timed(cursor)))
         {
             found.push(from..at);
             (has_kind, from, at) = (false, cursor.at, cursor.at);
@@ -50,7 +59,24 @@ pub(super) fn clauses(tokens: &[Token]) -> Vec<Range<usize>> {
 
 /// A fault's name, served or not.
 fn named(cursor: &mut Cursor<'_>) -> bool {
-    kind_at(cursor).is_some() || cursor.lookup(REFUSED).is_some()
+    if stops_somebody(*cursor) {
+        cursor.at += 1;
+        return true;
+    }
+    if cursor.attempt(set_clock).is_some() {
+        return true;
+    }
+    kind_at(cursor).is_some() || refused_at(cursor).is_some() || cursor.attempt(groups).is_some()
+}
+
+/// `1.` where the first item begins, `2.` where the second does.
+fn numbered(tokens: &[Token], at: usize, item: u64) -> bool {
+    let fresh = at == 0 || tokens[at - 1].separates();
+    let Some([number, dot, _]) = tokens.get(at..at + 3) else {
+        return false;
+    };
+    let is_item = Cursor::new(&tokens[at..]).count() == Some(item);
+    fresh && is_item && dot.is(".") && number.span.end == dot.span.start
 }
 
 /// `(a)`, `1.`, `2)` at the start of a clause.
@@ -108,7 +134,10 @@ fn separator(cursor: &mut Cursor<'_>) -> bool {
 
 /// Is one of the marks between two faults a stop, and not a comma?
 fn stops(between: &[Token]) -> bool {
-    let is_stop = |token: &Token| token.is(";") || token.is(".") || token.kind == Kind::Break;
+    let is_stop = |token: &Token| {
+        let stop = token.is(";") || token.is(".") || token.kind == Kind::Break;
+        stop || token.spelling() == "then"
+    };
     between.iter().any(is_stop)
 }
 
@@ -118,6 +147,16 @@ fn has_subject(mut cursor: Cursor<'_>) -> bool {
     let has_target = target(&mut cursor).is_some();
     cursor.eat("is|are|was|were|gets|get|being");
     has_target && named(&mut cursor)
+}
+
+/// `at T+80s kill -9 the leader`: when, and then the fault's name.
+fn timed(mut cursor: Cursor<'_>) -> bool {
+    let mut said = ScheduleDraft::default();
+    if schedule::phrase(&mut cursor, &mut said).is_none() || said.start.is_none() {
+        return false;
+    }
+    cursor.eat(":|,");
+    starts_fault(cursor) || has_subject(cursor)
 }
 
 /// Whether the words that follow name a fault before anything else.

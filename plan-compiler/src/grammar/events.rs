@@ -95,13 +95,14 @@ fn logged(c: &mut Cursor<'_>) -> Option<String> {
 
 /// `after 1,000 acknowledged operations`.
 fn acknowledged(c: &mut Cursor<'_>) -> Option<u64> {
-    c.eat("after|once|when").then_some(())?;
+    c.eat("after|once|when|and").then_some(())?;
     c.eat_any(&["at least", "the? first", "another"]);
     let count = c.count().filter(|count| *count > 0)?;
     c.eat("acknowledged|acked|successful|completed");
     c.eat("operation|operations|ops|write|writes|request|requests|append|appends")
         .then_some(())?;
     c.eat_any(&[
+        "have been acknowledged|acked|done|completed",
         "are|were|have? been? acknowledged|acked|done|completed|ok|succeeded",
         "succeed|complete",
     ]);

@@ -42,6 +42,10 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
         "unplug|unplugs|unplugging the? network? cable|link|nic",
         PARTITION,
     ),
+    (
+        "lose|loses|losing the|its? network connectivity|connection?",
+        PARTITION,
+    ),
     ("quorum loss", PARTITION),
     ("loss of the? quorum|majority", PARTITION),
     ("split brain attempt|attempts|scenario?", net::HALVES),
@@ -105,7 +109,7 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
         net::RESET,
     ),
     ("in|into two? equal? halves", net::HALVES),
-    ("halves", net::HALVES),
+    ("random? halves", net::HALVES),
     ("half / half|half", net::HALVES),
     (
         "split in|into|the? cluster? in|into? two? equal? halves",
@@ -175,6 +179,10 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
     ("full disk|disks|volume", FaultKind::DiskFull),
     ("no space left on device", FaultKind::DiskFull),
     ("disk|volume fills|fill up?", FaultKind::DiskFull),
+    (
+        "fill|fills|filling up? the? disk|volume",
+        FaultKind::DiskFull,
+    ),
     ("wall? clock|clocks skew|skews|skewed|offset", CLOCK_STEP),
     (
         "wall|system? clock|clocks jump|jumps|jumped|step|steps|stepped",
@@ -185,7 +193,7 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
         CLOCK_STEP,
     ),
     ("time jump|jumps|shift", CLOCK_STEP),
-    ("ntp step|jump|adjustment", CLOCK_STEP),
+    ("ntp step|steps|jump|jumps|adjustment", CLOCK_STEP),
     ("libfaketime|faketime", CLOCK_STEP),
     (
         "clock|clocks drift|drifts|drifting|drifted|rate",
@@ -229,7 +237,7 @@ pub(crate) const KINDS: &[(&str, FaultKind)] = &[
 
 /// Who is hit.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
-    ("current? leader", Target::Leader),
+    ("current? leader|primary", Target::Leader),
     ("leader node|process|host|disk", Target::Leader),
     (
         "between the? leader and the|its? followers|rest|others|majority|peers",
@@ -237,9 +245,15 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ),
     ("whoever|who leads|is leader?", Target::Leader),
     (
-        "random|single|one? follower|followers|replica|backup",
+        "random|single|one|a? random? follower|replica|backup|secondary|standby",
         Target::Follower,
     ),
+    (
+        "all|every|each|both? of? the|its? followers|secondaries|standbys",
+        Target::Followers,
+    ),
+    ("every|each follower|secondary|standby", Target::Followers),
+    ("all of? the? replicas", Target::All),
     ("non leader node?", Target::Follower),
     (
         "random|randomly|single? chosen|picked|selected node|server|member|voter",
@@ -270,20 +284,11 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
         "majority of? the|all? nodes|servers|cluster|side?",
         Target::Majority,
     ),
-    (
-        "all nodes|servers|members|processes at? once|simultaneously?",
-        Target::All,
-    ),
+    ("all nodes|servers|members|processes", Target::All),
     ("all of the nodes|servers", Target::All),
-    (
-        "all three|five|seven|3|5|7 nodes|servers at? once|simultaneously?",
-        Target::All,
-    ),
-    (
-        "every|each node|server|member|process at? once|simultaneously?",
-        Target::All,
-    ),
-    ("whole|entire|full cluster at? once?", Target::All),
+    ("all three|five|seven|3|5|7 nodes|servers", Target::All),
+    ("every|each node|server|member|process", Target::All),
+    ("whole|entire|full cluster", Target::All),
     ("cluster wide", Target::All),
     ("all|every link|links", Target::All),
     (
@@ -313,10 +318,11 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
         "metadata store|service|server node|nodes|process|host?",
         Target::Role,
     ),
-    ("two random? nodes|servers", Target::Several { count: 2 }),
-    ("2 random? nodes|servers", Target::Several { count: 2 }),
-    ("three random? nodes|servers", Target::Several { count: 3 }),
-    ("3 random? nodes|servers", Target::Several { count: 3 }),
+    ("two|2 random? nodes|servers", Target::Several { count: 2 }),
+    (
+        "three|3 random? nodes|servers",
+        Target::Several { count: 3 },
+    ),
     ("four|4 random? nodes|servers", Target::Several { count: 4 }),
     ("idle link|links|host|hosts|node|nodes|pair", Target::Idle),
     ("two idle link|links|host|hosts|node|nodes", Target::Idle),
@@ -380,6 +386,7 @@ pub(crate) const CLIENTS: &[(&str, bool)] = &[
     ("excluding|not|without the? clients", false),
     ("but not clients", false),
     ("clients excluded", false),
+    ("it? can|may still? talk|speak|reach to? clients", false),
     (
         "clients still|can|may reach|connect|connected it|to?",
         false,
@@ -445,7 +452,21 @@ pub(crate) const FILLERS: &[&str] = &[
     "via|using|with|by? iptables|nftables|toxiproxy|docker",
     "via|using|with|by? tc netem?",
     "netem",
-    "via|using|with|by? dm flakey",
+    "via|using|with|by dm flakey",
+    "( dm flakey )",
+    "via|using|with|by lazyfs|charybdefs",
+    "( lazyfs|charybdefs )",
+    "podchaos|networkchaos|iochaos|timechaos",
+    "gracefully|normally",
+    "gray|grey failure",
+    "toxic",
+    "from all|both? of? the|its? followers|replicas|secondaries|standbys",
+    "from everyone|everybody|everything else?",
+    "at the same time",
+    "all? simultaneously",
+    "all? at once",
+    "az|zone|rack|site|datacenter outage|failure|loss :",
+    "starting|beginning",
     "j drop",
     "- j drop",
     "virtual time",
@@ -470,7 +491,8 @@ pub(crate) const FILLERS: &[&str] = &[
     "kill - cont",
     "so",
     "resume|resumes|resumed|sigcont|continue|continued",
-    "un synced|unsynced|unsync writes|data lost|torn|or?",
+    "unsynced|unfsynced writes|data is|are? lost|torn|or?",
+    "un synced|unsynced|unsync writes|data is|are? lost|torn|or?",
 ];
 
 /// Nothing goes wrong, by intention.

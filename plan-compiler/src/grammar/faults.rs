@@ -4,23 +4,27 @@ use std::ops::Range;
 
 use super::clauses::clauses;
 use super::events::{self, AfterDraft};
-use super::fault_words::{CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, TARGETS};
+use super::fault_words::{
+    CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, PARTITION, TARGETS,
+};
 use super::frames::{self, FramesDraft};
 use super::guest_words::{GUEST_KINDS, METADATA, REFUSED};
-use super::magnitude::{self, Amount, MagnitudeDraft};
-use super::names;
+use super::magnitude::{self, MagnitudeDraft};
 use super::network_words::NAME_KINDS;
 use super::schedule::{self, Length, ScheduleDraft};
-use super::sizes::sized;
+use super::settle::{check, settle};
 use super::storage_words::{BEYOND_BUDGET, STORAGE_KINDS, kind_at};
+use super::targets::{arrow, groups, open_arrow, pair, role, set_clock, taken_down, target};
+use super::tool_words::{TOOL_KINDS, TOOLS_REFUSED, refused_at};
+use super::{sharing, tools};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
-use crate::scenario::{Direction, FaultKind, FaultSpec, GuestAct, NetEffect, Span, Target, Way};
+use crate::scenario::{
+    Direction, FaultKind, FaultSpec, GuestAct, NetEffect, Span, StorageFault, Target, Way,
+};
 use crate::sink::Sink;
 use crate::tokens::{Kind, Token};
-
-const SECOND: u64 = 1_000_000_000;
 
 const HELP: &str = "a fault is what, whom and when, as in: \
      asymmetric partition isolating current leader at T+60s for 30s";
@@ -34,52 +38,52 @@ pub(crate) struct Stage {
 
 /// What one clause says.
 #[derive(Clone, Debug, Default)]
-struct Draft {
-    kind: Option<FaultKind>,
-    target: Option<Target>,
-    direction: Option<Direction>,
-    clients: Option<bool>,
-    frames: FramesDraft,
-    magnitude: MagnitudeDraft,
-    schedule: ScheduleDraft,
-    beyond_budget: bool,
+pub(super) struct Draft {
+    pub(super) kind: Option<FaultKind>,
+    pub(super) target: Option<Target>,
+    pub(super) direction: Option<Direction>,
+    pub(super) clients: Option<bool>,
+    pub(super) frames: FramesDraft,
+    pub(super) magnitude: MagnitudeDraft,
+    pub(super) schedule: ScheduleDraft,
+    pub(super) beyond_budget: bool,
     /// The role of the nodes that are hit.
-    role: Option<String>,
+    pub(super) role: Option<String>,
     /// What a setting is changed to.
-    setting: Option<String>,
+    pub(super) setting: Option<String>,
     /// What its windows wait for.
-    after: Option<AfterDraft>,
+    pub(super) after: Option<AfterDraft>,
+}
+
+/// A clause as it was read.
+pub(super) struct Clause<'t> {
+    pub(super) draft: Draft,
+    pub(super) span: Range<usize>,
+    pub(super) tokens: &'t [Token],
+    /// What stands between it and the clause before it.
+    pub(super) before: &'t [Token],
 }
 
 /// Reads a faults field. A clause that is not understood is an error and yields no fault.
 pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sink: &mut Sink<'_>) {
-    let tokens = sink.tokens(field);
+    let tokens = tools::spelt(&sink.tokens(field));
     if none(&tokens) {
         sink.explain(FieldKind::Faults, &field.span(), "no faults");
         return;
     }
-    let mut over = 0;
+    let mut read = drafts(&tokens, sink);
+    sharing::share(&mut read);
     let mut before = ScheduleDraft::default();
-    for clause in clauses(&tokens) {
-        let follows = events::follows(&tokens[over..clause.start]);
-        let meets = events::meets(&tokens[over..clause.start]);
-        over = clause.end;
-        let tokens = &tokens[clause];
-        let span = Cursor {
-            tokens,
-            at: tokens.len(),
-        }
-        .span_from(0);
-        let errors = sink.errors.len();
-        let mut draft = draft(tokens, sink);
-        if sink.errors.len() > errors {
-            continue;
-        }
+    for clause in read {
+        let Clause {
+            mut draft, span, ..
+        } = clause;
         // `a partition for 5s, then kill -9 the leader`.
+        let follows = events::follows(clause.before);
         if follows && draft.after.is_none() && draft.schedule.start.is_none() {
             draft.after = faults.last().map(|_| AfterDraft::Before);
         }
-        if meets {
+        if events::meets(clause.before) {
             events::check_meeting(&before, &draft.schedule, &span, sink);
         }
         before = draft.schedule;
@@ -93,6 +97,56 @@ pub(crate) fn read(field: &Field, stage: Stage, faults: &mut Vec<FaultSpec>, sin
         check(&fault, stage, &span, sink);
         faults.push(fault);
     }
+}
+
+/// What each clause says; those that are not understood are errors, and left out.
+fn drafts<'t>(tokens: &'t [Token], sink: &mut Sink<'_>) -> Vec<Clause<'t>> {
+    let mut over = 0;
+    let mut found = Vec::new();
+    for clause in clauses(tokens) {
+        let before = &tokens[over..clause.start];
+        over = clause.end;
+        let tokens = &tokens[clause];
+        let span = Cursor {
+            tokens,
+            at: tokens.len(),
+        }
+        .span_from(0);
+        if is_ending(tokens) {
+            let said = "what every run does when its faults are over";
+            sink.explain(FieldKind::Faults, &span, said);
+            continue;
+        }
+        let errors = sink.errors.len();
+        let draft = draft(tokens, sink);
+        if sink.errors.len() == errors {
+            found.push(Clause {
+                draft,
+                span,
+                tokens,
+                before,
+            });
+        }
+    }
+    found
+}
+
+/// `(c) heal and converge`: no fault, and done in any case.
+fn is_ending(tokens: &[Token]) -> bool {
+    let mut cursor = Cursor::new(tokens);
+    let mut heals = false;
+    while !cursor.done() {
+        if cursor.eat_any(&["heal everything|all?", "converge|verify"]) {
+            heals = true;
+        } else if !cursor.eat(",|;|.|and|then|finally|wait|to|the|cluster|let|it|all|for") {
+            let is_break = cursor.peek().is_some_and(|t| t.kind == Kind::Break);
+            if !is_break {
+                return false;
+            }
+            cursor.at += 1;
+        }
+    }
+    heals
 }
 
 /// Whether a field says that nothing goes wrong, by intention.
@@ -117,7 +171,7 @@ fn refused(cursor: &mut Cursor<'_>) -> Option<&'static str> {
     cursor.attempt(|c| {
         let mut kinds = *c;
         kind_at(&mut kinds);
-        let why = c.lookup(REFUSED)?;
+        let why = refused_at(c)?;
         (c.at > kinds.at).then_some(why)
     })
 }
@@ -127,7 +181,7 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
     let mut rolling = false;
     let mut cursor = Cursor::new(tokens);
     while cursor.eat("-") {}
-    if restart(&mut cursor) {
+    if cursor.attempt(taken_down).is_some() {
         draft.kind = Some(FaultKind::GracefulStop);
     }
     while !cursor.done() {
@@ -144,6 +198,10 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
             }
         } else if cursor.eat("rolling") {
             rolling = true;
+        } else if (rolling || draft.target == Some(Target::Rolling))
+            && cursor.eat_any(&["one at a time", "one by one", "in turn"])
+        {
+            // That it is rolling.
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
         } else if !cursor.eat_any(FILLERS) {
@@ -154,18 +212,6 @@ fn draft(tokens: &[Token], sink: &mut Sink<'_>) -> Draft {
         draft.target = Some(Target::Rolling);
     }
     draft
-}
-
-/// `restart the leader` as a clause's own verb, not what ends a kill.
-fn restart(cursor: &mut Cursor<'_>) -> bool {
-    let verb = |c: &mut Cursor<'_>| {
-        c.eat("restart|restarts|restarting|bounce|bounces")
-            .then_some(())?;
-        let mut next = *c;
-        next.eat("the|a|an");
-        target(&mut next).map(|_| ())
-    };
-    cursor.attempt(verb).is_some()
 }
 
 fn vocabulary() -> Vec<&'static str> {
@@ -186,6 +232,8 @@ fn vocabulary() -> Vec<&'static str> {
         .chain(targets)
         .chain(STORAGE_KINDS.iter().map(|(phrase, _)| *phrase))
         .chain(NAME_KINDS.iter().map(|(phrase, _)| *phrase))
+        .chain(TOOL_KINDS.iter().map(|(phrase, _)| *phrase))
+        .chain(TOOLS_REFUSED.iter().map(|(phrase, _)| *phrase))
         .chain(GUEST_KINDS.iter().map(|(phrase, _)| *phrase))
         .chain(directions)
         .chain(more)
@@ -231,6 +279,13 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     if let Some(clash) = frames::phrase(cursor, draft.target, &mut draft.frames) {
         return Some(clash);
     }
+    if let Some(clash) = links(cursor, draft) {
+        return Some(clash);
+    }
+    if let Some((kind, way, target)) = cursor.attempt(set_clock) {
+        draft.magnitude.way = way.or(draft.magnitude.way);
+        return Some(put(&mut draft.target, target) | put_kind(&mut draft.kind, kind));
+    }
     // A backup that is made, not the node that is one.
     let mut named = *cursor;
     let is_made = draft.kind.is_none()
@@ -258,12 +313,13 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
         draft.direction = Some(direction);
         return Some(old.is_some_and(|old| old != direction));
     }
+    name(cursor, draft).or_else(|| magnitude::phrase(cursor, &mut draft.magnitude))
+}
+
+/// The fault's name, with what it says of its target, its way and its clients.
+fn name(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     let at = cursor.at;
-    let mut kinds = *cursor;
-    let Some(kind) = kind_at(&mut kinds) else {
-        return magnitude::phrase(cursor, &mut draft.magnitude);
-    };
-    cursor.at = kinds.at;
+    let kind = kind_at(cursor)?;
     // So does `slow clock` its way.
     let is_clock = matches!(
         kind,
@@ -281,6 +337,12 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
                 draft.role = Some(METADATA.to_owned());
                 draft.clients = Some(true);
             }
+            // So does `unplug the cable`, and clients are at its other end.
+            "unplug" | "unplugs" | "unplugging" | "lose" | "loses" | "losing"
+                if is_partition(kind) =>
+            {
+                draft.clients = Some(true);
+            }
             "half" if is_partition(kind) => draft.direction = Some(Direction::OneWay),
             "rolling" => draft.target = draft.target.or(Some(Target::Rolling)),
             _ => {}
@@ -293,6 +355,30 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     Some(put_kind(&mut draft.kind, kind))
 }
 
+/// The links between some and others: `{n1} | {n2, n3}`, `leader -> followers blocked`.
+fn links(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
+    let here = *cursor;
+    if let Some((one, other)) = cursor.attempt(groups).or_else(|| cursor.attempt(pair)) {
+        // `between the leader and its followers` is a target of its own.
+        let mut whole = here;
+        if target(&mut whole).is_some() && whole.at > cursor.at {
+            *cursor = here;
+            return None;
+        }
+        draft.frames.mutual = true;
+        draft.kind = draft.kind.or(Some(PARTITION));
+        return Some(put(&mut draft.target, one) | put(&mut draft.frames.to, other));
+    }
+    if let Some((from, to)) = cursor.attempt(arrow) {
+        draft.kind = draft.kind.or(Some(PARTITION));
+        let both = draft.direction == Some(Direction::Both);
+        draft.direction = Some(Direction::Outbound);
+        return Some(put(&mut draft.target, from) | put(&mut draft.frames.to, to) | both);
+    }
+    let (from, to) = cursor.attempt(open_arrow)?;
+    Some((draft.target, draft.frames.to) != (Some(to), Some(from)))
+}
+
 const CONFIGURE: FaultKind = FaultKind::Guest {
     act: GuestAct::Configure,
 };
@@ -301,18 +387,7 @@ fn is_at(cursor: &Cursor<'_>, word: &str) -> bool {
     cursor.peek().is_some_and(|token| token.spelling() == word)
 }
 
-/// `nodes with the role "router"`, `the role "router"`.
-fn role(c: &mut Cursor<'_>) -> Option<String> {
-    c.eat("a|an|the|any|every|each|all");
-    c.eat("node|nodes|server|servers|process|processes|host|hosts");
-    c.eat("with|of|in|whose|having");
-    c.eat("a|the");
-    c.eat("role|roles").then_some(())?;
-    c.eat("is|of|:|=");
-    quoted(c)
-}
-
-fn quoted(c: &mut Cursor<'_>) -> Option<String> {
+pub(super) fn quoted(c: &mut Cursor<'_>) -> Option<String> {
     c.eat("to|:|=");
     let Kind::Quoted(said) = &c.peek()?.kind else {
         return None;
@@ -357,6 +432,11 @@ fn put_kind(slot: &mut Option<FaultKind>, kind: FaultKind) -> bool {
             false
         }
         Some(old) if is_partition(kind) && says_how(old) => false,
+        // `read errors (EIO)`.
+        Some(FaultKind::Storage {
+            how: StorageFault::ReadError | StorageFault::SyncError,
+            ..
+        }) if kind == FaultKind::DiskError => false,
         _ => put(slot, kind),
     }
 }
@@ -366,222 +446,8 @@ fn refines(new: Direction, old: Direction) -> bool {
     old == Direction::OneWay && matches!(new, Direction::Outbound | Direction::Inbound)
 }
 
-pub(super) fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
-    let mut kinds = *cursor;
-    if kind_at(&mut kinds).is_some() && cursor.tokens[cursor.at].spelling() == "leader" {
-        return None;
-    }
-    let number = cursor.attempt(|c| {
-        if c.eat_any(&["node|server|replica|member #?"]) {
-            return c.small();
-        }
-        let Kind::Word(word) = &c.peek()?.kind else {
-            return None;
-        };
-        let number = word.strip_prefix('n')?.parse().ok()?;
-        c.at += 1;
-        Some(number)
-    });
-    match number {
-        Some(number) => Some(Target::Node { number }),
-        None => cursor.lookup(TARGETS),
-    }
-}
-
 pub(super) fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     let clash = slot.as_ref().is_some_and(|old| *old != value);
     *slot = Some(value);
     clash
-}
-
-/// Fills in what the clause leaves open and says so.
-fn settle(
-    kind: FaultKind,
-    draft: &Draft,
-    stage: Stage,
-    before: &[FaultSpec],
-    span: &Range<usize>,
-    sink: &mut Sink<'_>,
-) -> FaultSpec {
-    let is_partition = matches!(kind, FaultKind::Partition { .. });
-    let is_split = matches!(kind, FaultKind::Split { .. });
-    let on_links = is_partition || matches!(kind, FaultKind::Network { .. });
-    let directed = draft.direction.is_some() && !on_links && !is_split;
-    if directed || (draft.clients.is_some() && !on_links) {
-        sink.conflict(span, "direction of a fault that has none");
-    }
-    let usual = match kind {
-        FaultKind::Partition { .. }
-        | FaultKind::Network { .. }
-        | FaultKind::Split { .. }
-        | FaultKind::ClockStep { .. }
-        | FaultKind::ClockDrift { .. } => Span {
-            min: 2 * SECOND,
-            max: 5 * SECOND,
-        },
-        _ => Span {
-            min: SECOND,
-            max: 3 * SECOND,
-        },
-    };
-    let (mut schedule, mut magnitude) = (draft.schedule, draft.magnitude);
-    let is_pause = matches!(
-        kind,
-        FaultKind::Pause | FaultKind::Suspend | FaultKind::Freeze
-    );
-    // `a pause of 8s` is that long.
-    if let (true, None, Some(Amount::Time(length))) =
-        (is_pause, schedule.duration, magnitude.amount)
-    {
-        schedule.duration = Some(Length::For(length));
-        magnitude.amount = None;
-    }
-    let in_turn = matches!(draft.target, Some(Target::Rolling | Target::RollingReverse));
-    if in_turn && (schedule.every, schedule.times) == (None, None) {
-        // Every node has its turn.
-        schedule.times = Some(schedule::Times::Exactly(stage.nodes));
-    }
-    schedule.settle_throughout(kind);
-    let after = draft.after.as_ref().map(|after| after.of(before));
-    if after.is_some() && schedule.start.is_none() {
-        schedule.start = Some(schedule::Start::At(Span { min: 0, max: 0 }));
-    }
-    let (when, mut defaults) = schedule::settle(&schedule, usual, stage.workload_ns);
-    if is_split && !matches!(draft.target, None | Some(Target::All)) {
-        sink.conflict(span, "target of a shape that has none of its own");
-    }
-    let target = draft.target.unwrap_or_else(|| {
-        if !is_split {
-            defaults.push("target");
-        }
-        target_left_open(kind)
-    });
-    // What goes from one to another goes one way.
-    let usual = match draft.frames.to {
-        Some(_) => Direction::Outbound,
-        None => Direction::Both,
-    };
-    let kind = shaped(kind, draft, usual);
-    let frames = draft.frames.said();
-    if let Some(frames) = &frames {
-        frames::check(frames, kind, span, sink);
-    }
-    let kind = sized(kind, magnitude, span, &mut defaults, sink);
-    let line = sink.lines.line(span.start);
-    let taken: Vec<&str> = before.iter().map(|fault| fault.id.as_str()).collect();
-    let fault = FaultSpec {
-        id: names::fault(&sink.scenario, kind, target, &taken),
-        kind,
-        target,
-        frames,
-        role: draft.role.clone(),
-        setting: draft.setting.clone(),
-        after: after.flatten(),
-        when,
-        line,
-    };
-    let mut said = fault.to_string();
-    if !defaults.is_empty() {
-        said.push_str(&format!(
-            " (left open, so by default: {})",
-            defaults.join(", ")
-        ));
-    }
-    sink.explain(FieldKind::Faults, span, said);
-    fault
-}
-
-/// The kind with the ways and the clients that the clause says.
-fn shaped(kind: FaultKind, draft: &Draft, usual: Direction) -> FaultKind {
-    match kind {
-        FaultKind::Partition { .. } => FaultKind::Partition {
-            direction: draft.direction.unwrap_or(usual),
-            clients_too: draft.clients.unwrap_or(false),
-        },
-        FaultKind::Split { shape, .. } => FaultKind::Split {
-            shape,
-            one_way: draft.direction.is_some_and(|way| way != Direction::Both),
-        },
-        FaultKind::Network {
-            effect,
-            clients_too,
-            ..
-        } => FaultKind::Network {
-            effect,
-            direction: draft.direction.unwrap_or(usual),
-            clients_too: draft.clients.unwrap_or(clients_too),
-        },
-        FaultKind::Storage { how, .. } => FaultKind::Storage {
-            how,
-            beyond_budget: draft.beyond_budget,
-        },
-        other => other,
-    }
-}
-
-/// Who is hit when the clause does not say.
-fn target_left_open(kind: FaultKind) -> Target {
-    match kind {
-        FaultKind::Partition { .. } => Target::Minority,
-        FaultKind::Network {
-            effect: NetEffect::Jam | NetEffect::Reject,
-            ..
-        } => Target::Minority,
-        FaultKind::Network { .. } | FaultKind::Split { .. } | FaultKind::Names { .. } => {
-            Target::All
-        }
-        FaultKind::Guest { act } => match act {
-            GuestAct::StepDown => Target::Leader,
-            GuestAct::MixedVersions | GuestAct::DivergeCredentials => Target::Minority,
-            GuestAct::Upgrade | GuestAct::RotateCredentials | GuestAct::Rebalance => Target::All,
-            _ => Target::Random,
-        },
-        _ => Target::Random,
-    }
-}
-
-/// What no run of this fault could make good.
-fn check(fault: &FaultSpec, stage: Stage, span: &Range<usize>, sink: &mut Sink<'_>) {
-    if let Target::Node { number } = fault.target
-        && !(1..=stage.nodes).contains(&number)
-    {
-        let message = format!(
-            "there is no node {number}: the cluster has {} nodes",
-            stage.nodes
-        );
-        let help = Some(format!("nodes are numbered from 1 to {}", stage.nodes));
-        sink.error(Code::NodeOutOfRange, span, message, "no such node", help);
-    }
-    if fault.after.is_some() {
-        return;
-    }
-    let length = crate::human::duration(stage.workload_ns);
-    if fault.when.start_ns.max >= stage.workload_ns {
-        let message = format!("the fault opens when the workload of {length} may be over");
-        let help = Some("a fault that opens after the workload can never land".to_owned());
-        sink.warning(
-            Code::FaultOutsideWorkload,
-            span,
-            message,
-            "opens too late",
-            help,
-        );
-    } else if let Some(repeat) = fault.when.repeat
-        && let Some(times) = repeat.times
-    {
-        let last = u64::from(times - 1)
-            .saturating_mul(repeat.every_ns.min)
-            .saturating_add(fault.when.start_ns.min);
-        if last >= stage.workload_ns {
-            let message = format!("not all {times} openings fit into the workload of {length}");
-            let help = Some("lengthen the workload, or repeat less often".to_owned());
-            sink.warning(
-                Code::FaultOutsideWorkload,
-                span,
-                message,
-                "does not fit",
-                help,
-            );
-        }
-    }
 }

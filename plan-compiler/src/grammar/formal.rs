@@ -46,7 +46,7 @@ const MODEL_FILLERS: &[&str] = &[
     "an",
     "the",
     "of",
-    "per key",
+    "per key|account|topic|stream|user",
     "by key",
     "independent",
     "each",
@@ -266,6 +266,11 @@ const RULES: &[(&str, Rule)] = &[
         "may|might or may|might not have happened|succeeded|applied|committed|taken effect?",
         Rule::MayHaveHappened(true),
     ),
+    (
+        "may|might be? present|there or absent|missing|not",
+        Rule::MayHaveHappened(true),
+    ),
+    ("default", Rule::MayHaveHappened(true)),
     (
         "possibly applied|committed|executed|succeeded",
         Rule::MayHaveHappened(true),

@@ -8,14 +8,14 @@ const fn guest(act: GuestAct) -> FaultKind {
 }
 
 /// From a quota that is felt to one that leaves next to nothing.
-const STARVE: FaultKind = FaultKind::Starve {
+pub(super) const STARVE: FaultKind = FaultKind::Starve {
     ppm: Span {
         min: 500_000,
         max: 950_000,
     },
 };
 
-const MEMORY: FaultKind = FaultKind::Memory { bytes: None };
+pub(super) const MEMORY: FaultKind = FaultKind::Memory { bytes: None };
 
 const UPGRADE: FaultKind = guest(GuestAct::Upgrade);
 const MIXED: FaultKind = guest(GuestAct::MixedVersions);
@@ -68,6 +68,10 @@ pub(crate) const GUEST_KINDS: &[(&str, FaultKind)] = &[
     (
         "credential|credentials|certificate|certificates|secret|token rotation|rotations",
         ROTATE,
+    ),
+    (
+        "expire|expires|expired the? tls? credentials|certificates|certificate|tokens",
+        DIVERGE,
     ),
     (
         "rotate|rotates|rotating|rotated|revoke the? credentials|certificates|tokens|keys|secrets",

@@ -77,7 +77,11 @@ const COUNTERS: &[(&str, &str)] = &[
     ("writes are|were? lost or torn", "writes-lost-or-torn"),
     ("writes lost ( or torn )", "writes-lost-or-torn"),
     (
-        "un synced|unsynced? writes|data are|were? lost|dropped",
+        "un synced|unsynced? write|writes|data is|are|was|were? lost|dropped|discarded",
+        "writes-lost",
+    ),
+    (
+        "unsynced|unfsynced write|writes|data is|are|was|were? lost|dropped|discarded",
         "writes-lost",
     ),
     ("lost writes", "writes-lost"),
@@ -103,9 +107,13 @@ const COUNTERS: &[(&str, &str)] = &[
         "disk|i/o? errors|error returned|injected|count|counter?",
         "disk-errors",
     ),
+    ("fsync|sync|write|read errors|error|failures", "disk-errors"),
     ("i / o errors|error returned|injected?", "disk-errors"),
     ("eio|enospc errors|error|returned|count?", "disk-errors"),
-    ("disk? calls are|were? delayed|slowed", "calls-delayed"),
+    (
+        "disk? calls|operations are|were? delayed|slowed",
+        "calls-delayed",
+    ),
     ("slow|delayed disk? calls", "calls-delayed"),
     ("disk? calls are|were? stalled", "calls-stalled"),
     ("stalled disk? calls", "calls-stalled"),
@@ -204,7 +212,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("oom killer runs|ran|acts|acted|strikes|struck", "oom-kills"),
     ("restarts|restart count|counter?", "restarts"),
     (
-        "processes|process|nodes|node are|were|is? restarted",
+        "processes|process|nodes|node are|were|is|was? restarted|rebooted",
         "restarts",
     ),
 ];
@@ -238,6 +246,17 @@ const LOG: &[&str] = &[
     "raft|guest|server|node|a? node? logs|log line|lines|message?",
     "log line|message",
 ];
+
+/// Evidence of each window by itself.
+const EACH_WINDOW: &[&str] = &[
+    "in|over|during|for|per each|every fault? window|windows|partition|outage|kill|crash",
+    "per window|partition|outage|kill|crash",
+    "each time",
+];
+
+/// What a bound is not counted from.
+const AFTER_RESTART: &[&str] =
+    &["of|after the|each|every|its? node? restart|restarts|reboot|heal|heals|healing|recovery"];
 
 const PROBE: &[&str] = &["a|the? probe", "sometimes|reachable probe?"];
 
@@ -350,6 +369,19 @@ pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>)
                     draft.conditions.push((landing, Said { span, named }));
                 }
             }
+        } else if cursor.eat_any(EACH_WINDOW) {
+            let message = "a fault's windows are judged together, not one by one";
+            let help = "write what all of them come to, as in: packets dropped > 0, processes \
+                        killed >= 3";
+            let help = Some(help.to_owned());
+            let span = cursor.span_from(from);
+            sink.error(Code::NotServed, &span, message, "in each of them?", help);
+        } else if cursor.eat_any(AFTER_RESTART) {
+            let message = "how soon is counted from the injection, not from what comes after it";
+            let help = "write `within 10s of the injection`, with the length of the window in it";
+            let help = Some(help.to_owned());
+            let span = cursor.span_from(from);
+            sink.error(Code::NotServed, &span, message, "from when?", help);
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
         } else if let Some(kind) = nemesis(&mut cursor) {
@@ -417,8 +449,10 @@ fn condition(c: &mut Cursor<'_>) -> Option<(Evidence, Option<u64>)> {
         c.eat_any(OBSERVED).then_some(Evidence::Observed)
     })?;
     let within = c.attempt(within);
-    c.eat_any(&["over|in|during the|each|every? fault? window|partition|outage"]);
+    c.eat_any(&["over|in|during the? fault? window|partition|outage"]);
     c.eat_any(&["at least once", "is|was seen", "appears|appear|appeared"]);
+    // Nothing counts that was seen before the injection.
+    c.eat_any(&["after the|a? kill|fault|partition|injection|crash|outage"]);
     Some((what, within))
 }
 
@@ -426,7 +460,7 @@ fn within(c: &mut Cursor<'_>) -> Option<u64> {
     c.eat(",");
     c.eat("within|in").then_some(())?;
     let bound = c.duration()?;
-    c.eat_any(&["of|after the|each? injection|fault|kill|partition|crash|arming|cut"]);
+    c.eat_any(&["of|after the|each|every? injection|fault|kill|partition|crash|arming|cut"]);
     Some(bound)
 }
 
@@ -484,7 +518,8 @@ fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
         // `SIGKILL delivered` says more than the fault's name.
         let named = named && fault.at >= c.at;
         c.eat_any(&[
-            "in|over|during the|each? fault? window|run|partition",
+            "in|over|during the? fault? window|run|partition",
+            "in|over|during each run",
             "per run|seed",
         ]);
         let after = c.attempt(least).or_else(|| c.attempt(growth));

@@ -5,6 +5,7 @@ use super::fault_words::WAYS;
 use super::storage_words::kind_at;
 use crate::cursor::Cursor;
 use crate::scenario::{FaultKind, NetEffect, Span, StorageFault, Way};
+use crate::tokens::Token;
 
 /// How much, as the plan says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ fn amount(c: &mut Cursor<'_>) -> Option<(Option<Way>, Amount)> {
     // `at 5s` is a time of the schedule.
     let at = c.eat("at");
     let said = !at && c.eat_any(&["by", "of", "by|of? up to"]);
+    // `latency=200ms`, `rate=100KB/s`.
+    c.eat_any(&["latency|jitter|rate =", "="]);
     c.eat_any(&["about|roughly", "at most"]);
     let sign = c.lookup(&[("+", Way::Ahead), ("-", Way::Behind), ("±", Way::Either)]);
     if let Some(ppm) = c.attempt(millionths) {
@@ -66,14 +69,43 @@ fn amount(c: &mut Cursor<'_>) -> Option<(Option<Way>, Amount)> {
     }
     let said = said || after_latency(c);
     let (min, max) = c.duration_range()?;
-    let said = said || sign.is_some() || names_what_is_long(*c);
+    let (min, max, spread) = match c.attempt(spread) {
+        Some(by) if min == max => (min.checked_sub(by)?, max.checked_add(by)?, true),
+        Some(_) => return None,
+        None => (min, max, false),
+    };
+    let each = c.eat_any(&["per|each call|operation|op|request", "per|each i / o"]);
+    let said = said || sign.is_some() || spread || each || names_what_is_long(*c);
     (said && !at && min > 0).then_some((sign, Amount::Time(Span { min, max })))
 }
 
-/// `latency 100ms`.
+/// `± 50ms`, `jitter=50ms`, after a latency.
+fn spread(c: &mut Cursor<'_>) -> Option<u64> {
+    c.eat_any(&[
+        "±",
+        ", jitter =|of?",
+        "with|and jitter =|of?",
+        "jitter =|of",
+    ])
+    .then_some(())?;
+    c.duration()
+}
+
+/// `latency 100ms`, `latency=100ms`, `back 5s`.
 fn after_latency(c: &Cursor<'_>) -> bool {
-    let before = c.at.checked_sub(1).and_then(|at| c.tokens.get(at));
-    before.is_some_and(|token| matches!(token.spelling(), "latency" | "delay" | "jitter"))
+    let word = |back: usize| {
+        let token = c.at.checked_sub(back).and_then(|at| c.tokens.get(at));
+        token.map_or("", Token::spelling)
+    };
+    let back = if matches!(word(1), "=" | "toxic") {
+        2
+    } else {
+        1
+    };
+    matches!(
+        word(back),
+        "latency" | "delay" | "jitter" | "back" | "backwards" | "forward" | "ahead" | "behind"
+    )
 }
 
 fn names_what_is_long(mut next: Cursor<'_>) -> bool {

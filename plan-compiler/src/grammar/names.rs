@@ -37,5 +37,11 @@ fn whom(target: Target) -> String {
         Target::Several { count } => format!("-some{count}"),
         Target::Role => "-role".to_owned(),
         Target::Idle => "-idle".to_owned(),
+        Target::Followers => "-followers".to_owned(),
+        Target::Nodes { nodes } => nodes
+            .numbers()
+            .map(|number| format!("-n{number}"))
+            .collect(),
+        Target::AllBut { number } => format!("-but-n{number}"),
     }
 }

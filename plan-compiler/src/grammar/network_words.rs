@@ -77,6 +77,9 @@ const fn names(how: NameFault) -> FaultKind {
     FaultKind::Names { how }
 }
 
+pub(super) const UNKNOWN_NAMES: FaultKind = names(NameFault::Unknown);
+pub(super) const WRONG_NAMES: FaultKind = names(NameFault::Elsewhere);
+
 /// From a busy resolver to one that asks twice.
 const SLOW_NAMES: FaultKind = names(NameFault::Slow {
     by_ns: Span {
@@ -99,21 +102,18 @@ pub(crate) const NAME_KINDS: &[(&str, FaultKind)] = &[
         "loss of the? dns|resolver|nameserver",
         names(NameFault::Silent),
     ),
-    ("nxdomain answers?", names(NameFault::Unknown)),
-    ("dns nxdomain", names(NameFault::Unknown)),
-    ("unknown host? names", names(NameFault::Unknown)),
+    ("nxdomain answers?", UNKNOWN_NAMES),
+    ("dns nxdomain", UNKNOWN_NAMES),
+    ("unknown host? names", UNKNOWN_NAMES),
     ("slow|slower|delayed dns|resolver|lookups", SLOW_NAMES),
     ("dns latency|delay|delays|slowdown", SLOW_NAMES),
     ("stale dns|names|records", names(NameFault::Stale)),
     ("dns staleness|caching", names(NameFault::Stale)),
     (
         "wrong|misdirected|poisoned dns|names|records answers?",
-        names(NameFault::Elsewhere),
+        WRONG_NAMES,
     ),
-    (
-        "dns hijack|hijacking|poisoning|misdirection",
-        names(NameFault::Elsewhere),
-    ),
+    ("dns hijack|hijacking|poisoning|misdirection", WRONG_NAMES),
     (
         "readdress|readdresses|readdressed|readdressing",
         FaultKind::Readdress,

@@ -1,9 +1,12 @@
 //! `linearizability per-key, then no-lost-ack against final state`: who judges.
 
+use std::ops::Range;
+
 use checkers::spec::CheckerSpec;
 use checkers::txn::Workload;
 use checkers::weak::Weak;
 
+use super::budgets::succeeding;
 use super::checker_words;
 use crate::compile::Draft;
 use crate::cursor::Cursor;
@@ -34,13 +37,25 @@ const CHECKERS: &[(&str, CheckerSpec)] = &[
     ),
     ("no data loss", CheckerSpec::NoLostAck),
     (
+        "lost acked|acknowledged write|writes|append|appends",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "final state? read back|check|verification",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "no lost transfer|transfers|message|messages|job|jobs",
+        CheckerSpec::NoLostAck,
+    ),
+    (
         "all|every acked|acknowledged write|writes|append|appends \
-         survive|survives|persist|persists",
+         survive|survives|persist|persists a|the|any? crash|crashes|restart|restarts|failover?",
         CheckerSpec::NoLostAck,
     ),
     (
         "all|every acked|acknowledged write|writes is|are|remain|remains durable|readable \
-         afterwards|later?",
+         afterwards|later|in|at? the? end?",
         CheckerSpec::NoLostAck,
     ),
     ("no split brain", CheckerSpec::SingleLeader),
@@ -57,11 +72,16 @@ const CHECKERS: &[(&str, CheckerSpec)] = &[
         CheckerSpec::NoLostAck,
     ),
     (
-        "no acked|acknowledged append|appends is|are? lost|loss",
+        "no acked|acknowledged append|appends|transfer|transfers|message|messages is|are? \
+         lost|loss",
         CheckerSpec::NoLostAck,
     ),
     (
         "no lost write|writes|append|appends|update|updates",
+        CheckerSpec::NoLostAck,
+    ),
+    (
+        "is|are readable|present afterwards|later|in|at the? end?",
         CheckerSpec::NoLostAck,
     ),
     (
@@ -170,6 +190,14 @@ const FILLERS: &[&str] = &[
     "partitioned",
     "after",
     "elle",
+    "independent keys?",
+    "keys are independent",
+    "( cas register )",
+    "per session|client|process",
+    "oracle|oracles",
+    "if|fails|fail",
+    "any",
+    "afterwards",
 ];
 
 const HELP: &str = "served: linearizability, no-lost-ack, at most one leader per term, \
@@ -196,11 +224,26 @@ pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
             draft.converge_ns = bound.flatten().or(draft.converge_ns);
             let span = cursor.span_from(from);
             for checker in named {
-                sink.explain(field.kind, &span, words(checker));
+                let mut said = words(checker);
+                if let (CONVERGENCE, Some(bound)) = (checker, draft.converge_ns) {
+                    said.push_str(&format!(", within {} of the last heal", duration(bound)));
+                }
+                sink.explain(field.kind, &span, said);
                 if !checkers.contains(&checker) {
                     checkers.push(checker);
                 }
             }
+        } else if let Some(said) = cursor.attempt(succeeding) {
+            let span = cursor.span_from(from);
+            let message = "a share of operations that succeed is asked of a run, and judges none";
+            let help = format!(
+                "write `Exit criteria: at least {}% of operations acknowledged`, and name an \
+                 oracle: `a write succeeds within 10s of heal`",
+                said / 1000
+            );
+            let label = "an exit criterion";
+            sink.error(Code::NotServed, &span, message, label, Some(help));
+            cursor.skip_clause();
         } else if cursor.eat_any(PROGRESS) {
             let span = cursor.span_from(from);
             let message = "progress needs a bound that can be missed";
@@ -222,6 +265,24 @@ pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
             unknown(field, &mut cursor, sink);
         }
     }
+}
+
+/// The checkers that exit criteria take for granted, each with its bytes: `no lost acked writes`.
+pub(crate) fn taken_for_granted(
+    field: &Field,
+    sink: &Sink<'_>,
+) -> Vec<(CheckerSpec, Range<usize>)> {
+    let tokens = sink.tokens(field);
+    let mut cursor = Cursor::new(&tokens);
+    let mut found = Vec::new();
+    while !cursor.done() {
+        let from = cursor.at;
+        match cursor.lookup(CHECKERS) {
+            Some(checker) => found.push((checker, cursor.span_from(from))),
+            None => cursor.at += 1,
+        }
+    }
+    found
 }
 
 fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {

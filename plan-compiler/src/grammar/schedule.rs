@@ -2,6 +2,7 @@
 
 use crate::cursor::Cursor;
 use crate::scenario::{FaultKind, NetEffect, Repeat, Span, StorageFault, When};
+use crate::tokens::Token;
 
 /// What a clause says about time; what it leaves open is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub(crate) struct ScheduleDraft {
     pub(crate) duration: Option<Length>,
     pub(crate) every: Option<Span>,
     pub(crate) times: Option<Times>,
+    /// From the end of a window to the next opening.
+    pub(crate) gap: Option<Span>,
 }
 
 impl ScheduleDraft {
@@ -92,6 +95,7 @@ const LENGTHS: &[&str] = &[
     "back|up|rejoins|returns after",
     "heal|heals|healed|healing|lifted|restored it|them? after|in",
     "power|powered back? on? after",
+    "start|starts|started it|them? again|back? up? after|in",
     "recover|recovers after",
     "bring|brings it|them? back up|online? after|in?",
     "resume|resumes|resumed|continue|continued|sigcont|unpause|unpaused it|them? after|in",
@@ -130,6 +134,9 @@ pub(crate) fn phrase(cursor: &mut Cursor<'_>, draft: &mut ScheduleDraft) -> Opti
     if let Some(length) = cursor.attempt(length) {
         return Some(put(&mut draft.duration, length));
     }
+    if let Some(gap) = cursor.attempt(gap) {
+        return Some(put(&mut draft.gap, gap));
+    }
     if let Some(every) = cursor.attempt(every) {
         return Some(put(&mut draft.every, every));
     }
@@ -163,15 +170,17 @@ fn share(c: &mut Cursor<'_>) -> Option<(u64, u64)> {
     let middle = [
         "mid workload|run|test|way",
         "in|at the middle of the? run|workload|test",
+        "at a random point mid workload|run|test",
+        "at a random point in the middle of the? run|workload|test",
         "halfway through|into the? run|workload|test?",
         "half way through|into the? run|workload|test?",
     ];
+    if c.eat_any(&middle) {
+        return Some((40, 60));
+    }
     if c.eat_any(&anywhere) {
         c.eat_any(&SHARED);
         return Some((0, 90));
-    }
-    if c.eat_any(&middle) {
-        return Some((40, 60));
     }
     let halves = [
         "between the? two? phases of? the? run|workload|test?",
@@ -189,8 +198,10 @@ fn share(c: &mut Cursor<'_>) -> Option<(u64, u64)> {
 const SHARED: [&str; 1] = ["of|in|during the? run|workload|test|load|duration"];
 
 /// A run's workload begins when somebody leads.
-const ELECTED: [&str; 1] =
-    ["once|when|after|as soon|soon? as? the|a? leader is|was? elected|leads|exists|established"];
+const ELECTED: [&str; 1] = [
+    "once|when|after|as soon|soon? as? the|a? leader is|was|has? been? \
+     elected|leads|exists|established",
+];
 
 fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     let clash = slot.as_ref().is_some_and(|old| *old != value);
@@ -200,23 +211,32 @@ fn put<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
 
 fn span(c: &mut Cursor<'_>) -> Option<Span> {
     c.eat_any(&["about", "roughly", "random|randomly"]);
+    let article = |c: &mut Cursor<'_>| {
+        c.eat("a|an full?").then_some(())?;
+        let units = [("second", 1), ("minute", 60), ("hour", 3_600)];
+        c.lookup(&units)
+    };
+    if let Some(seconds) = c.attempt(article) {
+        return Some(exactly(seconds * 1_000_000_000));
+    }
+    if let Some(moment) = c.clock() {
+        return Some(exactly(moment));
+    }
     c.duration_range().map(|(min, max)| Span { min, max })
+}
+
+const fn exactly(at: u64) -> Span {
+    Span { min: at, max: at }
 }
 
 /// `from T+10s to T+20s`.
 fn window(c: &mut Cursor<'_>) -> Option<(Span, u64)> {
     c.eat("from t +").then_some(())?;
-    let start = c.duration()?;
+    let start = c.moment()?;
     c.eat("to|until|till|-").then_some(())?;
     c.eat("t +");
-    let end = c.duration().filter(|end| *end > start)?;
-    Some((
-        Span {
-            min: start,
-            max: start,
-        },
-        end,
-    ))
+    let end = c.moment().filter(|end| *end > start)?;
+    Some((exactly(start), end))
 }
 
 fn length(c: &mut Cursor<'_>) -> Option<Length> {
@@ -250,15 +270,20 @@ fn length(c: &mut Cursor<'_>) -> Option<Length> {
     if c.eat_any(&[
         "until|till t +",
         "heal|heals|healed|restart|restarts|restarted at t +",
+        "rejoin|rejoins|resume|resumes at t +",
+        "start|starts|started it|them? again|back? up? at t +",
     ]) {
-        return c.duration().map(Length::Until);
+        return c.moment().map(Length::Until);
     }
     if c.eat_any(LENGTHS) {
         let length = span(c)?;
         c.eat_any(&["each time?", "at a time", "window", "later"]);
         return Some(Length::For(length));
     }
-    if c.eat("restart|restarts|restarted|heal|heals|healed|back|back up?") {
+    if c.eat_any(&[
+        "restart|restarts|restarted|heal|heals|healed|back|back up?",
+        "start|starts|started it|them? again|back? up?",
+    ]) {
         let length = span(c)?;
         return c.eat("later").then_some(Length::For(length));
     }
@@ -276,6 +301,18 @@ fn every(c: &mut Cursor<'_>) -> Option<Span> {
     c.eat("repeat|repeats|repeated|repeating");
     c.eat("every").then_some(())?;
     span(c)
+}
+
+/// `with 15s in between`, `15s of rest between them`.
+fn gap(c: &mut Cursor<'_>) -> Option<Span> {
+    c.eat(",");
+    c.eat("with");
+    let gap = span(c)?;
+    c.eat("of");
+    c.eat_any(&[
+        "rest|pause|break|recovery? in? between them|each|partitions|kills|faults|rounds|runs?",
+    ])
+    .then_some(gap)
 }
 
 fn times(c: &mut Cursor<'_>) -> Option<Times> {
@@ -316,7 +353,6 @@ fn both(c: &mut Cursor<'_>) -> Option<(Span, Span)> {
         return None;
     }
     c.eat_any(SCENERY);
-    let exactly = |at| Span { min: at, max: at };
     Some((exactly(first), exactly(second - first)))
 }
 
@@ -342,6 +378,11 @@ fn start(c: &mut Cursor<'_>) -> Option<Span> {
         return None;
     }
     c.eat_any(SCENERY);
+    // `starting 20s in`.
+    c.attempt(|c| {
+        c.eat("in").then_some(())?;
+        c.peek().is_none_or(Token::separates).then_some(())
+    });
     Some(start)
 }
 
@@ -403,7 +444,11 @@ pub(crate) fn settle(
             usual
         }
     };
-    let repeat = match (draft.every, draft.times) {
+    let apart = |gap: Span| Span {
+        min: gap.min.saturating_add(duration_ns.max),
+        max: gap.max.saturating_add(duration_ns.max),
+    };
+    let repeat = match (draft.every.or(draft.gap.map(apart)), draft.times) {
         (None, None) => None,
         (None, Some(Times::Exactly(1))) => None,
         (Some(every_ns), Some(Times::Exactly(times))) => Some(Repeat {

@@ -36,6 +36,9 @@ pub(crate) fn sized(
             },
             Some(Amount::Ppm(ppm)),
         ) => {
+            if magnitude.way.is_some() {
+                sink.conflict(span, "way of a fault that has none");
+            }
             return FaultKind::Network {
                 effect: NetEffect::Loss { ppm },
                 direction,
@@ -119,6 +122,7 @@ fn storage_sized(
         _ => None,
     };
     let sized = match (how, amount) {
+        (S::LostWrites { ppm }, None) if ppm.min == ppm.max => how,
         (S::Slow { .. }, Some(Amount::Time(by_ns))) => return Some(S::Slow { by_ns }),
         (
             S::Slow { .. }

@@ -3,6 +3,7 @@
 use super::fault_words::KINDS;
 use super::guest_words::GUEST_KINDS;
 use super::network_words::NAME_KINDS;
+use super::tool_words::TOOL_KINDS;
 use crate::cursor::Cursor;
 use crate::scenario::{FaultKind, Span, StorageFault};
 
@@ -32,8 +33,9 @@ const SITES: Span = Span {
     max: 100_000,
 };
 
-const ROT: FaultKind = storage(StorageFault::Rot { ppm: SECTORS });
-const LATENT: FaultKind = storage(StorageFault::LatentErrors { ppm: SECTORS });
+pub(super) const ROT: FaultKind = storage(StorageFault::Rot { ppm: SECTORS });
+pub(super) const LATENT: FaultKind = storage(StorageFault::LatentErrors { ppm: SECTORS });
+pub(super) const SLOW_DISK: FaultKind = storage(StorageFault::Slow { by_ns: SLOW });
 const LOST: FaultKind = storage(StorageFault::LostWrites { ppm: SECTORS });
 const MISDIRECTED_WRITES: FaultKind = storage(StorageFault::MisdirectedWrites { ppm: SECTORS });
 const MISDIRECTED_READS: FaultKind = storage(StorageFault::MisdirectedReads { ppm: SECTORS });
@@ -44,12 +46,9 @@ const SITES_FAIL: FaultKind = storage(StorageFault::CallSites { ppm: SITES });
 pub(crate) const STORAGE_KINDS: &[(&str, FaultKind)] = &[
     (
         "slow|slower|degraded disk|disks|storage|fsync|volume",
-        storage(StorageFault::Slow { by_ns: SLOW }),
+        SLOW_DISK,
     ),
-    (
-        "disk|storage|fsync|io latency|delay|slowdown",
-        storage(StorageFault::Slow { by_ns: SLOW }),
-    ),
+    ("disk|storage|fsync|io latency|delay|slowdown", SLOW_DISK),
     (
         "disk|storage|io|fsync stall|stalls|stalled|hang|hangs|freeze|freezes",
         storage(StorageFault::Stall),
@@ -67,6 +66,14 @@ pub(crate) const STORAGE_KINDS: &[(&str, FaultKind)] = &[
         storage(StorageFault::SyncError),
     ),
     ("fsync eio", storage(StorageFault::SyncError)),
+    (
+        "fsync|fdatasync returns|return|returning|failing with? eio",
+        storage(StorageFault::SyncError),
+    ),
+    (
+        "fsync|fdatasync fails|fail with eio",
+        storage(StorageFault::SyncError),
+    ),
     (
         "disk? read error|errors|failure|failures",
         storage(StorageFault::ReadError),
@@ -123,6 +130,15 @@ pub(crate) const STORAGE_KINDS: &[(&str, FaultKind)] = &[
         ROT,
     ),
     (
+        "typed corruption of the? log|logs|wal|journal|snapshot|snapshots",
+        ROT,
+    ),
+    (
+        "typed corruption of the? index|manifest|metadata|records|checksums",
+        ROT,
+    ),
+    ("flip|flips|flipping random? bits", ROT),
+    (
         "typed|log|wal|journal|snapshot|index|manifest|metadata|record|checksum corruption",
         ROT,
     ),
@@ -175,7 +191,7 @@ pub(crate) const BEYOND_BUDGET: &[&str] = &[
 
 /// The longest name of a fault that comes next.
 pub(crate) fn kind_at(cursor: &mut Cursor<'_>) -> Option<FaultKind> {
-    let tables = [KINDS, STORAGE_KINDS, NAME_KINDS, GUEST_KINDS];
+    let tables = [KINDS, STORAGE_KINDS, NAME_KINDS, GUEST_KINDS, TOOL_KINDS];
     let found = tables.into_iter().filter_map(|table| {
         let mut at = *cursor;
         at.lookup(table).map(|kind| (at.at, kind))

@@ -4,14 +4,17 @@ use std::fmt;
 
 use super::act_words::ACTS;
 use super::disk_words::{self, DisksDraft};
+use super::workload_words::{
+    EACH_DOES, EVERY_FAULT, FILLERS, HEALS, IDLE, IN_TOTAL, OF_EACH, OPERATIONS, SKEWS, TIMEOUT,
+    TRANSACTIONS, UNSERVED, WEATHERS,
+};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::human::duration;
 use crate::plan::{Field, FieldKind};
 use crate::scenario::{Act, Heal, OpKind, Skew, Weather};
 use crate::sink::Sink;
-use crate::tokens::Kind;
-use crate::transactions::TxnKind;
+use crate::tokens::{Kind, Token};
 
 /// What a workload (and topology) field says; what it leaves open is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,7 @@ pub(crate) struct WorkloadDraft {
     pub(crate) keys: Option<u32>,
     pub(crate) skew: Option<Skew>,
     pub(crate) rate: Option<Rate>,
+    pub(crate) iterations: Option<Iterations>,
     pub(crate) op_timeout_ns: Option<u64>,
     pub(crate) weather: Option<Weather>,
     pub(crate) disks: DisksDraft,
@@ -30,6 +34,8 @@ pub(crate) struct WorkloadDraft {
     pub(crate) heal: Option<Heal>,
     pub(crate) steps_max: Option<u32>,
     pub(crate) key_lifetime_ns: Option<u64>,
+    /// Clients are writers, where no mix says otherwise.
+    pub(crate) writers: bool,
     /// Operations of the system's own.
     pub(crate) names: Vec<String>,
 }
@@ -66,150 +72,15 @@ pub(crate) enum Rate {
     Total(u32),
 }
 
-const OPERATIONS: &[(&str, OpKind)] = &[
-    ("read|reads|get|gets|reading", OpKind::Read),
-    (
-        "write|writes|put|puts|set|sets|update|updates|writing",
-        OpKind::Write,
-    ),
-    ("cas", OpKind::Cas),
-    ("compare and? swap|set", OpKind::Cas),
-    ("append|appends|appending", OpKind::Append),
-];
-
-const TRANSACTIONS: &[(&str, OpKind)] = &[
-    (
-        "list append txn|txns|transaction|transactions",
-        OpKind::Txn(TxnKind::ListAppend),
-    ),
-    (
-        "rw? register txn|txns|transaction|transactions",
-        OpKind::Txn(TxnKind::Registers),
-    ),
-    (
-        "read modify write txn|txns|transaction|transactions",
-        OpKind::Txn(TxnKind::ReadModifyWrite),
-    ),
-    (
-        "write skew txn|txns|transaction|transactions",
-        OpKind::Txn(TxnKind::WriteSkew),
-    ),
-    (
-        "long fork txn|txns|transaction|transactions",
-        OpKind::Txn(TxnKind::LongFork),
-    ),
-    (
-        "bank txn|txns|transaction|transactions|transfers",
-        OpKind::Txn(TxnKind::Bank),
-    ),
-];
-
-const UNSERVED: &[&str] = &["txn|txns|transaction|transactions"];
-
-const WEATHERS: &[(&str, Weather)] = &[
-    ("calm network|weather", Weather::Calm),
-    ("network|weather :|=|is? calm", Weather::Calm),
-    ("usual network|weather", Weather::Usual),
-    ("network|weather :|=|is? usual", Weather::Usual),
-    ("drawn|random network|weather", Weather::Drawn),
-    ("network|weather :|=|is? drawn by? seed?", Weather::Drawn),
-];
-
-const EVERY_FAULT: &[&str] = &["every|all fault|faults in every|each seed|run", "no swarm"];
-
-const HEALS: &[(&str, Heal)] = &[
-    (
-        "only? a majority only? heals|recovers|returns",
-        Heal::Majority,
-    ),
-    ("heal only? a? majority only?", Heal::Majority),
-    ("a? minority is? lost|gone for good|ever", Heal::Majority),
-    (
-        "all|every|each node|nodes|server|servers heal|heals|recover|recovers|return|returns",
-        Heal::All,
-    ),
-    ("heal all|everything|everybody", Heal::All),
-];
-
-const SKEWS: &[(&str, Skew)] = &[
-    (
-        "key|keys? skew? :|=? zipf|zipfian keys|distribution|skew?",
-        Skew::Zipf,
-    ),
-    (
-        "zipf|zipfian distributed? keys|key? skew|distribution?",
-        Skew::Zipf,
-    ),
-    ("skewed keys", Skew::Zipf),
-    ("hot keys ( zipf|zipfian )", Skew::Zipf),
-    ("hot keys", Skew::Zipf),
-    (
-        "key|keys? skew? :|=? uniform|uniformly keys|distribution|skew|distributed?",
-        Skew::Uniform,
-    ),
-    (
-        "uniform|uniformly distributed? keys|key? skew|distribution?",
-        Skew::Uniform,
-    ),
-    ("no key? skew", Skew::Uniform),
-];
-
-const TIMEOUT: &[&str] = &[
-    "operation|op|request|client|per time? out|timeout of|is|=|:?",
-    "operation|op|request|client|each? timeout|timeouts of|is|=|:?",
-    "per operation|op|request timeout|timeouts of|is|=|:?",
-];
-
-const FILLERS: &[&str] = &[
-    ",",
-    ";",
-    ".",
-    "/",
-    "+",
-    "&",
-    "(",
-    ")",
-    ":",
-    "and",
-    "with",
-    "the",
-    "a",
-    "an",
-    "of",
-    "over",
-    "on",
-    "for",
-    "in",
-    "against",
-    "each",
-    "by",
-    "at",
-    "from",
-    "mixed",
-    "mix",
-    "workload",
-    "load",
-    "concurrent",
-    "issue|issuing|run|runs|running|doing|do",
-    "closed loop",
-    "as fast as possible",
-    "operation|operations|ops",
-    "cluster",
-    "duration|lasting",
-    "generic",
-    "random|randomly",
-    "picked|chosen|drawn",
-    "client side",
-    "virtual",
-    "time",
-    "steady|constant|sustained load|traffic",
-    "parallel",
-    "read|write heavy :",
-    "then",
-];
-
 const HELP: &str = "write clients, mix, duration, keys, skew, rate, time-out, as in: \
      5 clients, 50% read / 40% write / 10% cas over 3 keys, 30s, 20 ops/s per client";
+
+/// How many operations are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Iterations {
+    PerClient(u32),
+    Total(u32),
+}
 
 /// Reads a workload or topology field into the draft.
 pub(crate) fn read(field: &Field, draft: &mut WorkloadDraft, sink: &mut Sink<'_>) {
@@ -280,6 +151,11 @@ fn vocabulary() -> Vec<&'static str> {
 
 /// One thing that a workload says, put into the draft: its meaning, and whether it contradicts.
 fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String, bool)> {
+    if let Some(writers) = cursor.attempt(writers) {
+        draft.writers = true;
+        let said = format!("{writers} clients, which write where no mix is said");
+        return Some((said, put(&mut draft.clients, writers)));
+    }
     if let Some(clients) = cursor.attempt(clients) {
         return Some((
             format!("{clients} clients"),
@@ -314,6 +190,14 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
             Rate::Total(rate) => format!("{rate} operations a second over all clients"),
         };
         return Some((said, put(&mut draft.rate, rate)));
+    }
+    if let Some(iterations) = cursor.attempt(iterations) {
+        let said = match iterations {
+            Iterations::PerClient(0) => "idle: clients do nothing".to_owned(),
+            Iterations::PerClient(count) => format!("{count} operations of each client"),
+            Iterations::Total(count) => format!("{count} operations over all clients"),
+        };
+        return Some((said, put(&mut draft.iterations, iterations)));
     }
     if let Some(timeout) = cursor.attempt(op_timeout) {
         let said = format!(
@@ -383,12 +267,20 @@ fn size(c: &mut Cursor<'_>) -> Option<Size> {
 }
 
 fn clients(c: &mut Cursor<'_>) -> Option<Size> {
-    if c.eat("clients|workers :|=?") {
+    if c.eat("clients|workers|users|threads :|=?") {
         return size(c);
     }
     let clients = size(c)?;
-    let said = c.eat("concurrent|parallel? client|clients|worker|workers|writer|writers");
+    c.eat("concurrent|parallel");
+    let said = c.eat("client|clients|worker|workers|user|users|thread|threads");
     said.then_some(clients)
+}
+
+/// `16 concurrent writers`.
+fn writers(c: &mut Cursor<'_>) -> Option<Size> {
+    let writers = size(c)?;
+    c.eat("concurrent|parallel");
+    c.eat("writer|writers").then_some(writers)
 }
 
 fn nodes(c: &mut Cursor<'_>) -> Option<Size> {
@@ -484,37 +376,54 @@ fn named_share(c: &mut Cursor<'_>) -> Option<(String, u32)> {
 
 fn rate(c: &mut Cursor<'_>) -> Option<Rate> {
     let led = c.eat_any(&["each issuing|doing|sending|at|with?"]);
+    let from = c.at;
     let rate = per_second(c)?;
     if led {
         return Some(Rate::PerClient(rate));
     }
-    let each = [
-        "per|by|each|every client",
-        "for? each|every client",
-        "each",
-        "/ client",
-        "( per client )",
-    ];
-    if c.eat_any(&each) {
+    if c.eat_any(OF_EACH) {
         return Some(Rate::PerClient(rate));
     }
-    let total = [
-        "in total",
-        "total",
-        "overall",
-        "aggregate",
-        "over all clients",
-        "( total )",
-    ];
-    c.eat_any(&total).then_some(Rate::Total(rate))
+    // What a system is asked for in a second is said of all its clients.
+    let of_system = c.tokens[from..c.at].iter().any(|token| {
+        let unit = token.spelling();
+        matches!(unit, "rps" | "qps" | "tps")
+    });
+    (c.eat_any(IN_TOTAL) || of_system).then_some(Rate::Total(rate))
+}
+
+/// So many tokens before and after are looked at.
+const NEAR: usize = 32;
+
+/// `500 operations each`, `10,000 operations in total`, `idle`.
+fn iterations(c: &mut Cursor<'_>) -> Option<Iterations> {
+    if c.eat_any(IDLE) {
+        // A workload is not idle for a while only.
+        let parts = ["then", "first", "initially", "before", "after", "until"];
+        let is_part = |token: &Token| parts.contains(&token.spelling());
+        let near = &c.tokens[c.at.saturating_sub(NEAR)..];
+        let whole = !near.iter().take(2 * NEAR).any(is_part);
+        return whole.then_some(Iterations::PerClient(0));
+    }
+    let led = c.eat_any(EACH_DOES);
+    let count = c.small().filter(|count| *count > 0)?;
+    let iterates = c.eat("iteration|iterations");
+    (iterates || c.eat("operations|ops|requests|calls")).then_some(())?;
+    if c.eat_any(IN_TOTAL) {
+        return (!led).then_some(Iterations::Total(count));
+    }
+    let each = c.eat_any(OF_EACH);
+    (led || each || iterates).then_some(Iterations::PerClient(count))
 }
 
 fn per_second(c: &mut Cursor<'_>) -> Option<u32> {
     c.eat("rate :|=?");
     let rate = c.small().filter(|rate| *rate > 0)?;
+    let rate = rate.checked_mul(if c.eat("k") { 1_000 } else { 1 })?;
     let unit = c.eat_any(&[
         "op|ops|operation|operations|request|requests|req / s|sec|second",
         "op|ops|operation|operations|request|requests|req per|a second",
+        "transfer|transfers|message|messages|event|events / s|sec|second",
         "rps|qps|tps",
     ]);
     unit.then_some(rate)
@@ -546,7 +455,7 @@ fn keys(c: &mut Cursor<'_>) -> Option<u32> {
     c.eat("over|on|across");
     let keys = c.small().filter(|keys| *keys > 0)?;
     c.eat(
-        "distinct|hot|different? \
+        "distinct|hot|different|unique? \
          key|keys|register|registers|log|logs|account|accounts|object|objects|queue|queues",
     )
     .then_some(keys)

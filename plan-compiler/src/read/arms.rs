@@ -28,7 +28,11 @@ pub(crate) fn from_field(text: &str, field: &mut Field, scenario: &mut PlanScena
                 if piece.is_empty() {
                     continue;
                 }
-                if let Some((name, surface)) = begins_arm(text, &piece, fresh) {
+                if let Some(names) = listed(text, &piece).filter(|_| fresh) {
+                    for name in names {
+                        declare(name, scenario);
+                    }
+                } else if let Some((name, surface)) = begins_arm(text, &piece, fresh) {
                     let fields = Vec::new();
                     scenario.arms.push(Arm {
                         name,
@@ -47,6 +51,39 @@ pub(crate) fn from_field(text: &str, field: &mut Field, scenario: &mut PlanScena
     }
     left.retain(|part| !says_none(text, part));
     field.parts = left;
+}
+
+/// `Arms: api, export`: their names alone.
+fn listed(text: &str, piece: &Range<usize>) -> Option<Vec<Node>> {
+    let raw = &text[piece.clone()];
+    let (label, _) = raw.split_once(':')?;
+    let word = label.trim_matches(['*', '`', ' ', '_']).to_lowercase();
+    let is_list = matches!(word.as_str(), "arm" | "arms" | "surface" | "surfaces");
+    is_list.then_some(())?;
+    let mut names = Vec::new();
+    let mut from = piece.start + label.len() + 1;
+    for part in text[from..piece.end].split([',', ';']) {
+        let whole = trimmed(text, from..from + part.len());
+        from += part.len() + 1;
+        let own = text[whole.clone()].find('/').map_or(0, |at| at + 1);
+        let span = trimmed(text, whole.start + own..whole.end);
+        if !span.is_empty() {
+            names.push(node(text, span));
+        }
+    }
+    let is_name = |name: &Node| !name.text.contains(char::is_whitespace);
+    (!names.is_empty() && names.iter().all(is_name)).then_some(names)
+}
+
+/// An arm of which nothing is said but its name, where there is none of it yet.
+fn declare(name: Node, scenario: &mut PlanScenario) {
+    if scenario.arms.iter().all(|arm| arm.name.text != name.text) {
+        scenario.arms.push(Arm {
+            surface: name.clone(),
+            name,
+            fields: Vec::new(),
+        });
+    }
 }
 
 fn says_none(text: &str, part: &[Range<usize>]) -> bool {

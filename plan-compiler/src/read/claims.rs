@@ -139,7 +139,7 @@ fn leading_id(text: &str, line: &Range<usize>) -> Option<(Node, Range<usize>)> {
         return None;
     }
     let start = line.start + lead;
-    let rest = body[end..].trim_start_matches(['*', '`', ' ', ':']);
+    let rest = body[end..].trim_start_matches(['*', '`', ' ', ':', '-', '–', '—', '‑']);
     Some((
         node(text, start..start + end),
         line.end - rest.len()..line.end,

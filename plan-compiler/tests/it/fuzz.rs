@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Lines that plans consist of, right, wrong and half.
-const LINES: [&str; 34] = [
+const LINES: [&str; 40] = [
     "# Test Plan: fuzz",
     "## 1b. Claims under test",
     "| ID | Claim | Category |",
@@ -33,6 +33,12 @@ const LINES: [&str; 34] = [
     "- Faults: as S1",
     "- Faults: kill -9 the leader at T+5s, then partition isolating a minority for 2s",
     "- Faults: rolling upgrade every 2s once a new leader is elected; starve node 2 of CPU",
+    "- Faults: {n1, n2} | {n3} at T+5s; {n1} | ; tc qdisc add dev eth0 root netem delay 1ms loss",
+    "- Faults: 1. iptables -A INPUT -s n1 -j DROP on 2. all nodes but all nodes but n1, n2 and n9",
+    "- Faults: kill -9 n1 and slow n2's clock at 0:30 for a minute, and partition during the kill",
+    "- Workload: idle for 5s, 7 operations each, 4 writers",
+    "- Exit criteria: no lost acked writes, recovered within 5s",
+    "- Oracle: Elle (list-append: serializable, at least 99.9% of operations succeed",
     "- Oracle: linearizability",
     "- 7.M Model: map; history: default schema; checker: linearizability",
     "- 7.M.S: S1/api: one; S1/api: two; S1/",
