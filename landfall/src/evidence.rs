@@ -9,6 +9,7 @@ use crate::blame::{Blame, Class, blame, classify};
 use crate::coordinate::{CoordinateError, Pool, RunRequest};
 use crate::explain::{self, Explanation};
 use crate::reduce::ReduceError;
+use crate::render::counted;
 use crate::report::{SeedOutcome, SeedReport};
 use crate::script::Script;
 use crate::sweep::TestResult;
@@ -312,7 +313,10 @@ fn strength(
     }
     found.extend(left.into_iter().map(|spec| Strength::NotScored {
         checker: checkers::name_of(spec).to_owned(),
-        why: format!("none of {} seeds has a history that it passes", seeds.len()),
+        why: format!(
+            "none of {} has a history that it passes",
+            counted(seeds.len() as u64, "seed")
+        ),
     }));
     Ok(found)
 }

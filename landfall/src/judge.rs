@@ -6,6 +6,7 @@ use plan_compiler::scenario::{FaultKind, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::coordinate::Tier;
+use crate::render::counted;
 use crate::tally::{FaultTally, Tally};
 
 pub mod arms;
@@ -140,7 +141,10 @@ pub fn judge(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) 
     }
     if let Some(failure) = tally.failures.first() {
         let (failed, seeds, seed) = (tally.failed, tally.seeds, failure.seed());
-        let count = format!("{failed} of {seeds} seeds failed, first seed {seed}");
+        let count = format!(
+            "{failed} of {} failed, first seed {seed}",
+            counted(seeds, "seed")
+        );
         return if known.failure_reproduced == Some(true) {
             say(
                 Verdict::FailReproducible,
@@ -230,7 +234,10 @@ fn short_of_a_pass(scenario: &Scenario, tally: &Tally) -> Option<Judgement> {
     if back.no_liveness + back.hopeless > 0 {
         let (seeds, of) = (back.no_liveness + back.hopeless, tally.seeds);
         let example = back.example.as_deref().unwrap_or_default();
-        let reason = format!("in {seeds} of {of} seeds the last state was not read: {example}");
+        let reason = format!(
+            "in {seeds} of {} the last state was not read: {example}",
+            counted(of, "seed")
+        );
         return say(Verdict::PartialModel, reason);
     }
     for (name, check) in &tally.checks {
@@ -272,8 +279,9 @@ fn wanted_of(fault: &FaultTally, tally: &Tally, wanted: u64) -> u64 {
 
 fn not_landed(tally: &Tally, wanted: u64) -> String {
     let mut reason = format!(
-        "every fault landed in {} of {} seeds, not in {wanted}",
-        tally.landed, tally.seeds
+        "every fault landed in {} of {}, not in {wanted}",
+        tally.landed,
+        counted(tally.seeds, "seed")
     );
     let each = tally.faults.iter();
     for fault in each.filter(|fault| fault.landed < wanted_of(fault, tally, wanted)) {
@@ -293,7 +301,8 @@ fn not_landed(tally: &Tally, wanted: u64) -> String {
         let (text, held) = (&landing.text, landing.held);
         let missed = landing.missed.as_deref().unwrap_or("nothing");
         reason.push_str(&format!(
-            "; \"{text}\" held in {held} seeds (seen: {missed})"
+            "; \"{text}\" held in {} (seen: {missed})",
+            counted(held, "seed")
         ));
     }
     reason
@@ -302,12 +311,12 @@ fn not_landed(tally: &Tally, wanted: u64) -> String {
 fn passed(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> Judgement {
     let say = |verdict, reason: String| Judgement { verdict, reason };
     let Some(scenario) = scenario else {
-        return say(Verdict::PassSmoke, format!("{} seeds", tally.seeds));
+        return say(Verdict::PassSmoke, counted(tally.seeds, "seed"));
     };
     if scenario.faults.is_empty() {
         return say(
             Verdict::PassSmoke,
-            format!("{} seeds, no fault planned", tally.seeds),
+            format!("{}, no fault planned", counted(tally.seeds, "seed")),
         );
     }
     let budget = scenario.budgets.hardening;
@@ -315,7 +324,8 @@ fn passed(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> 
     let criteria = audit::criteria(scenario, tally);
     let unmet = criteria.iter().find(|q| q.answer == audit::Answer::No);
     let full_length = known.tier == Some(Tier::Harden);
-    let mut landed = format!("landed in {} of {} seeds", tally.landed, tally.seeds);
+    let seeds = counted(tally.seeds, "seed");
+    let mut landed = format!("landed in {} of {seeds}", tally.landed);
     if proven < tally.landed {
         let silent = tally.landed - proven;
         landed.push_str(&format!(", {silent} of which told the checkers too little"));

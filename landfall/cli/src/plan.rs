@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use landfall::render::counted;
 use plan_compiler::plan::PlanMode;
 use plan_compiler::{Code, Compiled, Diagnostic, Explained, Severity};
 use serde::Serialize;
@@ -20,8 +21,8 @@ use crate::{author, output};
 #[derive(Serialize)]
 struct FileReport<'a> {
     file: &'a str,
-    errors: usize,
-    warnings: usize,
+    errors: u64,
+    warnings: u64,
     runnable: Vec<&'a str>,
     not_runnable: Vec<&'a str>,
     diagnostics: &'a [Diagnostic],
@@ -210,12 +211,10 @@ pub(crate) fn read(file: &Path) -> Result<(String, Compiled), Error> {
     Ok(plan_compiler::compile_bytes(&bytes))
 }
 
-fn count(compiled: &Compiled, severity: Severity) -> usize {
-    compiled
-        .diagnostics
-        .iter()
-        .filter(|found| found.severity == severity)
-        .count()
+fn count(compiled: &Compiled, severity: Severity) -> u64 {
+    let all = compiled.diagnostics.iter();
+    let found = all.filter(|found| found.severity == severity);
+    found.map(|_| 1).sum()
 }
 
 fn checked(file: &str, text: &str, compiled: &Compiled) -> String {
@@ -230,14 +229,9 @@ fn checked(file: &str, text: &str, compiled: &Compiled) -> String {
         "{file}: {}, {}; {runnable} of {} can run",
         counted(count(compiled, Severity::Error), "error"),
         counted(count(compiled, Severity::Warning), "warning"),
-        counted(all, "scenario"),
+        counted(all as u64, "scenario"),
     );
     out
-}
-
-fn counted(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }
 
 fn file_report<'a>(file: &'a str, compiled: &'a Compiled) -> FileReport<'a> {

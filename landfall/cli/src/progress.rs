@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use landfall::render::grouped;
+use landfall::render::{counted, grouped};
 use landfall::report::SeedOutcome;
 
 use crate::output;
@@ -133,8 +133,9 @@ fn line(title: &str, total: u64, counts: Counts, kinds: usize, elapsed: Duration
     let events = rate(events);
     let (done, total) = (grouped(done), grouped(total));
     let (failed, landed) = (grouped(failed), grouped(landed));
+    let kinds = counted(kinds as u64, "way");
     format!(
-        "{title}: {done}/{total} seeds, {landed} landed, {failed} failed in {kinds} ways; \
+        "{title}: {done}/{total} seeds, {landed} landed, {failed} failed in {kinds}; \
          a second {seeds} seeds, {simulated} simulated s, {events} events"
     )
 }
@@ -155,7 +156,7 @@ mod tests {
         let said = line("S1", 2_000, counts, 1, Duration::from_secs(4));
         assert_eq!(
             said,
-            "S1: 1,200/2,000 seeds, 1,199 landed, 2 failed in 1 ways; \
+            "S1: 1,200/2,000 seeds, 1,199 landed, 2 failed in 1 way; \
              a second 300 seeds, 10 simulated s, 2,000,000 events"
         );
         let said = line("S1", 2_000, Counts::default(), 0, Duration::ZERO);

@@ -139,7 +139,7 @@ fn the_replay_line_shows_the_same_failure_in_every_process() {
     );
     for _ in 0..2 {
         let replayed = printed(name, &[("LANDFALL_SEED", "7")]);
-        assert!(replayed.contains("1 of 1 seeds failed"), "{replayed}");
+        assert!(replayed.contains("1 of 1 seed failed"), "{replayed}");
         assert_eq!(line_of(&replayed, "seed 7, digest "), failing);
         assert_eq!(line_of(&replayed, "replay: "), replay);
     }
@@ -180,7 +180,7 @@ mod by_libtest {
     #[landfall::test(seeds = 4)]
     #[should_panic(
         expected = "FAIL-reproducible: failures::by_libtest::an_error_fails\n  \
-        1 of 1 seeds failed, first seed 0; it fails again, same digest"
+        1 of 1 seed failed, first seed 0; it fails again, same digest"
     )]
     async fn an_error_fails() -> Result<(), ParseIntError> {
         let _number: u8 = "seven".parse()?;

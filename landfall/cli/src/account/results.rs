@@ -1,7 +1,7 @@
 //! The scenarios of a report: what each verdict rests on.
 
 use landfall::evidence::{Strength, Without};
-use landfall::render::grouped;
+use landfall::render::{counted, grouped};
 use landfall::tally::{FaultTally, Tally};
 
 use super::Told;
@@ -51,9 +51,9 @@ fn facts(told: &Told) -> Vec<Vec<Inline>> {
     }
     let operations = tally.operations;
     facts.push(vec![text(format!(
-        "{} seeds, {} failed, {} s simulated, {} events; operations: {} acknowledged, {} without \
+        "{}, {} failed, {} s simulated, {} events; operations: {} acknowledged, {} without \
          effect, {} unknown",
-        grouped(tally.seeds),
+        counted(tally.seeds, "seed"),
         grouped(tally.failed),
         grouped(tally.virtual_ns / 1_000_000_000),
         grouped(tally.events),
@@ -62,8 +62,8 @@ fn facts(told: &Told) -> Vec<Vec<Inline>> {
         grouped(operations.unknown),
     ))]);
     facts.push(vec![text(format!(
-        "{} seeds were run a second time in another process, {} differ",
-        grouped(tally.compared),
+        "run a second time in another process: {}, {} differ",
+        counted(tally.compared, "seed"),
         grouped(tally.differing)
     ))]);
     if let Some(report) = &told.evidence.witness {
@@ -133,16 +133,42 @@ fn faults(blocks: &mut Vec<Block>, told: &Told) {
         return;
     }
     let rows = tally.faults.iter().map(|fault| fault_row(told, fault));
-    let head = vec![
-        "Fault",
-        "Kind",
-        "Landed in",
-        "Counted",
-        "Injected, such as",
-        "Observed, such as",
-        "The shown seed without it",
-    ];
+    let head = vec!["Fault", "Kind", "Landed in", "Counted", "Decisive"];
     blocks.push(Block::Table(head, rows.collect()));
+    let details = tally
+        .faults
+        .iter()
+        .flat_map(|fault| fault_details(told, fault));
+    blocks.push(Block::List(details.collect()));
+}
+
+/// What was seen of a fault, and what the shown seed is without it: too long for a table.
+fn fault_details(told: &Told, fault: &FaultTally) -> Vec<Vec<Inline>> {
+    let seen = |what: &str, seen: &Option<landfall::runtime::Sighting>| {
+        let said = seen.as_ref().map_or_else(
+            || format!(" {what}: nothing"),
+            |seen| format!(" {what}, such as: {} {}", seen.at, seen.what),
+        );
+        vec![code(fault.name.clone()), text(said)]
+    };
+    let mut details = vec![
+        seen("injected", &fault.injection),
+        seen("observed", &fault.observation),
+    ];
+    if let Some(without) = without(told, fault) {
+        let mut words = vec![
+            code(fault.name.clone()),
+            text(" left out of the shown seed: "),
+        ];
+        words.extend(counterfactual(without));
+        details.push(words);
+    }
+    details
+}
+
+fn without<'t>(told: &'t Told, fault: &FaultTally) -> Option<&'t Without> {
+    let all = &told.evidence.without;
+    all.iter().find(|one| one.fault == fault.name)
 }
 
 fn fault_row(told: &Told, fault: &FaultTally) -> Row {
@@ -152,17 +178,6 @@ fn fault_row(told: &Told, fault: &FaultTally) -> Row {
         .iter()
         .map(|(name, n)| format!("{name} {}", grouped(*n)))
         .collect();
-    let sighting = |seen: &Option<landfall::runtime::Sighting>| {
-        seen.as_ref().map_or_else(
-            || "nothing".to_owned(),
-            |seen| format!("{} {}", seen.at, seen.what),
-        )
-    };
-    let without = told
-        .evidence
-        .without
-        .iter()
-        .find(|one| one.fault == fault.name);
     let line = told
         .result
         .test
@@ -180,12 +195,11 @@ fn fault_row(told: &Told, fault: &FaultTally) -> Row {
         vec![text(fault.kind.clone())],
         vec![text(format!("{} of {had}", fault.landed))],
         vec![text(counted.join(", "))],
-        vec![text(sighting(&fault.injection))],
-        vec![text(sighting(&fault.observation))],
-        without.map_or_else(
-            || vec![text("it did not open in the shown seed")],
-            counterfactual,
-        ),
+        vec![text(match without(told, fault) {
+            Some(without) if without.decisive => "yes",
+            Some(_) => "no",
+            None => "not open in the shown seed",
+        })],
     ])
 }
 

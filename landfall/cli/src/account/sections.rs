@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use landfall::judge::Verdict;
 use landfall::judge::audit::{Answer, audit_with};
 use landfall::judge::session;
-use landfall::render::grouped;
+use landfall::render::{counted, grouped};
 use plan_compiler::Compiled;
 use plan_compiler::plan::{Item, SectionKind};
 
@@ -308,9 +308,9 @@ fn confidence(blocks: &mut Vec<Block>, session: &Session, compiled: &Compiled, p
     }
     if let Some(ids) = ids("held") {
         items.push(format!(
-            "For {ids} nothing was found in {} seeds of all scenarios together. That speaks for \
-             what these seeds ran, under the faults that landed in them, and for nothing else.",
-            grouped(seeds)
+            "For {ids} nothing was found in {} of all scenarios together. That speaks for \
+             what was run there, under the faults that landed, and for nothing else.",
+            counted(seeds, "seed")
         ));
     }
     for standing in ["not shown", "not tried"] {
