@@ -1,5 +1,7 @@
 //! Which operations do the same, and which of them are due first.
 
+use std::hash::Hash;
+
 use rustc_hash::FxHashMap;
 
 use super::defect::{Defect, planted};
@@ -81,6 +83,22 @@ impl Alike {
             _ => self.ends[member as usize - 1],
         };
         &self.peers[from as usize..*end as usize]
+    }
+}
+
+/// Numbers for what operations do, from 0 in the order in which they are asked for.
+pub(super) struct Numbers<T>(FxHashMap<T, u32>);
+
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self(FxHashMap::default())
+    }
+}
+
+impl<T: Eq + Hash> Numbers<T> {
+    pub(super) fn of(&mut self, what: T) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry(what).or_insert(next)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::alike::Numbers;
 use super::defect::{Defect, planted};
 use super::machine::Machine;
 use super::partition::Partition;
@@ -30,7 +31,7 @@ pub(super) struct Bag<'a> {
     steps: Vec<Step>,
     states: Vec<Box<[u32]>>,
     ids: FxHashMap<Box<[u32]>, u32>,
-    numbers: FxHashMap<Step, u32>,
+    numbers: Numbers<Step>,
     /// By value, whether what can come next would take it.
     asked: Vec<bool>,
     /// Whether one that found nothing can come next.
@@ -65,7 +66,7 @@ impl<'a> Bag<'a> {
             steps,
             ids: FxHashMap::from_iter([(empty.clone(), 0)]),
             states: vec![empty],
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             empties: false,
             bytes: 0,
         }
@@ -113,13 +114,7 @@ impl Machine for Bag<'_> {
     }
 
     fn class(&mut self, member: u32) -> u32 {
-        let next = self.numbers.len() as u32;
-        let step = self.steps[member as usize];
-        *self.numbers.entry(step).or_insert(next)
-    }
-
-    fn alike(&mut self, member: u32) -> Option<u32> {
-        Some(self.class(member))
+        self.numbers.of(self.steps[member as usize])
     }
 
     fn look(&mut self, open: &[u32], _: u64) {

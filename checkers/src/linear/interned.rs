@@ -176,10 +176,6 @@ impl<M: Model> Machine for Interned<'_, M> {
         self.classes[member as usize]
     }
 
-    fn alike(&mut self, member: u32) -> Option<u32> {
-        Some(self.classes[member as usize])
-    }
-
     fn value(&self, state: u32) -> Value {
         match &*self.states[state as usize] {
             [one] => self.model.show(one),

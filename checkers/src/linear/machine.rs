@@ -19,8 +19,8 @@ pub(super) trait Machine {
 
     /// Members of which this is the same do the same in every state, certain or not; none where
     /// nothing is known of that.
-    fn alike(&mut self, _: u32) -> Option<u32> {
-        None
+    fn alike(&mut self, member: u32) -> Option<u32> {
+        Some(self.class(member))
     }
 
     /// Takes note of the certain members that can come next, and of the instant of the first

@@ -179,10 +179,6 @@ impl Machine for Register<'_> {
             .or_insert(next)
     }
 
-    fn alike(&mut self, member: u32) -> Option<u32> {
-        Some(self.class(member))
-    }
-
     /// What may never have taken effect is only of use if what it leaves the register with is
     /// observed next: else it can be left out. Where there are writes enough of each value that
     /// will be observed, a write does for any chain.

@@ -265,22 +265,25 @@ impl<M: Machine> Search<'_, M> {
 
     /// Takes note of what the certain members that can come next do.
     fn note_doing(&mut self, horizon: u64) {
+        let mut callable = std::mem::take(&mut self.callable);
+        callable.clear();
+        callable.extend(self.callable());
+        let numbers = callable.iter().map(|member| self.alike.number(*member));
         self.doing.clear();
-        self.callable.clear();
-        let mut at = self.entries.first();
-        while let Some(entry_at) = at {
-            let entry = self.entries.get(entry_at);
-            if entry.is_return {
-                break;
-            }
-            if self.is_free(entry.member) {
-                self.callable.push(entry.member);
-                let number = self.alike.number(entry.member);
-                self.doing.extend((number != Alike::NONE).then_some(number));
-            }
-            at = self.entries.following(entry_at);
-        }
-        self.machine.look(&self.callable, horizon);
+        self.doing
+            .extend(numbers.filter(|number| *number != Alike::NONE));
+        self.machine.look(&callable, horizon);
+        self.callable = callable;
+    }
+
+    /// The certain members that can come next, by their calls.
+    fn callable(&self) -> impl Iterator<Item = u32> {
+        let following = |at: &u32| self.entries.following(*at);
+        let entries = std::iter::successors(self.entries.first(), following);
+        let entries = entries.map(|at| self.entries.get(at));
+        let calls = entries.take_while(|entry| !entry.is_return);
+        let members = calls.map(|entry| entry.member);
+        members.filter(|member| self.is_free(*member))
     }
 
     /// Whether one that does the same and returns before it can come next as well. In any order
@@ -317,18 +320,10 @@ impl<M: Machine> Search<'_, M> {
         }
         let mut open = std::mem::take(&mut self.open);
         open.clear();
-        let mut at = self.entries.first();
-        while let Some(entry_at) = at {
-            let entry = self.entries.get(entry_at);
-            if entry.is_return {
-                break;
-            }
-            if self.is_free(entry.member) {
-                let op = self.partition.members[entry.member as usize].op;
-                open.push((entry.member, op.complete_ts.unwrap_or(u64::MAX)));
-            }
-            at = self.entries.following(entry_at);
-        }
+        open.extend(self.callable().map(|member| {
+            let op = self.partition.members[member as usize].op;
+            (member, op.complete_ts.unwrap_or(u64::MAX))
+        }));
         self.steps += 1;
         let guess = self.machine.guess(self.state, &open);
         self.open = open;

@@ -11,6 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::alike::Numbers;
 use super::defect::{Defect, planted};
 use super::machine::Machine;
 use super::partition::Partition;
@@ -45,7 +46,7 @@ pub(super) struct Stack<'p, 'a> {
     steps: Vec<Step>,
     states: Vec<State>,
     ids: FxHashMap<State, u32>,
-    numbers: FxHashMap<Step, u32>,
+    numbers: Numbers<Step>,
     /// What the pops that can come next ask for.
     asked: Vec<u32>,
     empties: bool,
@@ -81,7 +82,7 @@ impl<'p, 'a> Stack<'p, 'a> {
             steps,
             ids: FxHashMap::from_iter([(empty.clone(), 0)]),
             states: vec![empty],
-            numbers: FxHashMap::default(),
+            numbers: Numbers::default(),
             asked: Vec::new(),
             empties: false,
             is_exact: false,
@@ -253,13 +254,7 @@ impl Machine for Stack<'_, '_> {
     }
 
     fn class(&mut self, member: u32) -> u32 {
-        let next = self.numbers.len() as u32;
-        let step = self.steps[member as usize];
-        *self.numbers.entry(step).or_insert(next)
-    }
-
-    fn alike(&mut self, member: u32) -> Option<u32> {
-        Some(self.class(member))
+        self.numbers.of(self.steps[member as usize])
     }
 
     fn look(&mut self, open: &[u32], _: u64) {
