@@ -205,7 +205,7 @@ impl<'h> Lists<'h, '_> {
                 let write = &self.writes.all[number as usize];
                 if stamp[number as usize] == key as u32 {
                     self.twice[key] = true;
-                    if !write.untold {
+                    if !write.untold && !write.again {
                         let txns = [*reader, write.txn];
                         self.plain
                             .add(Kind::DuplicateElements, Some(name), &txns, || {

@@ -15,6 +15,8 @@ pub(super) struct Write<'h> {
     pub(super) last: bool,
     /// More than one transaction may have written the value.
     pub(super) untold: bool,
+    /// What aborted wrote the value more than once.
+    pub(super) again: bool,
     /// Its version, once it has one.
     pub(super) version: u32,
 }
@@ -53,10 +55,11 @@ impl<'h> Writes<'h> {
         let number = self.all.len() as u32;
         self.push_unnamed((txn, step), key, value);
         let slot = self.found.entry((key, value)).or_insert(number);
+        let other = &mut self.all[*slot as usize];
         if *slot == number || all.status(txn) == Status::Aborted {
+            other.again |= *slot != number && all.status(other.txn) == Status::Aborted;
             return;
         }
-        let other = &mut self.all[*slot as usize];
         if all.status(other.txn) == Status::Aborted || again && other.txn == txn {
             *slot = number;
         } else {
@@ -74,6 +77,7 @@ impl<'h> Writes<'h> {
             key,
             last: true,
             untold: false,
+            again: false,
             version: NONE,
         });
     }

@@ -17,8 +17,11 @@ impl Model<'_> {
                 _ => std::slice::from_ref(value),
             };
             for (at, one) in shown.iter().enumerate() {
-                let twice = self.lists && shown[..at].contains(one);
-                if *value != Value::Null && (twice || !self.is_from_somewhere(key, one)) {
+                let before = match self.lists {
+                    true => shown[..at].iter().filter(|other| *other == one).count(),
+                    false => 0,
+                };
+                if *value != Value::Null && self.times(key, one) <= before {
                     let id = self.all.op(txn).op_id;
                     return Err(format!("#{id} can not have read {value}"));
                 }
@@ -57,21 +60,16 @@ impl Model<'_> {
         shown
     }
 
-    fn is_from_somewhere(&self, key: u32, value: &Value) -> bool {
+    /// How often a value was written, or an element added, by anybody or to begin with.
+    fn times(&self, key: u32, value: &Value) -> usize {
         let initial = match self.lists {
-            true => {
-                super::super::append::elements(self.initial).is_some_and(|all| all.contains(value))
-            }
-            false => value == self.initial,
+            true => super::super::append::elements(self.initial).unwrap_or(&[]),
+            false => std::slice::from_ref(self.initial),
         };
-        let mut txns = 0..self.all.len();
-        initial
-            || txns.any(|txn| {
-                let mut steps = self.all.steps(txn).iter();
-                steps.any(|step| {
-                    self.is_write(step.access) && step.key == key && step.value == value
-                })
-            })
+        let steps = (0..self.all.len()).flat_map(|txn| self.all.steps(txn));
+        let wrote = steps
+            .filter(|step| self.is_write(step.access) && step.key == key && step.value == value);
+        wrote.count() + initial.iter().filter(|first| *first == value).count()
     }
 
     fn is_write(&self, access: Access) -> bool {

@@ -9,7 +9,7 @@ use checkers::txn::{
 use checkers::{Budget, History};
 
 use super::counters;
-use super::notation::{Step, Tx, history};
+use super::notation::{Step, Tx, history, parse};
 use super::predicates::finding;
 use super::proofs::spoilt;
 use super::reference::Known;
@@ -159,6 +159,27 @@ fn every_answer_about_databases_is_certified() {
         }
     }
     assert!(tally.answers > 800 && tally.by_cases > 5, "{tally:?}");
+}
+
+/// An element that what aborted had added twice is in a list twice: that it aborted is what is
+/// wrong, and not that the element is there twice.
+#[test]
+fn what_aborted_twice_is_there_twice() {
+    let lines = ["p0 0-1 fail: ax1 ax1", "p1 2-3: rx1,1", "p2 4-5: ax2"];
+    let txs = lines.iter().zip(0..).map(|(line, at)| parse(line, at));
+    let history = history(&txs.collect::<Vec<_>>());
+    let told = analyzed(&history, Workload::ListAppend);
+    assert!(told.counts.contains_key("G1a"), "{:?}", told.counts);
+    assert!(
+        !told.counts.contains_key("duplicate-elements"),
+        "{:?}",
+        told.counts
+    );
+    assert_eq!(told.holds.len(), 1, "{:?}", told.holds);
+    let mut tally = Tally::default();
+    let whole = (&history, Workload::ListAppend);
+    certified("aborted", whole, &every, &mut tally);
+    assert_eq!(tally.answers, 51);
 }
 
 /// A certificate that is checked against another history stands only if it is true of that.
