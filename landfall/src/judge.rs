@@ -330,11 +330,16 @@ fn passed(scenario: Option<&Scenario>, tally: &Tally, known: &Circumstances) -> 
         let silent = tally.landed - proven;
         landed.push_str(&format!(", {silent} of which told the checkers too little"));
     }
-    if proven >= wanted && full_length && unmet.is_none() {
+    let faults = budget.faults.unwrap_or_default();
+    let enough = proven >= wanted && tally.windows >= faults;
+    if enough && full_length && unmet.is_none() {
         return say(Verdict::PassHardening, landed);
     }
-    let why = if let (Some(unmet), true) = (unmet, proven >= wanted && full_length) {
+    let why = if let (Some(unmet), true) = (unmet, enough && full_length) {
         format!("{} {}", unmet.asked, unmet.evidence)
+    } else if full_length && proven >= wanted {
+        let windows = tally.windows;
+        format!("{windows} fault windows, hardening asks for {faults}")
     } else if full_length {
         format!("hardening asks for {wanted}")
     } else {

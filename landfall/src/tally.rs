@@ -26,6 +26,9 @@ pub struct Tally {
     /// Of them, those whose history had what every checker needs: the others prove nothing.
     #[serde(default)]
     pub proven: u64,
+    /// Windows of faults that they had.
+    #[serde(default)]
+    pub windows: u64,
     /// Seeds that failed.
     pub failed: u64,
     /// The first of them by number, whole.
@@ -236,7 +239,11 @@ impl Tally {
 
     fn add_report(&mut self, report: &SeedReport) {
         self.landed += u64::from(report.landed());
-        self.proven += u64::from(report.landed() && report.told());
+        if report.landed() && report.told() {
+            self.proven += 1;
+            let windows = report.ledger.iter().map(|row| row.armed.len() as u64);
+            self.windows += windows.sum::<u64>();
+        }
         self.virtual_ns += report.virtual_ns;
         self.events += report.events;
         self.exits += report.exits.len() as u64;

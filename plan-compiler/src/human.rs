@@ -414,7 +414,12 @@ impl fmt::Display for Budget {
         let seeds = if self.seeds == 1 { "seed" } else { "seeds" };
         write!(f, "{} {seeds}", self.seeds)?;
         match self.duration_ns {
-            Some(length) => write!(f, " of {}", duration(length)),
+            Some(length) => write!(f, " of {}", duration(length))?,
+            None => {}
+        }
+        match self.faults {
+            Some(1) => f.write_str(", 1 fault window"),
+            Some(faults) => write!(f, ", {faults} fault windows"),
             None => Ok(()),
         }
     }

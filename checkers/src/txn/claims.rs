@@ -238,7 +238,10 @@ impl<'h> Claims<'_, 'h> {
             if step.access == Access::Predicate {
                 let shown = self.found(step);
                 let asks = Predicate::parse(step.value);
-                if shown.is_some_and(|value| asks.is_none_or(|asks| !asks.matches(value))) {
+                let fits = |value: &Value| {
+                    *value != Value::Null && asks.is_some_and(|asks| asks.matches(value))
+                };
+                if shown.is_some_and(|value| !fits(value)) {
                     return true;
                 }
                 let asks = asks.filter(|_| whole);

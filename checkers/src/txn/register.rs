@@ -539,7 +539,8 @@ fn found_again<'h>(
     }
     for (key, value) in found {
         known[*key as usize] = (txn, value);
-        if !predicate.matches(value) {
+        // What is absent is found by nobody.
+        if **value == Value::Null || !predicate.matches(value) {
             let name = all.keys[*key as usize];
             plain.add(Kind::Internal, Some(name), &[txn], || {
                 let value = Brief(value);

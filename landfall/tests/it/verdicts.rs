@@ -72,10 +72,7 @@ impl Case {
 
 /// Everything was run, landed and judged.
 fn hardened() -> Case {
-    let budget = |seeds| Budget {
-        seeds,
-        duration_ns: None,
-    };
+    let budget = Budget::of_seeds;
     let span = |ns| Span { min: ns, max: ns };
     let fault = FaultSpec {
         id: "S1.f1".to_owned(),
@@ -437,6 +434,21 @@ fn a_seed_that_told_too_little_does_not_count_and_spoils_no_other() {
     // Of few seeds each must tell.
     assert_eq!(at(3, 1).verdict, Verdict::InconclusiveOracleTooWeak);
     assert_eq!(at(3, 0).verdict, Verdict::PassSmoke);
+}
+
+#[test]
+fn hardening_may_ask_for_fault_windows_too() {
+    let at = |windows| {
+        let mut case = hardened();
+        case.scenario.budgets.hardening.faults = Some(25);
+        case.tally.windows = windows;
+        case.judge()
+    };
+    assert_eq!(at(25).verdict, Verdict::PassHardening);
+    let short = at(24);
+    assert_eq!(short.verdict, Verdict::PassSmoke);
+    let why = "landed in 10 of 10 seeds; 24 fault windows, hardening asks for 25";
+    assert_eq!(short.reason, why);
 }
 
 #[test]

@@ -51,18 +51,9 @@ impl Default for ExitDraft {
     fn default() -> Self {
         ExitDraft {
             budgets: Budgets {
-                smoke: Budget {
-                    seeds: 10,
-                    duration_ns: None,
-                },
-                hardening: Budget {
-                    seeds: 200,
-                    duration_ns: None,
-                },
-                release: Budget {
-                    seeds: 2_000,
-                    duration_ns: None,
-                },
+                smoke: Budget::of_seeds(10),
+                hardening: Budget::of_seeds(200),
+                release: Budget::of_seeds(2_000),
             },
             said: [false; 3],
             allow: Vec::new(),
@@ -192,7 +183,7 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
             let said = each.map(|(tier, seeds)| {
                 let budget = Draft {
                     seeds: Some(seeds),
-                    duration_ns: None,
+                    ..Draft::default()
                 };
                 set(draft, tier, budget)
             });
@@ -269,13 +260,20 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
             && let Some(length) = c.attempt(of_a_seed)
         {
             draft.duration_ns = Some(length);
+        } else if draft.faults.is_none()
+            && let Some(faults) = c.attempt(count_of_faults)
+        {
+            draft.faults = Some(faults);
         } else {
             break;
         }
         let more = c.attempt(|c| {
-            c.eat_any(&[",", "x", "of", "for", "/", "("]);
-            let (mut seeds, mut length) = (*c, *c);
-            (count_of_seeds(&mut seeds).is_some() || length.duration().is_some()).then_some(())
+            c.eat_any(&[",", "x", "of", "for", "/", "(", "and", "with"]);
+            c.eat_any(&[">=", "at least"]);
+            let (mut seeds, mut length, mut faults) = (*c, *c, *c);
+            let seeds = count_of_seeds(&mut seeds).is_some();
+            let faults = count_of_faults(&mut faults).is_some();
+            (seeds || faults || length.duration().is_some()).then_some(())
         });
         if more.is_none() {
             break;
@@ -286,7 +284,9 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
         draft.seeds = Some(bare_seeds(c)?);
     }
     let tier = named.or_else(|| c.lookup(TIERS))?;
-    (draft != Draft::default()).then_some((tier, draft))
+    // No verdict is drawn from the faults of another tier.
+    let counts_faults = draft.faults.is_none() || matches!(tier, Tier::Hardening);
+    (draft != Draft::default() && counts_faults).then_some((tier, draft))
 }
 
 /// A length that is not one of the machine's time, or of all seeds together.
@@ -301,6 +301,7 @@ fn of_a_seed(c: &mut Cursor<'_>) -> Option<u64> {
 struct Draft {
     seeds: Option<u32>,
     duration_ns: Option<u64>,
+    faults: Option<u64>,
 }
 
 /// `smoke: 10`: a number alone is one of seeds.
@@ -327,6 +328,16 @@ fn count_of_seeds(c: &mut Cursor<'_>) -> Option<u32> {
     c.eat("seed|seeds").then_some(seeds)
 }
 
+/// `500 faults`, `1,000 fault windows`.
+fn count_of_faults(c: &mut Cursor<'_>) -> Option<u64> {
+    let faults = c.small().filter(|faults| *faults > 0)?;
+    let counted = c.eat_any(&[
+        "fault|faults window|windows|injection|injections?",
+        "faults",
+    ]);
+    counted.then_some(u64::from(faults))
+}
+
 fn set(draft: &mut ExitDraft, tier: Tier, said: Draft) -> String {
     let budgets = &mut draft.budgets;
     let (name, at, slot) = match tier {
@@ -336,6 +347,7 @@ fn set(draft: &mut ExitDraft, tier: Tier, said: Draft) -> String {
     };
     slot.seeds = said.seeds.unwrap_or(slot.seeds);
     slot.duration_ns = said.duration_ns.or(slot.duration_ns);
+    slot.faults = said.faults.or(slot.faults);
     draft.said[at] |= said.seeds.is_some();
     format!("{name}: {slot}")
 }

@@ -29,4 +29,19 @@ pub struct Budget {
     pub seeds: u32,
     /// Virtual duration of the workload in each seed; overrides the workload's own.
     pub duration_ns: Option<u64>,
+    /// How many windows of faults all seeds that prove something must have had together.
+    #[serde(default)]
+    pub faults: Option<u64>,
+}
+
+impl Budget {
+    /// So many seeds, of the workload's own length.
+    #[must_use]
+    pub const fn of_seeds(seeds: u32) -> Self {
+        Self {
+            seeds,
+            duration_ns: None,
+            faults: None,
+        }
+    }
 }

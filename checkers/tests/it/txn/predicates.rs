@@ -58,6 +58,20 @@ fn check(txns: &[&str], anomalies: &str, fails: &str) {
 }
 
 #[test]
+fn what_is_absent_is_found_by_nobody() {
+    let txns = [r#"[["w",0,1]]"#, r#"[["rp","true",[[1,null]]]]"#];
+    check(&txns, "internal", "read-atomic");
+    let told = judged(&txns);
+    for (level, verdict) in &told.levels {
+        if matches!(verdict, Verdict::Fails { .. }) {
+            let proof = refutation(&told, *level).expect("a proof");
+            let stands = verify(&history(&txns), Workload::RwRegister, *level, &proof);
+            stands.expect("it stands");
+        }
+    }
+}
+
+#[test]
 fn each_finds_what_the_other_writes() {
     let txns = [
         r#"[["w",0,1],["rp","true",[[1,2]]]]"#,
