@@ -222,7 +222,13 @@ async fn a_runtime_is_where_its_tasks_are() {
         assert_eq!(Handle::current().id(), outer);
         assert!(Handle::current().block_on(task).unwrap());
         let waits = runtime.spawn(pending::<()>());
-        assert_eq!(runtime.metrics().num_alive_tasks(), 1);
+        // A task that has answered is there until its worker has let go of it.
+        let alive = || runtime.metrics().num_alive_tasks();
+        let settles = (0..1_000_000).any(|_| {
+            std::thread::yield_now();
+            alive() == 1
+        });
+        assert!(settles, "{} tasks are alive", alive());
         waits.abort();
     });
     ran.await.unwrap();
