@@ -413,9 +413,8 @@ impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seeds = if self.seeds == 1 { "seed" } else { "seeds" };
         write!(f, "{} {seeds}", self.seeds)?;
-        match self.duration_ns {
-            Some(length) => write!(f, " of {}", duration(length))?,
-            None => {}
+        if let Some(length) = self.duration_ns {
+            write!(f, " of {}", duration(length))?;
         }
         match self.faults {
             Some(1) => f.write_str(", 1 fault window"),
