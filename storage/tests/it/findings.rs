@@ -23,6 +23,8 @@ enum Life {
     Commits(u64, Down),
     /// It is to commit on such a disk, fails or does, and is killed.
     Fails(FailMode),
+    /// It commits so often on such a disk, unless it fails, and loses power.
+    Goes(FailMode, u64),
     /// It loses power so many microseconds after it began, at most.
     Begins(u64),
 }
@@ -50,6 +52,11 @@ async fn wrong<S: Store>(profile: Profile, lives: &[Life], tries: u64) -> Option
                     storm.committing(1).await;
                     storm.fail(mode);
                     (1, Down::Kill)
+                }
+                Life::Goes(mode, commits) => {
+                    storm.committing(1).await;
+                    storm.fail(mode);
+                    (commits, Down::PowerLoss)
                 }
                 Life::Begins(longest_us) => {
                     let after = longest_us * (attempt + 1) / tries;
@@ -149,7 +156,12 @@ async fn f3_with_the_directory_synced_fjall_loses_nothing() -> Result<(), String
 
 #[landfall::test(seeds = 1)]
 async fn f4_fjall_does_not_open_what_a_power_loss_left_half_made() -> Result<(), String> {
-    loses::<Fjall>(Profile::Sequential, &[Life::Begins(20_000)], "File exists").await
+    loses::<Fjall>(
+        Profile::Sequential,
+        &[Life::Begins(20_000)],
+        "it does not open: FjallError: ",
+    )
+    .await
 }
 
 /// The machine's own file system holds what is said of half-made stores: no simulation is at work.
@@ -245,6 +257,13 @@ async fn f7_redb_does_not_go_on_so() -> Result<(), String> {
 async fn f8_sqlite_full_does_not_sync_that_its_journal_is_gone() -> Result<(), String> {
     let lives = [Life::Commits(3, Down::PowerLoss)];
     loses::<Sqlite<Full>>(Profile::Sequential, &lives, "not durable").await
+}
+
+#[landfall::test(seeds = 1)]
+async fn f11_sqlite_goes_on_where_it_cannot_open_the_directory_to_sync() -> Result<(), String> {
+    // Each life has other sites that fail: of some it is that one alone.
+    let lives = [Life::Goes(FailMode::Sites { ppm: 100_000 }, 3)];
+    loses::<Sqlite<Extra>>(Profile::Sequential, &lives, "not durable").await
 }
 
 #[landfall::test(seeds = 1)]
