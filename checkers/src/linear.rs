@@ -46,7 +46,7 @@ use monitor::Verdict;
 use partition::{Member, Partition, partitions_of};
 pub use refutation::refute;
 use register::Register;
-use search::{Ending, search};
+use search::{Ending, Found, search};
 use stack::Stack;
 pub use stream::Stream;
 
@@ -197,22 +197,30 @@ fn by_items(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> De
     if found.ending == Ending::Illegal && unproven {
         return by_model(partition, kind, left);
     }
+    match played(partition, kind, found) {
+        Some(decision) => {
+            left.steps_max = left.steps_max.saturating_sub(decision.steps);
+            decision
+        }
+        None => by_model(partition, kind, left),
+    }
+}
+
+/// What a search of its own kind of object found, with the state that its order ends in; none if
+/// the order is none.
+fn played(partition: &Partition<'_>, kind: ModelKind, found: Found) -> Option<Decision> {
     let state = match found.ending {
-        Ending::Legal => match verify::play(partition, kind, &found.order) {
-            Ok(state) => state,
-            Err(_) => return by_model(partition, kind, left),
-        },
+        Ending::Legal => verify::play(partition, kind, &found.order).ok()?,
         _ => Value::Null,
     };
-    left.steps_max = left.steps_max.saturating_sub(found.steps);
-    Decision {
+    Some(Decision {
         ending: found.ending,
         engine: "search",
         order: found.order,
         state,
         witness: Vec::new(),
         steps: found.steps,
-    }
+    })
 }
 
 /// Steps for the order of a stack's blocks, and more of them for each operation.
@@ -255,21 +263,7 @@ fn by_nesting(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
         return by_model(partition, kind, left);
     };
     left.steps_max = left.steps_max.saturating_sub(found.steps);
-    let state = match found.ending {
-        Ending::Legal => match verify::play(partition, kind, &found.order) {
-            Ok(state) => state,
-            Err(_) => return by_model(partition, kind, left),
-        },
-        _ => Value::Null,
-    };
-    Decision {
-        ending: found.ending,
-        engine: "search",
-        order: found.order,
-        state,
-        witness: Vec::new(),
-        steps: found.steps,
-    }
+    played(partition, kind, found).unwrap_or_else(|| by_model(partition, kind, left))
 }
 
 /// Steps for judging again what a monitor calls illegal.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use checkers::Value;
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::txn::Level;
-use plan_compiler::scenario::{Act, OpKind, Scenario, Skew, Workload};
+use plan_compiler::scenario::{Act, OpKind, RATE_DEFAULT, Scenario, Skew, Workload};
 use sim_runtime::{SimInstant, Stream, time, with};
 
 use crate::acts::{self, Memory};
@@ -15,9 +15,6 @@ use crate::run::RunState;
 use crate::script::PinnedOperation;
 use crate::system::{Call, Client, Reply, TxnStep};
 use crate::transactions::{self, Draws, Shape, TxnKind};
-
-/// Operations a second of a client whose plan names no rate.
-pub(crate) const RATE_DEFAULT: u32 = 20;
 
 /// Values of different clients never meet.
 const VALUES_PER_CLIENT: i64 = 1_000_000;

@@ -7,12 +7,10 @@ use crate::diagnostic::Code;
 use crate::grammar::workload::{Iterations, Rate, Size, WorkloadDraft};
 use crate::human::duration;
 use crate::plan::{Field, FieldKind, PlanScenario};
+use crate::scenario::RATE_DEFAULT;
 use crate::sink::Sink;
 
 const SECOND: u64 = 1_000_000_000;
-
-/// Operations a second of a client where a plan names none, as the runner has it.
-const RATE_DEFAULT: u32 = 20;
 
 /// What a workload's clients do in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +87,10 @@ fn iterations(
 ) -> Option<u32> {
     match said? {
         Iterations::PerClient(count) => Some(count),
-        Iterations::Total(total) => shared(written, total, "operations", clients, sink),
+        Iterations::Total(total) => {
+            let help = "write how many each client does: `500 operations each`";
+            shared(written, (total, "operations", help), clients, sink)
+        }
     }
 }
 
@@ -101,15 +102,17 @@ fn rate(
 ) -> Option<u32> {
     match rate? {
         Rate::PerClient(rate) => Some(rate),
-        Rate::Total(total) => shared(written, total, "operations a second", clients, sink),
+        Rate::Total(total) => {
+            let help = "write the rate per client: `20 ops/s per client`";
+            shared(written, (total, "operations a second", help), clients, sink)
+        }
     }
 }
 
 /// A client's part of what is said of all of them.
 fn shared(
     written: &PlanScenario,
-    total: u32,
-    what: &str,
+    (total, what, help): (u32, &str, &str),
     clients: u32,
     sink: &mut Sink<'_>,
 ) -> Option<u32> {
@@ -117,10 +120,6 @@ fn shared(
         return Some(total / clients);
     }
     let message = format!("{total} {what} do not divide by {clients} clients");
-    let help = match what {
-        "operations" => "write how many each client does: `500 operations each`",
-        _ => "write the rate per client: `20 ops/s per client`",
-    };
     let help = Some(help.to_owned());
     let label = "uneven rate";
     sink.error(Code::BadNumber, &place(written), message, label, help);

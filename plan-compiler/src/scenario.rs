@@ -164,6 +164,9 @@ pub enum Weather {
     Calm,
 }
 
+/// Operations a second of a client whose plan names no rate.
+pub const RATE_DEFAULT: u32 = 20;
+
 /// What the clients do, for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
@@ -175,7 +178,7 @@ pub struct Workload {
     pub keys: u32,
     /// How keys are picked.
     pub skew: Skew,
-    /// Operations a second for each client; `None`: the runner's default think time.
+    /// Operations a second for each client; `None`: [`RATE_DEFAULT`].
     pub rate_per_client: Option<u32>,
     /// After how many operations a client has done its part; `None`: when the time is over. A
     /// client of an idle workload has none to do.

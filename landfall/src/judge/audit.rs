@@ -1,13 +1,12 @@
 //! The green-but-broken audit: questions that a passing scenario must be able to answer, answered
 //! from what was counted.
 
-use plan_compiler::scenario::{Direction, FaultKind, Scenario};
+use plan_compiler::scenario::{Direction, FaultKind, RATE_DEFAULT, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Strength;
 use crate::render::counted;
 use crate::tally::Tally;
-use crate::workload::RATE_DEFAULT;
 
 /// One question of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use sim_disk::{Disk, OpenFlags};
 use sim_runtime::Fd;
@@ -38,31 +39,48 @@ pub(crate) trait Fs {
     fn canonicalize(&self, path: &str) -> io::Result<String>;
 }
 
-/// The file system under Cargo's temporary directory.
-pub(crate) struct Real {
-    root: PathBuf,
-}
+/// A directory of the machine's that nobody else has, empty, and gone afterwards.
+pub(crate) struct Folder(PathBuf);
 
-impl Real {
-    pub(crate) fn new(name: &str) -> Real {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+impl Folder {
+    /// One below Cargo's temporary directory.
+    pub(crate) fn new(name: &str) -> Folder {
+        /// Tells tests apart that chose one name.
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{number}"));
         match fs::remove_dir_all(&root) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
             _ => fs::create_dir_all(&root).unwrap(),
         }
-        Real {
-            root: root.canonicalize().unwrap(),
-        }
+        Folder(root.canonicalize().unwrap())
     }
 
-    fn at(&self, path: &str) -> PathBuf {
-        join(&self.root, path)
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
-impl Drop for Real {
+impl Drop for Folder {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.root).unwrap();
+        let gone = fs::remove_dir_all(&self.0);
+        assert!(gone.is_ok() || std::thread::panicking(), "{gone:?}");
+    }
+}
+
+/// The file system under Cargo's temporary directory.
+pub(crate) struct Real {
+    root: Folder,
+}
+
+impl Real {
+    pub(crate) fn new(name: &str) -> Real {
+        let root = Folder::new(name);
+        Real { root }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        join(self.root.path(), path)
     }
 }
 
@@ -173,7 +191,7 @@ impl Fs for Real {
     fn canonicalize(&self, path: &str) -> io::Result<String> {
         let real = fs::canonicalize(self.at(path))?;
         Ok(real
-            .strip_prefix(&self.root)
+            .strip_prefix(self.root.path())
             .unwrap()
             .to_str()
             .unwrap()

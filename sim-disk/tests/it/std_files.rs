@@ -14,6 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use sim_disk::DiskConfig;
 use sim_runtime::{Down, NodeMain};
 
+use crate::fs::Folder;
 use crate::harness::{Bench, get};
 
 /// What a body saw, and what it is about.
@@ -42,16 +43,6 @@ impl Log {
     }
 }
 
-/// A directory of the machine's, empty.
-fn real_root(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    match fs::remove_dir_all(&root) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
-        _ => fs::create_dir_all(&root).unwrap(),
-    }
-    root.canonicalize().unwrap()
-}
-
 /// Runs a body on the machine and on a node, and compares what it logged.
 pub(crate) fn same_on_both(name: &str, body: impl Fn(&mut Log)) {
     let run = |root: PathBuf| {
@@ -60,7 +51,8 @@ pub(crate) fn same_on_both(name: &str, body: impl Fn(&mut Log)) {
         body(&mut log);
         log.lines
     };
-    let real = run(real_root(name));
+    let folder = Folder::new(name);
+    let real = run(folder.path().to_path_buf());
     let bench = Bench::new(1, DiskConfig::default());
     let ours = bench.on_node(|_| {
         fs::create_dir_all("/volume/here").unwrap();

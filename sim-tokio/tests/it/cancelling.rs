@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Mutex, Notify, Semaphore, broadcast, oneshot, watch};
 use tokio::task::yield_now;
@@ -76,6 +76,22 @@ async fn pair() -> (TcpStream, TcpStream) {
     (client.unwrap(), accepted.unwrap().0)
 }
 
+/// Reads to the end, so many bytes at a time at most, and says how many reads were given up.
+async fn read_all<const SIZE: usize>(from: &mut (impl AsyncRead + Unpin)) -> (Vec<u8>, u32) {
+    let (mut received, mut given_up) = (Vec::new(), 0);
+    loop {
+        let mut buffer = [0; SIZE];
+        match give_up(from.read(&mut buffer)).await {
+            Some(read) => match read.unwrap() {
+                0 => return (received, given_up),
+                read => received.extend_from_slice(&buffer[..read]),
+            },
+            None => given_up += 1,
+        }
+        yield_now().await;
+    }
+}
+
 async fn bytes_survive_a_read_that_was_given_up() {
     let (mut client, mut server) = pair().await;
     let writing = tokio::spawn(async move {
@@ -84,18 +100,7 @@ async fn bytes_survive_a_read_that_was_given_up() {
             yield_now().await;
         }
     });
-    let (mut received, mut given_up) = (Vec::new(), 0);
-    loop {
-        let mut buffer = [0; 3];
-        match give_up(server.read(&mut buffer)).await {
-            Some(read) => match read.unwrap() {
-                0 => break,
-                read => received.extend_from_slice(&buffer[..read]),
-            },
-            None => given_up += 1,
-        }
-        yield_now().await;
-    }
+    let (received, given_up) = read_all::<3>(&mut server).await;
     assert_eq!(received, (0..200).collect::<Vec<_>>());
     assert!(given_up > 0);
     writing.await.unwrap();
@@ -172,18 +177,8 @@ async fn a_file_read_that_was_given_up_goes_on() {
     let mut given_up = 0;
     for _ in 0..1_000 {
         let mut file = tokio::fs::File::open(&path).await.unwrap();
-        let mut said = Vec::new();
-        loop {
-            let mut buffer = [0; 2];
-            match give_up(file.read(&mut buffer)).await {
-                Some(read) => match read.unwrap() {
-                    0 => break,
-                    read => said.extend_from_slice(&buffer[..read]),
-                },
-                None => given_up += 1,
-            }
-            yield_now().await;
-        }
+        let (said, times) = read_all::<2>(&mut file).await;
+        given_up = times;
         assert_eq!(said, b"abcdef");
         if given_up > 0 {
             break;
