@@ -7,7 +7,7 @@ use crate::grammar::budgets::{self, ExitDraft};
 use crate::grammar::faults::{self, Stage};
 use crate::grammar::landing::{self, LandingDraft};
 use crate::grammar::workload::{self, WorkloadDraft};
-use crate::grammar::{disk_words, evidence, formal, oracle, references};
+use crate::grammar::{checker_words, disk_words, evidence, formal, oracle, references};
 use crate::plan::{Field, FieldKind, Plan, PlanScenario};
 use crate::read::claims::same_id;
 use crate::read::labels;
@@ -62,7 +62,7 @@ pub(crate) fn scenario(
         faults::read(field, stage, &mut faults, sink);
     }
     obligations::surfaces(written, &falsifies, arm.as_ref(), sink);
-    obligations::complete(written, &draft, &faults, sink);
+    obligations::complete(written, &draft, &faults, model, sink);
     let mut conditions = std::mem::take(&mut draft.landing.conditions);
     evidence::tie(&mut conditions, &faults, sink);
     let made = Made {
@@ -264,7 +264,8 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
         FieldKind::Landing => landing::read(field, &mut draft.landing, sink),
         FieldKind::Ambiguity => formal::ambiguity(field, ambiguity, sink),
         FieldKind::Budgets | FieldKind::ExitCriteria | FieldKind::Allow => {
-            budgets::read(field, &mut draft.exit, sink);
+            let workload = checker_words::transactional(&draft.workload.mix);
+            budgets::read(field, &mut draft.exit, workload, sink);
         }
         FieldKind::Observability => {
             let wording = field.text(sink.text);

@@ -18,7 +18,8 @@
 //! - `outline`: Markdown to blocks; `read`: blocks to the plan
 //! - `tokens`, `cursor`: clauses to phrases; `grammar`: the phrases of each field
 //! - `arms`: what is compiled for a written scenario; `compile`: fields to a scenario, by
-//!   `defaults` and `pace`, under `obligations`; `weakness`: what it can't show
+//!   `defaults` and `pace`, under `obligations`; `judges`: which oracle finds what;
+//!   `weakness`: what a scenario can't show
 //! - `checks`, `matrix`: what holds across the plan
 //! - [`diagnostic`], `sink`, `suggest`, `render`: what the author is told; `template`: what an
 //!   author begins with; [`author`]: the tests that are generated
@@ -42,6 +43,7 @@ mod cursor;
 mod defaults;
 mod grammar;
 mod human;
+mod judges;
 mod matrix;
 mod obligations;
 mod outline;

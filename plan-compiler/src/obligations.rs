@@ -1,11 +1,12 @@
 //! What a scenario must have before it may run, and what weakens it.
 
-use checkers::spec::CheckerSpec;
+use checkers::spec::{CheckerSpec, ModelKind};
 
 use crate::compile::{Draft, fields};
 use crate::diagnostic::Code;
-use crate::grammar::{faults, oracle};
+use crate::grammar::faults;
 use crate::human::duration;
+use crate::judges::judges;
 use crate::plan::{FieldKind, PlanScenario};
 use crate::read::claims;
 use crate::scenario::{Arm, Category, Claim, FaultSpec};
@@ -143,6 +144,7 @@ pub(crate) fn complete(
     written: &PlanScenario,
     draft: &Draft,
     specs: &[FaultSpec],
+    model: ModelKind,
     sink: &mut Sink<'_>,
 ) {
     let span = &written.heading;
@@ -164,7 +166,7 @@ pub(crate) fn complete(
         let help = Some("add `Landing evidence: packets dropped > 0`".to_owned());
         sink.error(Code::NoLanding, span, message, "no landing evidence", help);
     }
-    unjudged(written, draft, sink);
+    unjudged(draft, model, sink);
     if fields(written, FieldKind::Faults).all(|field| field.parts.is_empty()) {
         sink.default(FieldKind::Faults, "no faults");
     }
@@ -199,26 +201,22 @@ pub(crate) fn complete(
 }
 
 /// Exit criteria that no oracle of the scenario could find unmet.
-fn unjudged(written: &PlanScenario, draft: &Draft, sink: &mut Sink<'_>) {
+fn unjudged(draft: &Draft, model: ModelKind, sink: &mut Sink<'_>) {
     if draft.checkers.is_empty() {
         return;
     }
-    let is_judged = |asked: CheckerSpec| {
-        let whole = asked == CheckerSpec::NoLostAck;
-        let is_whole = |one: &CheckerSpec| matches!(one, CheckerSpec::Single(_));
-        draft.checkers.contains(&asked)
-            || draft.checkers.contains(&CheckerSpec::Linearizability) && whole
-            || whole && draft.checkers.iter().any(is_whole)
-    };
-    for field in fields(written, FieldKind::ExitCriteria) {
-        for (asked, span) in oracle::taken_for_granted(field, sink) {
-            if is_judged(asked) {
-                continue;
-            }
-            let words = oracle::words(asked);
-            let message = format!("the exit criteria take for granted that: {words}");
-            let help = Some("name that oracle under `Oracle`, too".to_owned());
-            sink.error(Code::NoOracle, &span, message, "nobody judges this", help);
+    for asked in &draft.exit.asked {
+        let mut have = draft.checkers.iter();
+        if have.any(|have| judges(*have, model, asked.what)) {
+            continue;
         }
+        let words = asked.what.words();
+        let message = format!("the exit criteria take for granted that: {words}");
+        let remedy = asked.what.remedy();
+        let help = Some(format!(
+            "name an oracle that finds it, as in `Oracle: {remedy}`"
+        ));
+        let span = &asked.span;
+        sink.error(Code::NoOracle, span, message, "nobody judges this", help);
     }
 }

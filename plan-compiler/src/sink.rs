@@ -239,6 +239,11 @@ fn near_miss<'v>(clause: &[Token], vocabulary: &[&'v str]) -> Option<(Range<usiz
         let known = vocabulary
             .iter()
             .flat_map(|phrase| phrase.split([' ', '|', '?']));
-        nearest(word, known).map(|near| (token.span.clone(), near))
+        // A plural is no slip of the pen.
+        let plural = |near: &str| {
+            near.strip_suffix('s') == Some(word) || word.strip_suffix('s') == Some(near)
+        };
+        let near = nearest(word, known).filter(|near| !plural(near))?;
+        Some((token.span.clone(), near))
     })
 }

@@ -1,6 +1,10 @@
 //! `smoke 10 seeds; hardening 200 seeds` and the exit criteria.
 
+use checkers::txn::Workload as Transactional;
+
+use super::criteria::{self, Asked, Property};
 use super::landing::{in_every_seed, refuse_every_seed};
+use super::oracle;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
@@ -45,6 +49,8 @@ pub(crate) struct ExitDraft {
     pub(crate) allow: Vec<String>,
     pub(crate) landed_seeds_min: Option<u32>,
     pub(crate) criteria: ExitCriteria,
+    /// What the oracles must judge.
+    pub(crate) asked: Vec<Asked>,
 }
 
 impl Default for ExitDraft {
@@ -59,6 +65,7 @@ impl Default for ExitDraft {
             allow: Vec::new(),
             landed_seeds_min: None,
             criteria: ExitCriteria::default(),
+            asked: Vec::new(),
         }
     }
 }
@@ -102,10 +109,11 @@ const FILLERS: &[&str] = &[
     "by",
 ];
 
+/// Words of criteria that name no property.
 const CRITERIA: &[&str] = &[
     "no|zero|0 violation|violations|counterexample|counterexamples|finding|findings|anomalies",
-    "no|zero|0 linearizability|lost|acknowledged|acked|ack|acks|writes|anomaly|failure",
-    "all|every|each checker|checkers|seed|seeds pass|passes",
+    "no|zero|0 anomaly|failure|failures",
+    "all|every|each checker|checkers|oracle|oracles|seed|seeds pass|passes",
     "pass smoke|hardening?",
     "verdict",
     "checker|checkers|oracle|oracles accept|accepts?",
@@ -119,36 +127,31 @@ const CRITERIA: &[&str] = &[
     "no",
     "must",
     "be",
-    "reported|found|seen",
+    "reported|found|seen|observed",
     "any",
-    "violation",
-    "violations",
+    "violation|violations|violated",
+    "not|never violated",
     "then",
-    "lost",
-    "writes|write",
-    "messages|message",
-    "acknowledged|acked",
-    "leader|leaders",
-    "term|terms",
-    "two",
-    "linearizable",
-    "non linearizable|linearisable",
-    "key|keys",
-];
-
-/// Bounds on what users meet, which an oracle judges.
-const BOUNDS: &[&str] = &[
-    "recovered|recovers|recover|recovery|recovery time within|under|in|<|<=",
-    "the? cluster|system|service? recovers|recovered within|under|in",
-    "a|the? new leader is|was? elected? within",
-    "writes|reads|requests|operations resume|succeed within",
+    "not",
+    "preserved|maintained|satisfied|intact",
 ];
 
 const HELP: &str = "write `smoke 10 seeds; hardening 200 seeds`, `allow: PARTIAL-model`, \
      `landed in at least 3 seeds`, `no violations`";
 
+const CRITERIA_HELP: &str = "write `no violations`, `landed in at least 3 seeds`, `at least 95% of \
+     operations acknowledged`, `allow: PARTIAL-model`, or what an oracle of the scenario finds, as \
+     in `no lost writes`, `no duplicate deliveries`, `recovered within 10s of heal`";
+
 /// Reads budgets, exit criteria or allowances into the draft.
-pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
+///
+/// `workload` are the transactions of the scenario, if it has any.
+pub(crate) fn read(
+    field: &Field,
+    draft: &mut ExitDraft,
+    workload: Option<Transactional>,
+    sink: &mut Sink<'_>,
+) {
     let tokens = sink.tokens(field);
     let mut cursor = Cursor::new(&tokens);
     let mut allowing = field.kind == FieldKind::Allow;
@@ -194,31 +197,43 @@ pub(crate) fn read(field: &Field, draft: &mut ExitDraft, sink: &mut Sink<'_>) {
         } else if let Some((tier, budget)) = cursor.attempt(tier) {
             let said = set(draft, tier, budget);
             sink.explain(field.kind, &cursor.span_from(from), said);
-        } else if cursor.eat_any(BOUNDS) {
-            cursor.skip_clause();
+        } else if let Some(asked) = property(field, &mut cursor, workload) {
             let span = cursor.span_from(from);
-            let message = "how soon something comes back is an oracle's to judge";
-            let help = "write it under `Oracle`, as in: a write succeeds within 15s of heal";
-            let help = Some(help.to_owned());
-            sink.error(
-                Code::NotServed,
-                &span,
-                message,
-                "not an exit criterion",
-                help,
-            );
+            for what in asked {
+                let said = format!("an oracle's to find: {}", what.words());
+                sink.explain(field.kind, &span, said);
+                let span = span.clone();
+                draft.asked.push(Asked { what, span });
+            }
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
         } else if !filler(field, &mut cursor) {
-            let tiers = TIERS.iter().map(|(phrase, _)| *phrase);
-            let verdicts = VERDICTS.iter().map(|(phrase, _)| *phrase);
-            let vocabulary: Vec<&str> = tiers
-                .chain(verdicts)
-                .chain(["seeds", "allow", "landed"])
-                .collect();
-            sink.not_understood(&mut cursor, field.kind, &vocabulary, HELP);
+            unknown(field, &mut cursor, sink);
         }
     }
+}
+
+fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
+    let tiers = TIERS.iter().map(|(phrase, _)| *phrase);
+    let verdicts = VERDICTS.iter().map(|(phrase, _)| *phrase);
+    let words = tiers.chain(verdicts).chain(["seeds", "allow", "landed"]);
+    if field.kind == FieldKind::ExitCriteria {
+        let words: Vec<&str> = words.chain(oracle::vocabulary()).collect();
+        sink.not_understood(cursor, field.kind, &words, CRITERIA_HELP);
+    } else {
+        let words: Vec<&str> = words.collect();
+        sink.not_understood(cursor, field.kind, &words, HELP);
+    }
+}
+
+/// What an exit criterion takes for granted.
+fn property(
+    field: &Field,
+    cursor: &mut Cursor<'_>,
+    workload: Option<Transactional>,
+) -> Option<Vec<Property>> {
+    let stands = field.kind == FieldKind::ExitCriteria;
+    stands.then(|| criteria::read(cursor, workload)).flatten()
 }
 
 fn failing(c: &mut Cursor<'_>, allowing: bool) -> Option<()> {
@@ -370,11 +385,21 @@ fn criterion(c: &mut Cursor<'_>, criteria: &mut ExitCriteria) -> Option<String> 
     Some(format!("at least {length} of virtual time, over all seeds"))
 }
 
+const ALL_SUCCEED: &[&str] = &[
+    "all|every client? operation|operations|ops|request|requests|call|calls succeed|succeeds",
+    "all|every client? operation|operations|ops|request|requests is|are acknowledged|acked",
+    "no|zero|0 failed operation|operations|request|requests|call|calls",
+    "no|zero|0 operation|operations|request|requests|call|calls fail|fails|failed",
+];
+
 fn least(c: &mut Cursor<'_>) -> bool {
     c.eat_any(&[">=", "at least", ">", "more than", "minimum|min of?"])
 }
 
 fn acknowledged_share(c: &mut Cursor<'_>) -> Option<u32> {
+    if c.eat_any(ALL_SUCCEED) {
+        return Some(100);
+    }
     let milli = succeeding(c).filter(|milli| milli.is_multiple_of(1000))?;
     u32::try_from(milli / 1000).ok()
 }

@@ -62,6 +62,11 @@ const SINGLE: &[(&str, usize)] = &[
          once",
         6,
     ),
+    (
+        "all transfers|requests|operations|messages|jobs are? applied|executed|processed exactly \
+         once",
+        6,
+    ),
     ("idempotency|idempotence", 6),
     ("bank", 7),
     ("bank invariant|invariants|accounts|balance|balances?", 7),
@@ -176,10 +181,17 @@ const WORKLOADS: &[(&str, Workload)] = &[
         "rw? register txns|transactions|histories?",
         Workload::RwRegister,
     ),
+    ("txn? sets txns|transactions|histories", Workload::Sets),
+    (
+        "txn? counters|counter txns|transactions|histories",
+        Workload::Counters,
+    ),
+    ("txn sets", Workload::Sets),
+    ("txn counters", Workload::Counters),
 ];
 
 /// What the transactions among these operations can be judged as.
-pub(super) fn transactional(mix: &[(OpKind, u32)]) -> Option<Workload> {
+pub(crate) fn transactional(mix: &[(OpKind, u32)]) -> Option<Workload> {
     mix.iter().find_map(|(op, _)| match op {
         OpKind::Txn(TxnKind::ListAppend | TxnKind::WriteSkew) => Some(Workload::ListAppend),
         OpKind::Txn(TxnKind::Registers | TxnKind::ReadModifyWrite | TxnKind::LongFork) => {
@@ -228,6 +240,11 @@ pub(super) fn single(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
     let mut single = *Single::ALL.get(place)?;
     bounds(c, &mut single);
     Some(CheckerSpec::Single(single))
+}
+
+/// Whether a checker of one claim is named next; eats the name, not the bounds.
+pub(super) fn is_single(c: &mut Cursor<'_>) -> bool {
+    c.lookup(SINGLE).is_some()
 }
 
 /// Every phrase, for those who ask what is known.

@@ -2,7 +2,7 @@
 
 use checkers::spec::ModelKind;
 
-use super::act_words;
+use super::{act_words, by_name};
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
@@ -79,8 +79,14 @@ const MODEL_HELP: &str = "served: register, cas-register, map (key-value), log, 
 
 /// The longest name of a model that comes next, with what is said of its size.
 fn named(cursor: &mut Cursor<'_>) -> Option<ModelKind> {
-    let (mut plain, mut others) = (*cursor, *cursor);
+    let (mut plain, mut others, mut spelt) = (*cursor, *cursor, *cursor);
     let found = (plain.lookup(MODELS), others.lookup(act_words::MODELS));
+    let names = ModelKind::ALL.iter().map(|kind| kind.name());
+    let by_name = by_name::read(&mut spelt, names, |name| ModelKind::parse(name).ok());
+    if by_name.is_some() && spelt.at > plain.at.max(others.at) {
+        *cursor = spelt;
+        return by_name;
+    }
     let kind = if plain.at >= others.at {
         *cursor = plain;
         found.0?

@@ -1,9 +1,12 @@
 //! The controlled English of each field.
 
+mod absences;
 mod act_words;
 pub(crate) mod budgets;
-mod checker_words;
+mod by_name;
+pub(crate) mod checker_words;
 mod clauses;
+pub(crate) mod criteria;
 pub(crate) mod disk_words;
 mod events;
 pub(crate) mod evidence;

@@ -1,13 +1,11 @@
 //! `linearizability per-key, then no-lost-ack against final state`: who judges.
 
-use std::ops::Range;
-
 use checkers::spec::CheckerSpec;
 use checkers::txn::Workload;
 use checkers::weak::Weak;
 
 use super::budgets::succeeding;
-use super::checker_words;
+use super::{absences, by_name, checker_words};
 use crate::compile::Draft;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
@@ -110,7 +108,7 @@ const CHECKERS: &[(&str, CheckerSpec)] = &[
     ),
 ];
 
-const PROGRESS: &[&str] = &[
+pub(super) const PROGRESS: &[&str] = &[
     "bounded? progress",
     "bounded? liveness",
     "a|an|some|one client? write|operation|op|append|read|request|put succeeds|completes",
@@ -121,7 +119,7 @@ const PROGRESS: &[&str] = &[
 ];
 
 /// The four guarantees of a session, in one word.
-const SESSION: &[&str] = &["session guarantees|guarantee|consistency|causality"];
+pub(super) const SESSION: &[&str] = &["session guarantees|guarantee|consistency|causality"];
 
 /// Judges of transactions, where the workload has none that they could judge; and others that are
 /// named by half.
@@ -255,7 +253,7 @@ pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
                            or for half a checker's name";
             let help = "give the workload transactions (`100% list-append transactions`), or say \
                         which: `snapshot isolation of list-append transactions`, `monotonic \
-                        reads`, `fencing tokens grow`";
+                        reads`, `monotonic values`, `fencing tokens grow`";
             let help = Some(help.to_owned());
             sink.error(Code::NotServed, &span, message, "of what?", help);
             cursor.skip_clause();
@@ -267,30 +265,17 @@ pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
     }
 }
 
-/// The checkers that exit criteria take for granted, each with its bytes: `no lost acked writes`.
-pub(crate) fn taken_for_granted(
-    field: &Field,
-    sink: &Sink<'_>,
-) -> Vec<(CheckerSpec, Range<usize>)> {
-    let tokens = sink.tokens(field);
-    let mut cursor = Cursor::new(&tokens);
-    let mut found = Vec::new();
-    while !cursor.done() {
-        let from = cursor.at;
-        match cursor.lookup(CHECKERS) {
-            Some(checker) => found.push((checker, cursor.span_from(from))),
-            None => cursor.at += 1,
-        }
-    }
-    found
+/// Every phrase, for those who ask what is known.
+pub(super) fn vocabulary() -> impl Iterator<Item = &'static str> {
+    let names = CHECKERS.iter().map(|(phrase, _)| *phrase);
+    let more = PROGRESS.iter().chain(UNSERVED).copied();
+    let names = names.chain(more).chain(checker_words::phrases());
+    names.chain(absences::phrases())
 }
 
 fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
     let before = sink.diagnostics.len();
-    let names = CHECKERS.iter().map(|(phrase, _)| *phrase);
-    let more = PROGRESS.iter().chain(UNSERVED).copied();
-    let more = more.chain(checker_words::phrases());
-    let vocabulary: Vec<&str> = names.chain(more).collect();
+    let vocabulary: Vec<&str> = vocabulary().collect();
     sink.not_understood(cursor, field.kind, &vocabulary, HELP);
     for diagnostic in &mut sink.diagnostics[before..] {
         if diagnostic.code == Code::NotUnderstood {
@@ -304,14 +289,17 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-fn checker(cursor: &mut Cursor<'_>, workload: Option<Workload>) -> Option<CheckerSpec> {
+/// Reads the checker that comes next; `workload` are the transactions that it can judge.
+pub(super) fn checker(cursor: &mut Cursor<'_>, workload: Option<Workload>) -> Option<CheckerSpec> {
     type Reader = fn(&mut Cursor<'_>, Option<Workload>) -> Option<CheckerSpec>;
-    let readers: [Reader; 5] = [
+    let readers: [Reader; 7] = [
         checker_words::isolation,
         |c, _| c.lookup(CHECKERS),
         |c, _| c.lookup(checker_words::WEAKER),
         |c, _| checker_words::single(c),
         |c, _| progress(c),
+        absences::checker,
+        |c, _| spelt(c),
     ];
     // What reads most is meant; of equals the first.
     let mut best: Option<(usize, CheckerSpec)> = None;
@@ -326,6 +314,18 @@ fn checker(cursor: &mut Cursor<'_>, workload: Option<Workload>) -> Option<Checke
     let (at, checker) = best?;
     cursor.at = at;
     Some(checker)
+}
+
+/// A checker by its own name, unless half of another's is meant.
+fn spelt(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
+    let (mut probe, mut half) = (*c, *c);
+    let parse = |name: &str| CheckerSpec::parse(name).ok();
+    let found = by_name::read(&mut probe, CheckerSpec::names().into_iter(), parse)?;
+    if half.eat_any(UNSERVED) && half.at >= probe.at {
+        return None;
+    }
+    c.at = probe.at;
+    Some(found)
 }
 
 fn progress(c: &mut Cursor<'_>) -> Option<CheckerSpec> {

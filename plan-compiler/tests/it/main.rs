@@ -2,6 +2,7 @@
 
 mod clauses;
 mod codes;
+mod criteria;
 mod fuzz;
 mod hostile;
 mod landings;
