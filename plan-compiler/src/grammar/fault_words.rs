@@ -393,6 +393,12 @@ pub(crate) const CLIENTS: &[(&str, bool)] = &[
     ),
 ];
 
+/// Clients are no part of it, unless the clause says so; and whether these are all nodes.
+pub(crate) const AMONG: &[(&str, bool)] = &[
+    ("between|among the? nodes|servers|replicas|peers", false),
+    ("between|among all the? nodes|servers|replicas|peers", true),
+];
+
 /// Words that a fault clause may have and that change nothing.
 pub(crate) const FILLERS: &[&str] = &[
     ",",
@@ -442,7 +448,6 @@ pub(crate) const FILLERS: &[&str] = &[
     "from its|the? peers",
     "away",
     "cleanly",
-    "between|among the? nodes|servers|replicas|peers",
     "all links of",
     "using|with|via|by? toxiproxy|pumba|chaos mesh?",
     "chaos",

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::clauses::clauses;
 use super::events::{self, AfterDraft};
 use super::fault_words::{
-    CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, PARTITION, TARGETS,
+    AMONG, CLIENTS, DIRECTIONS, FILLERS, KINDS, NONE, NONE_FILLERS, PARTITION, TARGETS,
 };
 use super::frames::{self, FramesDraft};
 use super::guest_words::{GUEST_KINDS, METADATA, REFUSED};
@@ -43,6 +43,8 @@ pub(super) struct Draft {
     pub(super) target: Option<Target>,
     pub(super) direction: Option<Direction>,
     pub(super) clients: Option<bool>,
+    /// It is between the nodes, by the words that tell them from clients.
+    pub(super) among: bool,
     pub(super) frames: FramesDraft,
     pub(super) magnitude: MagnitudeDraft,
     pub(super) schedule: ScheduleDraft,
@@ -272,6 +274,10 @@ fn slot(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
     if cursor.eat_any(BEYOND_BUDGET) {
         draft.beyond_budget = true;
         return Some(false);
+    }
+    if let Some(all) = cursor.lookup(AMONG) {
+        draft.among = true;
+        return Some(all && put(&mut draft.target, Target::All));
     }
     if let Some(clients) = cursor.lookup(CLIENTS) {
         return Some(put(&mut draft.clients, clients));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::faults::{Draft, Stage};
 use super::magnitude::Amount;
+use super::network_words::LOSS;
 use super::schedule::{self, Length};
 use super::sizes::sized;
 use super::{frames, names};
@@ -23,6 +24,7 @@ pub(super) fn settle(
     span: &Range<usize>,
     sink: &mut Sink<'_>,
 ) -> FaultSpec {
+    let kind = lossy(kind, draft);
     let is_partition = matches!(kind, FaultKind::Partition { .. });
     let is_split = matches!(kind, FaultKind::Split { .. });
     let on_links = is_partition || matches!(kind, FaultKind::Network { .. });
@@ -111,6 +113,14 @@ pub(super) fn settle(
     fault
 }
 
+/// `drop 30% of packets` is a loss of packets, and no partition.
+fn lossy(kind: FaultKind, draft: &Draft) -> FaultKind {
+    match (kind, draft.magnitude.amount) {
+        (FaultKind::Partition { .. }, Some(Amount::Ppm(_))) => LOSS,
+        (kind, _) => kind,
+    }
+}
+
 /// The kind with the ways and the clients that the clause says.
 fn shaped(kind: FaultKind, draft: &Draft, usual: Direction) -> FaultKind {
     let to_somebody = draft.frames.to.is_some() && !draft.frames.mutual;
@@ -134,7 +144,7 @@ fn shaped(kind: FaultKind, draft: &Draft, usual: Direction) -> FaultKind {
         } => FaultKind::Network {
             effect,
             direction,
-            clients_too: draft.clients.unwrap_or(clients_too),
+            clients_too: draft.clients.unwrap_or(clients_too && !draft.among),
         },
         FaultKind::Storage { how, .. } => FaultKind::Storage {
             how,

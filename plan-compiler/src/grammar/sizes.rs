@@ -28,23 +28,6 @@ pub(crate) fn sized(
             sink.conflict(span, "size of a drift, which is said in ppm or percent");
             kind
         }
-        // `drop 5% of packets`.
-        (
-            FaultKind::Partition {
-                direction,
-                clients_too,
-            },
-            Some(Amount::Ppm(ppm)),
-        ) => {
-            if magnitude.way.is_some() {
-                sink.conflict(span, "way of a fault that has none");
-            }
-            return FaultKind::Network {
-                effect: NetEffect::Loss { ppm },
-                direction,
-                clients_too,
-            };
-        }
         (
             FaultKind::Network {
                 effect,

@@ -2,7 +2,7 @@
 
 use super::fault_words::KINDS;
 use super::guest_words::GUEST_KINDS;
-use super::network_words::NAME_KINDS;
+use super::network_words::{LOSS as LOSS_OF_PACKETS, NAME_KINDS};
 use super::tool_words::TOOL_KINDS;
 use crate::cursor::Cursor;
 use crate::scenario::{FaultKind, Span, StorageFault};
@@ -198,7 +198,17 @@ pub(crate) fn kind_at(cursor: &mut Cursor<'_>) -> Option<FaultKind> {
     });
     // Of those that are as long as each other the first.
     let longest = found.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    let (at, kind) = longest?;
+    let (at, kind) = longest.or_else(|| loses(*cursor))?;
     cursor.at = at;
     Some(kind)
+}
+
+/// `lose 30% of the packets`: the name stands around its size.
+fn loses(mut c: Cursor<'_>) -> Option<(usize, FaultKind)> {
+    c.eat("lose|loses|losing").then_some(())?;
+    let named = c.at;
+    c.milli()?;
+    c.eat("%|percent").then_some(())?;
+    let packets = ["of? all? the|its? packets|messages|traffic"];
+    c.eat_any(&packets).then_some((named, LOSS_OF_PACKETS))
 }
