@@ -6,6 +6,10 @@ use sim_runtime::{Seed, Stream};
 
 use crate::config::{Chance, Latency, NetConfig};
 
+/// An ordinary packet between two nodes that are far from each other takes no longer: clients that
+/// give up after seconds are answered, and a run tells something.
+const FARTHEST_NS: u64 = 1_000_000_000;
+
 impl NetConfig {
     /// No weather: every packet takes half a millisecond, every read and write moves all it can,
     /// and nothing is drawn.
@@ -60,6 +64,9 @@ impl NetConfig {
         if draw.chance(1, 8) {
             config.path_capacity = Some(4 << draw.range(0, 6));
         }
+        let ordinary = config.latency.max_ns.max(config.latency.mean_ns);
+        let farthest = u32::try_from(FARTHEST_NS / ordinary).unwrap_or(u32::MAX);
+        config.far_factor = config.far_factor.min(farthest).max(1);
         config
     }
 }
@@ -74,6 +81,11 @@ mod tests {
         let least = drawn.iter().map(|config| config.latency.min_ns).min();
         let most = drawn.iter().map(|config| config.latency.min_ns).max();
         assert_eq!((least, most), (Some(20_000), Some(20_480_000)));
+        let far = drawn.iter().map(|config| {
+            let latency = config.latency;
+            latency.max_ns.max(latency.mean_ns) * u64::from(config.far_factor)
+        });
+        assert!((500_000_000..=1_000_000_000).contains(&far.max().unwrap()));
         let lossy = drawn.iter().filter(|config| config.loss != Chance::NEVER);
         assert!((150..350).contains(&lossy.count()));
         let narrow = drawn.iter().filter(|config| config.bandwidth.is_some());
