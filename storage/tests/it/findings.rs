@@ -186,6 +186,32 @@ mod on_the_machine {
         Ok(())
     }
 
+    /// A file begins with 64 bytes, the tenth of which has the number of the valid slot as its
+    /// lowest bit, and two slots of 128, each with its version first and its checksum last.
+    #[test]
+    fn f12_redb_does_not_open_a_file_whose_spare_slot_has_another_version() -> Result<(), AnyError>
+    {
+        let folder = std::env::temp_dir().join(format!("landfall-f12-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let file = folder.join("redb");
+        drop(redb::Database::create(&file)?);
+        let whole = fs::read(&file)?;
+        let spare = 64 + 128 * usize::from(whole[9] & 1 == 0);
+        let mut opened = Vec::new();
+        // The last byte is of the checksum: the control.
+        for at in [spare, spare + 127] {
+            let mut torn = whole.clone();
+            torn[at] = 106;
+            fs::write(&file, torn)?;
+            opened.push(redb::Database::create(&file).map(drop));
+        }
+        fs::remove_dir_all(&folder)?;
+        let error = opened[0].as_ref().expect_err("it is refused").to_string();
+        assert!(error.contains("file format version"), "{error}");
+        assert!(opened[1].is_ok(), "{:?}", opened[1]);
+        Ok(())
+    }
+
     #[test]
     fn f4_fjall_does_not_open_a_database_without_a_version_marker() -> Result<(), AnyError> {
         let folder = std::env::temp_dir().join(format!("landfall-f4-{}", std::process::id()));
