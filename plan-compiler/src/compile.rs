@@ -44,10 +44,15 @@ pub(crate) fn scenario(
         retries_separate: true,
     };
     let mut draft = Draft::default();
-    // What an oracle judges can depend on what clients do, wherever that is said.
-    let is_workload =
-        |field: &&Field| matches!(field.kind, FieldKind::Workload | FieldKind::Topology);
-    let (first, then): (Vec<_>, Vec<_>) = written.fields.iter().partition(is_workload);
+    // What an oracle judges can depend on what clients do, and to what, wherever that is said.
+    let is_first = |field: &&Field| {
+        let kind = field.kind;
+        matches!(
+            kind,
+            FieldKind::Workload | FieldKind::Topology | FieldKind::Model
+        )
+    };
+    let (first, then): (Vec<_>, Vec<_>) = written.fields.iter().partition(is_first);
     for field in first.into_iter().chain(then) {
         read(field, &mut draft, &mut ambiguity, sink);
     }
@@ -58,13 +63,17 @@ pub(crate) fn scenario(
         workload_ns: workload.duration_ns,
     };
     let mut faults: Vec<FaultSpec> = Vec::new();
+    let errors = sink.errors.len();
     for field in fields(written, FieldKind::Faults) {
         faults::read(field, stage, &mut faults, sink);
     }
+    let all_read = sink.errors.len() == errors;
     obligations::surfaces(written, &falsifies, arm.as_ref(), sink);
     obligations::complete(written, &draft, &faults, model, sink);
     let mut conditions = std::mem::take(&mut draft.landing.conditions);
-    evidence::tie(&mut conditions, &faults, sink);
+    if all_read {
+        evidence::tie(&mut conditions, &faults, sink);
+    }
     let made = Made {
         falsifies: &falsifies,
         workload: &workload,

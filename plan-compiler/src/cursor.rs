@@ -41,6 +41,13 @@ const NUMBER_WORDS: &[(&str, u64)] = &[
     ("sixty", 60),
 ];
 
+/// Whether durations are counted in it.
+pub(crate) fn is_unit(word: &str) -> bool {
+    UNITS
+        .iter()
+        .any(|(names, _)| names.split('|').any(|name| name == word))
+}
+
 impl<'t> Cursor<'t> {
     pub(crate) fn new(tokens: &'t [Token]) -> Self {
         Cursor { tokens, at: 0 }

@@ -87,7 +87,7 @@ pub(crate) fn settle(
     let single = single || !acts.is_empty();
     let keys = said.keys.unwrap_or_else(|| {
         let keys = if single { 1 } else { 5 };
-        open(&format!("{keys} keys"));
+        open(if single { "1 key" } else { "5 keys" });
         keys
     });
     let skew = said.skew.unwrap_or_else(|| {

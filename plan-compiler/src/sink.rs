@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, is_unit};
 use crate::diagnostic::{Code, Diagnostic, LineIndex, Severity};
 use crate::plan::{Field, FieldKind, PlanScenario, plain};
 use crate::suggest::nearest;
@@ -182,7 +182,10 @@ impl<'a> Sink<'a> {
         if bad_number {
             let message = format!("`{said}` is not a quantity that {name} can use");
             let label = "number without a meaning here";
-            let help = Some(format!("durations need a unit (`30s`, `5min`); {help}"));
+            let help = Some(match counted(clause) {
+                Some(noun) => format!("nothing is counted in `{noun}` here; {help}"),
+                None => format!("durations need a unit (`30s`, `5min`); {help}"),
+            });
             self.error(Code::BadNumber, &span, message, label, help);
             return;
         }
@@ -216,6 +219,15 @@ impl<'a> Sink<'a> {
     /// The field's tokens.
     pub(crate) fn tokens(&self, field: &Field) -> Vec<Token> {
         crate::tokens::tokens(self.text, &field.parts)
+    }
+}
+
+/// What stands behind the number that a clause begins with.
+fn counted(clause: &[Token]) -> Option<&str> {
+    let (number, noun) = (clause.first()?, clause.get(1)?);
+    match (&number.kind, &noun.kind) {
+        (Kind::Number { .. }, Kind::Word(noun)) if !is_unit(noun) => Some(noun),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct Token {
 /// What a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// In small letters. Words joined by hyphens are several.
+    /// In small letters, and a node by that name. Words joined by hyphens are several.
     Word(String),
     /// Digits as written (without separators of thousands) and their value in thousandths.
     Number { digits: String, milli: Option<u64> },
@@ -179,7 +179,10 @@ impl Lexer<'_, '_> {
             }
             length += 1;
         }
-        let milli = milli(&digits);
+        let (milli, digits, length) = match thousands(&digits, &self.rest()[length..]) {
+            Some((milli, digits)) => (Some(milli), digits, length + 1),
+            None => (milli(&digits), digits, length),
+        };
         self.push(Kind::Number { digits, milli }, length);
     }
 
@@ -200,7 +203,7 @@ impl Lexer<'_, '_> {
         if word.is_empty() {
             self.at += end;
         } else {
-            self.push(Kind::Word(word), end);
+            self.push(Kind::Word(plain(word)), end);
         }
         self.at += skip;
     }
@@ -214,6 +217,24 @@ impl Lexer<'_, '_> {
             None => self.push(Kind::Other(c), c.len_utf8()),
         }
     }
+}
+
+/// What some call their nodes.
+fn plain(word: String) -> String {
+    let noun = match word.as_str() {
+        "broker" | "scheduler" | "instance" | "datanode" => "node",
+        "brokers" | "schedulers" | "instances" | "datanodes" => "nodes",
+        _ => return word,
+    };
+    noun.to_owned()
+}
+
+/// `3k`: as many thousands, in thousandths and in digits, where that is what follows.
+fn thousands(digits: &str, rest: &str) -> Option<(u64, String)> {
+    let rest = rest.strip_prefix(['k', 'K'])?;
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let whole = milli(digits).filter(|_| ends)?;
+    Some((whole.checked_mul(1000)?, whole.to_string()))
 }
 
 /// A decimal in thousandths; `None` when it is too large or too fine.
@@ -247,6 +268,14 @@ mod tests {
         let all = spellings("kill -9 at T+60s; 0 -> 14,712 **asymmetric-partition** 1.5s 5-8s");
         let expected = "kill|-|9|at|t|+|60|s|;|0|->|14712|asymmetric|partition|1.5|s|5|-|8|s|";
         assert_eq!(all.join("|"), expected);
+    }
+
+    #[test]
+    fn thousands_may_be_a_letter() {
+        assert_eq!(
+            spellings("3k seeds, 1.5k ops, 5kB").join("|"),
+            "3000|seeds|,|1500|ops|,|5|kb|"
+        );
     }
 
     #[test]

@@ -25,6 +25,10 @@ const STALE: Absence = Of(CheckerSpec::Linearizability);
 const LEADERS: Absence = Of(CheckerSpec::SingleLeader);
 const IDS: Absence = Of(CheckerSpec::Single(Single::UniqueIds));
 const HOLDERS: Absence = Of(CheckerSpec::Single(Single::MutualExclusion));
+const LEASES: Absence = Of(CheckerSpec::Single(Single::Leases {
+    ttl_ns: 10_000_000_000,
+    skew_ns: 0,
+}));
 const TOKENS: Absence = Of(CheckerSpec::Single(Single::Fencing));
 const FOREIGN: Absence = Of(CheckerSpec::Single(Single::Boundary));
 const SAGAS: Absence = Of(CheckerSpec::Single(Single::Saga));
@@ -72,6 +76,12 @@ const ABSENT: &[(&str, Absence)] = &[
         LOST,
     ),
     ("data|message|messages|write|event|job loss", LOST),
+    ("none|nothing is? lost|missing", LOST),
+    (
+        "lease|leases overlap|overlaps|overlapped|overlapping",
+        LEASES,
+    ),
+    ("overlapping|concurrent lease|leases", LEASES),
     ("stale read|reads|value|values|answer|answers", STALE),
     (
         "non linearizable|linearisable key|keys|history|histories|read|reads?",

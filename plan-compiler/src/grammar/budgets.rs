@@ -132,7 +132,6 @@ const CRITERIA: &[&str] = &[
     "violation|violations|violated",
     "not|never violated",
     "then",
-    "not",
     "preserved|maintained|satisfied|intact",
 ];
 
@@ -218,12 +217,30 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
     let verdicts = VERDICTS.iter().map(|(phrase, _)| *phrase);
     let words = tiers.chain(verdicts).chain(["seeds", "allow", "landed"]);
     if field.kind == FieldKind::ExitCriteria {
+        if oracle::is_speed(field, cursor, sink) || is_count_of_seeds(cursor, sink) {
+            return;
+        }
+        let words = words.chain(CRITERIA.iter().copied());
         let words: Vec<&str> = words.chain(oracle::vocabulary()).collect();
         sink.not_understood(cursor, field.kind, &words, CRITERIA_HELP);
     } else {
         let words: Vec<&str> = words.collect();
         sink.not_understood(cursor, field.kind, &words, HELP);
     }
+}
+
+/// `no violation in 200 seeds`.
+fn is_count_of_seeds(cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) -> bool {
+    let from = cursor.at;
+    let Some(seeds) = cursor.attempt(count_of_seeds) else {
+        return false;
+    };
+    let message = "how many seeds are run is the budget's to say";
+    let help = Some(format!("write `Budgets: hardening {seeds} seeds`"));
+    let span = cursor.span_from(from);
+    let label = "not an exit criterion";
+    sink.error(Code::NotUnderstood, &span, message, label, help);
+    true
 }
 
 /// What an exit criterion takes for granted.

@@ -56,7 +56,11 @@ const SINGLE: &[(&str, usize)] = &[
         "every|each element|message is dequeued|delivered exactly? once",
         5,
     ),
-    ("exactly once effects|delivery|processing?", 6),
+    (
+        "exactly once effects|delivery|processing|execution|executions|semantics?",
+        6,
+    ),
+    ("at most once delivery|processing|execution|executions", 6),
     (
         "each|every transfer|request|operation|message|job is? applied|executed|processed exactly \
          once",
@@ -93,7 +97,22 @@ const SINGLE: &[(&str, usize)] = &[
     ("log offsets", 10),
     ("mutual exclusion", 11),
     ("mutex safety", 11),
-    ("at most one holder", 11),
+    (
+        "at most one lock? holder|owner at|of? a|any|one|the? time|moment|lock?",
+        11,
+    ),
+    (
+        "at most one lease holder|owner at? a|any|one? time|moment?",
+        12,
+    ),
+    (
+        "at most one client|process|node|worker holds the|a? lock at? a|any|one? time?",
+        11,
+    ),
+    (
+        "at most one client|process|node|worker holds the|a? lease at? a|any|one? time?",
+        12,
+    ),
     ("lease|leases safety|exclusivity?", 12),
     ("fencing tokens|token? monotonic|grow?", 13),
     (
@@ -258,7 +277,7 @@ pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
 
 /// What is said of a bound; without it the checker's own stands.
 fn bounds(c: &mut Cursor<'_>, single: &mut Single) {
-    const TIME: &str = "within|under|for|of|up|ttl|bound|after to|of?";
+    const TIME: &str = "with? a? within|under|for|of|up|ttl|bound|after to|of?";
     const COUNT: &str = "of|at|limit|up most|to|of?";
     let time = |c: &mut Cursor<'_>| {
         c.attempt(|c| {

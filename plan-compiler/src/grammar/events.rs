@@ -37,6 +37,9 @@ const ELECTED: &[&str] = &[
     "after|once|when|on|upon a|the|each|every? leader|leadership change|changes",
     "after|once|when|on|upon a|the|each|every? failover|re election|elections?",
     "after|on|upon a|the|each|every? re? election|reelection",
+    "after|once|when|as soon? as? it|they|the|a|any? node|leader? wins|won \
+     an|the|its? election",
+    "after|once|when|as soon? as? it|a|the|any? node? becomes|became|is leader",
 ];
 
 const LOGS: &[&str] = &[

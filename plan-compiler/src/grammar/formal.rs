@@ -46,7 +46,9 @@ const MODEL_FILLERS: &[&str] = &[
     "an",
     "the",
     "of",
-    "per key|account|topic|stream|user",
+    "per key|account|topic|stream|user|tenant|queue|bucket|object|document|resource|order|job|name",
+    "of job|user|order|message|task|event|element|object? ids|names|keys|strings|integers|values",
+    "of jobs|users|orders|messages|tasks|events|elements|objects|records|entries|items",
     "by key",
     "independent",
     "each",
@@ -276,6 +278,10 @@ const RULES: &[(&str, Rule)] = &[
         "may|might be? present|there or absent|missing|not",
         Rule::MayHaveHappened(true),
     ),
+    (
+        "may|might or may|might not exist|have",
+        Rule::MayHaveHappened(true),
+    ),
     ("default", Rule::MayHaveHappened(true)),
     (
         "possibly applied|committed|executed|succeeded",
@@ -402,7 +408,8 @@ pub(crate) fn ambiguity(field: &Field, rules: &mut Ambiguity, sink: &mut Sink<'_
             cursor.at += 1;
         } else if !cursor.eat_any(AMBIGUITY_FILLERS) {
             let vocabulary: Vec<&str> = RULES.iter().map(|(phrase, _)| *phrase).collect();
-            let help = "write `timeouts could have succeeded, retries are separate ops`";
+            let help = "write `timeouts could have succeeded, retries are separate ops`; why can \
+                        stand under `Notes:`";
             sink.not_understood(&mut cursor, FieldKind::Ambiguity, &vocabulary, help);
         }
     }

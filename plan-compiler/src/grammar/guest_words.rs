@@ -165,6 +165,11 @@ pub(crate) const GUEST_KINDS: &[(&str, FaultKind)] = &[
 /// What cannot be served, and why.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
     (
+        "flapping|flaps|flap network|link|links|connection|partition?",
+        "how often and how long is said of the partition itself, as in: partition between node 1 \
+         and node 2 at T+10s for 1s, every 2s, repeat 10x",
+    ),
+    (
         "byzantine",
         "nodes that lie are outside of what is simulated: faults are of machines and networks",
     ),

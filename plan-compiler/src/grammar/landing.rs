@@ -147,6 +147,10 @@ const COUNTERS: &[(&str, &str)] = &[
         "timers|timer are|were|is|was? shifted|moved",
         "timers-shifted",
     ),
+    (
+        "clock skew|drift|jump|shift is|was? seen|observed|effective",
+        "clock-reads-skewed",
+    ),
     ("clock steps|step|jumps", "clock-steps"),
     ("clock drifts|drift", "clock-drifts"),
     (
@@ -531,6 +535,7 @@ fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
         {
             return None;
         }
+        c.eat("times|time");
         c.attempt(period);
         if named && before.is_none() && after.is_none() {
             // The fault's own name (`power loss`) says what should land, not that it did.

@@ -1,6 +1,7 @@
 //! `linearizability per-key, then no-lost-ack against final state`: who judges.
 
-use checkers::spec::CheckerSpec;
+use checkers::single::Single;
+use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::txn::Workload;
 use checkers::weak::Weak;
 
@@ -12,7 +13,7 @@ use crate::diagnostic::Code;
 use crate::human::duration;
 use crate::plan::Field;
 use crate::sink::Sink;
-use crate::tokens::Kind;
+use crate::tokens::{Kind, Token};
 
 /// A checker by name; the bound of `Progress` is read apart.
 const CHECKERS: &[(&str, CheckerSpec)] = &[
@@ -115,6 +116,7 @@ pub(super) const PROGRESS: &[&str] = &[
     "client|clients writes|operations|requests? succeed|succeeds",
     "writes|operations|requests|clients succeed|resume|resumes",
     "cluster|service|system recovers|resumes|progresses",
+    "requests|clients|calls|traffic|reads|writes|operations is|are served|answered|accepted again?",
     "availability is? restored|recovers|returns",
 ];
 
@@ -192,6 +194,7 @@ const FILLERS: &[&str] = &[
     "keys are independent",
     "( cas register )",
     "per session|client|process",
+    "per tenant|account|topic|stream|user|queue|bucket|object|document|resource|order|job|name",
     "oracle|oracles",
     "if|fails|fail",
     "any",
@@ -199,7 +202,33 @@ const FILLERS: &[&str] = &[
 ];
 
 const HELP: &str = "served: linearizability, no-lost-ack, at most one leader per term, \
-     a write succeeds within 5s of heal, causal consistency, mutual exclusion, bank, ...";
+     a write succeeds within 5s of heal, causal consistency, mutual exclusion, bank, ...; \
+     what only this product promises is an `always!` in its code, which fails the seeds in which \
+     it does not hold";
+
+/// How fast answers are.
+const SPEED: &[&str] = &[
+    "p50|p90|p95|p99|p999|median|mean|average|tail|max|maximum latency|latencies|response?",
+    "latency|latencies|throughput|qps|tps|rps",
+];
+
+/// Complains where speed is to be judged.
+pub(super) fn is_speed(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) -> bool {
+    let from = cursor.at;
+    if !cursor.eat_any(SPEED) {
+        return false;
+    }
+    cursor.at = from;
+    cursor.skip_clause();
+    let name = field.kind.label();
+    let message = format!("{name} asks how fast answers are, of which virtual time says nothing");
+    let help = "say what can be missed: `a write succeeds within 5s of heal`, `fairness by \
+                client`, `Exit criteria: at least 95% of operations acknowledged`";
+    let span = cursor.span_from(from);
+    let help = Some(help.to_owned());
+    sink.error(Code::NotServed, &span, message, "not judged", help);
+    true
+}
 
 /// Reads an oracle or checker field, once the workload is known; adds the checkers it names, first
 /// to last.
@@ -211,7 +240,7 @@ pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
     while !cursor.done() {
         let from = cursor.at;
         let named = match checker(&mut cursor, workload) {
-            Some(checker) => vec![checker],
+            Some(checker) => vec![of_model(checker, &tokens[from..cursor.at], draft.model)],
             None if cursor.eat_any(SESSION) => checker_words::SESSION.to_vec(),
             None => Vec::new(),
         };
@@ -259,7 +288,7 @@ pub(crate) fn read(field: &Field, draft: &mut Draft, sink: &mut Sink<'_>) {
             cursor.skip_clause();
         } else if cursor.peek().is_some_and(|token| token.kind == Kind::Break) {
             cursor.at += 1;
-        } else if !cursor.eat_any(FILLERS) {
+        } else if !cursor.eat_any(FILLERS) && !is_speed(field, &mut cursor, sink) {
             unknown(field, &mut cursor, sink);
         }
     }
@@ -326,6 +355,18 @@ fn spelt(c: &mut Cursor<'_>) -> Option<CheckerSpec> {
     }
     c.at = probe.at;
     Some(found)
+}
+
+/// A lease lasts as long as the model says, where the oracle does not.
+fn of_model(checker: CheckerSpec, said: &[Token], model: Option<ModelKind>) -> CheckerSpec {
+    let is_bound = |token: &Token| matches!(token.kind, Kind::Number { .. });
+    match (checker, model) {
+        (
+            CheckerSpec::Single(Single::Leases { .. }),
+            Some(ModelKind::Lease { ttl_ns, skew_ns }),
+        ) if !said.iter().any(is_bound) => CheckerSpec::Single(Single::Leases { ttl_ns, skew_ns }),
+        _ => checker,
+    }
 }
 
 fn progress(c: &mut Cursor<'_>) -> Option<CheckerSpec> {

@@ -281,7 +281,8 @@ fn length(c: &mut Cursor<'_>) -> Option<Length> {
         return Some(Length::For(length));
     }
     if c.eat_any(&[
-        "restart|restarts|restarted|heal|heals|healed|back|back up?",
+        "restart|restarts|restarted|heal|heals|healed|back|back it|them? up?",
+        "comes|come|brought|bring it|them? back up|online?",
         "start|starts|started it|them? again|back? up?",
     ]) {
         let length = span(c)?;

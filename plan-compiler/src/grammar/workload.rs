@@ -73,7 +73,8 @@ pub(crate) enum Rate {
 }
 
 const HELP: &str = "write clients, mix, duration, keys, skew, rate, time-out, as in: \
-     5 clients, 50% read / 40% write / 10% cas over 3 keys, 30s, 20 ops/s per client";
+     5 clients, 50% read / 40% write / 10% cas over 3 keys, 30s, 20 ops/s per client; an operation \
+     of the system's own stands in quotation marks: 90% \"check\"";
 
 /// How many operations are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +235,8 @@ fn clause(cursor: &mut Cursor<'_>, draft: &mut WorkloadDraft) -> Option<(String,
         return Some((said, put(&mut draft.key_lifetime_ns, lifetime)));
     }
     if let Some(keys) = cursor.attempt(keys) {
-        return Some((format!("{keys} keys"), put(&mut draft.keys, keys)));
+        let s = if keys == 1 { "" } else { "s" };
+        return Some((format!("{keys} key{s}"), put(&mut draft.keys, keys)));
     }
     let length = cursor.attempt(Cursor::duration)?;
     Some((

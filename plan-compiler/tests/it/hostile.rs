@@ -208,6 +208,7 @@ fn is_compiled(field: &Field) -> bool {
             | FieldKind::Ambiguity
             | FieldKind::History
             | FieldKind::Budgets
+            | FieldKind::ExitCriteria
     )
 }
 
