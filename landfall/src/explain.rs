@@ -16,9 +16,9 @@ mod curve;
 mod events;
 mod schedule;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sim_runtime::{Reseed, Seed, SimInstant};
+use sim_runtime::{LedgerRow, Reseed, Seed, SimInstant};
 
 pub use self::curve::{Curve, Point};
 pub use self::events::Parting;
@@ -135,17 +135,18 @@ pub fn explain(
         runs: 1,
         passes: Vec::new(),
     };
+    let report = outcome.report().expect("it was one above");
+    // The fewest runs first: what takes the time that is left comes last.
+    let without = probe.without(report)?;
     let mut curve = Curve::default();
     probe.look(&mut curve, (started, ended), POINTS)?;
     if let Some(jump) = curve.jump() {
         probe.look(&mut curve, jump, POINTS_CLOSER)?;
     }
-    let report = outcome.report().expect("it was one above");
     let events = curve
         .jump()
         .map(|jump| events::between(report, jump))
         .unwrap_or_default();
-    let without = probe.without(report)?;
     let nearest = probe.nearest(report)?;
     let schedule = probe.schedule(report)?;
     Ok(Explanation {
@@ -172,61 +173,43 @@ struct Probe<'a, 'b> {
 }
 
 impl Probe<'_, '_> {
-    /// Adds `points` moments between two to the curve, both ends included.
+    /// Adds `points` moments between two to the curve, both ends included. Every moment has its
+    /// first run before any has its second, so that a curve whose time is over is whole and has
+    /// wider bounds.
     fn look(
         &mut self,
         curve: &mut Curve,
         (from, to): (u64, u64),
         points: u64,
     ) -> Result<(), CoordinateError> {
-        for place in 0..points {
-            if (self.effort.is_over)() {
-                break;
-            }
+        let at = |place| {
             let share = u128::from(to - from) * u128::from(place) / u128::from(points - 1);
-            let at_ns = from + u64::try_from(share).expect("at most the whole");
-            if curve.has(at_ns) {
-                continue;
-            }
-            let point = self.point(at_ns)?;
-            curve.add(point);
-        }
-        Ok(())
-    }
-
-    fn point(&mut self, at_ns: u64) -> Result<Point, CoordinateError> {
-        let at = SimInstant(at_ns);
-        let reseeds = (0..u64::from(self.effort.runs_a_point)).map(|draw| Reseed {
-            at,
-            seed: Seed(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at_ns),
-        });
-        let requests =
-            reseeds.map(|reseed| self.base.clone().with_script(&self.script.reseeded(reseed)));
-        let requests: Vec<_> = requests.collect();
-        let mut point = Point {
-            at_ns,
-            runs: 0,
-            failed: 0,
+            from + u64::try_from(share).expect("at most the whole")
         };
-        let (signature, is_over) = (self.signature, self.effort.is_over);
-        let (passes, runs) = (&mut self.passes, &mut self.runs);
+        let moments: BTreeSet<u64> = (0..points).map(at).filter(|&at| !curve.has(at)).collect();
+        let reseeds = (0..u64::from(self.effort.runs_a_point)).flat_map(|draw| {
+            moments.iter().map(move |&at_ns| Reseed {
+                at: SimInstant(at_ns),
+                seed: Seed(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at_ns),
+            })
+        });
+        let (base, script) = (self.base, self.script);
+        let is_over = self.effort.is_over;
+        let mut requests = reseeds
+            .map(|reseed| base.clone().with_script(&script.reseeded(reseed)))
+            .take_while(|_| !is_over());
+        let (signature, passes, runs) = (self.signature, &mut self.passes, &mut self.runs);
         let progress = &mut self.effort.progress;
-        self.pool.run(requests, &mut |request, outcome| {
-            point.runs += 1;
+        self.pool.run(&mut requests, &mut |request, outcome| {
             *runs += 1;
             progress(*runs);
-            match outcome.signature() {
-                Some(found) if found == signature => point.failed += 1,
-                Some(_) => {}
-                None => passes.extend(request.script().and_then(|script| script.reseed)),
+            let found = outcome.signature();
+            if let Some(reseed) = request.script().and_then(|script| script.reseed) {
+                curve.count(reseed.at.0, found.as_deref() == Some(signature));
+                passes.extend(found.is_none().then_some(reseed));
             }
-            if is_over() {
-                Flow::Stop
-            } else {
-                Flow::Continue
-            }
-        })?;
-        Ok(point)
+            Flow::Continue
+        })
     }
 
     fn without(&mut self, report: &SeedReport) -> Result<Vec<Counterfactual>, CoordinateError> {
@@ -235,29 +218,39 @@ impl Probe<'_, '_> {
             .iter()
             .flat_map(|recording| recording.windows.iter().map(|window| &window.fault))
             .collect();
-        let mut all = Vec::new();
-        for row in report
+        let rows: Vec<&LedgerRow> = report
             .ledger
             .iter()
             .filter(|row| opened.contains(&row.name))
-        {
-            if (self.effort.is_over)() {
-                break;
-            }
+            .collect();
+        let is_over = self.effort.is_over;
+        let requests = rows.iter().map(|row| {
             let mut script = self.script.clone();
             script.without.push(row.name.clone());
-            let outcome = self.run(&script)?;
-            all.push(Counterfactual {
+            self.base.clone().with_script(&script).with_history()
+        });
+        let mut outcomes = BTreeMap::new();
+        let (runs, progress) = (&mut self.runs, &mut self.effort.progress);
+        let mut requests = requests.take_while(|_| !is_over());
+        self.pool.run(&mut requests, &mut |request, outcome| {
+            *runs += 1;
+            progress(*runs);
+            let fault = request.script().and_then(|script| script.without.last());
+            outcomes.extend(fault.map(|fault| (fault.clone(), outcome)));
+            Flow::Continue
+        })?;
+        let all = rows.into_iter().filter_map(|row| {
+            let outcome = outcomes.get(&row.name)?;
+            let other = outcome.report();
+            Some(Counterfactual {
                 fault: row.name.clone(),
                 kind: row.kind.clone(),
                 landed: row.has_landed(),
                 fails: outcome.signature(),
-                parting: outcome
-                    .report()
-                    .and_then(|other| events::parting(report, other)),
-            });
-        }
-        Ok(all)
+                parting: other.and_then(|other| events::parting(report, other)),
+            })
+        });
+        Ok(all.collect())
     }
 
     fn nearest(&mut self, report: &SeedReport) -> Result<Option<Nearest>, CoordinateError> {

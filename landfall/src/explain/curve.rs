@@ -1,7 +1,7 @@
 //! How likely a failure was, over time.
 
 /// One moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Point {
     /// Virtual nanoseconds of the run.
     pub at_ns: u64,
@@ -66,9 +66,16 @@ impl Curve {
             .is_ok()
     }
 
-    pub(super) fn add(&mut self, point: Point) {
-        let place = self.points.partition_point(|kept| kept.at_ns < point.at_ns);
-        self.points.insert(place, point);
+    /// Counts one more run that was the same up to a moment.
+    pub(super) fn count(&mut self, at_ns: u64, failed: bool) {
+        let place = self.points.partition_point(|point| point.at_ns < at_ns);
+        if !self.has(at_ns) {
+            let none = Point::default();
+            self.points.insert(place, Point { at_ns, ..none });
+        }
+        let point = &mut self.points[place];
+        point.runs += 1;
+        point.failed += u32::from(failed);
     }
 
     /// The two neighbouring moments that part the curve best into a low share before and a high
@@ -108,6 +115,17 @@ mod tests {
         }
     }
 
+    /// A curve of 20 runs a moment, counted run by run, of which so many failed.
+    fn curve(moments: &[(u64, u32)]) -> Curve {
+        let mut curve = Curve::default();
+        for run in 0..20 {
+            for &(at_ns, failed) in moments {
+                curve.count(at_ns, run < failed);
+            }
+        }
+        curve
+    }
+
     #[test]
     fn the_band_holds_the_share_and_narrows() {
         // Wilson's interval for 5 of 20 is 0.1119 to 0.4687.
@@ -130,16 +148,13 @@ mod tests {
 
     #[test]
     fn the_jump_parts_the_low_shares_from_the_high_ones() {
-        let mut curve = Curve::default();
-        for (at, failed) in [(40, 20), (0, 1), (20, 3), (10, 2), (30, 15)] {
-            curve.add(point(at, failed));
-        }
-        let order: Vec<_> = curve.points().iter().map(|point| point.at_ns).collect();
+        let rising = curve(&[(40, 20), (0, 1), (20, 3), (10, 2), (30, 15)]);
+        let order: Vec<_> = rising.points().iter().map(|point| point.at_ns).collect();
         assert_eq!(order, [0, 10, 20, 30, 40]);
-        assert_eq!(curve.jump(), Some((20, 30)));
-        assert!(curve.has(20) && !curve.has(25));
-        let mut noisy = Curve::default();
-        for (at, failed) in [
+        assert_eq!(rising.points()[4], point(40, 20));
+        assert_eq!(rising.jump(), Some((20, 30)));
+        assert!(rising.has(20) && !rising.has(25));
+        let noisy = [
             (0, 0),
             (10, 12),
             (20, 0),
@@ -147,13 +162,9 @@ mod tests {
             (40, 13),
             (50, 14),
             (60, 13),
-        ] {
-            noisy.add(point(at, failed));
-        }
-        assert_eq!(noisy.jump(), Some((30, 40)), "10 is high by chance");
-        let mut flat = Curve::default();
-        flat.add(point(0, 4));
-        flat.add(point(1, 4));
-        assert_eq!(flat.jump(), None);
+        ];
+        let jump = curve(&noisy).jump();
+        assert_eq!(jump, Some((30, 40)), "10 is high by chance");
+        assert_eq!(curve(&[(0, 4), (1, 4)]).jump(), None);
     }
 }
