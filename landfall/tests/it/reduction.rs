@@ -159,9 +159,8 @@ fn a_window_less_leaves_the_others_where_they_were() {
     assert_eq!(run(&mut pool, &none).windows, []);
 }
 
-#[test]
-fn the_curve_rises_where_the_failure_was_decided() {
-    let mut pool = pool(2);
+/// A failing request, and the script that makes it so short.
+fn short_failure(pool: &mut Pool) -> (RunRequest, Script) {
     // Long enough for one power loss, which not always takes a write along.
     let short = Script {
         workload_ns: Some(1_000_000_000),
@@ -172,12 +171,18 @@ fn the_curve_rises_where_the_failure_was_decided() {
         pool.run_one(request).expect("the worker holds").failed()
     };
     let seed = (0..40).find(fails).expect("one of 40 seeds fails");
+    (request(UNSYNCED, seed), short)
+}
+
+#[test]
+fn the_curve_rises_where_the_failure_was_decided() {
+    let mut pool = pool(2);
+    let (request, short) = short_failure(&mut pool);
     let mut effort = explain::Effort {
         runs_a_point: 4,
         is_over: &|| false,
         progress: &mut |_| {},
     };
-    let request = request(UNSYNCED, seed);
     let told = explain(&mut pool, &request, &short, &mut effort).expect("it fails");
     let points = told.curve.points();
     assert!(points.len() >= 32, "{}", points.len());
@@ -201,6 +206,25 @@ fn the_curve_rises_where_the_failure_was_decided() {
     let nearest = told.nearest.expect("some run passes");
     let again = request.with_script(&nearest.script);
     assert!(!pool.run_one(again).expect("the worker holds").failed());
+}
+
+#[test]
+fn an_explanation_whose_time_is_over_has_the_whole_curve_in_less_depth() {
+    let mut pool = pool(2);
+    let (request, short) = short_failure(&mut pool);
+    let ran = Cell::new(0);
+    let mut effort = explain::Effort {
+        runs_a_point: 8,
+        is_over: &|| ran.get() >= 80,
+        progress: &mut |runs| ran.set(runs),
+    };
+    let told = explain(&mut pool, &request, &short, &mut effort).expect("it fails");
+    let points = told.curve.points();
+    assert_eq!(points.len(), 32);
+    assert!(points.iter().all(|point| (2..=3).contains(&point.runs)));
+    assert_eq!(told.without.len(), 1);
+    assert!(told.curve.jump().is_some() && told.nearest.is_some());
+    assert_eq!(told.schedule, None);
 }
 
 /// One task uses what another sets up, and nothing says that it waits for that.
