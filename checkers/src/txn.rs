@@ -13,8 +13,7 @@
 //! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
 //! `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters and
 //! accounts; `analysis` and `judge`, the doors; `proofs` and their check,
-//! `certificate`, with `axioms` and `claims`: every level that holds or fails has one, but for a
-//! failure among more than 400 transactions that only a search over orders of versions shows.
+//! `certificate`, with `axioms` and `claims`: every level that holds or fails has one.
 
 mod analysis;
 mod anomaly;

@@ -2,8 +2,8 @@
 
 use super::anomaly::{Kind, Plains};
 use super::facts::{Facts, Touch, Touches};
-use super::transactions::{Access, NONE, Status, Transactions};
-use super::writes::Writes;
+use super::transactions::{Access, NONE, Status, Step, Transactions};
+use super::writes::{Write, Writes};
 use crate::value::{Brief, Value};
 
 /// The elements of a list, each with its append, if there is one.
@@ -385,6 +385,7 @@ impl<'h> Lists<'h, '_> {
             && !write.last
             && !write.untold
             && write.txn != read.txn
+            && !self.may_be_last(read, write)
         {
             let txns = [read.txn, write.txn];
             self.plain.add(Kind::G1b, Some(name), &txns, || {
@@ -392,6 +393,19 @@ impl<'h> Lists<'h, '_> {
             });
         }
         false
+    }
+
+    /// Whether a read of a value that aborted transactions wrote more than once may end in what one
+    /// of them left: in all that the one had added, if nobody else added the value.
+    fn may_be_last(&self, read: &Read<'h>, write: &Write<'h>) -> bool {
+        let count = |value: &Value| read.list.iter().filter(|other| *other == value).count();
+        let steps = self.all.steps(write.txn);
+        let added = |step: &&Step<'h>| step.access == Access::Append && step.key == write.key;
+        let shown = |step: &Step<'h>| {
+            let times = steps.iter().filter(|other| added(other));
+            times.filter(|other| other.value == step.value).count() <= count(step.value)
+        };
+        write.several || write.again && steps.iter().filter(added).all(shown)
     }
 
     fn complain(&mut self, read: &Read<'h>, aborted: Option<usize>, garbage: Option<usize>) {

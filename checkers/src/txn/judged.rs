@@ -145,7 +145,7 @@ impl Judged {
         }
         // What every order has that is at least causal is taken into the guesses.
         let known = fixed[Order::None as usize].clone().unwrap_or_default();
-        let with = saturate::with(graph, facts, &known, true);
+        let with = saturate::with(graph, facts, &known);
         search.fixed = known;
         let mut best = 0;
         for graph in [&with, graph] {

@@ -1,6 +1,8 @@
 //! Proofs that are looked for: that a level holds, that it fails.
 
-use super::analysis::{Verdict, Workload, analyze_with, facts_of};
+mod fewest;
+
+use super::analysis::{Verdict, Workload, analyze_levels, facts_of};
 use super::certificate::{Case, Certificate, Precedence, Selection, refutation, verify_with};
 use super::decide::{Cycle, kinds_of};
 use super::edges;
@@ -99,7 +101,7 @@ pub fn refute(
     if workload == Workload::Counters {
         return totals::refute(history, level, &options.initial, budget);
     }
-    let told = analyze_with(history, workload, options, budget)?;
+    let told = analyze_levels(history, workload, options, &[level], budget)?;
     if !matches!(told.verdict(level), Verdict::Fails { .. }) {
         return Ok(None);
     }
@@ -112,15 +114,20 @@ pub fn refute(
     // What a weaker level forbids is the sooner found.
     let mut below = told.fails.iter().copied();
     let weakest = below.find(|below| level.implies(*below)).unwrap_or(level);
-    let proof = match facts.open.is_empty() {
-        true => cases(&all, &facts, weakest, budget),
-        false => {
-            let hidden = Hidden::of(&all, &facts, (of, options), budget);
-            each(&all, &hidden, weakest, budget)?
+    let stands =
+        |proof: &Certificate| verify_with(history, workload, level, options, proof).is_ok();
+    if !facts.open.is_empty() {
+        let hidden = Hidden::of(&all, &facts, (of, options), budget);
+        return Ok(each(&all, &hidden, weakest, budget)?.filter(stands));
+    }
+    if let Some(few) = fewest::fewest((&registers, of), &all, weakest, (options, budget)) {
+        let all = Transactions::of(&few)?;
+        let facts = facts_of(&all, of, options, &Chosen::new())?;
+        if let Some(proof) = cases(&all, &facts, weakest, budget).filter(stands) {
+            return Ok(Some(proof));
         }
-    };
-    let stands = |proof: &Certificate| verify_with(history, workload, level, options, proof);
-    Ok(proof.filter(|proof| stands(proof).is_ok()))
+    }
+    Ok(cases(&all, &facts, weakest, budget).filter(stands))
 }
 
 /// A proof for each way in which reads can have seen what they do not show.

@@ -6,15 +6,18 @@
 //! of versions, so all that follows is found at once, and a level holds if and only if it is in no
 //! circle: then any order of the transactions that agrees with it satisfies the level. Source:
 //! Biswas and Enea, *On the Complexity of Checking Transactional Consistency*, whose axioms these
-//! are; clocks for each session make it near-linear, as in Møldrup and Pavlogiannis, *AWDIT*.
+//! are; clocks for each session make it near-linear, as in Møldrup and Pavlogiannis, *AWDIT*. Where
+//! sessions do not count, or are many, who sees whom is told by bits, in `led`.
 
 use std::collections::BTreeMap;
+
+mod led;
 
 use super::decide::kinds_of;
 use super::facts::{Facts, Touch};
 use super::graph::{DEPENDS, Edge, Graph, Kinds, PASS, PWR, RW, WR, WW};
 use super::levels::{Base, Order};
-use super::paths::{Steps, reached};
+use super::paths::Steps;
 use super::transactions::{NONE, Status, Transactions};
 
 /// Of two versions of an object, the first comes before the second.
@@ -28,6 +31,9 @@ pub(super) const DECIDED: [Base; 5] = [
     Base::ReadCommitted,
     Base::ReadUncommitted,
 ];
+
+/// How many chains are followed by clocks.
+const CHAINS_MAX: u32 = 512;
 
 /// What is said of a level.
 pub(super) enum Saturated {
@@ -57,6 +63,8 @@ pub(super) struct Saturation<'s, 'h> {
     graph: &'s Graph,
     /// By object, its writers, by chain and place in it.
     writers: Vec<Vec<Writer>>,
+    /// By object, where its writers of each chain end.
+    ends: Vec<Vec<u32>>,
     /// By object, its writers that are known to have ended, by when, each with the latest begin
     /// so far.
     ended: Vec<Vec<(u64, u64, u32)>>,
@@ -111,14 +119,22 @@ impl<'s, 'h> Saturation<'s, 'h> {
             ended
         });
         let ended = ended.collect();
-        for writers in &mut writers {
+        let ends = writers.iter_mut().map(|writers| {
             writers.sort_unstable_by_key(|w| (w.chain, w.place, w.version));
-        }
+            let mut end = 0;
+            let ends = writers.chunk_by(|a, b| a.chain == b.chain).map(|of| {
+                end += of.len() as u32;
+                end
+            });
+            ends.collect()
+        });
+        let ends = ends.collect();
         Self {
             all,
             facts,
             graph,
             writers,
+            ends,
             ended,
             chains,
             chain_count,
@@ -127,26 +143,29 @@ impl<'s, 'h> Saturation<'s, 'h> {
 
     /// Decides a level, given that none that is weaker fails.
     pub(super) fn decide(&self, base: Base, order: Order, steps: &mut Steps) -> Saturated {
-        let mut pairs = Pairs {
-            facts: self.facts,
-            all: Vec::new(),
-            contradiction: false,
-        };
+        let mut pairs = Pairs::of(self.facts);
+        let causes = WR | PWR | kinds_of(order) | PASS;
         let enough = match base {
             Base::ReadUncommitted | Base::ReadCommitted => true,
             Base::MonotonicAtomicView | Base::ReadAtomic => {
                 self.direct(base == Base::MonotonicAtomicView, &mut pairs);
-                self.ordered(order, &mut pairs);
-                true
+                self.ordered(order, &mut pairs, steps)
             }
-            _ if order == Order::None => self.reads_of_reads(&mut pairs, steps),
-            _ => self.clocks(order, &mut pairs, steps),
+            _ if order != Order::None && self.chain_count <= CHAINS_MAX => {
+                self.clocks(causes, &mut pairs, steps)
+            }
+            _ => self.led(causes, &mut pairs, steps),
         };
+        match enough || pairs.contradiction {
+            true => self.settle(base, order, pairs),
+            false => Saturated::Unknown,
+        }
+    }
+
+    /// What pairs of versions come to that every order has with which the level holds.
+    fn settle(&self, base: Base, order: Order, pairs: Pairs<'_, 'h>) -> Saturated {
         if pairs.contradiction {
             return Saturated::Fails;
-        }
-        if !enough {
-            return Saturated::Unknown;
         }
         let mut pairs = pairs.all;
         pairs.sort_unstable();
@@ -155,8 +174,11 @@ impl<'s, 'h> Saturation<'s, 'h> {
             Base::ReadUncommitted => WW,
             _ => DEPENDS,
         };
-        let with = with(self.graph, self.facts, &pairs, false);
         let kinds = depends | kinds_of(order) | PASS;
+        let mut edges: Vec<Edge> = self.graph.edges(kinds).collect();
+        edges.extend(pairs.iter().filter_map(|pair| follows(self.facts, *pair)));
+        let with = Graph::new(self.graph.nodes(), self.graph.txns, &edges);
+        drop(edges);
         match with.components(kinds).is_empty() {
             true => Saturated::Holds(pairs),
             false => Saturated::Fails,
@@ -167,35 +189,53 @@ impl<'s, 'h> Saturation<'s, 'h> {
     fn seen(&self, txn: u32) -> Vec<&'s Touch> {
         let facts = self.facts;
         let selected = facts.selected.of(txn).iter();
-        facts.reads.of(txn).iter().chain(selected).collect()
+        let mut seen: Vec<&Touch> = facts.reads.of(txn).iter().chain(selected).collect();
+        seen.sort_by_key(|touch| touch.step);
+        seen
     }
 
-    /// Who was read from is seen, by all reads or by those that come later alone.
+    /// Who was read from is seen, by all reads or by those that come later alone. Cost: of each
+    /// transaction and each that it read from, what the one wrote or the other read, whichever is
+    /// less.
     fn direct(&self, later: bool, pairs: &mut Pairs<'_, 'h>) {
         let facts = self.facts;
+        let wrote = ByKey::of(facts);
         for txn in 0..self.all.len() {
             let seen = self.seen(txn);
+            let key = |read: &Touch| facts.key[read.version as usize];
+            let mut reads: Vec<(u32, &Touch)> = seen.iter().map(|r| (key(r), *r)).collect();
+            reads.sort_by_key(|(key, _)| *key);
+            // Of several reads of an object, each sees the one before it.
+            for pair in reads.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+                let (first, second) = (pair[0].1.version, pair[1].1.version);
+                if later && facts.writer[first as usize] != NONE {
+                    pairs.add(first, second, txn);
+                }
+            }
+            let mut sources: Vec<(u32, u32)> = Vec::new();
             for from in &seen {
                 let source = facts.writer[from.version as usize];
-                if source == NONE || source == txn {
-                    continue;
+                if source != NONE && source != txn {
+                    sources.push((source, if later { from.step + 1 } else { 0 }));
                 }
-                let wrote = facts.writes.of(source);
-                for read in seen.iter().filter(|read| !later || read.step > from.step) {
-                    let key = facts.key[read.version as usize];
-                    let of = wrote.iter().map(|write| write.version);
-                    for version in of.filter(|version| facts.key[*version as usize] == key) {
+            }
+            sources.sort_unstable();
+            sources.dedup_by_key(|(source, _)| *source);
+            for (source, step) in sources {
+                met(wrote.by(source), &reads, |version, of_key| {
+                    let read = of_key.iter().find(|(_, read)| read.step >= step);
+                    if let Some((_, read)) = read {
                         pairs.add(version, read.version, txn);
                     }
-                }
+                });
             }
         }
     }
 
     /// Who came before by sessions or by real time is seen.
-    fn ordered(&self, order: Order, pairs: &mut Pairs<'_, 'h>) {
+    fn ordered(&self, order: Order, pairs: &mut Pairs<'_, 'h>, steps: &mut Steps) -> bool {
         if order == Order::None {
-            return;
+            return true;
         }
         for txn in 0..self.all.len() {
             let (chain, place) = self.chains[txn as usize];
@@ -209,81 +249,40 @@ impl<'s, 'h> Saturation<'s, 'h> {
                     pairs.add(last.version, read.version, txn);
                 }
                 if order == Order::Realtime {
-                    self.ended_before(key, from_ts, read.version, txn, pairs);
-                }
-            }
-        }
-    }
-
-    /// The last of those that had ended at a time: none ended before another of them began.
-    fn ended_before(
-        &self,
-        key: usize,
-        from_ts: u64,
-        version: u32,
-        txn: u32,
-        pairs: &mut Pairs<'_, 'h>,
-    ) {
-        let ended = &self.ended[key];
-        let ended = &ended[..ended.partition_point(|(to, ..)| *to < from_ts)];
-        let latest = ended.last().map_or(0, |(_, from, _)| *from);
-        for (to, _, other) in ended.iter().rev() {
-            if *to < latest {
-                break;
-            }
-            pairs.add(*other, version, txn);
-        }
-    }
-
-    /// Who was read from, by whom one read from, and so on, is seen.
-    fn reads_of_reads(&self, pairs: &mut Pairs<'_, 'h>, steps: &mut Steps) -> bool {
-        let kinds = WR | PWR | PASS;
-        let Some(sorted) = self.graph.topological(kinds, u64::from) else {
-            return false;
-        };
-        let mut place = vec![0_u32; self.graph.nodes() as usize];
-        for (at, node) in (0..).zip(&sorted) {
-            place[*node as usize] = at;
-        }
-        let (mut queries, mut asked) = (Vec::new(), Vec::new());
-        for txn in 0..self.all.len() {
-            for read in self.seen(txn) {
-                let key = self.facts.key[read.version as usize] as usize;
-                if !steps.take(self.writers[key].len() as u64 / 8 + 1) {
-                    return false;
-                }
-                for other in &self.writers[key] {
-                    let writer = self.facts.writer[other.version as usize];
-                    let before = place[writer as usize] < place[txn as usize];
-                    if before && other.version != read.version {
-                        queries.push((writer, txn));
-                        asked.push((other.version, read.version));
+                    for (_, _, other) in self.ended_before(key, from_ts) {
+                        if !steps.take(1) {
+                            return false;
+                        }
+                        pairs.add(*other, read.version, txn);
                     }
                 }
             }
         }
-        let Some(told) = reached(self.graph, kinds, &sorted, &queries, steps) else {
-            return false;
-        };
-        for (at, _) in told.iter().enumerate().filter(|(_, told)| **told) {
-            let (first, second) = asked[at];
-            pairs.add(first, second, queries[at].1);
-        }
         true
     }
 
-    /// As [`Self::reads_of_reads`], with what else orders: by clocks, which tell of each chain how
-    /// far it is seen.
-    fn clocks(&self, order: Order, pairs: &mut Pairs<'_, 'h>, steps: &mut Steps) -> bool {
-        let kinds = WR | PWR | kinds_of(order) | PASS;
-        let rank = |node: u32| match self.graph.is_txn(node) {
+    /// The last of those that had ended at a time: none ended before another of them began.
+    fn ended_before(&self, key: usize, from_ts: u64) -> &[(u64, u64, u32)] {
+        let ended = &self.ended[key];
+        let ended = &ended[..ended.partition_point(|(to, ..)| *to < from_ts)];
+        let latest = ended.last().map_or(0, |(_, from, _)| *from);
+        &ended[ended.partition_point(|(to, ..)| *to < latest)..]
+    }
+
+    /// When a node has its turn in an order, where it is free.
+    fn rank(&self, node: u32) -> u64 {
+        match self.graph.is_txn(node) {
             true => u64::from(node),
             false => 0,
-        };
-        let Some(sorted) = self.graph.topological(kinds, rank) else {
+        }
+    }
+
+    /// As [`Self::led`], by clocks, which tell of each chain how far it is seen.
+    fn clocks(&self, kinds: Kinds, pairs: &mut Pairs<'_, 'h>, steps: &mut Steps) -> bool {
+        let Some(sorted) = self.graph.topological(kinds, |node| self.rank(node)) else {
             return false;
         };
-        let chains = self.chain_count as usize;
+        let (chains, mut spent) = (self.chain_count as usize, 0);
         let mut clocks: Vec<Option<Box<[u32]>>> = vec![None; self.graph.nodes() as usize];
         for node in sorted {
             let clock = clocks[node as usize].take();
@@ -294,15 +293,9 @@ impl<'s, 'h> Saturation<'s, 'h> {
                 let own = &mut clock[chain as usize];
                 *own = (*own).max(place + 1);
             }
-            for arc in self
-                .graph
-                .out(node)
-                .iter()
-                .filter(|arc| arc.kind & kinds != 0)
-            {
-                if !steps.take(chains as u64 / 8 + 1) {
-                    return false;
-                }
+            let arcs = self.graph.out(node).iter();
+            for arc in arcs.filter(|arc| arc.kind & kinds != 0) {
+                spent += chains as u64 / 2 + 4;
                 match &mut clocks[arc.to as usize] {
                     Some(later) => {
                         for (later, now) in later.iter_mut().zip(&clock) {
@@ -313,14 +306,18 @@ impl<'s, 'h> Saturation<'s, 'h> {
                 }
             }
         }
-        true
+        steps.take(spent / 64)
     }
 
     /// What the reads of a transaction say that sees so far of every chain.
     fn told(&self, txn: u32, clock: &[u32], pairs: &mut Pairs<'_, 'h>) {
         for read in self.seen(txn) {
             let key = self.facts.key[read.version as usize] as usize;
-            for of_chain in self.writers[key].chunk_by(|a, b| a.chain == b.chain) {
+            let (writers, ends) = (&self.writers[key], &self.ends[key]);
+            let mut begin = 0;
+            for end in ends {
+                let of_chain = &writers[begin..*end as usize];
+                begin = *end as usize;
                 let far = clock[of_chain[0].chain as usize];
                 let count = of_chain.partition_point(|writer| writer.place < far);
                 if let Some(last) = of_chain[..count].last() {
@@ -338,7 +335,15 @@ struct Pairs<'f, 'h> {
     contradiction: bool,
 }
 
-impl Pairs<'_, '_> {
+impl<'f, 'h> Pairs<'f, 'h> {
+    fn of(facts: &'f Facts<'h>) -> Self {
+        Self {
+            facts,
+            all: Vec::new(),
+            contradiction: false,
+        }
+    }
+
     /// The reader of the second version sees who wrote the first.
     fn add(&mut self, first: u32, second: u32, reader: u32) {
         let facts = self.facts;
@@ -354,46 +359,99 @@ impl Pairs<'_, '_> {
     }
 }
 
-/// The most edges that are added to a graph.
+/// The writes of each transaction, by object.
+struct ByKey {
+    all: Vec<(u32, u32)>,
+    first: Vec<u32>,
+}
+
+impl ByKey {
+    fn of(facts: &Facts<'_>) -> Self {
+        let (mut all, mut first) = (Vec::with_capacity(facts.writes.all().len()), vec![0]);
+        for txn in 0..facts.txns {
+            let versions = facts.writes.of(txn).iter().map(|write| write.version);
+            let begin = all.len();
+            all.extend(versions.map(|version| (facts.key[version as usize], version)));
+            all[begin..].sort_unstable();
+            first.push(all.len() as u32);
+        }
+        Self { all, first }
+    }
+
+    /// The objects and versions that a transaction wrote.
+    fn by(&self, txn: u32) -> &[(u32, u32)] {
+        let (from, to) = (self.first[txn as usize], self.first[txn as usize + 1]);
+        &self.all[from as usize..to as usize]
+    }
+}
+
+/// Calls for each version that was written of an object that was read, with the reads of it. Both
+/// are by object; the fewer are looked up among the others.
+fn met<'r, 't>(
+    writes: &[(u32, u32)],
+    reads: &'r [(u32, &'t Touch)],
+    mut each: impl FnMut(u32, &'r [(u32, &'t Touch)]),
+) {
+    if writes.len() < reads.len() {
+        for (key, version) in writes {
+            let begin = reads.partition_point(|(of, _)| of < key);
+            let count = reads[begin..].partition_point(|(of, _)| of == key);
+            each(*version, &reads[begin..begin + count]);
+        }
+        return;
+    }
+    for of_key in reads.chunk_by(|a, b| a.0 == b.0) {
+        let key = of_key[0].0;
+        let begin = writes.partition_point(|(of, _)| *of < key);
+        let of = writes[begin..].iter().take_while(|(of, _)| *of == key);
+        of.for_each(|(_, version)| each(*version, of_key));
+    }
+}
+
+/// The write dependency of a pair of versions, if others wrote them.
+fn follows(facts: &Facts<'_>, (first, second): Pair) -> Option<Edge> {
+    let writer = |version: u32| facts.writer[version as usize];
+    let edge = Edge {
+        from: writer(first),
+        to: writer(second),
+        kind: WW,
+        why: second,
+    };
+    (edge.from != NONE && edge.to != NONE && edge.from != edge.to).then_some(edge)
+}
+
+/// The most edges of what is missed that are added to a graph.
 const EDGES_MAX: usize = 8_000_000;
 
-/// A graph with the write dependencies of some pairs of versions; and, if they are asked for,
-/// with what those who read the first of a pair miss.
-pub(super) fn with(graph: &Graph, facts: &Facts<'_>, pairs: &[Pair], misses: bool) -> Graph {
+/// A graph with the write dependencies of some pairs of versions, and with what those who read the
+/// first of a pair miss, as far as there is room: enough for a guess.
+pub(super) fn with(graph: &Graph, facts: &Facts<'_>, pairs: &[Pair]) -> Graph {
     let mut edges: Vec<Edge> = graph.edges(Kinds::MAX).collect();
-    let writer = |version: u32| facts.writer[version as usize];
-    let mut add = |from: u32, kind: Kinds, version: u32| {
-        let to = writer(version);
-        if from != NONE && to != NONE && from != to && edges.len() < EDGES_MAX {
-            let why = version;
-            edges.push(Edge {
-                from,
-                to,
-                kind,
-                why,
-            });
-        }
-    };
+    edges.extend(pairs.iter().filter_map(|pair| follows(facts, *pair)));
+    let mut readers: Vec<(u32, u32)> = facts
+        .reads
+        .all()
+        .iter()
+        .map(|r| (r.version, r.txn))
+        .collect();
+    readers.sort_unstable();
+    let end = edges.len() + EDGES_MAX;
     for (first, second) in pairs {
-        add(writer(*first), WW, *second);
-    }
-    if misses {
-        let mut readers: Vec<(u32, u32)> = facts
-            .reads
-            .all()
-            .iter()
-            .map(|r| (r.version, r.txn))
-            .collect();
-        readers.sort_unstable();
-        for (first, second) in pairs {
-            let from = readers.partition_point(|(version, _)| version < first);
-            let of = readers[from..]
-                .iter()
-                .take_while(|(version, _)| version == first);
-            for (_, reader) in of {
-                add(*reader, RW, *second);
-            }
-        }
+        let from = readers.partition_point(|(version, _)| version < first);
+        let of = readers[from..].iter();
+        let of = of.take_while(|(version, _)| version == first);
+        let to = facts.writer[*second as usize];
+        let missed = of.filter(|(_, reader)| to != NONE && *reader != to);
+        edges.extend(
+            missed
+                .take(end.saturating_sub(edges.len()))
+                .map(|(_, from)| Edge {
+                    from: *from,
+                    to,
+                    kind: RW,
+                    why: *second,
+                }),
+        );
     }
     Graph::new(graph.nodes(), graph.txns, &edges)
 }

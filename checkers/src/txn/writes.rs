@@ -17,6 +17,8 @@ pub(super) struct Write<'h> {
     pub(super) untold: bool,
     /// What aborted wrote the value more than once.
     pub(super) again: bool,
+    /// More than one transaction that aborted did.
+    pub(super) several: bool,
     /// Its version, once it has one.
     pub(super) version: u32,
 }
@@ -58,6 +60,7 @@ impl<'h> Writes<'h> {
         let other = &mut self.all[*slot as usize];
         if *slot == number || all.status(txn) == Status::Aborted {
             other.again |= *slot != number && all.status(other.txn) == Status::Aborted;
+            other.several |= other.again && other.txn != txn;
             return;
         }
         if all.status(other.txn) == Status::Aborted || again && other.txn == txn {
@@ -78,6 +81,7 @@ impl<'h> Writes<'h> {
             last: true,
             untold: false,
             again: false,
+            several: false,
             version: NONE,
         });
     }

@@ -25,6 +25,7 @@ impl<'h> Replay<'h> {
             Base::ReadUncommitted => &none,
             _ => &index.made_of,
         };
+        let known_of = [made_of, &index.assumed.later];
         let mut known: Vec<Vec<Pair>> = Vec::new();
         for Case { supposed, cycle } in cases {
             let supposed = self.pairs(supposed, &index)?;
@@ -37,12 +38,12 @@ impl<'h> Replay<'h> {
         }
         for (at, set) in excluded.iter().enumerate() {
             let set = self.pairs(set, &index)?;
-            if !is_impossible(&set, &known, made_of) {
+            if !is_impossible(&set, &known, known_of) {
                 return Err(format!("excluded set {at} does not follow"));
             }
             known.push(set);
         }
-        match is_impossible(&[], &known, made_of) {
+        match is_impossible(&[], &known, known_of) {
             true => Ok(()),
             false => Err("some order of versions may have none of the cycles".to_owned()),
         }
@@ -73,21 +74,21 @@ impl<'h> Replay<'h> {
 
 /// Whether some pairs can not be so together, given sets of which none is: what else follows from
 /// sets of which one pair is left is taken to be so, until nothing does.
-fn is_impossible(set: &[Pair], known: &[Vec<Pair>], made_of: &Later) -> bool {
+fn is_impossible(set: &[Pair], known: &[Vec<Pair>], [made_of, assumed]: [&Later; 2]) -> bool {
     let mut later = Later::new();
     let mut taken: BTreeSet<Pair> = BTreeSet::new();
     let mut rest: Vec<Pair> = set.to_vec();
     loop {
         for pair in rest.drain(..) {
             let (key, first, second) = pair;
-            if leads(&[made_of, &later], key, second, first) {
+            if leads(&[made_of, assumed, &later], key, second, first) {
                 return true;
             }
             if taken.insert(pair) {
                 later.entry((key, first)).or_default().push(second);
             }
         }
-        let orders = [made_of, &later];
+        let orders = [made_of, assumed, &later];
         let is_so = |(key, first, second): &Pair| leads(&orders, *key, *first, *second);
         for set in known {
             let mut open = set.iter().filter(|pair| !is_so(pair));

@@ -8,6 +8,7 @@ use super::super::analysis::Link;
 use super::super::levels::{Base, Level, Order};
 use super::super::transactions::{Access, Status};
 use super::Replay;
+use super::assumed::Assumed;
 use crate::history::precedes;
 use crate::value::Value;
 
@@ -22,6 +23,10 @@ pub(super) struct Index<'h> {
     /// Of registers: who made its version of another's, wherever nothing is read that is not
     /// committed.
     pub(super) made_of: Later,
+    /// What is taken for granted.
+    pub(super) assumed: Assumed,
+    /// By object, whether any transaction that was not aborted deletes it.
+    pub(super) deleted: Vec<bool>,
     /// By transaction, whether it took part.
     pub(super) takes_part: Vec<bool>,
 }
@@ -30,8 +35,9 @@ pub(super) struct Index<'h> {
 #[derive(Clone, Copy)]
 pub(super) struct Known<'k, 'h> {
     pub(super) index: &'k Index<'h>,
-    /// Which versions of registers are made of which, where that tells; and what is supposed.
-    pub(super) later: [&'k Later; 2],
+    /// Which versions of registers are made of which, where that tells; what is supposed; and what
+    /// is taken for granted.
+    pub(super) later: [&'k Later; 3],
     /// Whether the order of a list's elements is that of its longest read alone.
     longest: bool,
 }
@@ -85,11 +91,16 @@ impl<'h> Replay<'h> {
         let mut index = Index {
             writers: FxHashMap::default(),
             made_of: Later::new(),
+            assumed: Assumed::default(),
+            deleted: vec![false; all.keys.len()],
             takes_part: vec![false; all.txns.len()],
         };
         for txn in (0..all.len()).filter(|txn| all.status(*txn) != Status::Aborted) {
             index.takes_part[txn as usize] = all.status(txn) == Status::Committed;
             for step in all.steps(txn) {
+                if step.access == Access::Delete {
+                    index.deleted[step.key as usize] = true;
+                }
                 if matches!(step.access, Access::Write | Access::Append) {
                     let writers = index.writers.entry((step.key, step.value)).or_default();
                     if self.claims(step.key).lists || writers.last() != Some(&txn) {
@@ -133,11 +144,12 @@ impl<'h> Replay<'h> {
         for by in self.selected.values().flatten() {
             index.takes_part[*by as usize] = true;
         }
+        index.assumed = self.assumed(&index);
         index
     }
 
     /// What a transaction leaves a register at.
-    fn leaves(&self, txn: u32, key: u32) -> Option<&'h Value> {
+    pub(super) fn leaves(&self, txn: u32, key: u32) -> Option<&'h Value> {
         let claims = self.claims(key);
         let mut steps = self.all.steps(txn).iter();
         let last = steps.rfind(|step| claims.changes(step));
@@ -166,7 +178,7 @@ impl<'h> Replay<'h> {
         let made_of = if dirty { &none } else { &index.made_of };
         let known = Known {
             index,
-            later: [made_of, supposed],
+            later: [made_of, supposed, &index.assumed.later],
             longest: dirty,
         };
         let mut missed = Vec::new();
