@@ -78,6 +78,7 @@ pub(crate) fn scenario(
         falsifies: &falsifies,
         workload: &workload,
         topology,
+        model,
         faults: &faults,
         draft: &draft,
     };

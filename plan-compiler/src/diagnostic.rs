@@ -168,6 +168,8 @@ codes! {
     TestMissing = "P0059",
     /// A target test file that cannot be one of the package.
     BadTargetFile = "P0060",
+    /// A claim of a kind that no oracle of its scenario looks at.
+    OracleMissesClaim = "P0061",
 }
 
 impl Code {

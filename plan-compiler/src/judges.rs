@@ -6,6 +6,7 @@ use checkers::txn::{Base, Level, Order};
 use checkers::weak::Weak;
 
 use crate::grammar::criteria::Property;
+use crate::scenario::Category;
 
 /// Whether `have`, of a scenario with this model, finds where the property does not hold.
 pub(crate) fn judges(have: CheckerSpec, model: ModelKind, asked: Property) -> bool {
@@ -15,14 +16,99 @@ pub(crate) fn judges(have: CheckerSpec, model: ModelKind, asked: Property) -> bo
     }
 }
 
+/// Whether it looks at what claims of this category are about.
+pub(crate) fn looks_at(have: CheckerSpec, model: ModelKind, category: Category) -> bool {
+    use CheckerSpec::{Isolation, Linearizability, Single as Of, SingleLeader, Weak as Weaker};
+    use Single as S;
+    match category {
+        Category::Durability => {
+            covers(have, model, CheckerSpec::NoLostAck, false)
+                || have == Weaker(Weak::Convergence)
+                || matches!(have, Of(S::ReplayEquivalence))
+        }
+        Category::Isolation => match have {
+            Linearizability | Isolation { .. } | Of(S::Bank { .. } | S::Boundary) => true,
+            Weaker(weak) => matches!(weak, Weak::ReadCommitted | Weak::ReadAtomic),
+            _ => false,
+        },
+        Category::Ordering => match have {
+            Linearizability | Isolation { .. } => true,
+            Weaker(weak) => is_order(weak),
+            Of(single) => matches!(
+                single,
+                S::LogPrefix
+                    | S::Kafka
+                    | S::Monotonic
+                    | S::Fencing
+                    | S::Refinement
+                    | S::Trace
+                    | S::Saga
+                    | S::LamportClock
+                    | S::VectorClock
+                    | S::HybridClock { .. }
+            ),
+            _ => false,
+        },
+        Category::Idempotency => {
+            counts(have, model)
+                || matches!(
+                    have,
+                    Linearizability | Isolation { .. } | Of(S::Bank { .. })
+                )
+        }
+        Category::Membership => match have {
+            Linearizability | SingleLeader => true,
+            Weaker(weak) => !is_order(weak),
+            Of(single) => matches!(
+                single,
+                S::Election { .. }
+                    | S::Reconciliation
+                    | S::MutualExclusion
+                    | S::Leases { .. }
+                    | S::Fencing
+                    | S::Refinement
+                    | S::Trace
+            ),
+            _ => false,
+        },
+        Category::Boundary => matches!(have, Of(S::Boundary)),
+        Category::Fairness => matches!(
+            have,
+            Of(S::Fairness { .. } | S::Bulkhead { .. } | S::Amplification { .. })
+        ),
+        Category::Safety
+        | Category::Liveness
+        | Category::PerformanceSlo
+        | Category::Operational => true,
+    }
+}
+
+/// An oracle that looks at claims of this category.
+pub(crate) fn oracle_for(category: Category) -> &'static str {
+    match category {
+        Category::Durability => "no acknowledged write is lost",
+        Category::Isolation => "serializability of list-append transactions",
+        Category::Idempotency => "exactly-once delivery",
+        Category::Membership => "at most one leader per term",
+        Category::Boundary => "boundary",
+        Category::Fairness => "fairness by client",
+        Category::Ordering
+        | Category::Safety
+        | Category::Liveness
+        | Category::PerformanceSlo
+        | Category::Operational => "linearizability",
+    }
+}
+
 /// Finds what is there twice.
 fn counts(have: CheckerSpec, model: ModelKind) -> bool {
     match have {
-        CheckerSpec::Linearizability => is_taken_from(model),
+        CheckerSpec::Linearizability => is_taken_from(model) || is_added_to(model),
         CheckerSpec::Single(single) => matches!(
             single,
             Single::ExactlyOnce
                 | Single::UniqueIds
+                | Single::Counter { .. }
                 | Single::Set
                 | Single::SetFull { .. }
                 | Single::TotalQueue
@@ -32,6 +118,14 @@ fn counts(have: CheckerSpec, model: ModelKind) -> bool {
         ),
         _ => false,
     }
+}
+
+/// Objects that show what was done to them twice.
+fn is_added_to(model: ModelKind) -> bool {
+    matches!(
+        model,
+        ModelKind::Counter | ModelKind::Log | ModelKind::Text | ModelKind::Offsets
+    )
 }
 
 /// Objects from which each element can be taken once.

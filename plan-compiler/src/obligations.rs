@@ -132,7 +132,8 @@ pub(crate) fn surfaces(
     }
 }
 
-fn category_name(category: Category) -> &'static str {
+/// The category as plans write it.
+pub(crate) fn category_name(category: Category) -> &'static str {
     let found = claims::CATEGORIES
         .iter()
         .find(|(_, known)| *known == category);

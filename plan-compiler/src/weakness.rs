@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
-use checkers::spec::CheckerSpec;
+use checkers::spec::{CheckerSpec, ModelKind};
 
 use crate::compile::Draft;
 use crate::diagnostic::Code;
+use crate::judges::{looks_at, oracle_for};
+use crate::obligations::category_name;
 use crate::plan::{FieldKind, PlanScenario};
 use crate::scenario::{
     Category, Claim, FaultKind, FaultSpec, OpKind, Shape, Target, Topology, Workload,
@@ -22,6 +24,7 @@ pub(crate) struct Made<'a> {
     pub(crate) falsifies: &'a [Claim],
     pub(crate) workload: &'a Workload,
     pub(crate) topology: Topology,
+    pub(crate) model: ModelKind,
     pub(crate) faults: &'a [FaultSpec],
     pub(crate) draft: &'a Draft,
 }
@@ -35,6 +38,7 @@ pub(crate) fn check(written: &PlanScenario, made: &Made<'_>, sink: &mut Sink<'_>
         return;
     }
     claims(made, &span, sink);
+    unwatched(written, made, sink);
     operations(written, made, sink);
     budgets(written, made, sink);
 }
@@ -136,6 +140,27 @@ fn claims(made: &Made<'_>, span: &Range<usize>, sink: &mut Sink<'_>) {
         let message = format!("{} is tried on a sunny day only", claim.id);
         let help = Some("plan a fault; without one a scenario is never PASS-hardening".to_owned());
         sink.warning(Code::NothingGoesWrong, span, message, "no fault", help);
+    }
+}
+
+/// Claims of kinds that no oracle looks at.
+fn unwatched(written: &PlanScenario, made: &Made<'_>, sink: &mut Sink<'_>) {
+    let span = place(written, FieldKind::Falsifies);
+    for (at, claim) in made.falsifies.iter().enumerate() {
+        let category = claim.category;
+        let told = made.falsifies[..at].iter().any(|c| c.category == category);
+        let mut have = made.draft.checkers.iter();
+        if told || have.any(|have| looks_at(*have, made.model, category)) {
+            continue;
+        }
+        let name = category_name(category);
+        let message = format!("{} is about {name}, which no oracle looks at", claim.id);
+        let help = format!(
+            "add one that does, as in `Oracle: {}`",
+            oracle_for(category)
+        );
+        let label = "a FAIL of it is never seen";
+        sink.warning(Code::OracleMissesClaim, &span, message, label, Some(help));
     }
 }
 

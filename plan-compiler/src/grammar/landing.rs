@@ -108,6 +108,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "disk-errors",
     ),
     ("fsync|sync|write|read errors|error|failures", "disk-errors"),
+    ("failed fsync|fsyncs|sync|syncs|writes|reads", "disk-errors"),
     ("i / o errors|error returned|injected?", "disk-errors"),
     ("eio|enospc errors|error|returned|count?", "disk-errors"),
     (

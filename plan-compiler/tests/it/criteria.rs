@@ -113,6 +113,7 @@ map | a new leader is elected within 5s | leader elected within 2s | leader elec
 map | leader is elected | leader elected within 10s | at most one leader
 map | split brain: 0 | at most one leader per term | linearizability
 queue | 0 duplicates | total queue | bank
+counter | no duplicates | linearizability | convergence
 set | no lost or duplicated elements | set-full | convergence
 map | no duplicate ids | unique ids | exactly-once delivery
 map | all jobs are executed exactly once | exactly-once | unique ids
