@@ -41,6 +41,15 @@ const NUMBER_WORDS: &[(&str, u64)] = &[
     ("sixty", 60),
 ];
 
+/// What a word stands for, too: the leader of a pair has other names.
+pub(crate) fn alias(word: &str) -> &str {
+    match word {
+        "primary" | "master" => "leader",
+        "primaries" | "masters" => "leaders",
+        word => word,
+    }
+}
+
 /// Whether durations are counted in it.
 pub(crate) fn is_unit(word: &str) -> bool {
     UNITS
@@ -109,11 +118,8 @@ impl<'t> Cursor<'t> {
     fn matches(&self, phrase: &str) -> Option<usize> {
         let mut at = self.at;
         // Most phrases fall here: the token is none of their words.
-        if !self
-            .tokens
-            .get(at)
-            .is_some_and(|token| phrase.contains(token.spelling()))
-        {
+        let first = self.tokens.get(at)?.spelling();
+        if !phrase.contains(first) && !phrase.contains(alias(first)) {
             return None;
         }
         for element in phrase.split(' ') {
@@ -122,7 +128,9 @@ impl<'t> Cursor<'t> {
                 None => (element, false),
             };
             let spelling = self.tokens.get(at).map_or("", Token::spelling);
-            if !spelling.is_empty() && element.split('|').any(|word| word == spelling) {
+            let also = alias(spelling);
+            let is_said = |word: &str| word == spelling || word == also;
+            if !spelling.is_empty() && element.split('|').any(is_said) {
                 at += 1;
             } else if !optional {
                 return None;

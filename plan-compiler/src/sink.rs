@@ -182,7 +182,14 @@ impl<'a> Sink<'a> {
         if bad_number {
             let message = format!("`{said}` is not a quantity that {name} can use");
             let label = "number without a meaning here";
+            let known = |noun: &&str| {
+                let mut words = vocabulary
+                    .iter()
+                    .flat_map(|phrase| phrase.split([' ', '|', '?']));
+                words.any(|word| word == *noun)
+            };
             let help = Some(match counted(clause) {
+                Some(noun) if known(&noun) => help.to_owned(),
                 Some(noun) => format!("nothing is counted in `{noun}` here; {help}"),
                 None => format!("durations need a unit (`30s`, `5min`); {help}"),
             });

@@ -78,6 +78,10 @@ const ABSENT: &[(&str, Absence)] = &[
     ("data|message|messages|write|event|job loss", LOST),
     ("none|nothing is? lost|missing", LOST),
     (
+        "lost acked|acknowledged|committed|confirmed? registration|registrations|change|changes",
+        LOST,
+    ),
+    (
         "lease|leases overlap|overlaps|overlapped|overlapping",
         LEASES,
     ),

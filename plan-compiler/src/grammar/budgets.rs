@@ -221,6 +221,7 @@ fn unknown(field: &Field, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) {
             return;
         }
         let words = words.chain(CRITERIA.iter().copied());
+        let words = words.chain(["least", "most", "acknowledged", "succeed", "requests"]);
         let words: Vec<&str> = words.chain(oracle::vocabulary()).collect();
         sink.not_understood(cursor, field.kind, &words, CRITERIA_HELP);
     } else {
@@ -315,6 +316,11 @@ fn tier(c: &mut Cursor<'_>) -> Option<(Tier, Draft)> {
     if named.is_some() && draft == Draft::default() {
         draft.seeds = Some(bare_seeds(c)?);
     }
+    // `500 nightly`.
+    if named.is_none() && draft == Draft::default() {
+        draft.seeds = c.small().filter(|seeds| *seeds > 0);
+    }
+    c.eat("in|on|for");
     let tier = named.or_else(|| c.lookup(TIERS))?;
     // No verdict is drawn from the faults of another tier.
     let counts_faults = draft.faults.is_none() || matches!(tier, Tier::Hardening);

@@ -41,6 +41,22 @@ const SINGLE: &[(&str, usize)] = &[
     ("counter bounds", 1),
     ("monotonic values|counter|versions", 2),
     ("never goes|go backwards", 2),
+    (
+        "values|versions|counters|epochs|terms only|always grow|increase",
+        2,
+    ),
+    (
+        "values|versions|counters|epochs|terms never decrease|shrink|go back|backwards?",
+        2,
+    ),
+    (
+        "serial|sequence|version numbers only|always grow|increase",
+        2,
+    ),
+    (
+        "serial|sequence|version numbers never decrease|shrink|go back|backwards?",
+        2,
+    ),
     ("set", 3),
     ("set final", 3),
     ("final set", 3),
@@ -122,6 +138,7 @@ const SINGLE: &[(&str, usize)] = &[
     ("reconciliation of? replicas?", 14),
     ("replay equivalence", 15),
     ("leader is? elected|election", 16),
+    ("a|the? new|next? leader is? re? elected|reelected", 16),
     ("election", 16),
     ("fairness", 17),
     ("boundary", 18),
@@ -281,8 +298,10 @@ fn bounds(c: &mut Cursor<'_>, single: &mut Single) {
     const COUNT: &str = "of|at|limit|up most|to|of?";
     let time = |c: &mut Cursor<'_>| {
         c.attempt(|c| {
+            let bracket = c.eat("(");
             c.eat(TIME);
-            c.duration()
+            let bound = c.duration()?;
+            (!bracket || c.eat(")")).then_some(bound)
         })
     };
     let count = |c: &mut Cursor<'_>| {

@@ -168,6 +168,7 @@ fn starts_fault(mut cursor: Cursor<'_>) -> bool {
         // `5% packet loss`, `100ms latency`.
         let sized = |c: &mut Cursor<'_>| {
             magnitude::leads(c)?;
+            c.eat("of");
             named(c).then_some(())
         };
         if cursor.attempt(sized).is_some() {

@@ -17,7 +17,7 @@ use super::storage_words::{BEYOND_BUDGET, STORAGE_KINDS, kind_at};
 use super::targets::{arrow, groups, open_arrow, pair, role, set_clock, taken_down, target};
 use super::tool_words::{TOOL_KINDS, TOOLS_REFUSED, refused_at};
 use super::{sharing, tools};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, alias};
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind};
 use crate::scenario::{
@@ -355,7 +355,7 @@ fn name(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<bool> {
         }
     }
     // `leader isolation` names the target as well.
-    if cursor.tokens[at].spelling() == "leader" {
+    if alias(cursor.tokens[at].spelling()) == "leader" {
         draft.target = Some(Target::Leader);
     }
     Some(put_kind(&mut draft.kind, kind))

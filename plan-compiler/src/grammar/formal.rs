@@ -258,7 +258,8 @@ enum Rule {
 const RULES: &[(&str, Rule)] = &[
     ("could have succeeded|happened", Rule::MayHaveHappened(true)),
     (
-        "may|might|can have succeeded|happened|applied|committed|taken effect?",
+        "may|might|can|could have been? succeeded|happened|executed|applied|committed|taken \
+         effect?",
         Rule::MayHaveHappened(true),
     ),
     (
@@ -338,7 +339,7 @@ const AMBIGUITY_FILLERS: &[&str] = &[
     "any",
     "all",
     "every|each",
-    "no|lost response|responses|ack|acks|reply",
+    "no|lost response|responses|ack|acks|reply|replies|answer|answers",
     "lost",
     "recorded|treated|kept|marked|counted",
     "later|ever",

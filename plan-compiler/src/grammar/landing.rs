@@ -516,7 +516,7 @@ fn told(c: &mut Cursor<'_>) -> Option<Evidence> {
 /// A counter with its bound on either side; without one, at least 1.
 fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
     c.attempt(|c| {
-        let before = c.attempt(least);
+        let before = c.attempt(least).or_else(|| c.attempt(so_many));
         let mut fault = *c;
         let named = kind_at(&mut fault).is_some();
         let counter = c.lookup(COUNTERS)?;
@@ -552,11 +552,18 @@ fn counter(c: &mut Cursor<'_>) -> Option<Evidence> {
 
 /// `> 0`, `>= 3`, `at least 3`, `more than 2`.
 fn least(c: &mut Cursor<'_>) -> Option<u64> {
-    c.eat("is|are|=");
+    c.eat("is|are|=|rises|grows|climbs|goes");
     if c.eat_any(&[">", "more than", "greater than", "above"]) {
         return c.count()?.checked_add(1);
     }
     c.eat_any(&[">=", "at least"]).then(|| c.count())?
+}
+
+/// `2 kills`: as many as that.
+fn so_many(c: &mut Cursor<'_>) -> Option<u64> {
+    let count = c.count().filter(|count| *count > 0)?;
+    let mut counted = *c;
+    counted.lookup(COUNTERS).map(|_| count)
 }
 
 /// `goes 0 -> 14,712`: it grew, whatever the figure of the day.

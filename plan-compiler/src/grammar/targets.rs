@@ -3,7 +3,7 @@
 use super::fault_words::{CLOCK_DRIFT, CLOCK_STEP, TARGETS};
 use super::faults::quoted;
 use super::storage_words::kind_at;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, alias};
 use crate::scenario::{FaultKind, NodeSet, Target, Way};
 use crate::tokens::Kind;
 
@@ -64,7 +64,7 @@ pub(super) fn role(c: &mut Cursor<'_>) -> Option<String> {
 
 pub(super) fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
     let mut kinds = *cursor;
-    if kind_at(&mut kinds).is_some() && cursor.tokens[cursor.at].spelling() == "leader" {
+    if kind_at(&mut kinds).is_some() && alias(cursor.tokens[cursor.at].spelling()) == "leader" {
         return None;
     }
     if let Some(target) = cursor.attempt(all_but) {

@@ -138,6 +138,10 @@ impl Act {
             (OpKind::Do(Act::Dequeue), ModelKind::Offsets) => OpKind::Do(Act::Poll),
             (OpKind::Write, ModelKind::Set) => OpKind::Do(Act::Add),
             (OpKind::Do(Act::Delete), ModelKind::Set) => OpKind::Do(Act::Remove),
+            (
+                OpKind::Do(Act::Contains),
+                ModelKind::Register | ModelKind::CasRegister | ModelKind::Map,
+            ) => OpKind::Read,
             (OpKind::Do(Act::List), model) if Act::is_readable(model) => OpKind::Read,
             (op, _) => op,
         }
