@@ -15,7 +15,6 @@ use super::analysis::Workload;
 use super::hidden::Place;
 use super::levels::{Base, Level, Order};
 use super::transactions::{Access, Status, Transactions};
-use crate::history::precedes;
 use crate::value::Value;
 
 /// By place, the transaction whose version was read where that is not told, none for the initial
@@ -41,12 +40,10 @@ struct Member {
     reads: Vec<Read>,
     /// By object, the places of its first and its last write among its steps.
     writes: BTreeMap<u32, (usize, usize)>,
-    /// Who leads to it by reads, by writes, by sessions and real time.
+    /// Who leads to it by reads, by writes; and, by sessions and real time, the last who do.
     read_from: BTreeSet<usize>,
     wrote_after: BTreeSet<usize>,
-    after: BTreeSet<usize>,
-    /// Who wrote something later than what it read.
-    missed: Vec<(usize, usize)>,
+    after: Vec<usize>,
 }
 
 /// What an order comes to.
@@ -57,6 +54,8 @@ struct Model<'h> {
     /// What every object begins with.
     initial: &'h Value,
     selected: &'h Selected,
+    /// What else orders members.
+    order: Order,
     members: Vec<Member>,
     /// By object, who wrote each version, from the first that was written on.
     writers: BTreeMap<u32, Vec<usize>>,
@@ -78,6 +77,7 @@ pub(super) fn check<'h>(
         lists: workload == Workload::ListAppend,
         initial,
         selected,
+        order: level.order,
         members: Vec::new(),
         writers: BTreeMap::new(),
     };
@@ -87,7 +87,7 @@ pub(super) fn check<'h>(
         (_, true) => model.read_lists()?,
         (_, false) => model.read_registers()?,
     }
-    model.link(level.order);
+    model.link();
     model.forward(level)?;
     model.axiom(level)
 }
@@ -119,8 +119,7 @@ impl<'h> Model<'h> {
                 writes,
                 read_from: BTreeSet::new(),
                 wrote_after: BTreeSet::new(),
-                after: BTreeSet::new(),
-                missed: Vec::new(),
+                after: Vec::new(),
             });
         }
         for txn in 0..self.all.len() {
@@ -190,40 +189,88 @@ impl<'h> Model<'h> {
     }
 
     /// Links the members.
-    fn link(&mut self, order: Order) {
+    fn link(&mut self) {
         for place in 0..self.members.len() {
-            let (mut from, mut missed) = (BTreeSet::new(), Vec::new());
-            for (at, read) in self.members[place].reads.iter().enumerate() {
-                let writers = self.writers.get(&read.key).map_or(&[][..], |all| all);
-                from.extend(read.version.checked_sub(1).map(|version| writers[version]));
-                let later = writers[read.later..].iter();
-                missed.extend(later.filter(|by| **by != place).map(|by| (at, *by)));
-            }
-            self.members[place].read_from = from;
-            self.members[place].missed = missed;
+            let reads = self.members[place].reads.iter();
+            let from =
+                reads.filter_map(|read| Some(self.wrote(read.key)[read.version.checked_sub(1)?]));
+            self.members[place].read_from = from.collect();
         }
         for writers in self.writers.values() {
             for pair in writers.windows(2) {
                 self.members[pair[1]].wrote_after.insert(pair[0]);
             }
         }
-        if order == Order::None {
-            return;
+        let after = self.follow(|_| true);
+        for (member, after) in self.members.iter_mut().zip(after) {
+            member.after = after;
         }
-        for place in 0..self.members.len() {
-            let txn = self.members[place].txn;
-            let row = |txn: u32| (self.all.txns[txn as usize].row as usize, self.all.op(txn));
-            let before = |other: &Member| {
-                let known = self.all.status(other.txn) == Status::Committed;
-                let ((at, first), (then, second)) = (row(other.txn), row(txn));
-                let session = first.process_id == second.process_id && at < then;
-                let real = order == Order::Realtime && precedes((at, first), (then, second));
-                known && (session || real)
-            };
-            let after = self.members.iter().enumerate();
-            let after = after.filter(|(_, other)| before(other)).map(|(at, _)| at);
-            self.members[place].after = after.collect();
+    }
+
+    /// Who wrote each version of an object.
+    fn wrote(&self, key: u32) -> &[usize] {
+        self.writers.get(&key).map_or(&[], |all| all)
+    }
+
+    /// By place, the last of the members that are kept and come before it by sessions and real
+    /// time: all others come before one of these.
+    fn follow(&self, keeps: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
+        let mut after = vec![Vec::new(); self.members.len()];
+        if self.order == Order::None {
+            return after;
         }
+        let op = |place: &usize| self.all.op(self.members[*place].txn);
+        let known = |place: &usize| {
+            let txn = self.members[*place].txn;
+            self.all.status(txn) == Status::Committed
+        };
+        let mut kept: Vec<usize> = (0..self.members.len()).filter(|at| keeps(*at)).collect();
+        kept.sort_unstable_by_key(|place| self.members[*place].txn);
+        let mut sessions: BTreeMap<u64, usize> = BTreeMap::new();
+        for place in &kept {
+            let process = op(place).process_id;
+            after[*place].extend(sessions.get(&process));
+            if known(place) {
+                sessions.insert(process, *place);
+            }
+        }
+        if self.order != Order::Realtime {
+            return after;
+        }
+        let ended = kept.iter().filter(|place| known(place));
+        let ended = ended.filter_map(|at| Some((op(at).complete_ts?, op(at).invoke_ts, *at)));
+        let mut ended: Vec<(u64, u64, usize)> = ended.collect();
+        ended.sort_unstable();
+        // The latest begin so far: who ended before it comes before who began then.
+        let mut latest = 0;
+        for (_, from_ts, _) in &mut ended {
+            latest = latest.max(*from_ts);
+            *from_ts = latest;
+        }
+        for place in &kept {
+            let from_ts = op(place).invoke_ts;
+            let over = &ended[..ended.partition_point(|(to_ts, ..)| *to_ts < from_ts)];
+            let latest = over.last().map_or(0, |(_, latest, _)| *latest);
+            let last = over.iter().rev();
+            let last = last.take_while(|(to_ts, ..)| *to_ts >= latest);
+            after[*place].extend(last.map(|(_, _, at)| *at));
+        }
+        after
+    }
+
+    /// Who wrote something later than what a member read, in order.
+    fn missed(&self, place: usize, read: &Read) -> impl Iterator<Item = usize> {
+        let later = self.wrote(read.key)[read.later..].iter().copied();
+        later.filter(move |by| *by != place)
+    }
+
+    /// By read, those of them who come before the member.
+    fn missed_before(&self, place: usize) -> impl Iterator<Item = (&Read, usize)> {
+        let reads = self.members[place].reads.iter();
+        reads.flat_map(move |read| {
+            let before = self.missed(place, read).take_while(move |by| *by < place);
+            before.map(move |by| (read, by))
+        })
     }
 
     fn id(&self, place: usize) -> u64 {
@@ -247,7 +294,12 @@ impl<'h> Model<'h> {
     /// Who a member sees at once: those it read from, and those before it by sessions and time.
     fn visible(&self, place: usize) -> Vec<usize> {
         let member = &self.members[place];
-        member.read_from.union(&member.after).copied().collect()
+        member
+            .read_from
+            .iter()
+            .chain(&member.after)
+            .copied()
+            .collect()
     }
 
     /// Those, and who wrote right before it what it wrote, too.
@@ -257,66 +309,66 @@ impl<'h> Model<'h> {
         all
     }
 
-    /// Whether one member leads to another by what is given of each, in so many steps at most.
-    fn leads(
-        &self,
-        (from, to): (usize, usize),
-        steps_max: usize,
-        into: impl Fn(usize) -> Vec<usize>,
-    ) -> bool {
+    /// Whether one member leads to another by what is given of each.
+    fn leads(&self, (from, to): (usize, usize), into: impl Fn(usize) -> Vec<usize>) -> bool {
         let (mut seen, mut rest) = (BTreeSet::from([to]), vec![to]);
-        for _ in 0..steps_max {
-            let before = rest.drain(..).flat_map(&into).collect::<Vec<_>>();
-            for at in before {
-                if at == from {
+        while let Some(at) = rest.pop() {
+            for before in into(at) {
+                if before == from {
                     return true;
                 }
                 // Everything goes forward.
-                if at > from && seen.insert(at) {
-                    rest.push(at);
+                if before > from && seen.insert(before) {
+                    rest.push(before);
                 }
-            }
-            if rest.is_empty() {
-                break;
             }
         }
         false
     }
 
+    /// Whether one member comes before another by sessions and real time.
+    fn precedes(&self, from: usize, to: usize) -> bool {
+        self.leads((from, to), |place| self.members[place].after.clone())
+    }
+
     /// Nobody misses what leads to it.
-    fn sees(&self, steps_max: usize, into: impl Fn(usize) -> Vec<usize>) -> Result<(), String> {
-        for (place, member) in self.members.iter().enumerate() {
-            let missed: BTreeSet<usize> = member.missed.iter().map(|(_, by)| *by).collect();
-            for by in missed.into_iter().filter(|by| *by < place) {
-                if self.leads((by, place), steps_max, &into) {
-                    let (id, by) = (self.id(place), self.id(by));
-                    return Err(format!("#{id} missed what #{by} wrote, which led to it"));
-                }
+    fn sees(&self, into: impl Fn(usize) -> Vec<usize>) -> Result<(), String> {
+        self.sees_all(|by, place| self.leads((by, place), &into))
+    }
+
+    /// Nobody misses what it read from or comes after, nor whatever else it sees at once.
+    fn sees_at_once(&self, else_sees: impl Fn(usize, usize) -> bool) -> Result<(), String> {
+        self.sees_all(|by, place| {
+            let read = self.members[place].read_from.contains(&by);
+            read || else_sees(by, place) || self.precedes(by, place)
+        })
+    }
+
+    /// Nobody misses what is so.
+    fn sees_all(&self, is_seen: impl Fn(usize, usize) -> bool) -> Result<(), String> {
+        for place in 0..self.members.len() {
+            let missed: BTreeSet<usize> = self.missed_before(place).map(|(_, by)| by).collect();
+            if let Some(by) = missed.into_iter().find(|by| is_seen(*by, place)) {
+                let (id, by) = (self.id(place), self.id(by));
+                return Err(format!("#{id} missed what #{by} wrote, which led to it"));
             }
         }
         Ok(())
     }
 
     fn axiom(&self, level: Level) -> Result<(), String> {
-        let many = self.members.len();
         match level.base {
             Base::ReadUncommitted | Base::ReadCommitted => Ok(()),
-            Base::ReadAtomic => self.agree()?.sees(1, |place| self.visible(place)),
-            Base::UpdateAtomic => self.agree()?.sees(1, |place| {
-                let mut all = self.visible(place);
-                let keys = self.members[place].writes.keys();
-                all.extend(
-                    keys.flat_map(|key| &self.writers[key])
-                        .filter(|by| **by < place),
-                );
-                all
+            Base::ReadAtomic => self.agree()?.sees_at_once(|_, _| false),
+            Base::UpdateAtomic => self.agree()?.sees_at_once(|by, place| {
+                let theirs = &self.members[by].writes;
+                let mut ours = self.members[place].writes.keys();
+                ours.any(|key| theirs.contains_key(key))
             }),
-            Base::Causal => self.agree()?.sees(many, |place| self.visible(place)),
-            Base::ParallelSnapshotIsolation => {
-                self.agree()?.sees(many, |place| self.depends(place))
-            }
+            Base::Causal => self.agree()?.sees(|place| self.visible(place)),
+            Base::ParallelSnapshotIsolation => self.agree()?.sees(|place| self.depends(place)),
             Base::ConsistentView | Base::ForwardConsistentView => {
-                self.sees(many, |place| self.depends(place))
+                self.sees(|place| self.depends(place))
             }
             Base::CursorStability => self.cursors(),
             Base::MonotonicAtomicView => self.monotonic(false),
@@ -327,9 +379,9 @@ impl<'h> Model<'h> {
             }
             Base::UpdateSerializable => {
                 let updates = |place: usize| !self.members[place].writes.is_empty();
-                self.sees(many, |place| self.depends(place))?;
+                self.sees(|place| self.depends(place))?;
                 self.acyclic(false, updates)?;
-                let mut readers = (0..many).filter(|place| !updates(*place));
+                let mut readers = (0..self.members.len()).filter(|place| !updates(*place));
                 readers.try_for_each(|alone| self.acyclic(false, |at| at == alone || updates(at)))
             }
             Base::Prefix => self.agree()?.prefixes(),
@@ -343,7 +395,8 @@ impl<'h> Model<'h> {
     fn prefixes(&self) -> Result<(), String> {
         for (place, member) in self.members.iter().enumerate() {
             let least = self.visible(place).into_iter().map(|by| by + 1).max();
-            let most = member.missed.iter().map(|(_, by)| *by).min();
+            let first = |read| self.missed(place, read).next();
+            let most = member.reads.iter().filter_map(first).min();
             if least.unwrap_or(0) > most.unwrap_or(place) {
                 return Err(format!("#{} read no prefix", self.id(place)));
             }
@@ -388,11 +441,10 @@ impl<'h> Model<'h> {
     /// Nobody writes an object that another wrote since it was read.
     fn cursors(&self) -> Result<(), String> {
         for (place, member) in self.members.iter().enumerate() {
-            for (at, by) in member.missed.iter().filter(|(_, by)| *by < place) {
-                let read = &member.reads[*at];
+            for (read, by) in self.missed_before(place) {
                 let wrote = member.writes.get(&read.key).filter(|_| !read.predicate);
                 if wrote.is_some_and(|(_, last)| *last > read.step) {
-                    let (id, by) = (self.id(place), self.id(*by));
+                    let (id, by) = (self.id(place), self.id(by));
                     return Err(format!("#{id} lost the update of #{by}"));
                 }
             }
@@ -403,9 +455,9 @@ impl<'h> Model<'h> {
     /// No read misses what an earlier step depended on, at once or by others.
     fn monotonic(&self, transitive: bool) -> Result<(), String> {
         for (place, member) in self.members.iter().enumerate() {
-            for (at, by) in member.missed.iter().filter(|(_, by)| *by < place) {
-                let step = member.reads[*at].step;
-                let mut entered: Vec<usize> = member.after.iter().copied().collect();
+            for (Read { step, .. }, by) in self.missed_before(place) {
+                let step = *step;
+                let mut entered = member.after.clone();
                 for read in member.reads.iter().filter(|read| read.step < step) {
                     let source = read.version.checked_sub(1);
                     entered.extend(source.map(|version| self.writers[&read.key][version]));
@@ -420,11 +472,10 @@ impl<'h> Model<'h> {
                     entered.extend(before.filter(|other| **other < place));
                 }
                 let depends = |at: usize| self.depends(at);
-                let leads = |to: usize| {
-                    *by == to || transitive && *by < to && self.leads((*by, to), to, depends)
-                };
-                if entered.into_iter().any(leads) {
-                    let (id, by) = (self.id(place), self.id(*by));
+                let leads =
+                    |to: usize| by == to || transitive && by < to && self.leads((by, to), depends);
+                if entered.into_iter().any(leads) || self.precedes(by, place) {
+                    let (id, by) = (self.id(place), self.id(by));
                     return Err(format!(
                         "#{id} missed what #{by} wrote, of which it had read"
                     ));
@@ -438,18 +489,19 @@ impl<'h> Model<'h> {
     fn acyclic(&self, items: bool, keeps: impl Fn(usize) -> bool) -> Result<(), String> {
         let mut missing = vec![0_usize; self.members.len()];
         let mut next: Vec<Vec<usize>> = vec![Vec::new(); self.members.len()];
+        let after = self.follow(&keeps);
         for (place, member) in self.members.iter().enumerate().filter(|(at, _)| keeps(*at)) {
-            for from in self.depends(place).into_iter().filter(|at| keeps(*at)) {
-                next[from].push(place);
+            let from = member.read_from.iter().chain(&member.wrote_after);
+            for from in from.chain(&after[place]).filter(|at| keeps(**at)) {
+                next[*from].push(place);
                 missing[place] += 1;
             }
-            let missed = member.missed.iter().filter(|(at, to)| {
-                let counts = !items || !member.reads[*at].predicate;
-                counts && keeps(*to)
-            });
-            for (_, to) in missed {
-                next[place].push(*to);
-                missing[*to] += 1;
+            // Who wrote first after what it read leads to who wrote next.
+            let reads = member.reads.iter();
+            let reads = reads.filter(|read| !items || !read.predicate);
+            for to in reads.filter_map(|read| self.missed(place, read).next()) {
+                next[place].push(to);
+                missing[to] += 1;
             }
         }
         let mut ready: Vec<usize> = (0..missing.len()).filter(|at| missing[*at] == 0).collect();
