@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use checkers::History;
-use plan_compiler::scenario::Scenario;
+use plan_compiler::scenario::{CAPTURED, Observable, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics;
@@ -43,8 +43,7 @@ pub fn judge(scenario: &Scenario, report: &SeedReport) -> Vec<Required> {
         history: history.unwrap_or_default(),
     };
     let said = scenario.observability.iter();
-    let items = said.flat_map(|text| text.split([',', ';']).map(str::trim));
-    let items = items.filter(|item| !item.is_empty());
+    let items = said.flat_map(|text| Observable::items(text));
     items
         .map(|item| {
             let (is_there, seen) = run.look_for(item);
@@ -64,47 +63,37 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn look_for(&self, item: &str) -> (Option<bool>, String) {
-        let lower = item.to_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        if let Some(quoted) = item.split(['"', '“', '”']).nth(1) {
-            let wanted = quoted.to_lowercase();
-            let says = |line: &LogLine| line.text.to_lowercase().contains(&wanted);
-            return self.lines(&says, "say so");
+        let what = Observable::of(item);
+        match &what {
+            Some(Observable::Line(wanted)) => {
+                let says = |line: &LogLine| line.text.to_lowercase().contains(wanted);
+                return self.lines(&says, "say so");
+            }
+            Some(Observable::Histories { with_node }) => return self.operations(*with_node),
+            Some(Observable::Correlation) => {
+                return self.lines(&|line| contains_any(line, &CORRELATIONS), "carry an id");
+            }
+            Some(Observable::Metrics) => {
+                return self.lines(&|line| metrics::is_told(&line.text), "carry a metric");
+            }
+            _ => {}
         }
-        if has(&["histor"]) {
-            return self.operations(has(&["node", "server", "answered"]));
-        }
-        if has(&[
-            "correlation",
-            "request id",
-            "request-id",
-            "trace id",
-            "span",
-            "tracing",
-        ]) {
-            return self.lines(&|line| contains_any(line, &CORRELATIONS), "carry an id");
-        }
-        if has(&["metric", "gauge", "histogram"]) {
-            return self.lines(&|line| metrics::is_told(&line.text), "carry a metric");
-        }
-        if let Some(found) = self.counters(&lower) {
+        if let Some(found) = self.counters(item) {
             return found;
         }
-        if has(&["log"]) {
-            return self.lines(&|_| true, "were captured");
+        match what {
+            Some(Observable::Logs) => self.lines(&|_| true, "were captured"),
+            Some(Observable::Elections) => {
+                let leads = self.history.ops.iter().filter(|op| !op.is_client()).count();
+                (Some(leads > 0), format!("{leads} reports of who leads"))
+            }
+            Some(Observable::Faults) => {
+                let all = self.report.ledger.iter();
+                let all: usize = all.map(|row| row.injected.len() + row.observed.len()).sum();
+                (Some(all > 0), format!("{all} counters of faults"))
+            }
+            _ => (None, CAPTURED.to_owned()),
         }
-        if has(&["election", "leader", "term"]) {
-            let leads = self.history.ops.iter().filter(|op| !op.is_client()).count();
-            return (Some(leads > 0), format!("{leads} reports of who leads"));
-        }
-        if has(&["counter", "fault", "ledger", "clock", "disk", "network"]) {
-            let all = self.report.ledger.iter();
-            let all: usize = all.map(|row| row.injected.len() + row.observed.len()).sum();
-            return (Some(all > 0), format!("{all} counters of faults"));
-        }
-        let known = "captured are histories, logs, metrics and correlation ids in events of \
-                     tracing, elections, and counters of faults";
-        (None, known.to_owned())
     }
 
     /// How many lines of each node are such.
@@ -141,7 +130,7 @@ impl Run<'_> {
         let mut found: BTreeMap<&str, u64> = BTreeMap::new();
         for row in &self.report.ledger {
             for (counter, n) in row.injected.iter().chain(&row.observed) {
-                if counter.split('-').all(|word| item.contains(word)) {
+                if Observable::names(item, counter) {
                     *found.entry(counter).or_default() += n;
                 }
             }

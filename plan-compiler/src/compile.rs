@@ -11,7 +11,7 @@ use crate::grammar::{checker_words, disk_words, evidence, formal, oracle, refere
 use crate::plan::{Field, FieldKind, Plan, PlanScenario};
 use crate::read::claims::same_id;
 use crate::read::labels;
-use crate::scenario::{Ambiguity, Arm, Category, Claim, FaultSpec, Scenario};
+use crate::scenario::{Ambiguity, Arm, CAPTURED, Category, Claim, FaultSpec, Observable, Scenario};
 use crate::sink::Sink;
 use crate::suggest::nearest;
 use crate::weakness::{self, Made};
@@ -278,9 +278,7 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
             budgets::read(field, &mut draft.exit, workload, sink);
         }
         FieldKind::Observability => {
-            let wording = field.text(sink.text);
-            sink.explain(field.kind, &field.span(), "kept, and reported against");
-            draft.observability.push(wording);
+            draft.observability.push(observable(field, sink));
         }
         FieldKind::Reduction => {
             let said =
@@ -299,6 +297,21 @@ fn read(field: &Field, draft: &mut Draft, ambiguity: &mut Ambiguity, sink: &mut 
         // Faults are read last, when the topology and the workload's length are known.
         _ => {}
     }
+}
+
+/// What must be observable, as the plan says it.
+fn observable(field: &Field, sink: &mut Sink<'_>) -> String {
+    let wording = field.text(sink.text);
+    let span = field.span();
+    sink.explain(field.kind, &span, "kept, and reported against");
+    for item in Observable::items(&wording) {
+        if Observable::of(item).is_none() && !landing::counters(item) {
+            let message = format!("`{}` is nothing that a run leaves behind", short(item));
+            let help = Some(CAPTURED.to_owned());
+            sink.warning(Code::NotCaptured, &span, message, "never found", help);
+        }
+    }
+    wording
 }
 
 /// The path of a scenario's test, from its package: the first word of the field.

@@ -170,6 +170,8 @@ codes! {
     BadTargetFile = "P0060",
     /// A claim of a kind that no oracle of its scenario looks at.
     OracleMissesClaim = "P0061",
+    /// Something is required to be observable that nobody captures.
+    NotCaptured = "P0062",
 }
 
 impl Code {

@@ -14,6 +14,7 @@ mod guest;
 mod heal;
 mod landing;
 mod names;
+mod observable;
 mod target;
 pub use act::Act;
 pub use budget::{Ambiguity, Budget, Budgets};
@@ -22,6 +23,7 @@ pub use guest::{After, GuestAct};
 pub use heal::Heal;
 pub use landing::{Evidence, Landing};
 pub use names::NameFault;
+pub use observable::{CAPTURED, Observable};
 pub use target::{NodeSet, Target};
 
 /// A scenario ready to run: everything a runner needs and nothing about how it runs.

@@ -9,7 +9,7 @@ use super::storage_words::kind_at;
 use crate::cursor::Cursor;
 use crate::diagnostic::Code;
 use crate::plan::{Field, FieldKind, plain};
-use crate::scenario::{Evidence, FaultKind, Landing};
+use crate::scenario::{Evidence, FaultKind, Landing, Observable};
 use crate::sink::Sink;
 use crate::tokens::Kind;
 
@@ -398,6 +398,12 @@ pub(crate) fn read(field: &Field, draft: &mut LandingDraft, sink: &mut Sink<'_>)
             sink.not_understood(&mut cursor, FieldKind::Landing, &vocabulary(), HELP);
         }
     }
+}
+
+/// Whether an item of *Observability required* names a counter.
+pub(crate) fn counters(item: &str) -> bool {
+    let mut all = COUNTERS.iter();
+    all.any(|(_, counter)| Observable::names(item, counter))
 }
 
 fn vocabulary() -> Vec<&'static str> {
