@@ -223,8 +223,10 @@ impl<'s, 'h> Saturation<'s, 'h> {
             sources.dedup_by_key(|(source, _)| *source);
             for (source, step) in sources {
                 met(wrote.by(source), &reads, |version, of_key| {
-                    let read = of_key.iter().find(|(_, read)| read.step >= step);
-                    if let Some((_, read)) = read {
+                    // What predicates selected need not be what else was read.
+                    let most = if later { 1 } else { usize::MAX };
+                    let reads = of_key.iter().filter(|(_, read)| read.step >= step);
+                    for (_, read) in reads.take(most) {
                         pairs.add(version, read.version, txn);
                     }
                 });

@@ -402,6 +402,32 @@ fn random_predicates_agree_with_every_set_of_versions() {
     }
 }
 
+/// What is hidden from a predicate by one version is read at another, of which something else was
+/// seen before: each of the two comes before the other.
+#[test]
+fn what_is_hidden_and_then_read_is_of_two_versions() {
+    let write = |key, value| Step::Write(key, value);
+    let found = |pairs: &[(char, i64)]| Step::Find((2, 1), pairs.to_vec());
+    let looks = [
+        found(&[('y', 1)]),
+        Step::Read('x', Some(3)),
+        found(&[('x', 3), ('y', 1)]),
+    ];
+    let tx = |steps: Vec<Step>, process, from, to| Tx {
+        steps,
+        end: End::Ok,
+        process,
+        from,
+        to,
+    };
+    let txs = [
+        tx(vec![write('y', 1), write('x', 2), write('x', 3)], 2, 2, 6),
+        tx(looks.to_vec(), 0, 2, 5),
+        tx(vec![write('x', 4)], 1, 4, 8),
+    ];
+    agrees(&txs);
+}
+
 /// Two transactions, and a third that looks: everything that the looks can show.
 #[test]
 fn all_small_predicates_agree_with_every_set_of_versions() {
