@@ -23,6 +23,7 @@ mod line;
 mod log;
 mod machine;
 mod monitor;
+mod needed;
 mod nested;
 mod partition;
 mod refutation;
@@ -43,6 +44,7 @@ use interned::Interned;
 use log::Log;
 use machine::Machine;
 use monitor::Verdict;
+use needed::needed;
 use partition::{Member, Partition, partitions_of};
 pub use refutation::refute;
 use register::Register;
@@ -71,6 +73,7 @@ pub fn linearize_with<M: Model>(
     let mut engines = Engines {
         decide: &mut |part, left| by_search(part, &mut Interned::new(part, model), left),
         sweep: &|part, left| sweep(part, model, left),
+        needed: &|part| needed(part, model),
         spare: *budget,
         ahead: &|_, _| Vec::new(),
         threads: 1,
@@ -108,6 +111,7 @@ pub(crate) fn check(
     let mut engines = Engines {
         decide: &mut |part, left| decide(part, left),
         sweep: &by_frontier,
+        needed: &|part| needed(part, &Builtin(kind)),
         spare: *budget,
         ahead: &ahead,
         threads,
@@ -321,6 +325,9 @@ type Decide<'d> = &'d mut dyn FnMut(&Partition<'_>, &mut Budget) -> Decision;
 /// Looks at one partition from return to return.
 type Sweep<'d> = &'d dyn Fn(&Partition<'_>, &Budget) -> Swept;
 
+/// Which members of a partition that has no order are needed for that.
+type Needed<'d> = &'d dyn Fn(&Partition<'_>) -> Option<Vec<u32>>;
+
 /// A decision, and the steps that it took off the budget.
 type Ahead = Vec<(Decision, u64)>;
 
@@ -329,6 +336,7 @@ struct Engines<'d> {
     decide: Decide<'d>,
     /// The second opinion on what the first does not decide within its budget.
     sweep: Sweep<'d>,
+    needed: Needed<'d>,
     /// What is left for it.
     spare: Budget,
     /// Decides some partitions at once, each as if it had all that is left.
@@ -478,7 +486,7 @@ fn judge_all<'a>(
             if decision.ending == Ending::Illegal {
                 let finding = {
                     let (decide, sweep) = (&mut *deciders.decide, deciders.sweep);
-                    explain(partition, &decision, decide, sweep, left)
+                    explain(partition, &decision, decide, sweep, deciders.needed, left)
                 };
                 report.findings.push(finding);
             }

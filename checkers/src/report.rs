@@ -81,8 +81,8 @@ pub struct Finding {
     pub prefix_tail: Vec<Operation>,
     /// Ids of operations whose responses can not be explained together, while those of all but
     /// any one of them can: when one is forgotten, that is, when nothing is known of it but that
-    /// it was called, some order explains the rest. Empty when the history is too long for it,
-    /// and for other checkers.
+    /// it was called, some order explains the rest. Empty when finding them takes too long, and
+    /// for other checkers.
     #[serde(default)]
     pub minimal: Vec<u64>,
     /// The rows of `minimal`; at most [`Finding::ROWS_MAX`] of them.

@@ -116,8 +116,17 @@ fn row(index: usize) {
         Outcome::Unknown { .. } => "unknown".to_owned(),
         other => other.to_string(),
     };
+    let minimal: Vec<usize> = report
+        .findings
+        .iter()
+        .map(|one| one.minimal.len())
+        .collect();
+    let minimal = match minimal[..] {
+        [] => String::new(),
+        _ => format!(", minimal {minimal:?}"),
+    };
     println!(
-        "{:<52} {ms:>9.1} {cpu:>9.1} {:>9}  {answer} ({})",
+        "{:<52} {ms:>9.1} {cpu:>9.1} {:>9}  {answer} ({}){minimal}",
         family.name(),
         peak_mib(),
         report.engine

@@ -4,7 +4,7 @@
 use super::defect::{Defect, planted};
 use super::partition::{Forgotten, Partition};
 use super::search::Ending;
-use super::{Decide, Decision, Sweep, name_of, sentences};
+use super::{Decide, Decision, Needed, Sweep, name_of, sentences};
 use crate::history::Operation;
 use crate::report::{Budget, Finding};
 use crate::value::Value;
@@ -22,6 +22,7 @@ pub(super) fn explain<'a>(
     found: &Decision,
     decide: Decide<'_>,
     sweep: Sweep<'_>,
+    needed: Needed<'_>,
     left: &mut Budget,
 ) -> Finding {
     let witness = &found.witness;
@@ -58,7 +59,8 @@ pub(super) fn explain<'a>(
     let mut finding = finding_of(partition, &prefix, state, &blocked);
     let certain = |at: &u32| partition.members[*at as usize].certain;
     let witness: Vec<u32> = witness.iter().copied().filter(certain).collect();
-    let minimal = Minimal::new(partition, decide, sweep, left).find(&ends[..illegal], witness);
+    let minimal = Minimal::new(partition, decide, sweep, left);
+    let minimal = minimal.find(&ends[..illegal], witness, needed);
     let minimal = minimal.unwrap_or_default().into_iter();
     let minimal = minimal.map(|at| partition.members[at as usize].op);
     let minimal: Vec<&Operation> = minimal.collect();
@@ -183,9 +185,12 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
         self.illegal()
     }
 
-    fn find(mut self, ended: &[u32], witness: Vec<u32>) -> Option<Vec<u32>> {
+    fn find(mut self, ended: &[u32], witness: Vec<u32>, needed: Needed<'_>) -> Option<Vec<u32>> {
         if !witness.is_empty() && self.alone(&witness)? {
             return self.shrink(witness);
+        }
+        if let Some(needed) = needed(self.partition) {
+            return Some(needed);
         }
         // What is wrong is most often wrong soon: the last that ended are enough, or a few more.
         let mut size = 8;

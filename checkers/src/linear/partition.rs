@@ -131,6 +131,22 @@ impl<'a> Partition<'a> {
         Partition { members, ..*self }
     }
 
+    /// Each member, and then each once more, as one of which nothing is known but that it was
+    /// called.
+    pub(super) fn twice<'b>(&'b self, forgotten: &'b Forgotten) -> Partition<'b> {
+        let known = self.members.iter().copied();
+        let unknown = self.members.iter().enumerate();
+        let unknown = unknown.map(|(index, member)| Member {
+            op: forgotten.get(index, member.op),
+            certain: false,
+            after: member.after,
+        });
+        Partition {
+            members: known.chain(unknown).collect(),
+            ..*self
+        }
+    }
+
     /// The partition as it was known at the last of these ends: what began and did not end by
     /// then may have taken effect or not.
     pub(super) fn until(&self, ends: &[u32]) -> Partition<'a> {

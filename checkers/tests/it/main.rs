@@ -6,6 +6,7 @@ mod counterexample;
 mod crowds;
 mod edn;
 mod jsonl;
+mod minimal;
 mod models;
 mod mutation;
 mod oracle;

@@ -6,7 +6,7 @@ use checkers::{Budget, History, Operation, Outcome, Value, check};
 use super::random::long;
 
 #[path = "../../benches/histories/families.rs"]
-mod families;
+pub(super) mod families;
 
 /// Judges with a budget of a few steps an operation.
 fn judge(ops: Vec<Operation>, model: ModelKind, steps_an_op: u64) -> checkers::CheckReport {

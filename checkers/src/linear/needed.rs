@@ -1,0 +1,269 @@
+//! Which responses a history without an order needs to have none, in one pass from the last back.
+//!
+//! Knowing less can not make a history illegal. So each response in turn, or some at once, is
+//! forgotten if no order appears, and the rest is what is needed: that without any one of them
+//! there is an order is certain from when it was tried, since only more has been forgotten since.
+//!
+//! A try begins at what can have happened when the operation is called, and takes what can have
+//! happened from return to return, as the frontier does. From its own return on, the future of a
+//! point is what it was without the try: points of which is known that no end can be reached, and
+//! points from which one can, end it. The pass goes back in time so that what it knows of what
+//! comes later stays true.
+
+use super::defect::{Defect, planted};
+use super::interned::Interned;
+use super::machine::Machine;
+use super::partition::{Forgotten, Partition};
+use crate::models::Model;
+
+mod demand;
+mod points;
+mod world;
+
+use points::{Point, Points};
+use world::{NEVER, World};
+
+/// Steps of the model for the pass, so many for each operation at the least, and bytes. To look
+/// through so many points takes as long as a step.
+const WORK_MAX: u64 = 2_000_000;
+const WORK_A_MEMBER: u64 = 2_000;
+const SPARES_A_STEP: u64 = 4;
+const BYTES_MAX: u64 = 16 << 20;
+const BYTES_A_MEMBER: u64 = 8 << 10;
+/// Responses forgotten at once, at most.
+const CHUNK_MAX: usize = 512;
+
+/// The members whose responses have no order though those of all but any one of them have; none
+/// if all have one, or that is too much work.
+pub(super) fn needed<M: Model>(partition: &Partition<'_>, model: &M) -> Option<Vec<u32>> {
+    let forgotten = Forgotten::of(partition.members.len());
+    let twice = partition.twice(&forgotten);
+    let unknown = &twice.members[partition.members.len()..];
+    let vain = unknown.iter().map(|one| model.observes(one.op)).collect();
+    let machine = Interned::new(&twice, model);
+    let observes = |at: u32| model.observes(partition.members[at as usize].op);
+    let world = World::new(partition, machine, observes, vain)?;
+    let mut pass = Pass::of(world);
+    pass.reach()?;
+    pass.run()
+}
+
+struct Pass<'p, 'a, M> {
+    world: World<'p, 'a, M>,
+    /// By return, what can have happened before it while all was kept.
+    reached: Vec<Vec<Point>>,
+    /// By return, points from which the end can not be reached, and from which it can.
+    dead: Vec<Points>,
+    alive: Vec<Points>,
+    /// Points of the try so far, up to the last return of what it forgets.
+    tried: Vec<Points>,
+    /// How many points are held.
+    points: u64,
+}
+
+/// A point on the way, with what follows it and was not looked at yet.
+struct Step {
+    at: u32,
+    point: Point,
+    rest: Vec<(u32, Point)>,
+}
+
+impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
+    fn of(world: World<'p, 'a, M>) -> Self {
+        let points = || (0..world.ends.len()).map(|_| Points::default()).collect();
+        Self {
+            reached: Vec::new(),
+            dead: points(),
+            alive: points(),
+            tried: points(),
+            points: 0,
+            world,
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        let bytes = self.world.bytes() + self.points * 32;
+        let members = self.world.partition.members.len() as u64;
+        self.world.work > WORK_MAX.max(WORK_A_MEMBER * members)
+            || bytes > BYTES_MAX.max(BYTES_A_MEMBER * members)
+    }
+
+    /// Looks at what can happen while all is kept; none if that has an end, or is too much work.
+    fn reach(&mut self) -> Option<()> {
+        let mut now = vec![self.world.arrive(Point::FIRST, None, 0)];
+        let count = self.world.ends.len() as u32;
+        for at in 0..count {
+            if now.is_empty() {
+                break;
+            }
+            let (mut all, mut next) = (Vec::new(), Vec::new());
+            for point in &now {
+                self.dead[at as usize].put(point);
+                self.world.following(*point, at, at + 1, &mut all);
+            }
+            let mut known = Points::default();
+            for (_, point) in all.drain(..) {
+                let spares = &self.world.spares;
+                if !known.any(&point, |spare| spares.covers(spare, point.spare)) {
+                    known.put(&point);
+                    next.push(point);
+                }
+            }
+            self.points += 2 * now.len() as u64;
+            self.reached.push(std::mem::replace(&mut now, next));
+            if self.is_spent() {
+                return None;
+            }
+        }
+        now.is_empty().then_some(())
+    }
+
+    /// Forgets what can be forgotten, and gives the rest.
+    fn run(mut self) -> Option<Vec<u32>> {
+        // What is called later than there is anything left is of no matter.
+        let reached = self.reached.len() as u32;
+        let is_late = |at: &u32| self.world.first[*at as usize] >= reached;
+        let ends = self.world.ends.iter();
+        let (late, mut left): (Vec<u32>, Vec<u32>) = ends.partition(|at| is_late(at));
+        late.iter().for_each(|at| self.world.drop(*at));
+        left.sort_unstable();
+        let (mut needed, mut size) = (Vec::new(), 1);
+        // From here on, if anywhere, is one of `left` that is needed.
+        let mut suspect = None;
+        while let Some(last) = left.len().checked_sub(1) {
+            if planted(Defect::ShrinkerStopsEarly) {
+                return Some(left);
+            }
+            if suspect == Some(last) {
+                needed.extend(left.pop());
+                suspect = None;
+                continue;
+            }
+            let from = match suspect {
+                Some(from) => from + (left.len() - from).div_ceil(2),
+                None => left.len().saturating_sub(size),
+            };
+            if self.forget(&left[from..])? {
+                left.truncate(from);
+                if suspect.is_none() {
+                    size = (size * 2).min(CHUNK_MAX);
+                }
+            } else {
+                if suspect.is_none() {
+                    size = (size / 2).max(1);
+                }
+                suspect = Some(from);
+            }
+        }
+        needed.reverse();
+        Some(needed)
+    }
+
+    /// Forgets some if that leads to no end; whether it did.
+    fn forget(&mut self, members: &[u32]) -> Option<bool> {
+        let partition = self.world.partition;
+        let op = |at: &u32| partition.members[*at as usize].op;
+        for at in members {
+            self.world.kept[*at as usize] = false;
+            self.world.demand.doubt(op(at));
+        }
+        let dues = members.iter().map(|at| self.world.due[*at as usize]);
+        let last = dues.max().unwrap_or(NEVER);
+        let from = self.world.first[members[0] as usize];
+        self.world.change();
+        let ends = self.leads_to_an_end(from, last)? && !planted(Defect::ShrinkerGoesTooFar);
+        for level in from as usize..=last as usize {
+            let tried = std::mem::take(&mut self.tried[level]);
+            if !ends {
+                self.dead[level] = tried;
+                self.alive[level].clear();
+            }
+        }
+        for at in members {
+            if ends {
+                self.world.kept[*at as usize] = true;
+                self.world.demand.trust(op(at));
+            } else {
+                self.world.drop(*at);
+            }
+        }
+        Some(!ends)
+    }
+
+    /// Whether what was reached before a return leads to an end. Nothing is known of what lies
+    /// between it and the return `last`.
+    fn leads_to_an_end(&mut self, from: u32, last: u32) -> Option<bool> {
+        let mut steps = vec![self.begin(from)];
+        while let Some(step) = steps.last_mut() {
+            let Some((at, point)) = step.rest.pop() else {
+                steps.pop();
+                continue;
+            };
+            if at as usize == self.world.ends.len() || self.is_alive(at, last, &point) {
+                self.survive(&steps, last);
+                return Some(true);
+            }
+            if !self.enter(at, last, &point) {
+                continue;
+            }
+            if self.is_spent() {
+                return None;
+            }
+            let mut rest = Vec::new();
+            let to = self.world.next(at + 1);
+            self.world.following(point, at, to, &mut rest);
+            rest.reverse();
+            steps.push(Step { at, point, rest });
+        }
+        Some(false)
+    }
+
+    /// Takes note of a point; whether it is worth a look.
+    fn enter(&mut self, at: u32, last: u32, point: &Point) -> bool {
+        let known = match at > last {
+            true => &mut self.dead[at as usize],
+            false => &mut self.tried[at as usize],
+        };
+        self.world.work += known.count(point) / SPARES_A_STEP;
+        let spares = &self.world.spares;
+        if known.any(point, |spare| spares.covers(spare, point.spare)) {
+            return false;
+        }
+        known.put(point);
+        self.points += 1;
+        true
+    }
+
+    /// What was reached before a return, before the first that is kept from it on.
+    fn begin(&mut self, from: u32) -> Step {
+        let to = self.world.next(from);
+        let mut rest = Vec::new();
+        for point in &self.reached[from as usize] {
+            let point = self.world.without(*point, from);
+            let point = match to == from {
+                true => self.world.settle(point, to),
+                false => self.world.arrive(point, Some(from), to),
+            };
+            rest.push((to, point));
+        }
+        Step {
+            at: from,
+            point: Point::FIRST,
+            rest,
+        }
+    }
+
+    fn is_alive(&self, at: u32, last: u32, point: &Point) -> bool {
+        let spares = &self.world.spares;
+        let alive = |spare| spares.covers(point.spare, spare);
+        at > last && self.alive[at as usize].any(point, alive)
+    }
+
+    /// From all on the way the end can be reached.
+    fn survive(&mut self, steps: &[Step], last: u32) {
+        for step in steps[1..].iter().filter(|step| step.at > last) {
+            self.dead[step.at as usize].take(&step.point);
+            self.alive[step.at as usize].put(&step.point);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What has happened by a return, and sets of it.
+
+use rustc_hash::FxHashMap;
+
+/// What has happened, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Point {
+    pub(super) state: u32,
+    /// The slots of open operations that took effect.
+    pub(super) done: u64,
+    /// What may take effect and did not yet, by its number in [`Spares`].
+    pub(super) spare: u32,
+}
+
+impl Point {
+    /// Before anything has.
+    pub(super) const FIRST: Self = Self {
+        state: 0,
+        done: 0,
+        spare: Spares::NONE,
+    };
+}
+
+/// A set of points.
+#[derive(Default)]
+pub(super) struct Points(FxHashMap<(u32, u64), Vec<u32>>);
+
+impl Points {
+    /// Whether one is there that differs in what is spare at most, of which `is` holds.
+    pub(super) fn any(&self, point: &Point, is: impl Fn(u32) -> bool) -> bool {
+        let known = self.0.get(&(point.state, point.done));
+        known.is_some_and(|known| known.iter().any(|spare| is(*spare)))
+    }
+
+    /// How many differ from one in what is spare at most.
+    pub(super) fn count(&self, point: &Point) -> u64 {
+        let known = self.0.get(&(point.state, point.done));
+        known.map_or(0, |known| known.len() as u64)
+    }
+
+    pub(super) fn put(&mut self, point: &Point) {
+        let known = self.0.entry((point.state, point.done)).or_default();
+        known.push(point.spare);
+    }
+
+    pub(super) fn take(&mut self, point: &Point) {
+        if let Some(known) = self.0.get_mut(&(point.state, point.done)) {
+            known.retain(|spare| *spare != point.spare);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Numbers for how many there are of which class: by class in order, none of zero.
+pub(super) struct Spares {
+    all: Vec<Box<[(u32, u32)]>>,
+    numbers: FxHashMap<Box<[(u32, u32)]>, u32>,
+    /// With one less of a class.
+    less: FxHashMap<(u32, u32), u32>,
+    scratch: Vec<(u32, u32)>,
+    /// Roughly what they occupy.
+    pub(super) bytes: u64,
+}
+
+impl Spares {
+    /// Nothing.
+    pub(super) const NONE: u32 = 0;
+
+    pub(super) fn new() -> Self {
+        let none: Box<[(u32, u32)]> = Box::new([]);
+        Self {
+            all: vec![none.clone()],
+            numbers: FxHashMap::from_iter([(none, Self::NONE)]),
+            less: FxHashMap::default(),
+            scratch: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn get(&self, spare: u32) -> &[(u32, u32)] {
+        &self.all[spare as usize]
+    }
+
+    fn number(&mut self, counts: Vec<(u32, u32)>) -> u32 {
+        let counts = counts.into_boxed_slice();
+        if let Some(known) = self.numbers.get(&counts) {
+            return *known;
+        }
+        let next = self.all.len() as u32;
+        self.bytes += 16 * counts.len() as u64 + 64;
+        self.all.push(counts.clone());
+        self.numbers.insert(counts, next);
+        next
+    }
+
+    /// With one more of each of `classes`, then changed as `change` says.
+    pub(super) fn with(
+        &mut self,
+        spare: u32,
+        classes: &[u32],
+        change: impl FnOnce(&mut Vec<(u32, u32)>),
+    ) -> u32 {
+        let mut counts = std::mem::take(&mut self.scratch);
+        counts.clear();
+        counts.extend_from_slice(self.get(spare));
+        for class in classes {
+            add(&mut counts, *class);
+        }
+        change(&mut counts);
+        let known = match *counts == *self.get(spare) {
+            true => Some(spare),
+            false => self.numbers.get(&*counts).copied(),
+        };
+        let number = known.unwrap_or_else(|| self.number(counts.clone()));
+        self.scratch = counts;
+        number
+    }
+
+    /// One less of a class of which there is one.
+    pub(super) fn without(&mut self, spare: u32, class: u32) -> u32 {
+        if let Some(known) = self.less.get(&(spare, class)) {
+            return *known;
+        }
+        let mut counts = self.get(spare).to_vec();
+        if let Ok(place) = counts.binary_search_by_key(&class, |(class, _)| *class) {
+            counts[place].1 -= 1;
+            counts.retain(|(_, count)| *count > 0);
+        }
+        let next = self.number(counts);
+        self.less.insert((spare, class), next);
+        next
+    }
+
+    /// Whether one has as many of each class as the other.
+    pub(super) fn covers(&self, one: u32, other: u32) -> bool {
+        if one == other {
+            return true;
+        }
+        let mut has = self.get(one).iter();
+        self.get(other).iter().all(|(class, count)| {
+            let found = has.find(|(known, _)| known >= class);
+            found.is_some_and(|(known, there)| known == class && there >= count)
+        })
+    }
+}
+
+/// Adds one of a class to counts by class.
+pub(super) fn add(counts: &mut Vec<(u32, u32)>, class: u32) {
+    match counts.binary_search_by_key(&class, |(class, _)| *class) {
+        Ok(place) => counts[place].1 += 1,
+        Err(place) => counts.insert(place, (class, 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spares;
+
+    #[test]
+    fn counts_are_numbered_and_compared() {
+        let mut spares = Spares::new();
+        let some = spares.with(Spares::NONE, &[7, 2, 7], |_| {});
+        assert_eq!(spares.get(some), [(2, 1), (7, 2)]);
+        let again = spares.with(Spares::NONE, &[7, 7], |_| {});
+        assert_eq!(spares.with(again, &[2], |_| {}), some);
+        let less = spares.without(some, 2);
+        assert_eq!(less, again);
+        assert!(spares.covers(some, less) && !spares.covers(less, some));
+        let other = spares.with(Spares::NONE, &[2, 5], |_| {});
+        assert!(!spares.covers(some, other) && !spares.covers(other, some));
+        let fewer = spares.with(some, &[], |counts| counts.truncate(1));
+        assert_eq!(spares.get(fewer), [(2, 1)]);
+    }
+}

@@ -1,0 +1,58 @@
+//! The fewest operations that have no order, against an engine that shares nothing with what finds
+//! them.
+
+use checkers::spec::{CheckerSpec, ModelKind};
+use checkers::{Budget, History, Outcome, check, refute};
+
+use super::performance::families::{Family, generate};
+
+/// Judges histories of a model with one response spoilt: how many of them have no order. Each has
+/// a minimal set: the frontier finds no order of it, and one without any one of its operations.
+fn spoilt(model: ModelKind, ops: usize, domain: u64) -> u64 {
+    let mut illegal = 0;
+    for (clients, unknown, seed) in [(3, 0, 1), (5, 0, 2), (5, 10, 3), (8, 0, 4), (8, 10, 5)] {
+        let family = Family {
+            model,
+            ops,
+            clients,
+            unknown,
+            domain,
+            keys: 1,
+            broken: true,
+            seed,
+        };
+        let (ops, windows) = (generate(&family), Vec::new());
+        let history = History { ops, windows };
+        let (spec, budget) = (CheckerSpec::Linearizability, Budget::default());
+        let report = check(&history, &spec, model, &budget);
+        for finding in &report.findings {
+            illegal += 1;
+            assert!(!finding.minimal.is_empty(), "{}", family.name());
+            let holds = refute(&history, model, finding, &budget);
+            assert_eq!(holds, Ok(()), "{}", family.name());
+        }
+        let found = report.outcome == Outcome::Violation;
+        assert_eq!(found, !report.findings.is_empty(), "{}", family.name());
+    }
+    illegal
+}
+
+#[test]
+fn every_operation_of_a_minimal_set_is_needed() {
+    for (model, ops) in [
+        (ModelKind::Register, 100),
+        (ModelKind::CasRegister, 60),
+        (ModelKind::Mutex, 120),
+        (ModelKind::OwnedMutex, 120),
+        (ModelKind::Semaphore { permits: 3 }, 120),
+        (ModelKind::Counter, 60),
+        (ModelKind::Set, 60),
+        (ModelKind::PriorityQueue, 60),
+        (ModelKind::Queue, 30),
+        (ModelKind::Stack, 30),
+        (ModelKind::Bag, 30),
+    ] {
+        let illegal = spoilt(model, ops, 0) + spoilt(model, ops, 5);
+        assert!(illegal > 0, "{model:?}");
+    }
+}
