@@ -182,6 +182,7 @@ fn keeps(single: Single) -> bool {
             | Single::ExactlyOnce
             | Single::Counter { .. }
             | Single::Ledger
+            | Single::Bank { .. }
             | Single::Kafka
             | Single::Reconciliation
     )

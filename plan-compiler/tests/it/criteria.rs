@@ -122,6 +122,7 @@ map | never two holders | mutual exclusion | linearizability
 map | cache stampede at most 2 | stampede=2 | stampede=3
 map | no cross-tenant row | boundary | linearizability
 map | replicas converge | eventual consistency | linearizability
+ledger | no lost transfers | bank | fairness
 ledger | total constant; no negative balance | bank | double entry
 transactions | serializable | strict serializability | snapshot isolation
 transactions | no write skew, no dirty reads | serializability | snapshot isolation
