@@ -2,7 +2,7 @@
 //! them.
 
 use checkers::spec::{CheckerSpec, ModelKind};
-use checkers::{Budget, History, Outcome, check, refute};
+use checkers::{Budget, History, Operation, Outcome, check, refute};
 
 use super::performance::families::{Family, generate};
 
@@ -54,5 +54,29 @@ fn every_operation_of_a_minimal_set_is_needed() {
     ] {
         let illegal = spoilt(model, ops, 0) + spoilt(model, ops, 5);
         assert!(illegal > 0, "{model:?}");
+    }
+}
+
+/// Three leaders of a term: any two of them prove it, and the two that were seen first are named.
+#[test]
+fn of_three_leaders_the_first_two_are_named() {
+    let lead = |id: u64, node: &str| {
+        let line = format!("{id} {id} {id} lead 7 - => \"{node}\"");
+        super::single::row(&line, id)
+    };
+    let ops = vec![lead(0, "n3"), lead(1, "n1"), lead(2, "n2"), lead(3, "n3")];
+    let judge = |ops: Vec<Operation>| {
+        let windows = Vec::new();
+        let history = History { ops, windows };
+        let (spec, budget) = (CheckerSpec::SingleLeader, Budget::default());
+        check(&history, &spec, ModelKind::Register, &budget)
+    };
+    let report = judge(ops.clone());
+    let named: Vec<&[u64]> = report.findings.iter().map(|one| &one.ops[..]).collect();
+    assert_eq!(named, [[0, 1]], "{report}");
+    assert!(report.findings[0].message.contains("3 leaders"), "{report}");
+    assert_eq!(judge(ops[..2].to_vec()).outcome, Outcome::Violation);
+    for alone in &ops[..2] {
+        assert_eq!(judge(vec![alone.clone()]).outcome, Outcome::Ok);
     }
 }
