@@ -13,8 +13,8 @@
 //! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
 //! `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters and
 //! accounts; `analysis` and `judge`, the doors; `proofs` and their check,
-//! `certificate`, with `axioms` and `claims`: every level that holds or fails has one, as far as the
-//! budget of the search for it goes.
+//! `certificate`, with `axioms` and `claims`: every level that holds or fails has one, as far as
+//! the budget of the search for it goes.
 
 mod analysis;
 mod anomaly;
