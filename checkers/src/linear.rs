@@ -22,6 +22,7 @@ mod interned;
 mod line;
 mod log;
 mod machine;
+mod memory;
 mod monitor;
 mod needed;
 mod nested;
@@ -73,7 +74,7 @@ pub fn linearize_with<M: Model>(
     let mut engines = Engines {
         decide: &mut |part, left| by_search(part, &mut Interned::new(part, model), left),
         sweep: &|part, left| sweep(part, model, left),
-        needed: &|part| needed(part, model),
+        needed: &|part| needed(part, model, budget.memory_bytes_max),
         spare: *budget,
         ahead: &|_, _| Vec::new(),
         threads: 1,
@@ -98,7 +99,11 @@ pub(crate) fn check(
     let by_frontier = |part: &Partition<'_>, left: &Budget| sweep(part, &Builtin(kind), left);
     let ahead = |parts: &[Partition<'_>], left: &Budget| {
         parallel::map(threads, parts, |part| {
-            let mut own = *left;
+            // At once they have together what one has in turn.
+            let mut own = Budget {
+                memory_bytes_max: left.memory_bytes_max / threads.max(1) as u64,
+                ..*left
+            };
             let decision = race(
                 part,
                 &mut own,
@@ -111,7 +116,7 @@ pub(crate) fn check(
     let mut engines = Engines {
         decide: &mut |part, left| decide(part, left),
         sweep: &by_frontier,
-        needed: &|part| needed(part, &Builtin(kind)),
+        needed: &|part| needed(part, &Builtin(kind), budget.memory_bytes_max),
         spare: *budget,
         ahead: &ahead,
         threads,
@@ -147,6 +152,8 @@ struct Decision {
     witness: Vec<u32>,
     /// What the search took.
     steps: u64,
+    /// Whether more memory could have changed how it came to this.
+    starved: bool,
 }
 
 fn by_search<M: Machine>(
@@ -163,6 +170,7 @@ fn by_search<M: Machine>(
         state: machine.value(found.state),
         witness: Vec::new(),
         steps: found.steps,
+        starved: found.ending == Ending::OutOfMemory,
     }
 }
 
@@ -224,6 +232,7 @@ fn played(partition: &Partition<'_>, kind: ModelKind, found: Found) -> Option<De
         state,
         witness: Vec::new(),
         steps: found.steps,
+        starved: found.ending == Ending::OutOfMemory,
     })
 }
 
@@ -259,7 +268,11 @@ fn by_blocks(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> D
         Ending::Illegal if proven => return found,
         _ => {}
     }
-    by_nesting(partition, kind, left)
+    let nested = by_nesting(partition, kind, left);
+    Decision {
+        starved: nested.starved || found.starved,
+        ..nested
+    }
 }
 
 fn by_nesting(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
@@ -287,6 +300,7 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
                 state,
                 witness: Vec::new(),
                 steps: 0,
+                starved: false,
             })
         }
         Verdict::Illegal(mut witness) => {
@@ -313,6 +327,7 @@ fn by_monitor(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> 
                 state: Value::Null,
                 witness,
                 steps: again.steps,
+                starved: false,
             })
         }
         Verdict::Unsure => None,
@@ -367,7 +382,8 @@ impl Engines<'_> {
                 let same = |steps: &u64| {
                     *left == before || (*steps <= left.steps_max && left.steps_max > FULL_STEPS)
                 };
-                let known = ahead.next().filter(|(_, steps)| same(steps));
+                let known = ahead.next();
+                let known = known.filter(|(known, steps)| !known.starved && same(steps));
                 let decision = match known {
                     Some((decision, steps)) => {
                         left.steps_max = left.steps_max.saturating_sub(steps);
@@ -401,6 +417,7 @@ fn by_sweep(swept: &Swept) -> Option<Decision> {
         state: Value::Null,
         witness: Vec::new(),
         steps: swept.steps,
+        starved: false,
     })
 }
 
@@ -433,11 +450,17 @@ fn race(
         left.steps_max -= head_start.steps_max - turn.steps_max;
         return first;
     }
-    let swept = by_sweep(&sweep(partition, &head_start));
-    if swept.is_some() {
+    drop(first);
+    let swept = sweep(partition, &head_start);
+    if let Some(decision) = by_sweep(&swept) {
         left.steps_max -= head_start.steps_max;
+        return decision;
     }
-    swept.unwrap_or_else(|| decide(partition, left))
+    let decision = decide(partition, left);
+    Decision {
+        starved: decision.starved || swept.ending == Ending::OutOfMemory,
+        ..decision
+    }
 }
 
 /// The name of the engine that gives no order.

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::alike::Numbers;
 use super::defect::{Defect, planted};
 use super::machine::Machine;
+use super::memory::{of_list, of_map, of_piece};
 use super::partition::Partition;
 use crate::models;
 use crate::value::Value;
@@ -36,6 +37,7 @@ pub(super) struct Bag<'a> {
     asked: Vec<bool>,
     /// Whether one that found nothing can come next.
     empties: bool,
+    /// What the states take.
     bytes: u64,
 }
 
@@ -82,7 +84,8 @@ impl<'a> Bag<'a> {
         }
         let next = self.states.len() as u32;
         // Kept twice: by number, and by content.
-        self.bytes += counts.len() as u64 * 8 + 64;
+        // Kept twice: by number, and by content.
+        self.bytes += 2 * of_piece(size_of_val(&*counts));
         self.ids.insert(counts.clone(), next);
         self.states.push(counts);
         next
@@ -145,7 +148,7 @@ impl Machine for Bag<'_> {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + of_list(&self.states) + of_map(&self.ids)
     }
 
     const GUESSES: bool = true;

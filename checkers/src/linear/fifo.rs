@@ -17,6 +17,7 @@
 use rustc_hash::FxHashMap;
 
 use super::defect::{Defect, planted};
+use super::memory::{of_map, of_piece};
 use super::monitor::Spans;
 use super::partition::Partition;
 use super::search::{Ending, Found};
@@ -74,12 +75,10 @@ struct Fifo {
     known: FxHashMap<Box<[u64]>, u32>,
     least: Least,
     key: Vec<u64>,
+    /// What the keys of the known ones take.
     bytes: u64,
     steps: u64,
 }
-
-/// What a configuration takes beside its key.
-const CONFIGURATION_BYTES: u64 = 56;
 
 /// Searches a queue; none if its values or its size do not fit.
 pub(super) fn search(partition: &Partition<'_>, budget: &Budget) -> Option<Found> {
@@ -173,7 +172,8 @@ impl Fifo {
             if self.steps > budget.steps_max {
                 return Ending::OutOfSteps;
             }
-            if self.bytes + self.least.bytes() > budget.memory_bytes_max {
+            let bytes = self.bytes + of_map(&self.known) + self.least.bytes();
+            if bytes > budget.memory_bytes_max {
                 return Ending::OutOfMemory;
             }
             if (from == 0 && self.advance_nothing()) || self.advance(from) {
@@ -337,7 +337,7 @@ impl Fifo {
         if !self.used.is_empty() {
             self.least.insert(&mut chain, &self.used);
         }
-        self.bytes += CONFIGURATION_BYTES + self.key.len() as u64 * 8;
+        self.bytes += of_piece(size_of_val(self.key.as_slice()));
         self.known.insert(self.key.as_slice().into(), chain);
         true
     }

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::Ending;
 use super::defect::{Defect, planted};
+use super::memory::of_piece;
 use super::partition::Partition;
 use crate::history::{OpType, Operation};
 use crate::models::{Looks, Model};
@@ -94,6 +95,8 @@ pub(super) struct Frontier<O, M: Model> {
     alike: FxHashMap<u64, Vec<u32>>,
     setters: FxHashMap<Value, Vec<u32>>,
     now: Configurations<M::State>,
+    /// What the largest state takes, of those that were looked at.
+    state_bytes: u64,
     /// Steps so far, which the budget bounds.
     pub(super) steps: u64,
     /// The most configurations there were at once.
@@ -116,6 +119,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             alike: FxHashMap::default(),
             setters: FxHashMap::default(),
             now,
+            state_bytes: 0,
             steps: 0,
             widest: 1,
         }
@@ -225,6 +229,8 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             let Some(one) = work.list.get(head).cloned() else {
                 break;
             };
+            let shown = of_piece(self.model.show(&one.state).size() as usize);
+            self.state_bytes = self.state_bytes.max(shown);
             head += 1;
             self.expand(&one, &candidates, |mut next| {
                 if next.done.take(slot) {
@@ -237,7 +243,11 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         self.widest = self.widest.max(kept.list.len() + work.list.len());
         self.now = kept;
         self.close(slot);
-        self.now.list.is_empty().then_some(Ending::Illegal)
+        if self.now.list.is_empty() {
+            return Some(Ending::Illegal);
+        }
+        // They are moved when the next operation is called or returns.
+        self.spent(&self.now, &self.now)
     }
 
     fn close(&mut self, slot: u32) {
@@ -269,9 +279,9 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         if self.steps > self.budget.steps_max {
             return Some(Ending::OutOfSteps);
         }
-        let each = size_of::<Configuration<M::State>>() as u64 + 24;
-        let bytes = (kept.list.len() + work.list.len()) as u64 * each + kept.bytes + work.bytes;
-        (bytes > self.budget.memory_bytes_max).then_some(Ending::OutOfMemory)
+        let states = (kept.list.len() + work.list.len()) as u64 * self.state_bytes;
+        (states + kept.bytes() + work.bytes() > self.budget.memory_bytes_max)
+            .then_some(Ending::OutOfMemory)
     }
 
     /// Every configuration that one more operation leads to.

@@ -1,10 +1,12 @@
 //! Any model, with its states as numbers and each step taken once.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use super::machine::Machine;
+use super::memory::{of_list, of_map, of_piece};
 use super::partition::Partition;
 use crate::history::{Completion, OpType, Operation};
 use crate::models::{Looks, Model};
@@ -29,10 +31,11 @@ pub(super) struct Interned<'a, M: Model> {
     /// By class, an operation of it.
     examples: Vec<&'a Operation>,
     observes: Vec<bool>,
-    states: Vec<Box<[M::State]>>,
-    ids: FxHashMap<Box<[M::State]>, u32>,
+    states: Vec<Rc<[M::State]>>,
+    ids: FxHashMap<Rc<[M::State]>, u32>,
     /// By state and class, the next state; `NONE` when the operation is illegal.
     steps: Steps,
+    /// What the states take.
     bytes: u64,
 }
 
@@ -68,21 +71,26 @@ impl Steps {
         }
     }
 
-    /// Notes a step; how many bytes that took.
-    fn put(&mut self, state: u32, class: u32, next: u32) -> u64 {
+    /// Notes a step.
+    fn put(&mut self, state: u32, class: u32, next: u32) {
         match self {
             Steps::Rows(classes, rows) => {
-                let (before, end) = (rows.len(), (state as usize + 1) * *classes);
+                let end = (state as usize + 1) * *classes;
                 if rows.len() < end {
                     rows.resize(end, UNTRIED);
                 }
                 rows[state as usize * *classes + class as usize] = next;
-                (rows.len() - before) as u64 * 4
             }
             Steps::Map(map) => {
                 map.insert((state, class), next);
-                24
             }
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Steps::Rows(_, rows) => of_list(rows),
+            Steps::Map(map) => of_map(map),
         }
     }
 }
@@ -113,7 +121,7 @@ impl<'a, M: Model> Interned<'a, M> {
             classes.push(class);
         }
         let count = examples.len();
-        let initial: Box<[M::State]> = Box::new([model.initial()]);
+        let initial: Rc<[M::State]> = Rc::new([model.initial()]);
         Self {
             model,
             classes,
@@ -138,14 +146,13 @@ impl<'a, M: Model> Interned<'a, M> {
         if all.len() > 1 {
             all = BTreeSet::from_iter(all).into_iter().collect();
         }
-        let all = all.into_boxed_slice();
-        if let Some(known) = self.ids.get(&all) {
+        if let Some(known) = self.ids.get(all.as_slice()) {
             return *known;
         }
         let next = self.states.len() as u32;
-        // Kept twice: by number, and by content.
-        let size = self.model.show(&all[0]).size() + size_of::<M::State>() as u64;
-        self.bytes += 2 * all.len() as u64 * size + 64;
+        let shown = of_piece(self.model.show(&all[0]).size() as usize);
+        self.bytes += all.len() as u64 * shown + of_piece(size_of_val(all.as_slice()));
+        let all: Rc<[M::State]> = all.into();
         self.ids.insert(all.clone(), next);
         self.states.push(all);
         next
@@ -159,7 +166,7 @@ impl<M: Model> Machine for Interned<'_, M> {
             Some(next) => next,
             None => {
                 let next = self.take(state, class);
-                self.bytes += self.steps.put(state, class, next);
+                self.steps.put(state, class, next);
                 next
             }
         };
@@ -184,6 +191,6 @@ impl<M: Model> Machine for Interned<'_, M> {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + of_list(&self.states) + of_map(&self.ids) + self.steps.bytes()
     }
 }

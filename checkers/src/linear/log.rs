@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::machine::Machine;
+use super::memory::{of_list, of_map};
 use super::monitor::text::{Parsed, Pieces};
 use super::partition::{Member, Partition};
 use crate::history::{OpType, Operation};
@@ -24,8 +25,8 @@ pub(super) struct Log<'a> {
     /// By state: parent, last element, length.
     nodes: Vec<(u32, u32, u32)>,
     children: FxHashMap<(u32, u32), u32>,
-    /// The states that the reads of the history name.
-    given: usize,
+    /// What the states take that the reads of the history name.
+    given: u64,
     /// By length: reads of a list of that length that are not yet linearized.
     reads: Vec<u32>,
     /// All of these together.
@@ -101,7 +102,7 @@ impl<'a> Log<'a> {
     /// All operations are known, and none is linearized.
     fn begun(mut self) -> Self {
         (0..self.steps.len()).for_each(|member| self.undone(member as u32));
-        self.given = self.nodes.len();
+        self.given = of_list(&self.nodes) + of_map(&self.children);
         self
     }
 
@@ -234,7 +235,6 @@ impl Machine for Log<'_> {
     }
 
     fn bytes(&self) -> u64 {
-        // A node, and an entry of the map of children at its load factor.
-        (self.nodes.len() - self.given) as u64 * 40
+        (of_list(&self.nodes) + of_map(&self.children)).saturating_sub(self.given)
     }
 }

@@ -13,6 +13,7 @@
 use super::defect::{Defect, planted};
 use super::interned::Interned;
 use super::machine::Machine;
+use super::memory::of_list;
 use super::partition::{Forgotten, Partition};
 use crate::models::Model;
 
@@ -21,10 +22,10 @@ mod points;
 mod world;
 
 use points::{Point, Points};
-use world::{NEVER, World};
+use world::{Limits, NEVER, World};
 
 /// Steps of the model for the pass, so many for each operation at the least, and bytes. To look
-/// through so many points takes as long as a step.
+/// through so many points takes as long as a step. The budget may allow fewer bytes.
 const WORK_MAX: u64 = 2_000_000;
 const WORK_A_MEMBER: u64 = 2_000;
 const SPARES_A_STEP: u64 = 4;
@@ -35,14 +36,23 @@ const CHUNK_MAX: usize = 512;
 
 /// The members whose responses have no order though those of all but any one of them have; none
 /// if all have one, or that is too much work.
-pub(super) fn needed<M: Model>(partition: &Partition<'_>, model: &M) -> Option<Vec<u32>> {
+pub(super) fn needed<M: Model>(
+    partition: &Partition<'_>,
+    model: &M,
+    bytes_max: u64,
+) -> Option<Vec<u32>> {
     let forgotten = Forgotten::of(partition.members.len());
     let twice = partition.twice(&forgotten);
     let unknown = &twice.members[partition.members.len()..];
     let vain = unknown.iter().map(|one| model.observes(one.op)).collect();
     let machine = Interned::new(&twice, model);
     let observes = |at: u32| model.observes(partition.members[at as usize].op);
-    let world = World::new(partition, machine, observes, vain)?;
+    let members = partition.members.len() as u64;
+    let limits = Limits {
+        work_max: WORK_MAX.max(WORK_A_MEMBER * members),
+        bytes_max: BYTES_MAX.max(BYTES_A_MEMBER * members).min(bytes_max),
+    };
+    let world = World::new(partition, machine, observes, vain, limits)?;
     let mut pass = Pass::of(world);
     pass.reach()?;
     pass.run()
@@ -57,8 +67,6 @@ struct Pass<'p, 'a, M> {
     alive: Vec<Points>,
     /// Points of the try so far, up to the last return of what it forgets.
     tried: Vec<Points>,
-    /// How many points are held.
-    points: u64,
 }
 
 /// A point on the way, with what follows it and was not looked at yet.
@@ -76,16 +84,8 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
             dead: points(),
             alive: points(),
             tried: points(),
-            points: 0,
             world,
         }
-    }
-
-    fn is_spent(&self) -> bool {
-        let bytes = self.world.bytes() + self.points * 32;
-        let members = self.world.partition.members.len() as u64;
-        self.world.work > WORK_MAX.max(WORK_A_MEMBER * members)
-            || bytes > BYTES_MAX.max(BYTES_A_MEMBER * members)
     }
 
     /// Looks at what can happen while all is kept; none if that has an end, or is too much work.
@@ -97,21 +97,22 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
                 break;
             }
             let (mut all, mut next) = (Vec::new(), Vec::new());
-            for point in &now {
-                self.dead[at as usize].put(point);
-                self.world.following(*point, at, at + 1, &mut all);
-            }
             let mut known = Points::default();
-            for (_, point) in all.drain(..) {
-                let spares = &self.world.spares;
-                if !known.any(&point, |spare| spares.covers(spare, point.spare)) {
-                    known.put(&point);
-                    next.push(point);
+            for point in &now {
+                self.world.held += self.dead[at as usize].put(point);
+                self.world.following(*point, at, at + 1, &mut all);
+                for (_, point) in all.drain(..) {
+                    let spares = &self.world.spares;
+                    if !known.any(&point, |spare| spares.covers(spare, point.spare)) {
+                        self.world.held += known.put(&point);
+                        next.push(point);
+                    }
                 }
             }
-            self.points += 2 * now.len() as u64;
+            self.world.held -= known.bytes();
+            self.world.held += of_list(&now);
             self.reached.push(std::mem::replace(&mut now, next));
-            if self.is_spent() {
+            if self.world.is_spent() {
                 return None;
             }
         }
@@ -174,9 +175,12 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
         let ends = self.leads_to_an_end(from, last)? && !planted(Defect::ShrinkerGoesTooFar);
         for level in from as usize..=last as usize {
             let tried = std::mem::take(&mut self.tried[level]);
-            if !ends {
+            if ends {
+                self.world.held -= tried.bytes();
+            } else {
+                self.world.held -= self.dead[level].bytes() + self.alive[level].bytes();
                 self.dead[level] = tried;
-                self.alive[level].clear();
+                self.alive[level] = Points::default();
             }
         }
         for at in members {
@@ -206,12 +210,12 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
             if !self.enter(at, last, &point) {
                 continue;
             }
-            if self.is_spent() {
-                return None;
-            }
             let mut rest = Vec::new();
             let to = self.world.next(at + 1);
             self.world.following(point, at, to, &mut rest);
+            if self.world.is_spent() {
+                return None;
+            }
             rest.reverse();
             steps.push(Step { at, point, rest });
         }
@@ -229,8 +233,7 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
         if known.any(point, |spare| spares.covers(spare, point.spare)) {
             return false;
         }
-        known.put(point);
-        self.points += 1;
+        self.world.held += known.put(point);
         true
     }
 
@@ -263,7 +266,7 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
     fn survive(&mut self, steps: &[Step], last: u32) {
         for step in steps[1..].iter().filter(|step| step.at > last) {
             self.dead[step.at as usize].take(&step.point);
-            self.alive[step.at as usize].put(&step.point);
+            self.world.held += self.alive[step.at as usize].put(&step.point);
         }
     }
 }

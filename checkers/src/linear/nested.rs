@@ -15,6 +15,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::defect::{Defect, planted};
+use super::memory::{of_list, of_map, of_piece, of_set};
 use super::monitor::Spans;
 use super::partition::Partition;
 use super::search::{Ending, Found};
@@ -91,15 +92,16 @@ struct Nested {
     /// Nodes that were not looked at.
     work: Vec<u32>,
     steps: u64,
+    /// What the callers and exits of all frames take.
+    bytes: u64,
+    bytes_max: u64,
+    /// Whether there was no room for something.
+    is_full: bool,
 }
-
-/// What a node and a frame take, with what finds them.
-const NODE_BYTES: u64 = 64;
-const FRAME_BYTES: u64 = 128;
 
 /// Searches a stack; none if its values or its size do not fit.
 pub(super) fn search(partition: &Partition<'_>, budget: &Budget) -> Option<Found> {
-    let mut nested = Nested::of(partition)?;
+    let mut nested = Nested::of(partition, budget.memory_bytes_max)?;
     let (ending, node) = nested.run(budget);
     Some(Found {
         ending,
@@ -110,7 +112,7 @@ pub(super) fn search(partition: &Partition<'_>, budget: &Budget) -> Option<Found
 }
 
 impl Nested {
-    fn of(partition: &Partition<'_>) -> Option<Self> {
+    fn of(partition: &Partition<'_>, bytes_max: u64) -> Option<Self> {
         let members = &partition.members;
         if members.len() >= 1 << 29 {
             return None;
@@ -172,6 +174,9 @@ impl Nested {
             reached: FxHashSet::default(),
             work: Vec::new(),
             steps: 0,
+            bytes: 0,
+            bytes_max,
+            is_full: false,
         })
     }
 
@@ -192,7 +197,7 @@ impl Nested {
             if self.steps > budget.steps_max {
                 return (Ending::OutOfSteps, best);
             }
-            if self.bytes() > budget.memory_bytes_max {
+            if !self.has_room() {
                 return (Ending::OutOfMemory, best);
             }
             self.moves(node, &mut open, &mut moves);
@@ -202,12 +207,22 @@ impl Nested {
                 self.make(node, next);
             }
         }
-        (Ending::Illegal, best)
+        match self.has_room() {
+            true => (Ending::Illegal, best),
+            false => (Ending::OutOfMemory, best),
+        }
+    }
+
+    /// Whether the budget lets in something more; once not, never again.
+    fn has_room(&mut self) -> bool {
+        self.is_full |= self.bytes() > self.bytes_max;
+        !self.is_full
     }
 
     fn bytes(&self) -> u64 {
-        let (nodes, frames) = (self.nodes.len() as u64, self.frames.len() as u64);
-        self.cuts.bytes() + nodes * NODE_BYTES + frames * FRAME_BYTES
+        let frames = of_list(&self.frames) + of_map(&self.frame_ids) + self.bytes;
+        let nodes = of_list(&self.nodes) + of_set(&self.reached) + of_list(&self.work);
+        self.cuts.bytes() + frames + nodes
     }
 
     /// Whether a spare operation of a class is left that was called before a rank.
@@ -312,9 +327,11 @@ impl Nested {
         };
         let frame = *self.frame_ids.entry((cut, known)).or_insert(next);
         if frame == next {
+            let callers: Vec<(u32, u32)> = caller.into_iter().collect();
+            self.bytes += of_piece(size_of_val(callers.as_slice()));
             self.frames.push(Frame {
                 value,
-                callers: caller.into_iter().collect(),
+                callers,
                 exits: Vec::new(),
             });
             self.reach(frame, cut, Why::Begin);
@@ -323,9 +340,12 @@ impl Nested {
         let Some((node, op)) = caller else {
             return;
         };
-        self.frames[frame as usize].callers.push((node, op));
+        self.bytes += push(&mut self.frames[frame as usize].callers, (node, op));
         let below = self.nodes[node as usize].frame;
         for place in 0..self.frames[frame as usize].exits.len() {
+            if !self.has_room() {
+                return;
+            }
             let exit = self.frames[frame as usize].exits[place];
             self.reach(below, exit.cut, Why::Nest(node, op, frame, place as u32));
         }
@@ -338,8 +358,11 @@ impl Nested {
             return;
         }
         let place = exits.len() as u32;
-        exits.push(exit);
+        self.bytes += push(exits, exit);
         for caller in 0..self.frames[frame as usize].callers.len() {
+            if !self.has_room() {
+                return;
+            }
             let (node, op) = self.frames[frame as usize].callers[caller];
             let below = self.nodes[node as usize].frame;
             self.steps += 1;
@@ -410,6 +433,16 @@ impl Nested {
             }
         };
         order.iter().rev().filter_map(member).collect()
+    }
+}
+
+/// Adds to a list; how much more it takes.
+fn push<T>(list: &mut Vec<T>, one: T) -> u64 {
+    let before = list.capacity();
+    list.push(one);
+    match list.capacity() - before {
+        0 => 0,
+        more => of_piece(more * size_of::<T>()),
     }
 }
 

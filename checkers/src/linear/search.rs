@@ -16,6 +16,7 @@ use super::alike::Alike;
 use super::defect::{Defect, planted};
 use super::entries::Entries;
 use super::machine::Machine;
+use super::memory::MORE;
 use super::partition::Partition;
 use super::visited::Visited;
 use crate::report::Budget;
@@ -115,12 +116,18 @@ struct Search<'a, M> {
     doing: Vec<u32>,
     /// These members.
     callable: Vec<u32>,
+    bytes_max: u64,
+    /// Whether what is kept took more than that.
+    is_full: bool,
 }
 
 /// Steps within which guesses are made. A history that took so many has no order, or hides it
 /// where guesses do not look: there, they only cost.
 const GUESS_STEPS: u64 = 1 << 16;
 const GUESS_STEPS_A_MEMBER: u64 = 128;
+
+/// Steps between two looks at the budget in bytes, within one at what is open.
+const STEPS_A_LOOK: u64 = MORE as u64 / 2;
 
 /// Searches one partition.
 pub(super) fn search<M: Machine>(
@@ -148,6 +155,8 @@ pub(super) fn search<M: Machine>(
         open: Vec::new(),
         doing: Vec::new(),
         callable: Vec::new(),
+        bytes_max: budget.memory_bytes_max,
+        is_full: false,
     };
     let ending = search.run(budget);
     search.note_depth();
@@ -198,7 +207,7 @@ impl<M: Machine> Search<'_, M> {
             if self.steps > budget.steps_max {
                 return Ending::OutOfSteps;
             }
-            if self.visited.bytes() + self.machine.bytes() > budget.memory_bytes_max {
+            if !self.has_room() {
                 return Ending::OutOfMemory;
             }
             if self.advance(cursor) {
@@ -206,6 +215,9 @@ impl<M: Machine> Search<'_, M> {
                 continue;
             }
             self.note_depth();
+            if self.is_full {
+                return Ending::OutOfMemory;
+            }
             cursor = loop {
                 let Some(frame) = self.stack.pop() else {
                     return Ending::Illegal;
@@ -223,6 +235,17 @@ impl<M: Machine> Search<'_, M> {
             };
         }
         Ending::Legal
+    }
+
+    /// Whether the budget lets in something more; once not, never again.
+    fn has_room(&mut self) -> bool {
+        self.is_full |= self.visited.bytes() + self.machine.bytes() > self.bytes_max;
+        !self.is_full
+    }
+
+    /// The same, now and then: one look at what is open may come to many states.
+    fn may_look(&mut self) -> bool {
+        !self.is_full && (!self.steps.is_multiple_of(STEPS_A_LOOK) || self.has_room())
     }
 
     /// Remembers the stack if it is the deepest so far.
@@ -260,7 +283,8 @@ impl<M: Machine> Search<'_, M> {
         }
         let horizon = self.horizon();
         self.note_doing(horizon);
-        (class..self.classes.len() as u32).any(|class| self.try_class(class, horizon))
+        let mut classes = class..self.classes.len() as u32;
+        classes.any(|class| self.may_look() && self.try_class(class, horizon))
     }
 
     /// Takes note of what the certain members that can come next do.
@@ -301,6 +325,9 @@ impl<M: Machine> Search<'_, M> {
         while let Some(entry_at) = at {
             let entry = self.entries.get(entry_at);
             if entry.is_return && !planted(Defect::SearchLooksPastReturns) {
+                break;
+            }
+            if !self.may_look() {
                 break;
             }
             let tried = !entry.is_return && !self.is_behind(entry.member);
@@ -353,6 +380,9 @@ impl<M: Machine> Search<'_, M> {
                 return false;
             }
             self.steps += 1;
+            if !self.may_look() {
+                return false;
+            }
             if self.is_free(entry.member)
                 && let Some(next) = self.machine.step(self.state, entry.member)
                 && (self.machine.may_come_next(self.state, entry.member, next)

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::alike::Numbers;
 use super::defect::{Defect, planted};
 use super::machine::Machine;
+use super::memory::{of_list, of_map, of_piece};
 use super::partition::Partition;
 use crate::models;
 use crate::value::Value;
@@ -52,6 +53,7 @@ pub(super) struct Stack<'p, 'a> {
     empties: bool,
     /// Whether the order among pushes is kept for [`Stack::order`].
     is_exact: bool,
+    /// What the states take.
     bytes: u64,
 }
 
@@ -207,7 +209,8 @@ impl<'p, 'a> Stack<'p, 'a> {
         let next = self.states.len() as u32;
         let state = state.into_boxed_slice();
         // Kept twice: by number, and by content.
-        self.bytes += state.len() as u64 * 8 + 64;
+        // Kept twice: by number, and by content.
+        self.bytes += 2 * of_piece(size_of_val(&*state));
         self.ids.insert(state.clone(), next);
         self.states.push(state);
         next
@@ -285,7 +288,7 @@ impl Machine for Stack<'_, '_> {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + of_list(&self.states) + of_map(&self.ids)
     }
 
     const GUESSES: bool = true;

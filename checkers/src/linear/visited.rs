@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::defect::{Defect, planted};
+use super::memory::{of_list, of_map, of_piece};
 use super::partition::Partition;
 
 /// Exact, not hashed down: two configurations are one only if they are equal.
@@ -29,6 +30,7 @@ pub(super) struct Visited {
     wide: FxHashMap<Box<[u64]>, u32>,
     least: Least,
     key: Vec<u64>,
+    /// What the keys of the wide ones take.
     bytes: u64,
 }
 
@@ -37,10 +39,6 @@ const WINDOW_WORDS: usize = 2;
 
 /// The end of a chain.
 pub(super) const NOTHING: u32 = u32::MAX;
-
-/// What a slot of each table takes, at its load factor.
-const NARROW_BYTES: u64 = 44;
-const WIDE_BYTES: u64 = 56;
 
 impl Visited {
     pub(super) fn new(partition: &Partition<'_>, classes: usize) -> Self {
@@ -122,10 +120,9 @@ impl Visited {
         }
         if key.len() <= narrow.len() {
             self.narrow.insert(narrow, chain);
-            self.bytes += NARROW_BYTES;
         } else {
             self.wide.insert(key.into(), chain);
-            self.bytes += WIDE_BYTES + key.len() as u64 * 8;
+            self.bytes += of_piece(size_of_val(key));
         }
         true
     }
@@ -148,9 +145,9 @@ impl Visited {
         }
     }
 
-    /// Roughly what the configurations occupy.
+    /// What the configurations occupy, or will when the tables grow.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes + self.least.bytes()
+        self.bytes + of_map(&self.narrow) + of_map(&self.wide) + self.least.bytes()
     }
 }
 
@@ -198,7 +195,7 @@ impl Least {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        (self.counts.len() * 2 + self.next.len() * 4) as u64
+        of_list(&self.counts) + of_list(&self.next) + of_list(&self.free)
     }
 }
 

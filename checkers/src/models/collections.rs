@@ -8,8 +8,16 @@ fn elements(state: &Value) -> &[Value] {
     state.as_list().unwrap_or(&[])
 }
 
+/// The elements, and room for one more: states are many.
+fn with_room(state: &Value) -> Vec<Value> {
+    let list = elements(state);
+    let mut more = Vec::with_capacity(list.len() + 1);
+    more.extend_from_slice(list);
+    more
+}
+
 fn with(state: &Value, element: &Value) -> Value {
-    let mut list = elements(state).to_vec();
+    let mut list = with_room(state);
     list.push(element.clone());
     Value::List(list)
 }
@@ -22,7 +30,7 @@ fn without(state: &Value, place: usize) -> Value {
 
 /// A sorted list with one more element.
 fn sorted_with(state: &Value, element: &Value) -> Value {
-    let mut list = elements(state).to_vec();
+    let mut list = with_room(state);
     let place = list.partition_point(|other| other <= element);
     list.insert(place, element.clone());
     Value::List(list)

@@ -4,6 +4,8 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
+use crate::linear::memory::{of_list, of_map, of_piece};
+
 /// Which slots are done: a set of small numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Bits {
@@ -109,8 +111,8 @@ pub(super) struct Configurations<S> {
     pub(super) list: Vec<Configuration<S>>,
     /// By a hash of state and slots.
     places: FxHashMap<u64, Vec<u32>>,
-    /// Roughly what stands outside of the list.
-    pub(super) bytes: u64,
+    /// What the slots and counts of all take, and the places.
+    bytes: u64,
 }
 
 impl<S> Default for Configurations<S> {
@@ -146,9 +148,19 @@ impl<S: Eq + Hash> Configurations<S> {
             self.list[room] = one;
             return;
         }
-        self.bytes += 40 + one.used.len() as u64 * 8 + one.done.high.len() as u64 * 8;
+        let pieces = [size_of_val(&*one.used), size_of_val(&*one.done.high)];
+        self.bytes += pieces.map(of_piece).iter().sum::<u64>();
+        let before = places.capacity();
         places.push(self.list.len() as u32);
+        if places.capacity() > before {
+            self.bytes += of_piece(places.capacity() * size_of::<u32>());
+        }
         self.list.push(one);
+    }
+
+    /// What they take, without what the states point to.
+    pub(super) fn bytes(&self) -> u64 {
+        of_list(&self.list) + of_map(&self.places) + self.bytes
     }
 }
 

@@ -2,6 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::linear::memory::{of_grown, of_list, of_map, of_piece};
+
 /// What has happened, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Point {
@@ -23,34 +25,53 @@ impl Point {
 
 /// A set of points.
 #[derive(Default)]
-pub(super) struct Points(FxHashMap<(u32, u64), Vec<u32>>);
+pub(super) struct Points {
+    spares: FxHashMap<(u32, u64), Vec<u32>>,
+    /// What the lists take.
+    bytes: u64,
+}
 
 impl Points {
     /// Whether one is there that differs in what is spare at most, of which `is` holds.
     pub(super) fn any(&self, point: &Point, is: impl Fn(u32) -> bool) -> bool {
-        let known = self.0.get(&(point.state, point.done));
+        let known = self.spares.get(&(point.state, point.done));
         known.is_some_and(|known| known.iter().any(|spare| is(*spare)))
     }
 
     /// How many differ from one in what is spare at most.
     pub(super) fn count(&self, point: &Point) -> u64 {
-        let known = self.0.get(&(point.state, point.done));
+        let known = self.spares.get(&(point.state, point.done));
         known.map_or(0, |known| known.len() as u64)
     }
 
-    pub(super) fn put(&mut self, point: &Point) {
-        let known = self.0.entry((point.state, point.done)).or_default();
+    /// Takes one in; how much more they take.
+    pub(super) fn put(&mut self, point: &Point) -> u64 {
+        let before = self.bytes();
+        let known = self.spares.entry((point.state, point.done)).or_default();
+        if known.len() == known.capacity() {
+            // One is most often alone.
+            let more = known.len().max(1);
+            known.reserve_exact(more);
+            self.bytes += of_piece(more * size_of::<u32>());
+        }
         known.push(point.spare);
+        self.bytes() - before
+    }
+
+    /// What they take.
+    pub(super) fn bytes(&self) -> u64 {
+        of_grown(&self.spares) + self.bytes
     }
 
     pub(super) fn take(&mut self, point: &Point) {
-        if let Some(known) = self.0.get_mut(&(point.state, point.done)) {
+        if let Some(known) = self.spares.get_mut(&(point.state, point.done)) {
             known.retain(|spare| *spare != point.spare);
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.spares.clear();
+        self.bytes = 0;
     }
 }
 
@@ -61,8 +82,8 @@ pub(super) struct Spares {
     /// With one less of a class.
     less: FxHashMap<(u32, u32), u32>,
     scratch: Vec<(u32, u32)>,
-    /// Roughly what they occupy.
-    pub(super) bytes: u64,
+    /// What the counts take.
+    bytes: u64,
 }
 
 impl Spares {
@@ -90,7 +111,8 @@ impl Spares {
             return *known;
         }
         let next = self.all.len() as u32;
-        self.bytes += 16 * counts.len() as u64 + 64;
+        // Kept twice: by number, and by content.
+        self.bytes += 2 * of_piece(size_of_val(&*counts));
         self.all.push(counts.clone());
         self.numbers.insert(counts, next);
         next
@@ -132,6 +154,11 @@ impl Spares {
         let next = self.number(counts);
         self.less.insert((spare, class), next);
         next
+    }
+
+    /// What they take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes + of_list(&self.all) + of_map(&self.numbers) + of_map(&self.less)
     }
 
     /// Whether one has as many of each class as the other.

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::demand::Demand;
 use super::points::{self, Point, Points, Spares};
 use crate::linear::machine::Machine;
+use crate::linear::memory::{of_list, of_map};
 use crate::linear::partition::Partition;
 
 /// Of members that do not return, and of places where there is none.
@@ -53,7 +54,21 @@ pub(super) struct World<'p, 'a, M> {
     known: Points,
     /// What was done so far: steps of the model.
     pub(super) work: u64,
+    /// What is kept outside of the world takes so many bytes.
+    pub(super) held: u64,
+    limits: Limits,
+    /// Whether one of them was reached.
+    is_over: bool,
 }
+
+/// How much work there may be, and how many bytes.
+pub(super) struct Limits {
+    pub(super) work_max: u64,
+    pub(super) bytes_max: u64,
+}
+
+/// Points between two looks at the limits.
+const POINTS_A_LOOK: usize = 16;
 
 /// A point on the way to a return.
 struct Node {
@@ -71,6 +86,7 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
         mut machine: M,
         observes: impl Fn(u32) -> bool,
         vain: Vec<bool>,
+        limits: Limits,
     ) -> Option<Self> {
         let (ends, count) = (&partition.ends(), partition.members.len());
         let mut due = vec![NEVER; count];
@@ -116,6 +132,9 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
             nodes: Vec::new(),
             known: Points::default(),
             work: 0,
+            held: 0,
+            limits,
+            is_over: false,
             partition,
             machine,
             due,
@@ -131,8 +150,12 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
         })
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.machine.bytes() + self.spares.bytes
+    /// Whether a limit was reached; once it was, it stays so.
+    pub(super) fn is_spent(&mut self) -> bool {
+        let points = of_list(&self.nodes) + self.known.bytes() + self.held;
+        let bytes = points + self.machine.bytes() + self.spares.bytes() + of_map(&self.arrived);
+        self.is_over |= self.work > self.limits.work_max || bytes > self.limits.bytes_max;
+        self.is_over
     }
 
     fn bit(&self, member: u32) -> u64 {
@@ -296,7 +319,8 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
     }
 
     /// Every point, before the return `to` or at the end, that follows a point before the return
-    /// `at`. No operation is linearized before that return that may as well come after it.
+    /// `at`. No operation is linearized before that return that may as well come after it. Not all
+    /// of them once a limit was reached.
     pub(super) fn following(
         &mut self,
         point: Point,
@@ -314,6 +338,9 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
         let wanted = self.demand.wanted(open.iter().filter(undone));
         let mut head = 0;
         while head < self.nodes.len() {
+            if head.is_multiple_of(POINTS_A_LOOK) && self.is_spent() {
+                break;
+            }
             let point = self.nodes[head].point;
             let state = match point.done & returns != 0 {
                 true => Some(point.state),

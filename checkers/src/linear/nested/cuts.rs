@@ -1,6 +1,10 @@
 //! Sets of operations that are closed under what has returned before: how far an order has come.
 
+use std::rc::Rc;
+
 use rustc_hash::FxHashMap;
+
+use crate::linear::memory::{of_list, of_map, of_piece};
 
 /// An operation that is in every order, by the ranks of its call and its return.
 #[derive(Clone, Copy)]
@@ -27,9 +31,10 @@ pub(super) struct Cuts {
     pub(super) ops: Vec<One>,
     /// Words of counts in a key.
     used_words: usize,
-    keys: Vec<Box<[u64]>>,
-    ids: FxHashMap<Box<[u64]>, u32>,
+    keys: Vec<Rc<[u64]>>,
+    ids: FxHashMap<Rc<[u64]>, u32>,
     key: Vec<u64>,
+    /// What the keys take.
     bytes: u64,
 }
 
@@ -37,8 +42,8 @@ pub(super) struct Cuts {
 const COUNTS: usize = 4;
 const COUNT_BITS: usize = 16;
 
-/// What a key takes beside its words, which stand twice.
-const KEY_BYTES: u64 = 64;
+/// What a key has beside its words: how often it stands somewhere.
+const KEY_BYTES: usize = 16;
 
 impl Cuts {
     /// `classes` of spare operations.
@@ -58,7 +63,7 @@ impl Cuts {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + of_list(&self.keys) + of_map(&self.ids)
     }
 
     /// How many operations are in a set.
@@ -136,8 +141,8 @@ impl Cuts {
             return *known;
         }
         let next = self.keys.len() as u32;
-        let key: Box<[u64]> = self.key.as_slice().into();
-        self.bytes += KEY_BYTES + key.len() as u64 * 16;
+        let key: Rc<[u64]> = self.key.as_slice().into();
+        self.bytes += of_piece(KEY_BYTES + size_of_val(&*key));
         self.ids.insert(key.clone(), next);
         self.keys.push(key);
         next
