@@ -67,6 +67,12 @@ pub(crate) enum Timer {
     WriteBack(VolumeId),
 }
 
+/// How the kernel writes a volume back by itself.
+struct WriteBack {
+    draws: Stream,
+    is_due: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) mounts: Mounts,
@@ -85,7 +91,7 @@ pub(crate) struct State {
     pub(crate) busy: BTreeMap<NodeId, u64>,
     /// The same of those that a fault makes do less.
     pub(crate) throttled: BTreeMap<(FaultId, NodeId), u64>,
-    writing_back: BTreeMap<VolumeId, Stream>,
+    writing_back: BTreeMap<VolumeId, WriteBack>,
     timers: BTreeMap<u64, Timer>,
     next_timer: u64,
     pub(crate) blame: BTreeMap<NodeId, FaultId>,
@@ -257,17 +263,16 @@ impl Disk {
 
     /// Something is pending: the kernel will write some of it back, by itself.
     pub(crate) fn will_write_back(&self, state: &mut State, world: &World, id: VolumeId) {
-        if state
-            .timers
-            .values()
-            .any(|timer| *timer == Timer::WriteBack(id))
-        {
+        let entry = state.writing_back.entry(id);
+        let back = entry.or_insert_with(|| WriteBack {
+            draws: world.stream("disk.write-back", id.0),
+            is_due: false,
+        });
+        if std::mem::replace(&mut back.is_due, true) {
             return;
         }
         let range = self.config.write_back;
-        let stream = state.writing_back.entry(id);
-        let stream = stream.or_insert_with(|| world.stream("disk.write-back", id.0));
-        let after = stream.duration(range.lo, range.hi);
+        let after = back.draws.duration(range.lo, range.hi);
         self.arm_timer(state, world, Timer::WriteBack(id), time::now() + after);
     }
 
@@ -280,10 +285,12 @@ impl Disk {
             mounts,
             ..
         } = &mut *state;
-        let (Some(volume), Some(stream)) = (volumes.get_mut(&id), writing_back.get_mut(&id)) else {
+        let back = writing_back.get_mut(&id).expect("one that was due");
+        back.is_due = false;
+        let Some(volume) = volumes.get_mut(&id) else {
             return;
         };
-        let durable = volume.write_back_some(&mut |n| stream.below(n));
+        let durable = volume.write_back_some(&mut |n| back.draws.below(n));
         let more = !volume.ops.is_empty();
         if let Some(node) = mounts.owner(id) {
             stats.of(node).written_back += durable as u64;

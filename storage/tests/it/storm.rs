@@ -374,12 +374,17 @@ impl Storm {
 
     /// The process goes down, if it has not, and begins anew on a disk that works.
     pub(crate) fn end(&mut self, down: Down) {
+        self.stop(down);
+        self.restart(false);
+    }
+
+    /// The process goes down, if it has not, and its disk works again.
+    pub(crate) fn stop(&mut self, down: Down) {
         match down {
             Down::PowerLoss => landfall::lose_power(self.node),
             Down::Kill | Down::Exit => landfall::kill(self.node),
         };
         self.disk.heal(self.trouble);
-        self.restart(false);
     }
 
     /// The process begins anew. It may have ended by itself, by an error that it met.
