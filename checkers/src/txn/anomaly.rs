@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::levels::{Base, Order};
+use super::levels::{Base, Level, Order};
 use crate::value::Value;
 
 /// A kind of anomaly.
@@ -159,6 +159,14 @@ pub(super) struct Plains<'h> {
 pub(super) const TOLD_MAX: u64 = 4;
 
 impl<'h> Plains<'h> {
+    /// Whether one of them breaks a level.
+    pub(super) fn breaks(&self, level: Level) -> bool {
+        let order = Order::None;
+        let forbids = |base: &Base| level.implies(Level { base: *base, order });
+        let mut kinds = self.counts.keys();
+        kinds.any(|kind| kind.proscribed_by().iter().any(forbids))
+    }
+
     /// Counts one, and keeps it if there are not many.
     pub(super) fn add(
         &mut self,

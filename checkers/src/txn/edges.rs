@@ -70,7 +70,7 @@ impl Edges<'_, '_> {
             }
             self.add(self.writer(seen), read.txn, depends, seen);
             if chain.contains(&read.version)
-                && let Some(next) = self.facts.next(read.version)
+                && let Some(next) = self.facts.missed(read)
             {
                 self.add(read.txn, self.writer(next), misses, next);
             }

@@ -1,8 +1,11 @@
 //! What a history says for certain: which versions there were, who wrote them, who read them, and
 //! which came before which.
 
+use std::collections::BTreeMap;
+
 use super::anomaly::Plains;
-use super::hidden::Open;
+use super::hidden::{Open, Place};
+use super::predicate::Predicate;
 use super::transactions::NONE;
 use crate::value::Value;
 
@@ -84,6 +87,8 @@ pub(super) struct Facts<'h> {
     pub(super) selected: Touches,
     /// What several versions can have kept from predicate reads.
     pub(super) open: Vec<Open>,
+    /// What predicate reads asked for that miss nothing of an object but what matches.
+    pub(super) asks: BTreeMap<Place, Predicate<'h>>,
     /// The writes of transactions that took part.
     pub(super) writes: Touches,
     /// Whether a transaction took part: it committed, or was seen to.
@@ -115,6 +120,7 @@ impl<'h> Facts<'h> {
             reads: Touches::default(),
             selected: Touches::default(),
             open: Vec::new(),
+            asks: BTreeMap::new(),
             writes: Touches::default(),
             takes_part,
             updates: vec![false; txns as usize],
@@ -170,6 +176,20 @@ impl<'h> Facts<'h> {
         let chain = self.chain(self.key[version as usize]);
         let mut rest = version + 1..chain.end;
         rest.find(|next| self.writer[*next as usize] != NONE)
+    }
+
+    /// Whether a read misses a version of its object that is later than what it saw.
+    pub(super) fn misses(&self, read: &Touch, later: u32) -> bool {
+        let place = (read.txn, read.step, self.key[later as usize]);
+        let asks = self.asks.get(&place);
+        asks.is_none_or(|asks| self.matches(later, *asks))
+    }
+
+    /// The next version in order that somebody wrote and a read misses.
+    pub(super) fn missed(&self, read: &Touch) -> Option<u32> {
+        let chain = self.chain(self.key[read.version as usize]);
+        let mut rest = read.version + 1..chain.end;
+        rest.find(|next| self.writer[*next as usize] != NONE && self.misses(read, *next))
     }
 
     /// The versions in order that come later than one; none when that one is not in order.

@@ -4,9 +4,14 @@
 //! one that was read as nothing, before it was made or after it was deleted. Where there are
 //! several such versions, each choice of them all gives facts that are certain, which are judged
 //! at every level: what holds of one of them holds, what fails of all fails. A choice may make a
-//! transaction of unknown outcome take part. (Adya has such a read depend on whoever made the
-//! object stop matching, and miss whoever made it match again. Where transactions are in one
-//! order, and wherever what a read sees is told by what leads to it, some choice says the same.)
+//! transaction of unknown outcome take part.
+//!
+//! Adya has such a read depend on whoever made the object stop matching, and miss whoever made it
+//! match again. Where transactions are in one order, and wherever what a read sees is told by what
+//! leads to it, some choice of a version that is read as any other says the same. Of updates alone
+//! none need: each that only reads may have its own order of them. There a read by a predicate
+//! misses nothing but what matches; the choice of the first of the versions in a row that do not
+//! is then what Adya says.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +24,9 @@ use super::judged::Judged;
 use super::levels::{Base, Level, Order};
 use super::options::Options;
 use super::polygraph::{Polygraph, Shape, Solved};
-use super::search::Search;
-use super::transactions::{NONE, Transactions};
+use super::predicate::Predicate;
+use super::search::{Found as Judgement, Search};
+use super::transactions::{Access, NONE, Transactions};
 use crate::report::Budget;
 
 /// A transaction, its step, an object.
@@ -64,6 +70,15 @@ impl Found {
     fn holds(&self, level: Level) -> bool {
         self.holds.iter().any(|other| other.implies(level))
     }
+
+    /// Whether a weaker level, of another name, holds in no choice.
+    fn weaker(&self, level: Level) -> bool {
+        let mut failing = self.fails.keys();
+        failing.any(|of| {
+            let known = !self.holds(*of) && !self.unknown.contains(of);
+            of.base != level.base && level.implies(*of) && known
+        })
+    }
 }
 
 impl<'s, 'h> Hidden<'s, 'h> {
@@ -86,6 +101,42 @@ impl<'s, 'h> Hidden<'s, 'h> {
     /// What is certain with a choice.
     pub(super) fn facts(&self, chosen: &Chosen) -> Result<Facts<'h>, String> {
         facts_of(self.all, self.workload, self.options, chosen)
+    }
+
+    /// The same, where reads by predicates miss nothing but what matches.
+    pub(super) fn changes(&self, chosen: &Chosen) -> Result<Facts<'h>, String> {
+        let mut facts = self.facts(chosen)?;
+        let asks = |place: &Place| {
+            let step = &self.all.steps(place.0)[place.1 as usize];
+            let asks = (step.access == Access::Predicate).then_some(step.value)?;
+            Some((*place, Predicate::parse(asks)?))
+        };
+        facts.asks = chosen.keys().filter_map(asks).collect();
+        Ok(facts)
+    }
+
+    /// Whether update serializability, which no choice satisfies as it stands, holds in one where
+    /// reads by predicates miss nothing but what matches.
+    fn updates(&self, ways: &[Chosen], level: Level, found: &mut Found) -> Result<(), String> {
+        found.unknown.retain(|other| *other != level);
+        for chosen in ways {
+            let facts = self.changes(chosen)?;
+            if facts.plain.breaks(level) {
+                continue;
+            }
+            let graph = edges::graph(self.all, &facts);
+            let mut search = Search::new(self.all, &facts, &graph, self.budget.steps_max);
+            search.rank(&graph, DEPENDS);
+            match search.level(level).0 {
+                Judgement::Holds if facts.open.is_empty() && facts.untold == 0 => {
+                    found.holds.push(level);
+                    return Ok(());
+                }
+                Judgement::Fails(_) => {}
+                _ => found.unknown.push(level),
+            }
+        }
+        Ok(())
     }
 
     /// Judges every choice, if they are few, else likely ones. `told` is what is said without
@@ -114,6 +165,16 @@ impl<'s, 'h> Hidden<'s, 'h> {
             }
             self.add(chosen, &open, &mut found)?;
         }
+        if let Some(ways) = &ways {
+            let updates = |level: &&Level| {
+                let weaker = found.weaker(**level);
+                level.base == Base::UpdateSerializable && !found.holds(**level) && !weaker
+            };
+            let updates: Vec<Level> = open.iter().filter(updates).copied().collect();
+            for level in updates {
+                self.updates(ways, level, &mut found)?;
+            }
+        }
         Ok(self.told(told, &open, found, ways.is_some()))
     }
 
@@ -139,17 +200,11 @@ impl<'s, 'h> Hidden<'s, 'h> {
 
     /// The answer; `all` says whether every choice was judged.
     fn told(&self, mut told: Analysis, open: &[Level], found: Found, all: bool) -> Analysis {
-        let weaker = |level: Level| {
-            let mut failing = found.fails.keys();
-            failing.any(|of| of.base != level.base && level.implies(*of) && !found.holds(*of))
-        };
         for (level, verdict) in &mut told.levels {
             if !open.contains(level) || found.holds(*level) {
                 continue;
             }
-            // Of updates alone, one choice need not say all that Adya's does.
-            let exact = level.base != Base::UpdateSerializable || weaker(*level);
-            let fails = all && exact && !found.unknown.contains(level);
+            let fails = all && !found.unknown.contains(level);
             *verdict = match found.fails.get(level).filter(|_| fails) {
                 Some(anomaly) => Verdict::Fails {
                     anomaly: kept(&mut told.anomalies, &mut told.counts, anomaly),

@@ -84,13 +84,7 @@ impl<'h> Universe<'h> {
         let of = |key: usize| {
             let (first, end) = (facts.first[key], facts.first[key + 1]);
             let begin = first + u32::from(self.exists[key]);
-            let matches = |version: u32| {
-                let value = facts.value[version as usize];
-                // The initial version, and what a deletion left.
-                let none = version == first && *value == Value::Null || facts.is_dead(version);
-                !none && predicate.matches(value)
-            };
-            let left = (begin..end).filter(|version| !matches(*version));
+            let left = (begin..end).filter(|version| !facts.matches(*version, predicate));
             // A value that nobody wrote hides nothing for certain, nor does it hide for nobody.
             let writer = |version: u32| (version, facts.writer[version as usize]);
             let told = left
@@ -114,6 +108,15 @@ impl Facts<'_> {
     /// Whether a version is what a deletion left.
     pub(super) fn is_dead(&self, version: u32) -> bool {
         std::ptr::eq(self.value[version as usize], &raw const DEAD)
+    }
+
+    /// Whether a version matches a predicate: not the initial one of an object that did not exist,
+    /// nor what a deletion left.
+    pub(super) fn matches(&self, version: u32, predicate: Predicate<'_>) -> bool {
+        let value = self.value[version as usize];
+        let first = self.first[self.key[version as usize] as usize];
+        let none = version == first && *value == Value::Null || self.is_dead(version);
+        !none && predicate.matches(value)
     }
 }
 

@@ -151,6 +151,7 @@ impl<'s, 'h> Search<'s, 'h> {
         total.value = old.iter().map(|old| facts.value[*old as usize]).collect();
         total.reads = touches(&facts.reads);
         total.selected = touches(&facts.selected);
+        total.asks.clone_from(&facts.asks);
         total.writes = touches(&facts.writes);
         total.updates.clone_from(&facts.updates);
         let graph = edges::graph(self.all, &total);
@@ -227,8 +228,10 @@ impl<'s, 'h> Search<'s, 'h> {
                 PRW => facts.selected.of(edge.from),
                 _ => facts.reads.of(edge.from),
             };
-            let mut touches = touches.iter().rev();
-            let Some(touch) = touches.find(|touch| facts.precedes(touch.version, edge.why)) else {
+            let rests = |touch: &&Touch| {
+                facts.precedes(touch.version, edge.why) && facts.misses(touch, edge.why)
+            };
+            let Some(touch) = touches.iter().rev().find(rests) else {
                 continue;
             };
             let block = |version: u32| self.block[ordered.old[version as usize] as usize];

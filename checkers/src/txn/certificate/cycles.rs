@@ -40,6 +40,8 @@ pub(super) struct Known<'k, 'h> {
     pub(super) later: [&'k Later; 3],
     /// Whether the order of a list's elements is that of its longest read alone.
     longest: bool,
+    /// Whether reads by predicates miss nothing but what matches.
+    changes: bool,
 }
 
 /// Whether a level forbids a cycle, whatever its transactions did beside; where that tells.
@@ -180,6 +182,7 @@ impl<'h> Replay<'h> {
             index,
             later: [made_of, supposed, &index.assumed.later],
             longest: dirty,
+            changes: level.base == Base::UpdateSerializable,
         };
         let mut missed = Vec::new();
         for (link, next) in links.iter().zip(links.iter().cycle().skip(1)) {
@@ -318,7 +321,11 @@ impl<'h> Replay<'h> {
             }
             "prw" => {
                 let hid = claims.hid(from).into_iter();
-                let missed = hid.filter(|(_, by)| self.comes_before(key, *by, to, known));
+                let hides = |at: usize| claims.hides((from, at as u32, key)).contains(&Some(to));
+                let missed = hid.filter(|(at, by)| {
+                    let changes = !known.changes || !hides(*at);
+                    changes && self.comes_before(key, *by, to, known)
+                });
                 let missed: Vec<usize> = missed.map(|(at, _)| at).collect();
                 (wrote(to) && !missed.is_empty()).then_some(missed)
             }

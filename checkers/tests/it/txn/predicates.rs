@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use checkers::txn::{Analysis, Level, Verdict, Workload, analyze, refutation, verify};
+use checkers::txn::{
+    Analysis, Level, Options, Verdict, Workload, analyze, certify, refutation, refute, verify,
+};
 use checkers::{Budget, History, jsonl};
 
 use super::notation::{End, Step, Tx};
@@ -426,6 +428,50 @@ fn what_is_hidden_and_then_read_is_of_two_versions() {
         tx(vec![write('x', 4)], 1, 4, 8),
     ];
     agrees(&txs);
+}
+
+/// Who looks for what is odd and finds nothing misses what makes it odd, not one even version
+/// after another: then those who only read may each have an order of updates of their own.
+#[test]
+fn what_does_not_change_the_matches_is_not_missed() {
+    let (read, write) = (|key, value| Step::Read(key, value), Step::Write);
+    let updates = [
+        vec![write('x', 2)],
+        vec![read('x', Some(2)), write('x', 4)],
+        vec![Step::Find((2, 1), Vec::new()), write('y', 6)],
+    ];
+    let apart = [
+        vec![read('y', Some(6)), read('x', Some(2))],
+        vec![read('x', Some(4)), read('y', None)],
+    ];
+    let odd = [
+        vec![read('x', Some(4)), write('x', 3)],
+        vec![read('x', Some(3)), read('y', None)],
+    ];
+    let level = Level::named("update-serializable").expect("a level");
+    for (others, holds) in [(apart, true), (odd, false)] {
+        let all = updates.iter().chain(&others).zip(0..);
+        let tx = |(steps, process): (&Vec<Step>, _)| Tx {
+            steps: steps.clone(),
+            end: End::Ok,
+            process,
+            from: 0,
+            to: 9,
+        };
+        let txs: Vec<Tx> = all.map(tx).collect();
+        agrees(&txs);
+        let history = super::notation::history(&txs);
+        let (of, budget) = (Workload::RwRegister, Budget::default());
+        let proofs = [
+            certify(&history, of, level, &budget),
+            refute(&history, of, level, &Options::default(), &budget),
+        ];
+        let proofs = proofs.map(|proof| proof.expect("transactions"));
+        assert_eq!(proofs.each_ref().map(Option::is_some), [holds, !holds]);
+        for proof in proofs.iter().flatten() {
+            assert_eq!(verify(&history, of, level, proof), Ok(()));
+        }
+    }
 }
 
 /// Two transactions, and a third that looks: everything that the looks can show.
