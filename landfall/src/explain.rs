@@ -195,12 +195,12 @@ impl Probe<'_, '_> {
         });
         let (base, script) = (self.base, self.script);
         let is_over = self.effort.is_over;
-        let mut requests = reseeds
+        let requests = reseeds
             .map(|reseed| base.clone().with_script(&script.reseeded(reseed)))
             .take_while(|_| !is_over());
         let (signature, passes, runs) = (self.signature, &mut self.passes, &mut self.runs);
         let progress = &mut self.effort.progress;
-        self.pool.run(&mut requests, &mut |request, outcome| {
+        self.pool.run(requests, &mut |request, outcome| {
             *runs += 1;
             progress(*runs);
             let found = outcome.signature();
@@ -231,8 +231,8 @@ impl Probe<'_, '_> {
         });
         let mut outcomes = BTreeMap::new();
         let (runs, progress) = (&mut self.runs, &mut self.effort.progress);
-        let mut requests = requests.take_while(|_| !is_over());
-        self.pool.run(&mut requests, &mut |request, outcome| {
+        let requests = requests.take_while(|_| !is_over());
+        self.pool.run(requests, &mut |request, outcome| {
             *runs += 1;
             progress(*runs);
             let fault = request.script().and_then(|script| script.without.last());

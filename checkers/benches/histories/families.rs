@@ -38,19 +38,30 @@ impl Family {
         }
         name
     }
+
+    /// One of one key, as its object is.
+    pub(crate) fn of(
+        model: ModelKind,
+        ops: usize,
+        clients: u64,
+        unknown: u64,
+        domain: u64,
+    ) -> Self {
+        Self {
+            model,
+            ops,
+            clients,
+            unknown,
+            domain,
+            keys: 1,
+            broken: false,
+            seed: 0,
+        }
+    }
 }
 
 pub(crate) fn all() -> Vec<Family> {
-    let family = |model, ops, clients, unknown, domain| Family {
-        model,
-        ops,
-        clients,
-        unknown,
-        domain,
-        keys: 1,
-        broken: false,
-        seed: 0,
-    };
+    let family = Family::of;
     let mut all = Vec::new();
     for clients in [5, 10, 15, 20, 30] {
         all.push(family(ModelKind::Register, 1_000, clients, 0, 0));

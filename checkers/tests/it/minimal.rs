@@ -12,14 +12,9 @@ fn spoilt(model: ModelKind, ops: usize, domain: u64) -> u64 {
     let mut illegal = 0;
     for (clients, unknown, seed) in [(3, 0, 1), (5, 0, 2), (5, 10, 3), (8, 0, 4), (8, 10, 5)] {
         let family = Family {
-            model,
-            ops,
-            clients,
-            unknown,
-            domain,
-            keys: 1,
             broken: true,
             seed,
+            ..Family::of(model, ops, clients, unknown, domain)
         };
         let (ops, windows) = (generate(&family), Vec::new());
         let history = History { ops, windows };
