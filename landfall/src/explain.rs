@@ -17,6 +17,7 @@ mod events;
 mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use sim_runtime::{LedgerRow, Reseed, Seed, SimInstant};
 
@@ -33,8 +34,10 @@ use crate::script::Script;
 const POINTS: u64 = 32;
 const POINTS_CLOSER: u64 = 8;
 
-/// How many runs are made for each moment, unless told otherwise.
+/// How many runs are made for each moment, unless told otherwise, and how many of them before the
+/// schedule is looked at.
 pub const RUNS_A_POINT: u32 = 16;
+const RUNS_FIRST: u32 = 4;
 
 /// What was found out about a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,19 +139,25 @@ pub fn explain(
         passes: Vec::new(),
     };
     let report = outcome.report().expect("it was one above");
-    // The fewest runs first: what takes the time that is left comes last.
+    // The fewest runs first: what takes the time that is left, the curve's depth, comes last.
     let without = probe.without(report)?;
     let mut curve = Curve::default();
-    probe.look(&mut curve, (started, ended), POINTS)?;
+    let moments = moments_between((started, ended), POINTS);
+    let draws = probe.effort.runs_a_point;
+    let first = RUNS_FIRST.min(draws);
+    probe.look(&mut curve, &moments, 0..first)?;
+    let schedule = probe.schedule(report)?;
+    probe.look(&mut curve, &moments, first..draws)?;
     if let Some(jump) = curve.jump() {
-        probe.look(&mut curve, jump, POINTS_CLOSER)?;
+        let mut closer = moments_between(jump, POINTS_CLOSER);
+        closer.retain(|&at| !curve.has(at));
+        probe.look(&mut curve, &closer, 0..draws)?;
     }
     let events = curve
         .jump()
         .map(|jump| events::between(report, jump))
         .unwrap_or_default();
     let nearest = probe.nearest(report)?;
-    let schedule = probe.schedule(report)?;
     Ok(Explanation {
         schedule,
         runs: probe.runs,
@@ -159,6 +168,15 @@ pub fn explain(
         signature,
         outcome,
     })
+}
+
+/// So many moments, evenly from the first to the last.
+fn moments_between((from, to): (u64, u64), points: u64) -> BTreeSet<u64> {
+    let at = |place| {
+        let share = u128::from(to - from) * u128::from(place) / u128::from(points - 1);
+        from + u64::try_from(share).expect("at most the whole")
+    };
+    (0..points).map(at).collect()
 }
 
 struct Probe<'a, 'b> {
@@ -173,21 +191,15 @@ struct Probe<'a, 'b> {
 }
 
 impl Probe<'_, '_> {
-    /// Adds `points` moments between two to the curve, both ends included. Every moment has its
-    /// first run before any has its second, so that a curve whose time is over is whole and has
-    /// wider bounds.
+    /// Adds runs to the curve's moments. Every moment has its first before any has its second, so
+    /// that a curve whose time is over is whole and has wider bounds.
     fn look(
         &mut self,
         curve: &mut Curve,
-        (from, to): (u64, u64),
-        points: u64,
+        moments: &BTreeSet<u64>,
+        draws: Range<u32>,
     ) -> Result<(), CoordinateError> {
-        let at = |place| {
-            let share = u128::from(to - from) * u128::from(place) / u128::from(points - 1);
-            from + u64::try_from(share).expect("at most the whole")
-        };
-        let moments: BTreeSet<u64> = (0..points).map(at).filter(|&at| !curve.has(at)).collect();
-        let reseeds = (0..u64::from(self.effort.runs_a_point)).flat_map(|draw| {
+        let reseeds = draws.map(u64::from).flat_map(|draw| {
             moments.iter().map(move |&at_ns| Reseed {
                 at: SimInstant(at_ns),
                 seed: Seed(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at_ns),

@@ -215,16 +215,16 @@ fn an_explanation_whose_time_is_over_has_the_whole_curve_in_less_depth() {
     let ran = Cell::new(0);
     let mut effort = explain::Effort {
         runs_a_point: 8,
-        is_over: &|| ran.get() >= 80,
+        is_over: &|| ran.get() >= 200,
         progress: &mut |runs| ran.set(runs),
     };
     let told = explain(&mut pool, &request, &short, &mut effort).expect("it fails");
     let points = told.curve.points();
     assert_eq!(points.len(), 32);
-    assert!(points.iter().all(|point| (2..=3).contains(&point.runs)));
+    assert!(points.iter().all(|point| (4..8).contains(&point.runs)));
     assert_eq!(told.without.len(), 1);
     assert!(told.curve.jump().is_some() && told.nearest.is_some());
-    assert_eq!(told.schedule, None);
+    assert_eq!(told.schedule, Some(explain::ScheduleNeeds::Nothing));
 }
 
 /// One task uses what another sets up, and nothing says that it waits for that.
