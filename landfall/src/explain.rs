@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use sim_runtime::{LedgerRow, Reseed, Seed, SimInstant};
 
-pub use self::curve::{Curve, Point};
+pub use self::curve::{Curve, Decided, Jump, Point};
 pub use self::events::Parting;
 pub(crate) use self::events::parting;
 pub use self::schedule::ScheduleNeeds;
@@ -58,6 +58,15 @@ pub struct Explanation {
     pub schedule: Option<ScheduleNeeds>,
     /// How many runs it took.
     pub runs: u64,
+}
+
+impl Explanation {
+    /// When the failure was decided.
+    #[must_use]
+    pub fn decided(&self) -> Decided {
+        let ended = self.outcome.report().map_or(0, |report| report.virtual_ns);
+        self.curve.decided(ended)
+    }
 }
 
 /// A seed without one of its faults.
@@ -149,13 +158,13 @@ pub fn explain(
     let schedule = probe.schedule(report)?;
     probe.look(&mut curve, &moments, first..draws)?;
     if let Some(jump) = curve.jump() {
-        let mut closer = moments_between(jump, POINTS_CLOSER);
+        let mut closer = moments_between((jump.from_ns, jump.to_ns), POINTS_CLOSER);
         closer.retain(|&at| !curve.has(at));
         probe.look(&mut curve, &closer, 0..draws)?;
     }
     let events = curve
         .jump()
-        .map(|jump| events::between(report, jump))
+        .map(|jump| events::between(report, (jump.from_ns, jump.to_ns)))
         .unwrap_or_default();
     let nearest = probe.nearest(report)?;
     Ok(Explanation {

@@ -27,6 +27,7 @@ struct Answer<'a> {
     seed: u64,
     signature: &'a str,
     curve: Vec<PointRow>,
+    decided: String,
     jump_ns: Option<(u64, u64)>,
     events: &'a [String],
     faults: Vec<FaultRow<'a>>,
@@ -105,7 +106,11 @@ fn answer<'a>(explained: &'a Explanation, subject: &'a Subject, exit: Exit) -> A
         seed: subject.seed,
         signature: &explained.signature,
         curve: curve.collect(),
-        jump_ns: explained.curve.jump(),
+        decided: explained.decided().to_string(),
+        jump_ns: explained
+            .curve
+            .jump()
+            .map(|jump| (jump.from_ns, jump.to_ns)),
         events: &explained.events,
         faults: faults.collect(),
         nearest_pass: explained.nearest.as_ref().map(|nearest| NearestRow {
@@ -128,15 +133,9 @@ fn text(explained: &Explanation, seed: u64) -> String {
     for point in explained.curve.points() {
         let _ = writeln!(out, "{}", bar(point));
     }
-    match explained.curve.jump() {
-        None => out.push_str("it was as likely from the beginning on as at the end\n"),
-        Some((from, to)) => {
-            let (from, to) = (SimInstant(from), SimInstant(to));
-            let _ = writeln!(out, "\nit was decided between {from} and {to}:");
-            for event in &explained.events {
-                let _ = writeln!(out, "  {event}");
-            }
-        }
+    let _ = writeln!(out, "\n{}", explained.decided());
+    for event in &explained.events {
+        let _ = writeln!(out, "  {event}");
     }
     if !explained.without.is_empty() {
         out.push_str("\nthe same seed without one fault:\n");

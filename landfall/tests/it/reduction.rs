@@ -9,7 +9,7 @@ use landfall::coordinate::{Pool, RunRequest, Tier};
 use landfall::explain::{self, explain};
 use landfall::reduce::{Effort, ReduceError, Reduced, reduce};
 use landfall::report::SeedOutcome;
-use landfall::runtime::{JoinHandle, Policy, Reseed, Seed, SimInstant, spawn, time};
+use landfall::runtime::{JoinHandle, Policy, Reseed, Seed, SimInstant, spawn, time, with};
 use landfall::script::Script;
 
 use crate::sweeps::pool;
@@ -175,7 +175,7 @@ fn short_failure(pool: &mut Pool) -> (RunRequest, Script) {
 }
 
 #[test]
-fn the_curve_rises_where_the_failure_was_decided() {
+fn a_fault_that_a_failure_takes_and_the_nearest_pass_are_told() {
     let mut pool = pool(2);
     let (request, short) = short_failure(&mut pool);
     let mut effort = explain::Effort {
@@ -189,12 +189,6 @@ fn the_curve_rises_where_the_failure_was_decided() {
     assert!(points.iter().all(|point| point.runs == 4));
     let last = points.last().expect("there are some");
     assert_eq!(last.failed, last.runs, "at its end a run is what it was");
-    assert!(
-        points.iter().any(|point| point.failed < point.runs),
-        "{points:?}"
-    );
-    let (from, to) = told.curve.jump().expect("it was not decided at the start");
-    assert!(from < to, "{from} {to}");
     let [power] = &told.without[..] else {
         panic!("{:?}", told.without);
     };
@@ -206,6 +200,46 @@ fn the_curve_rises_where_the_failure_was_decided() {
     let nearest = told.nearest.expect("some run passes");
     let again = request.with_script(&nearest.script);
     assert!(!pool.run_one(again).expect("the worker holds").failed());
+}
+
+/// When the failure of `drawn_at_one_moment` is drawn, and when it shows.
+const DRAWN_AT: Duration = Duration::from_millis(400);
+const SHOWN_AT: Duration = Duration::from_secs(1);
+
+#[landfall::test(test = false)]
+async fn drawn_at_one_moment() {
+    time::sleep(DRAWN_AT).await;
+    let is_lost = with(|world| world.stream("fate", 0).chance(1, 8));
+    time::sleep(SHOWN_AT.saturating_sub(DRAWN_AT)).await;
+    assert!(!is_lost, "drawn to be lost");
+}
+
+#[test]
+fn the_curve_rises_where_the_failure_was_decided() {
+    let mut pool = pool(2);
+    let request = |seed| request("reduction::drawn_at_one_moment", seed);
+    let fails = |seed: &u64| pool.run_one(request(*seed)).expect("it holds").failed();
+    let seed = (0..100).find(fails).expect("one of 100 seeds fails");
+    let mut effort = explain::Effort {
+        runs_a_point: 4,
+        is_over: &|| false,
+        progress: &mut |_| {},
+    };
+    let told = explain(&mut pool, &request(seed), &Script::default(), &mut effort);
+    let told = told.expect("it fails");
+    let explain::Decided::Between(jump) = told.decided() else {
+        panic!("{:?}", told.curve);
+    };
+    let drawn = u64::try_from(DRAWN_AT.as_nanos()).expect("it fits");
+    assert!(jump.from_ns <= drawn && drawn <= jump.to_ns, "{jump:?}");
+    assert!(jump.before_permille < 400, "{jump:?}");
+    assert_eq!(jump.after_permille, 1_000);
+    let width = jump.to_ns - jump.from_ns;
+    assert!(
+        width < 1_000_000_000 / 100,
+        "it was looked at closer: {jump:?}"
+    );
+    assert_eq!(told.schedule, Some(explain::ScheduleNeeds::Nothing));
 }
 
 #[test]
@@ -223,7 +257,7 @@ fn an_explanation_whose_time_is_over_has_the_whole_curve_in_less_depth() {
     assert_eq!(points.len(), 32);
     assert!(points.iter().all(|point| (4..8).contains(&point.runs)));
     assert_eq!(told.without.len(), 1);
-    assert!(told.curve.jump().is_some() && told.nearest.is_some());
+    assert!(told.nearest.is_some());
     assert_eq!(told.schedule, Some(explain::ScheduleNeeds::Nothing));
 }
 

@@ -149,5 +149,7 @@ fn curve(told: &Told) -> Value {
         let (low, high) = point.band();
         json!([point.at_ns, point.runs, point.failed, low, high])
     });
-    json!({ "points": points.collect::<Vec<_>>(), "jump": explained.curve.jump() })
+    let jump = explained.curve.jump();
+    let jump = jump.map(|jump| (jump.from_ns, jump.to_ns));
+    json!({ "points": points.collect::<Vec<_>>(), "jump": jump })
 }

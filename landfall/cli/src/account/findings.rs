@@ -2,7 +2,7 @@
 
 use checkers::{Finding, Operation};
 use landfall::evidence::Failure;
-use landfall::runtime::SimInstant;
+use landfall::explain::Decided;
 
 use super::Told;
 use super::doc::{Block, Inline, code, link, para, row, state, text};
@@ -147,27 +147,14 @@ fn explanation(blocks: &mut Vec<Block>, failure: &Failure, place: usize) {
     let Some(found) = &failure.explanation else {
         return;
     };
-    let last = found.curve.points().last().map_or(0, |point| point.at_ns);
-    let ended = found.outcome.report().map_or(0, |report| report.virtual_ns);
-    let words = match found.curve.jump() {
-        _ if last < ended => format!(
-            "Time was over after {} runs, with moments up to {} looked at: when it was decided is \
-             not known. `explain` in place of `replay` in the line above takes longer.",
-            found.runs,
-            SimInstant(last)
-        ),
-        Some((from, to)) => format!(
-            "It was decided between {} and {}: {} runs that were the same until some moment, and \
-             drew all anew from there on, say so.",
-            SimInstant(from),
-            SimInstant(to),
-            found.runs
-        ),
-        None => format!(
-            "It was as likely from the beginning on as at the end, in {} runs.",
-            found.runs
-        ),
+    let decided = found.decided();
+    let more = match decided {
+        Decided::NotKnown { .. } => {
+            " `explain` in place of `replay` in the line above takes longer."
+        }
+        _ => "",
     };
+    let words = format!("{decided} It took {} runs.{more}", found.runs);
     blocks.push(para(words));
     blocks.push(Block::Figure("curve", place));
     if !found.events.is_empty() {

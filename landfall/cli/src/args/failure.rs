@@ -52,7 +52,7 @@ pub(crate) struct ReduceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// Seconds after which what is known is shown
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 110)]
     pub(crate) seconds: u64,
     /// Runs for each moment of the curve
     #[arg(long, value_name = "N", default_value_t = landfall::explain::RUNS_A_POINT,
