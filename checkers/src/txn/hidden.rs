@@ -8,7 +8,11 @@
 //!
 //! Adya has such a read depend on whoever made the object stop matching, and miss whoever made it
 //! match again. Where transactions are in one order, and wherever what a read sees is told by what
-//! leads to it, some choice of a version that is read as any other says the same. Of updates alone
+//! leads to it, some choice of a version that is read as any other says the same. The version that
+//! was selected comes before what its reader itself installs later: else the first of the versions
+//! in a row that do not match would be the reader's own, which it had not written yet. Adya's
+//! graph, of which no edge leads from a transaction to itself, would let that pass at every level,
+//! serializability too, though no serial order gives such an answer. Of updates alone
 //! none need: each that only reads may have its own order of them. There a read by a predicate
 //! misses nothing but what matches; the choice of the first of the versions in a row that do not
 //! is then what Adya says.

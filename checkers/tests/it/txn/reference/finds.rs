@@ -3,6 +3,11 @@
 //! An object that such a read does not show was read at a version that does not match, any of
 //! them. What counts is when matching changed: the read depends on who made the object not match,
 //! and misses who made it match again (Adya, section 3.1).
+//!
+//! That the version is as good as the first of those in a row that do not match is what makes this
+//! right. Where that first one is the reader's own later write, it can not have been read: as for
+//! a read of one object, this is a cycle of one. Adya's graph has no such edge; without it, a
+//! history would have no cycle that no serial order explains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,7 +100,8 @@ impl<'t> Known<'t> {
             let hides = |by: &usize| !matches(self.txs, of(*by), *asks);
             let place = version.and_then(|(by, _)| order.iter().position(|other| *other == by));
             let after = place.map_or(0, |place| place + 1);
-            // Who made it not match: the first of those in a row up to the version.
+            // Who made it not match: the first of those in a row up to the version, which can be
+            // its own later write: a cycle of one.
             let row = order[..after]
                 .iter()
                 .rev()
@@ -107,7 +113,7 @@ impl<'t> Known<'t> {
             };
             let again = order[after..].iter().skip_while(|by| hides(by));
             let missed: Vec<usize> = again.copied().filter(|by| by != at).collect();
-            (*at, *step, source.filter(|by| by != at), missed, true)
+            (*at, *step, source, missed, true)
         });
         items.chain(finds).collect()
     }
