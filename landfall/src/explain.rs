@@ -225,7 +225,7 @@ impl Probe<'_, '_> {
             *runs += 1;
             progress(*runs);
             let found = outcome.signature();
-            if let Some(reseed) = request.script().and_then(|script| script.reseed) {
+            if let Some(&reseed) = request.script().and_then(|script| script.reseed.last()) {
                 curve.count(reseed.at.0, found.as_deref() == Some(signature));
                 passes.extend(found.is_none().then_some(reseed));
             }

@@ -516,7 +516,7 @@ impl SeedContext {
             trace: self.trace.clone(),
             buggify: !quiet,
             schedule: self.script.schedule(self.records),
-            reseed: self.script.reseed,
+            reseeds: self.script.reseed.clone(),
             ..Config::new(self.seed)
         }
     }

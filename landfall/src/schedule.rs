@@ -44,8 +44,8 @@ pub(crate) fn scripted(
     start: SimInstant,
 ) -> Vec<Window> {
     let place = |name: &str| faults.iter().position(|fault| fault.id == name);
-    let mut all = match (&script.windows, script.reseed) {
-        (Some(pinned), _) => {
+    let mut all = match &script.windows {
+        Some(pinned) => {
             let each = pinned.iter().filter_map(|window| {
                 Some(Window {
                     fault: place(&window.fault)?,
@@ -61,24 +61,30 @@ pub(crate) fn scripted(
             all.sort_by_key(|window| (window.open_ns, window.fault));
             all
         }
-        (None, None) => windows(seed, faults, end_ns),
-        (None, Some(reseed)) => {
-            let from_ns = reseed.at.0.saturating_sub(start.0);
-            let mut all = windows(seed, faults, end_ns);
-            all.retain(|window| window.open_ns < from_ns);
-            let anew = windows(Seed(seed.0 ^ reseed.seed.0.rotate_left(32)), faults, end_ns);
-            let opens_later = |window: &Window| {
-                let open = all.iter().filter(|old| old.fault == window.fault);
-                let free_ns = open.map(|old| old.close_ns + 1).max().unwrap_or(0);
-                window.open_ns >= from_ns.max(free_ns)
-            };
-            let anew: Vec<_> = anew.into_iter().filter(opens_later).collect();
-            all.extend(anew);
-            all
-        }
+        None => windows(seed, faults, end_ns),
     };
+    if script.windows.is_none() {
+        for reseed in &script.reseed {
+            let from_ns = reseed.at.0.saturating_sub(start.0);
+            let anew = windows(Seed(seed.0 ^ reseed.seed.0.rotate_left(32)), faults, end_ns);
+            redraw(&mut all, anew, from_ns);
+        }
+    }
     all.retain(|window| !script.without.contains(&faults[window.fault].id));
     all
+}
+
+/// Puts other windows in the place of those that open from a moment on, as soon as the ones of the
+/// same fault that are open then have closed.
+fn redraw(all: &mut Vec<Window>, anew: Vec<Window>, from_ns: u64) {
+    all.retain(|window| window.open_ns < from_ns);
+    let opens_later = |window: &Window| {
+        let open = all.iter().filter(|old| old.fault == window.fault);
+        let free_ns = open.map(|old| old.close_ns + 1).max().unwrap_or(0);
+        window.open_ns >= from_ns.max(free_ns)
+    };
+    let anew: Vec<_> = anew.into_iter().filter(opens_later).collect();
+    all.extend(anew);
 }
 
 /// Every window that opens before `end_ns`. A fault's draws are addressed by its name, so the

@@ -46,9 +46,9 @@ pub struct Script {
     /// Tasks are picked first in, first out, but for these picks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deviations: Option<Vec<Deviation>>,
-    /// From when on everything is drawn anew.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reseed: Option<Reseed>,
+    /// From when on everything is drawn anew, in order of time.
+    #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    pub reseed: Vec<Reseed>,
     /// What the network is like where no fault lies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Weather>,
@@ -171,12 +171,12 @@ impl Script {
         }
     }
 
-    /// The same with everything drawn anew from a moment on.
+    /// The same up to a moment, and everything drawn anew from there on.
     pub(crate) fn reseeded(&self, reseed: Reseed) -> Self {
-        Self {
-            reseed: Some(reseed),
-            ..self.clone()
-        }
+        let mut script = self.clone();
+        script.reseed.retain(|earlier| earlier.at < reseed.at);
+        script.reseed.push(reseed);
+        script
     }
 
     /// The scenario with the sizes that the script gives it.
@@ -204,5 +204,32 @@ impl Script {
             None if record => Schedule::Recorded,
             None => Schedule::Drawn,
         }
+    }
+}
+
+/// One moment stands by itself, as capsules have always had it; several are a list.
+mod one_or_more {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use sim_runtime::Reseed;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        One(Reseed),
+        More(Vec<Reseed>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(all: &[Reseed], to: S) -> Result<S::Ok, S::Error> {
+        match all {
+            [one] => one.serialize(to),
+            more => more.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Reseed>, D::Error> {
+        Ok(match Form::deserialize(from)? {
+            Form::One(one) => vec![one],
+            Form::More(more) => more,
+        })
     }
 }

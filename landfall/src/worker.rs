@@ -18,7 +18,7 @@ use crate::report::SeedReport;
 use crate::script::Script;
 
 /// Version of the commands and results in here.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Stack of the thread that a simulation runs on.
 const STACK_BYTES: usize = 16 << 20;

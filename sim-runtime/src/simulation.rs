@@ -42,11 +42,13 @@ pub struct Config {
     pub buggify: bool,
     /// Where the order of tasks comes from, if not from the policy alone.
     pub schedule: Schedule,
-    /// From when on every draw comes from another root: the events before are those of the seed.
-    pub reseed: Option<Reseed>,
+    /// From when on every draw comes from another root, in order of time: the events before the
+    /// first are those of the seed.
+    pub reseeds: Vec<Reseed>,
 }
 
-/// A change of the root of all draws in the middle of a run.
+/// A change of the root of all draws in the middle of a run. Of two at one moment the later one of
+/// the list stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reseed {
     /// The first jump of the clock to this moment or beyond brings it.
@@ -67,7 +69,7 @@ impl Config {
             trace: 0..0,
             buggify: true,
             schedule: Schedule::default(),
-            reseed: None,
+            reseeds: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
+use std::vec;
 
 use crate::clock::Clocks;
 use crate::device::{Device, DeviceId};
@@ -51,7 +52,9 @@ pub struct World {
     pub(crate) id: u64,
     root: Root,
     /// When the root is to change, until it has.
+    /// The next one, and those after it.
     reseed: Cell<Option<Reseed>>,
+    reseeds: RefCell<vec::IntoIter<Reseed>>,
     now: Cell<u64>,
     next_due: Cell<u64>,
     /// How many polls there had been when a timer last fired.
@@ -164,12 +167,14 @@ impl World {
             buggify,
             budget,
             schedule,
-            reseed,
+            reseeds,
         } = config;
+        let mut reseeds = reseeds.into_iter();
         let root = Root::new(seed);
         Self {
             id,
-            reseed: Cell::new(reseed),
+            reseed: Cell::new(reseeds.next()),
+            reseeds: RefCell::new(reseeds),
             now: Cell::new(0),
             next_due: Cell::new(u64::MAX),
             polls_at_last_timer: Cell::new(0),
@@ -513,10 +518,10 @@ impl World {
     /// Draws what follows from another root, once the moment for that has come.
     #[inline]
     fn reseed_if_due(&self) {
-        if let Some(Reseed { at, seed }) = self.reseed.get()
+        while let Some(Reseed { at, seed }) = self.reseed.get()
             && self.now.get() >= at.0
         {
-            self.reseed.set(None);
+            self.reseed.set(self.reseeds.borrow_mut().next());
             self.root.reseed(seed);
         }
     }

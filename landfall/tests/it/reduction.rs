@@ -242,6 +242,38 @@ fn the_curve_rises_where_the_failure_was_decided() {
     assert_eq!(told.schedule, Some(explain::ScheduleNeeds::Nothing));
 }
 
+/// A reduced capsule may have moments of its own from which on all is drawn anew.
+#[test]
+fn the_curve_of_a_run_that_was_drawn_anew_is_of_that_run() {
+    let mut pool = pool(2);
+    let request = request("reduction::drawn_at_one_moment", 0);
+    let anew = |draw| {
+        let at = SimInstant::ZERO + DRAWN_AT / 2;
+        let seed = Seed(draw);
+        Script {
+            reseed: vec![Reseed { at, seed }],
+            ..Script::default()
+        }
+    };
+    let mut fails = |script: &Script| {
+        let request = request.clone().with_script(script);
+        pool.run_one(request).expect("it holds").failed()
+    };
+    assert!(!fails(&Script::default()), "of itself it passes");
+    let script = (0..100).map(anew).find(fails).expect("one of 100 fails");
+    let mut effort = explain::Effort {
+        runs_a_point: 4,
+        is_over: &|| false,
+        progress: &mut |_| {},
+    };
+    let told = explain(&mut pool, &request, &script, &mut effort).expect("it fails");
+    let decided = told.decided();
+    let explain::Decided::Between(jump) = decided else {
+        panic!("{:?}", told.curve);
+    };
+    assert_eq!(jump.after_permille, 1_000, "{decided}");
+}
+
 #[test]
 fn an_explanation_whose_time_is_over_has_the_whole_curve_in_less_depth() {
     let mut pool = pool(2);
@@ -326,7 +358,7 @@ fn the_critical_pair_of_a_schedule_is_named() {
 #[test]
 fn a_reseeded_run_is_the_same_up_to_the_moment() {
     let mut pool = pool(1);
-    let run = |pool: &mut Pool, reseed: Option<Reseed>| {
+    let run = |pool: &mut Pool, reseed: Vec<Reseed>| {
         let script = Script {
             reseed,
             ..Script::default()
@@ -336,25 +368,30 @@ fn a_reseeded_run_is_the_same_up_to_the_moment() {
         let recording = outcome.report().expect("it runs").recording.clone();
         recording.expect("it was asked for")
     };
-    let plain = run(&mut pool, None);
+    let plain = run(&mut pool, Vec::new());
     let at = plain.started_ns + 2_000_000_000;
-    let reseed = |seed| {
-        Some(Reseed {
-            at: SimInstant(at),
-            seed: Seed(seed),
-        })
+    let later = |after_ns, seed| Reseed {
+        at: SimInstant(at + after_ns),
+        seed: Seed(seed),
     };
+    let reseed = |seed| vec![later(0, seed)];
     let (one, two) = (run(&mut pool, reseed(1)), run(&mut pool, reseed(2)));
-    let before = |recording: &landfall::script::Recording| {
+    let until = |recording: &landfall::script::Recording, at_ns| {
         let all = recording.operations.iter().cloned();
-        all.take_while(|one| one.at_ns < 2_000_000_000)
-            .collect::<Vec<_>>()
+        all.take_while(|one| one.at_ns < at_ns).collect::<Vec<_>>()
     };
+    let before = |recording| until(recording, 2_000_000_000);
     assert!(before(&plain).len() > 20);
     assert_eq!(before(&one), before(&plain));
     assert_eq!(before(&two), before(&plain));
     assert_ne!(one.operations, plain.operations);
     assert_ne!(one.operations, two.operations);
+    // What was drawn anew already stays, until all is drawn anew once more.
+    let again = run(&mut pool, vec![later(0, 1), later(1_000_000_000, 2)]);
+    let first = until(&one, 3_000_000_000);
+    assert!(first.len() > before(&one).len() + 20);
+    assert_eq!(until(&again, 3_000_000_000), first);
+    assert_ne!(again.operations, one.operations);
 }
 
 #[test]

@@ -277,13 +277,15 @@ async fn draws() -> Vec<(u64, u64)> {
 
 #[test]
 fn reseeding_leaves_what_was_and_changes_every_draw_after() {
-    let reseeded = |at_ms: u64, seed| Config {
-        reseed: Some(Reseed {
-            at: SimInstant(at_ms * 1_000_000),
-            seed: Seed(seed),
-        }),
+    let at = |at_ms: u64, seed| Reseed {
+        at: SimInstant(at_ms * 1_000_000),
+        seed: Seed(seed),
+    };
+    let with = |reseeds| Config {
+        reseeds,
         ..config(7, Policy::Random)
     };
+    let reseeded = |at_ms: u64, seed| with(vec![at(at_ms, seed)]);
     let (plain, _) = run_with(config(7, Policy::Random), draws);
     let (one, _) = run_with(reseeded(5, 1), draws);
     let (two, _) = run_with(reseeded(5, 2), draws);
@@ -298,4 +300,7 @@ fn reseeding_leaves_what_was_and_changes_every_draw_after() {
         }
     }
     assert_eq!(run_with(reseeded(5, 1), draws).0, one);
+    let (both, _) = run_with(with(vec![at(5, 1), at(8, 2)]), draws);
+    assert_eq!(both[..8], one[..8]);
+    assert!(both[8..].iter().zip(&one[8..]).all(|(a, b)| a != b));
 }

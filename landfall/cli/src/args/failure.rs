@@ -37,7 +37,8 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReduceArgs {
     /// Seconds after which the best so far is taken
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 300,
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: u64,
     /// Runs after which the best so far is taken
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -52,7 +53,8 @@ pub(crate) struct ReduceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// Seconds after which what is known is shown
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 110)]
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 110,
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: u64,
     /// Runs for each moment of the curve
     #[arg(long, value_name = "N", default_value_t = landfall::explain::RUNS_A_POINT,
@@ -74,7 +76,8 @@ pub(crate) struct BisectArgs {
     #[arg(long, value_name = "REVISION", default_value = "HEAD")]
     pub(crate) bad: String,
     /// Seconds after which no further commit is tried
-    #[arg(long = "for", value_name = "SECONDS")]
+    #[arg(long = "for", value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: Option<u64>,
     #[command(flatten)]
     pub(crate) how: HowArgs,

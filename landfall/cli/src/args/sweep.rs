@@ -117,11 +117,13 @@ pub(crate) struct EngineArgs {
 #[command(next_help_heading = "Results")]
 pub(crate) struct KeepArgs {
     /// Begin no new seed after so many seconds
-    #[arg(long = "for", value_name = "SECONDS")]
+    #[arg(long = "for", value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: Option<u64>,
     /// Stop a scenario once so many seeds in a row have done nothing that none did before: reached
     /// no site, moved no fault's counter to another magnitude, failed in no other way
-    #[arg(long, value_name = "SEEDS", conflicts_with = "shard")]
+    #[arg(long, value_name = "SEEDS", conflicts_with = "shard",
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_flat: Option<u64>,
     /// Enter every seed into this SQLite database as it ends
     #[arg(long, value_name = "FILE")]
