@@ -81,14 +81,18 @@ pub struct Finding {
     pub prefix_tail: Vec<Operation>,
     /// Ids of operations whose responses can not be explained together, while those of all but
     /// any one of them can: when one is forgotten, that is, when nothing is known of it but that
-    /// it was called, some order explains the rest. Empty when finding them takes too long, and
-    /// for other checkers.
+    /// it was called, some order explains the rest. Empty for other checkers.
     #[serde(default)]
     pub minimal: Vec<u64>,
+    /// Whether each of `minimal` is known to be needed. If that took too long, they have no order,
+    /// and some of them may be left out.
+    #[serde(default)]
+    pub minimal_proven: bool,
     /// The rows of `minimal`; at most [`Finding::ROWS_MAX`] of them.
     #[serde(default)]
     pub minimal_rows: Vec<Operation>,
-    /// Why, in sentences, from the times and values of `minimal`. Empty for other checkers.
+    /// Why, in sentences, from the times and values of `minimal`. Empty for other checkers,
+    /// and where `minimal` is not proven.
     #[serde(default)]
     pub explanation: Vec<String>,
 }
@@ -121,6 +125,7 @@ impl Finding {
                 .collect(),
             prefix_tail: Vec::new(),
             minimal: Vec::new(),
+            minimal_proven: false,
             minimal_rows: Vec::new(),
             explanation: Vec::new(),
         }
@@ -188,7 +193,10 @@ impl fmt::Display for Finding {
             }
         }
         if !self.minimal_rows.is_empty() {
-            f.write_str("\n  these alone have no order, and without any one of them they do:")?;
+            f.write_str(match self.minimal_proven {
+                true => "\n  these alone have no order, and without any one of them they do:",
+                false => "\n  these alone have no order, though not all may be needed:",
+            })?;
             for op in &self.minimal_rows {
                 write!(f, "\n    {op}")?;
             }

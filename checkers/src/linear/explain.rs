@@ -1,12 +1,15 @@
 //! Why there is no linearization: the first response that fits no order, and the fewest
 //! operations that can not be explained together.
 
+use std::ops::Range;
+
 use super::defect::{Defect, planted};
 use super::partition::{Forgotten, Partition};
 use super::search::Ending;
 use super::{Decide, Decision, Needed, Sweep, name_of, sentences};
 use crate::history::Operation;
 use crate::report::{Budget, Finding};
+use crate::spec::ModelKind;
 use crate::value::Value;
 
 /// Finds the first response that makes the history illegal, and a linearization of what ended
@@ -60,12 +63,20 @@ pub(super) fn explain<'a>(
     let certain = |at: &u32| partition.members[*at as usize].certain;
     let witness: Vec<u32> = witness.iter().copied().filter(certain).collect();
     let minimal = Minimal::new(partition, decide, sweep, left);
-    let minimal = minimal.find(&ends[..illegal], witness, needed);
-    let minimal = minimal.unwrap_or_default().into_iter();
-    let minimal = minimal.map(|at| partition.members[at as usize].op);
+    let found = minimal.find(&ends[..illegal], witness, needed);
+    finding.minimal_proven = found.is_some();
+    let minimal = found.unwrap_or_else(|| {
+        let minimal = Minimal::new(partition, decide, sweep, left);
+        minimal.fewer(&ends[..illegal])
+    });
+    let minimal = minimal
+        .into_iter()
+        .map(|at| partition.members[at as usize].op);
     let minimal: Vec<&Operation> = minimal.collect();
     finding.minimal = minimal.iter().map(|op| op.op_id).collect();
-    finding.explanation = sentences::explain(&minimal, blocked.first().copied());
+    if finding.minimal_proven {
+        finding.explanation = sentences::explain(&minimal, blocked.first().copied());
+    }
     let rows = minimal.iter().take(Finding::ROWS_MAX);
     finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
     finding
@@ -98,6 +109,15 @@ fn nearer(
 const STEPS_EACH: u64 = 50_000;
 const WORK_MAX: u64 = 1_000_000;
 const MEMBERS_A_STEP: u64 = 2;
+
+/// How many of the last that ended are looked at first, and up to how many before all are.
+const LAST_MIN: usize = 8;
+const LAST_FEW: usize = 32;
+
+/// What the searches may take that make smaller what can not be made minimal, and how few members
+/// they leave out at once.
+const FEWER_WORK: u64 = 100_000;
+const FEWER_SIZE: usize = 8;
 
 /// Of few members the frontier looks too, which what is forgotten costs less: after so many steps
 /// of a search, and so many more for each member; with steps of its own.
@@ -189,17 +209,18 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
         if !witness.is_empty() && self.alone(&witness)? {
             return self.shrink(witness);
         }
+        // What is wrong is most often wrong soon: the last that ended are enough, or a few more.
+        // One pass tells of all of them, but for lists, of which there are too many.
+        let lists = matches!(self.partition.kind, Some(ModelKind::Log | ModelKind::Text));
+        let few = if lists { ended.len() } else { LAST_FEW };
+        if let Some(last) = self.last(ended, LAST_MIN..few)? {
+            return self.shrink(last);
+        }
         if let Some(needed) = needed(self.partition) {
             return Some(needed);
         }
-        // What is wrong is most often wrong soon: the last that ended are enough, or a few more.
-        let mut size = 8;
-        while size < ended.len() {
-            let last = &ended[ended.len() - size..];
-            if self.alone(last)? {
-                return self.shrink(last.to_vec());
-            }
-            size *= 2;
+        if let Some(last) = self.last(ended, few..ended.len())? {
+            return self.shrink(last);
         }
         if self.alone(ended)? {
             return self.shrink(ended.to_vec());
@@ -212,6 +233,41 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
             true => self.shrink(all),
             false => None,
         }
+    }
+
+    /// The last that ended, if some of so many have no order alone.
+    fn last(&mut self, ended: &[u32], sizes: Range<usize>) -> Option<Option<Vec<u32>>> {
+        let mut size = sizes.start;
+        while size < sizes.end.min(ended.len()) {
+            let last = &ended[ended.len() - size..];
+            if self.alone(last)? {
+                return Some(Some(last.to_vec()));
+            }
+            size *= 2;
+        }
+        Some(None)
+    }
+
+    /// All that ended, without what is found not to be needed by a few searches: what they can not
+    /// tell is kept.
+    fn fewer(mut self, ended: &[u32]) -> Vec<u32> {
+        let mut needed = ended.to_vec();
+        needed.sort_unstable();
+        self.keep(&needed, true);
+        let mut size = needed.len().div_ceil(2);
+        while size > FEWER_SIZE && self.work < FEWER_WORK {
+            let mut rest = Vec::with_capacity(needed.len());
+            for chunk in needed.chunks(size) {
+                self.keep(chunk, false);
+                if self.work > FEWER_WORK || !self.illegal().unwrap_or(false) {
+                    self.keep(chunk, true);
+                    rest.extend_from_slice(chunk);
+                }
+            }
+            needed = rest;
+            size = size.div_ceil(2);
+        }
+        needed
     }
 
     /// Leaves members out, many at once and then one by one.
@@ -268,6 +324,7 @@ fn finding_of(
             .collect(),
         prefix_tail: prefix[tail..].iter().map(|op| (*op).clone()).collect(),
         minimal: Vec::new(),
+        minimal_proven: false,
         minimal_rows: Vec::new(),
         explanation: Vec::new(),
     }

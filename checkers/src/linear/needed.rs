@@ -10,26 +10,28 @@
 //! points from which one can, end it. The pass goes back in time so that what it knows of what
 //! comes later stays true.
 
+use super::Bag;
 use super::defect::{Defect, planted};
 use super::interned::Interned;
 use super::machine::Machine;
 use super::memory::of_list;
 use super::partition::{Forgotten, Partition};
 use crate::models::Model;
+use crate::spec::ModelKind;
 
 mod demand;
 mod points;
 mod world;
 
 use points::{Point, Points};
-use world::{Limits, NEVER, World};
+use world::{Limits, NEVER, Needs, World};
 
 /// Steps of the model for the pass, so many for each operation at the least, and bytes. To look
 /// through so many points takes as long as a step. The budget may allow fewer bytes.
-const WORK_MAX: u64 = 2_000_000;
+const WORK_MAX: u64 = 16_000_000;
 const WORK_A_MEMBER: u64 = 2_000;
 const SPARES_A_STEP: u64 = 4;
-const BYTES_MAX: u64 = 16 << 20;
+const BYTES_MAX: u64 = 48 << 20;
 const BYTES_A_MEMBER: u64 = 8 << 10;
 /// Responses forgotten at once, at most.
 const CHUNK_MAX: usize = 512;
@@ -45,17 +47,23 @@ pub(super) fn needed<M: Model>(
     let twice = partition.twice(&forgotten);
     let unknown = &twice.members[partition.members.len()..];
     let vain = unknown.iter().map(|one| model.observes(one.op)).collect();
-    let machine = Interned::new(&twice, model);
     let observes = |at: u32| model.observes(partition.members[at as usize].op);
     let members = partition.members.len() as u64;
     let limits = Limits {
         work_max: WORK_MAX.max(WORK_A_MEMBER * members),
         bytes_max: BYTES_MAX.max(BYTES_A_MEMBER * members).min(bytes_max),
     };
-    let world = World::new(partition, machine, observes, vain, limits)?;
-    let mut pass = Pass::of(world);
-    pass.reach()?;
-    pass.run()
+    match partition.kind {
+        // Which of several elements was taken does not matter before one finds nothing.
+        Some(ModelKind::Bag) => {
+            let machine = Bag::new(&twice);
+            Pass::of(World::new(partition, machine, observes, vain, limits)?).needed()
+        }
+        _ => {
+            let machine = Interned::new(&twice, model);
+            Pass::of(World::new(partition, machine, observes, vain, limits)?).needed()
+        }
+    }
 }
 
 struct Pass<'p, 'a, M> {
@@ -67,6 +75,14 @@ struct Pass<'p, 'a, M> {
     alive: Vec<Points>,
     /// Points of the try so far, up to the last return of what it forgets.
     tried: Vec<Points>,
+}
+
+/// Points from return to return, after one of those that were reached before the return `from`, to
+/// the end or one that is alive.
+struct Way {
+    from: u32,
+    start: usize,
+    path: Vec<(u32, Point)>,
 }
 
 /// A point on the way, with what follows it and was not looked at yet.
@@ -86,6 +102,11 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
             tried: points(),
             world,
         }
+    }
+
+    fn needed(mut self) -> Option<Vec<u32>> {
+        self.reach()?;
+        self.run()
     }
 
     /// Looks at what can happen while all is kept; none if that has an end, or is too much work.
@@ -196,7 +217,48 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
 
     /// Whether what was reached before a return leads to an end. Nothing is known of what lies
     /// between it and the return `last`.
+    ///
+    /// What is spare is not counted at first: where no way leads to an end although there is no end
+    /// of it, none does. Of what a way takes more of than there is, more is counted from then on.
     fn leads_to_an_end(&mut self, from: u32, last: u32) -> Option<bool> {
+        loop {
+            self.world.count_all(false);
+            let way = self.way(from, last)?;
+            let spent = way.as_ref().map(|way| self.spend(way));
+            self.world.count_all(true);
+            let (Some(way), Some(spent)) = (way, spent) else {
+                return Some(false);
+            };
+            // Points of a search that was given up say nothing.
+            if self.world.is_spent() {
+                return None;
+            }
+            match spent {
+                Ok(needs) => {
+                    self.survive(&way, needs, last);
+                    return Some(true);
+                }
+                Err(short) => {
+                    self.world.spares.count(short);
+                    self.doubt(&way, last);
+                }
+            }
+        }
+    }
+
+    /// The points of a way are to be looked at again.
+    fn doubt(&mut self, way: &Way, last: u32) {
+        for (at, point) in &way.path[..way.path.len() - 1] {
+            let known = match *at > last {
+                true => &mut self.dead[*at as usize],
+                false => &mut self.tried[*at as usize],
+            };
+            known.take(point);
+        }
+    }
+
+    /// A way to the end, or to a point from which there is one.
+    fn way(&mut self, from: u32, last: u32) -> Option<Option<Way>> {
         let mut steps = vec![self.begin(from)];
         while let Some(step) = steps.last_mut() {
             let Some((at, point)) = step.rest.pop() else {
@@ -204,8 +266,10 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
                 continue;
             };
             if at as usize == self.world.ends.len() || self.is_alive(at, last, &point) {
-                self.survive(&steps, last);
-                return Some(true);
+                let path = steps[1..].iter().map(|step| (step.at, step.point));
+                let path = path.chain([(at, point)]).collect();
+                let start = steps[0].rest.len();
+                return Some(Some(Way { from, start, path }));
             }
             if !self.enter(at, last, &point) {
                 continue;
@@ -219,7 +283,31 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
             rest.reverse();
             steps.push(Step { at, point, rest });
         }
-        Some(false)
+        Some(None)
+    }
+
+    /// What has to be spare at each point of a way but the last, or a class of which it takes more
+    /// than there is.
+    fn spend(&mut self, way: &Way) -> Result<Vec<Needs>, u32> {
+        let (at, end) = way.path[way.path.len() - 1];
+        let spares = &self.world.spares;
+        let alive = self.alive.get(at as usize);
+        let alive = alive.and_then(|alive| alive.find(&end, |one| spares.covers(end.spare, one)));
+        let mut needs = alive.map_or(Vec::new(), |spare| spares.get(spare).to_vec());
+        let mut all = Vec::with_capacity(way.path.len());
+        let mut next = (at, end);
+        for (at, point) in way.path[..way.path.len() - 1].iter().rev() {
+            needs = self.world.needs(*point, *at, next, needs);
+            all.push(needs.clone());
+            next = (*at, *point);
+        }
+        let needs = self.world.earlier(needs, way.from + 1..=way.path[0].0);
+        let has = self.reached[way.from as usize][way.start].spare;
+        if let Some(short) = self.world.short(needs, has, way.from) {
+            return Err(short);
+        }
+        all.reverse();
+        Ok(all)
     }
 
     /// Takes note of a point; whether it is worth a look.
@@ -263,10 +351,12 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
     }
 
     /// From all on the way the end can be reached.
-    fn survive(&mut self, steps: &[Step], last: u32) {
-        for step in steps[1..].iter().filter(|step| step.at > last) {
-            self.dead[step.at as usize].take(&step.point);
-            self.world.held += self.alive[step.at as usize].put(&step.point);
+    fn survive(&mut self, way: &Way, needs: Vec<Needs>, last: u32) {
+        let later = way.path.iter().zip(needs).filter(|((at, _), _)| *at > last);
+        for ((at, point), needs) in later {
+            self.dead[*at as usize].take(point);
+            let spare = self.world.spares.number(needs);
+            self.world.held += self.alive[*at as usize].put(&Point { spare, ..*point });
         }
     }
 }

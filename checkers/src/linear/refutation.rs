@@ -13,7 +13,8 @@ use crate::report::{Budget, Finding};
 use crate::spec::ModelKind;
 
 /// Checks what a violation of linearizability says: that the operations of `minimal` have no
-/// order, whatever becomes of the others; that without any one of them there is one; that
+/// order, whatever becomes of the others; that without any one of them there is one, if it is
+/// `minimal_proven`; that
 /// `legal_prefix` is a linearization, which ends in `state`, of all that ended before the
 /// operation of `ops` did; that with it there is none; that the rows are those of the history.
 ///
@@ -48,7 +49,7 @@ pub fn refute(
             .collect(),
     };
     proof.rows(finding)?;
-    proof.minimal(&finding.minimal)?;
+    proof.minimal(finding)?;
     proof.prefix(finding)
 }
 
@@ -79,7 +80,8 @@ impl Proof<'_, '_> {
         }
     }
 
-    fn minimal(&self, minimal: &[u64]) -> Result<(), String> {
+    fn minimal(&self, finding: &Finding) -> Result<(), String> {
+        let minimal = &finding.minimal;
         let count = self.partition.members.len();
         let places = self.certain(minimal)?;
         let forgotten = Forgotten::of(count);
@@ -93,7 +95,12 @@ impl Proof<'_, '_> {
         if legal && !planted(Defect::RefuterTakesLess) {
             return Err("the minimal set has an order".to_owned());
         }
-        for (at, id) in places.iter().zip(minimal) {
+        // Of fewer it is not said that each is needed.
+        let each = places
+            .iter()
+            .zip(minimal)
+            .filter(|_| finding.minimal_proven);
+        for (at, id) in each {
             kept[*at as usize] = false;
             let needed = self.has_order(&self.partition.knowing(&kept, &forgotten))?;
             if !needed && !planted(Defect::RefuterTakesMore) {
@@ -114,7 +121,13 @@ impl Proof<'_, '_> {
             .min()
             .ok_or("no operation is blocked")?;
         let last = blocked.iter().filter_map(place).max().unwrap_or(first);
-        if self.has_order(&self.partition.until(&ends[..=last]))? {
+        // What was found to have no order has none among what is known then.
+        let known = |id: &u64| {
+            let place = self.places.get(id).and_then(place);
+            place.is_some_and(|place| place <= last)
+        };
+        let proven = !finding.minimal.is_empty() && finding.minimal.iter().all(known);
+        if !proven && self.has_order(&self.partition.until(&ends[..=last]))? {
             return Err("what is blocked has an order".to_owned());
         }
         let known = self.partition.until(&ends[..first]);

@@ -55,6 +55,7 @@ pub(super) fn finding(
     let key = key.filter(|key| keys().all(|other| other == Some(*key)));
     let mut finding = Finding::of_rows(violation.anomaly, message, key, &minimal);
     finding.minimal.clone_from(&finding.ops);
+    finding.minimal_proven = true;
     finding.minimal_rows.clone_from(&finding.rows);
     finding
 }

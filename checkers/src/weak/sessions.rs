@@ -163,6 +163,7 @@ impl<'a> Sessions<'a> {
             let rows: Vec<&Operation> = write.iter().copied().chain([*read]).collect();
             let mut finding = Finding::of_rows(anomaly, message, read.key.as_ref(), &rows);
             finding.minimal.clone_from(&finding.ops);
+            finding.minimal_proven = true;
             finding.minimal_rows.clone_from(&finding.rows);
             finding
         };

@@ -23,6 +23,7 @@ fn spoilt(model: ModelKind, ops: usize, domain: u64) -> u64 {
         for finding in &report.findings {
             illegal += 1;
             assert!(!finding.minimal.is_empty(), "{}", family.name());
+            assert!(finding.minimal_proven, "{}", family.name());
             let holds = refute(&history, model, finding, &budget);
             assert_eq!(holds, Ok(()), "{}", family.name());
         }
@@ -50,6 +51,49 @@ fn every_operation_of_a_minimal_set_is_needed() {
         let illegal = spoilt(model, ops, 0) + spoilt(model, ops, 5);
         assert!(illegal > 0, "{model:?}");
     }
+}
+
+/// Of a thousand operations on a register of five values hundreds are needed.
+#[test]
+fn a_long_history_of_few_values_has_a_minimal_set() {
+    let family = Family {
+        broken: true,
+        ..Family::of(ModelKind::CasRegister, 1_000, 5, 0, 5)
+    };
+    let (ops, windows) = (generate(&family), Vec::new());
+    let history = History { ops, windows };
+    let (spec, budget) = (CheckerSpec::Linearizability, Budget::default());
+    let report = check(&history, &spec, family.model, &budget);
+    let [finding] = &report.findings[..] else {
+        panic!("one finding: {report}");
+    };
+    assert!(finding.minimal_proven, "{report}");
+    assert_eq!(finding.minimal.len(), 312);
+}
+
+/// What takes too long to be made minimal is given as it is: it has no order, and does not say that
+/// each is needed.
+#[test]
+fn what_is_not_minimal_does_not_say_so() {
+    let family = Family {
+        broken: true,
+        seed: 2,
+        ..Family::of(ModelKind::Stack, 150, 5, 0, 5)
+    };
+    let (ops, windows) = (generate(&family), Vec::new());
+    let history = History { ops, windows };
+    let (spec, budget) = (CheckerSpec::Linearizability, Budget::default());
+    let report = check(&history, &spec, ModelKind::Stack, &budget);
+    let [finding] = &report.findings[..] else {
+        panic!("one finding: {report}");
+    };
+    assert!(!finding.minimal_proven && finding.minimal.len() > 100);
+    assert!(report.to_string().contains("though not all may be needed"));
+    let holds = refute(&history, ModelKind::Stack, finding, &budget);
+    assert_eq!(holds, Ok(()));
+    let mut boasting = finding.clone();
+    boasting.minimal_proven = true;
+    assert!(refute(&history, ModelKind::Stack, &boasting, &budget).is_err());
 }
 
 /// Three leaders of a term: any two of them prove it, and the two that were seen first are named.

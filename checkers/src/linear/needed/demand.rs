@@ -14,7 +14,7 @@ use crate::value::Value;
 /// it, or one that was refused. If that is a cas of unknown outcome, it is of use only in a row of
 /// them that leads up to one whose response is known, and in which no value comes twice. What is
 /// put into a collection is of use only to a take that is known to have got it: any other take can
-/// be left out with it.
+/// be left out with it. A take from a bag is of use only right before one that found nothing.
 #[derive(Default)]
 pub(super) struct Demand {
     values: FxHashMap<Value, u32>,
@@ -26,8 +26,11 @@ pub(super) struct Demand {
     all: Vec<u32>,
     /// By value, how many of unknown outcome need it.
     unknown: Vec<u32>,
-    /// By member, the value that it puts there, if that is all that it does.
+    /// By member, the value that it puts there, if that is all that it does; nothing for what takes
+    /// from a bag.
     puts: Vec<Option<u32>>,
+    /// By member, whether it takes from a bag.
+    empties: Vec<bool>,
     /// Of registers: by member, what it needs. Of values, the pairs of what a cas needs to find
     /// and what it puts there.
     needs: Vec<Needed>,
@@ -106,9 +109,16 @@ impl Demand {
     /// By those members that `due` has a return of.
     pub(super) fn of(partition: &Partition<'_>, due: &[u32], never: u32) -> Self {
         let mut demand = Self::default();
+        let is_bag = partition.kind == Some(ModelKind::Bag);
         for member in &partition.members {
-            let value = puts(member.op, partition.kind).map(|value| demand.value(value));
+            let empties = is_bag && models::is_taking(member.op);
+            let value = match empties {
+                true => Some(&Value::Null),
+                false => puts(member.op, partition.kind),
+            };
+            let value = value.map(|value| demand.value(value));
             demand.puts.push(value);
+            demand.empties.push(empties);
         }
         for (member, due) in partition.members.iter().zip(due) {
             match *due == never {
@@ -238,6 +248,12 @@ impl Demand {
             return u32::MAX;
         };
         let left = |dues: &[u32]| (dues.len() - dues.partition_point(|due| *due < from)) as u32;
+        if self.empties[member as usize] {
+            return match left(&self.asked[value as usize]) {
+                0 => 0,
+                _ => u32::MAX,
+            };
+        }
         let direct = left(&self.asked[value as usize]) + left(&self.any);
         (direct + self.unknown[value as usize]).min(left(&self.all))
     }

@@ -1,5 +1,7 @@
 //! What has happened by a return, and sets of it.
 
+use std::rc::Rc;
+
 use rustc_hash::FxHashMap;
 
 use crate::linear::memory::{of_grown, of_list, of_map, of_piece};
@@ -36,6 +38,12 @@ impl Points {
     pub(super) fn any(&self, point: &Point, is: impl Fn(u32) -> bool) -> bool {
         let known = self.spares.get(&(point.state, point.done));
         known.is_some_and(|known| known.iter().any(|spare| is(*spare)))
+    }
+
+    /// One that differs in what is spare at most, of which `is` holds.
+    pub(super) fn find(&self, point: &Point, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let known = self.spares.get(&(point.state, point.done))?;
+        known.iter().copied().find(|spare| is(*spare))
     }
 
     /// How many differ from one in what is spare at most.
@@ -75,13 +83,22 @@ impl Points {
     }
 }
 
+/// What is kept beside what is pointed to, bytes.
+const REFERENCES: usize = 16;
+
+/// So many that there is no end of them.
+const ENDLESS: u32 = u32::MAX;
+
 /// Numbers for how many there are of which class: by class in order, none of zero.
 pub(super) struct Spares {
-    all: Vec<Box<[(u32, u32)]>>,
-    numbers: FxHashMap<Box<[(u32, u32)]>, u32>,
+    all: Vec<Rc<[(u32, u32)]>>,
+    numbers: FxHashMap<Rc<[(u32, u32)]>, u32>,
     /// With one less of a class.
     less: FxHashMap<(u32, u32), u32>,
     scratch: Vec<(u32, u32)>,
+    /// By class, how many are counted while not all are.
+    counted: FxHashMap<u32, u32>,
+    counts_all: bool,
     /// What the counts take.
     bytes: u64,
 }
@@ -91,28 +108,41 @@ impl Spares {
     pub(super) const NONE: u32 = 0;
 
     pub(super) fn new() -> Self {
-        let none: Box<[(u32, u32)]> = Box::new([]);
+        let none: Rc<[(u32, u32)]> = Rc::new([]);
         Self {
             all: vec![none.clone()],
             numbers: FxHashMap::from_iter([(none, Self::NONE)]),
             less: FxHashMap::default(),
             scratch: Vec::new(),
+            counted: FxHashMap::default(),
+            counts_all: true,
             bytes: 0,
         }
+    }
+
+    /// Whether every class is counted. If not, where there are more of one than
+    /// [`Spares::count`] says, there is no end of them.
+    pub(super) fn count_all(&mut self, all: bool) {
+        self.counts_all = all;
+    }
+
+    /// Counts more of a class.
+    pub(super) fn count(&mut self, class: u32) {
+        let counted = self.counted.entry(class).or_insert(0);
+        *counted = *counted * 2 + 1;
     }
 
     pub(super) fn get(&self, spare: u32) -> &[(u32, u32)] {
         &self.all[spare as usize]
     }
 
-    fn number(&mut self, counts: Vec<(u32, u32)>) -> u32 {
-        let counts = counts.into_boxed_slice();
-        if let Some(known) = self.numbers.get(&counts) {
+    pub(super) fn number(&mut self, counts: Vec<(u32, u32)>) -> u32 {
+        if let Some(known) = self.numbers.get(counts.as_slice()) {
             return *known;
         }
         let next = self.all.len() as u32;
-        // Kept twice: by number, and by content.
-        self.bytes += 2 * of_piece(size_of_val(&*counts));
+        let counts: Rc<[(u32, u32)]> = counts.into();
+        self.bytes += of_piece(REFERENCES + size_of_val(&*counts));
         self.all.push(counts.clone());
         self.numbers.insert(counts, next);
         next
@@ -132,6 +162,13 @@ impl Spares {
             add(&mut counts, *class);
         }
         change(&mut counts);
+        if !self.counts_all {
+            for (class, count) in counts.iter_mut() {
+                if *count > self.counted.get(class).copied().unwrap_or(0) {
+                    *count = ENDLESS;
+                }
+            }
+        }
         let known = match *counts == *self.get(spare) {
             true => Some(spare),
             false => self.numbers.get(&*counts).copied(),
@@ -147,10 +184,7 @@ impl Spares {
             return *known;
         }
         let mut counts = self.get(spare).to_vec();
-        if let Ok(place) = counts.binary_search_by_key(&class, |(class, _)| *class) {
-            counts[place].1 -= 1;
-            counts.retain(|(_, count)| *count > 0);
-        }
+        take(&mut counts, class);
         let next = self.number(counts);
         self.less.insert((spare, class), next);
         next
@@ -177,8 +211,19 @@ impl Spares {
 /// Adds one of a class to counts by class.
 pub(super) fn add(counts: &mut Vec<(u32, u32)>, class: u32) {
     match counts.binary_search_by_key(&class, |(class, _)| *class) {
-        Ok(place) => counts[place].1 += 1,
+        Ok(place) => counts[place].1 = counts[place].1.saturating_add(1),
         Err(place) => counts.insert(place, (class, 1)),
+    }
+}
+
+/// Takes one of a class, if there is one.
+pub(super) fn take(counts: &mut Vec<(u32, u32)>, class: u32) {
+    if let Ok(place) = counts.binary_search_by_key(&class, |(class, _)| *class) {
+        match counts[place].1 {
+            ENDLESS => {}
+            1 => drop(counts.remove(place)),
+            count => counts[place].1 = count - 1,
+        }
     }
 }
 
@@ -200,5 +245,20 @@ mod tests {
         assert!(!spares.covers(some, other) && !spares.covers(other, some));
         let fewer = spares.with(some, &[], |counts| counts.truncate(1));
         assert_eq!(spares.get(fewer), [(2, 1)]);
+    }
+
+    #[test]
+    fn what_is_not_counted_has_no_end() {
+        let mut spares = Spares::new();
+        let counted = spares.with(Spares::NONE, &[2, 7, 7, 7], |_| {});
+        spares.count_all(false);
+        spares.count(7);
+        spares.count(7);
+        let endless = spares.with(counted, &[], |_| {});
+        assert_eq!(spares.get(endless), [(2, u32::MAX), (7, 3)]);
+        assert_eq!(spares.without(endless, 2), endless);
+        let more = spares.with(endless, &[2, 7], |_| {});
+        assert_eq!(spares.get(more), [(2, u32::MAX), (7, u32::MAX)]);
+        assert!(spares.covers(endless, counted) && !spares.covers(counted, endless));
     }
 }

@@ -7,6 +7,11 @@ use super::points::{self, Point, Points, Spares};
 use crate::linear::machine::Machine;
 use crate::linear::memory::{of_list, of_map};
 use crate::linear::partition::Partition;
+use crate::spec::ModelKind;
+
+mod needs;
+
+pub(super) use needs::Needs;
 
 /// Of members that do not return, and of places where there is none.
 pub(super) const NEVER: u32 = u32::MAX;
@@ -51,6 +56,8 @@ pub(super) struct World<'p, 'a, M> {
     /// What is spare before a return, by what it was, and by the first that was called since.
     arrived: FxHashMap<(u32, u32, u32), u32>,
     nodes: Vec<Node>,
+    /// By point that followed, the node that it came from.
+    heads: Vec<u32>,
     known: Points,
     /// What was done so far: steps of the model.
     pub(super) work: u64,
@@ -73,9 +80,10 @@ const POINTS_A_LOOK: usize = 16;
 /// A point on the way to a return.
 struct Node {
     point: Point,
-    /// The one before it, and the member that took effect since, unless it made others legal that
-    /// only observe.
+    /// The one before it, and the member that took effect since.
     from: Option<(u32, u32)>,
+    /// Whether that made others legal that only observe.
+    observed: bool,
 }
 
 impl<'p, 'a, M: Machine> World<'p, 'a, M> {
@@ -130,6 +138,7 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
             spares: Spares::new(),
             arrived: FxHashMap::default(),
             nodes: Vec::new(),
+            heads: Vec::new(),
             known: Points::default(),
             work: 0,
             held: 0,
@@ -288,6 +297,30 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
         spare
     }
 
+    /// Whether there are few states, however much is spare.
+    fn is_finite(&self) -> bool {
+        matches!(
+            self.partition.kind,
+            Some(
+                ModelKind::Register
+                    | ModelKind::CasRegister
+                    | ModelKind::Map
+                    | ModelKind::Mutex
+                    | ModelKind::OwnedMutex
+                    | ModelKind::Semaphore { .. }
+                    | ModelKind::Bag
+            )
+        )
+    }
+
+    /// Counts all that is spare, or not: see [`Spares::count_all`]. Where there may be ever more
+    /// states, or what is spare may have to wait, it is counted always.
+    pub(super) fn count_all(&mut self, all: bool) {
+        self.spares
+            .count_all(all || self.touches || !self.is_finite());
+        self.arrived.clear();
+    }
+
     /// Other operations are kept than before.
     pub(super) fn change(&mut self) {
         self.arrived.clear();
@@ -332,10 +365,17 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
         self.nodes.clear();
         self.known.clear();
         self.known.put(&point);
-        self.nodes.push(Node { point, from: None });
+        self.nodes.push(Node {
+            point,
+            from: None,
+            observed: false,
+        });
+        self.heads.clear();
         let open = std::mem::take(&mut self.open[at as usize]);
         let undone = |one: &&u32| self.kept[**one as usize] && point.done & self.bit(**one) == 0;
-        let wanted = self.demand.wanted(open.iter().filter(undone));
+        let undone: Vec<u32> = open.iter().filter(undone).copied().collect();
+        let wanted = self.demand.wanted(undone.iter());
+        self.machine.look(&undone, 0);
         let mut head = 0;
         while head < self.nodes.len() {
             if head.is_multiple_of(POINTS_A_LOOK) && self.is_spent() {
@@ -358,6 +398,7 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
                     ..point
                 };
                 all.push((to, self.arrive(next, Some(at), to)));
+                self.heads.push(head as u32);
             }
             head += 1;
         }
@@ -372,8 +413,9 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
     /// The state after the return's own operation, if it is legal now and what came right before
     /// could not have come right after it.
     fn returned(&mut self, head: usize, at: u32) -> Option<u32> {
-        let Node { point, from } = &self.nodes[head];
-        let (point, from, returns) = (*point, *from, self.ends[at as usize]);
+        let Node { point, from, .. } = &self.nodes[head];
+        let from = from.filter(|_| !self.nodes[head].observed);
+        let (point, returns) = (*point, self.ends[at as usize]);
         if !self.is_free(returns, point.done, at) {
             return None;
         }
@@ -436,6 +478,9 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
                 continue;
             }
             let unknown = member + self.partition.members.len() as u32;
+            if !self.machine.wants(point.state, unknown) {
+                continue;
+            }
             match self.step(point.state, unknown) {
                 Some(state) if state != point.state => {
                     let spare = self.spares.without(point.spare, class);
@@ -465,8 +510,12 @@ impl<'p, 'a, M: Machine> World<'p, 'a, M> {
             return;
         }
         self.known.put(&point);
-        let from = (!observed).then_some((head as u32, last));
-        self.nodes.push(Node { point, from });
+        let from = Some((head as u32, last));
+        self.nodes.push(Node {
+            point,
+            from,
+            observed,
+        });
     }
 }
 

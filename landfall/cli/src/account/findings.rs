@@ -121,10 +121,12 @@ fn minimal(blocks: &mut Vec<Block>, told: &Told, place: usize) {
         Finding { minimal_rows, .. } if !minimal_rows.is_empty() => minimal_rows,
         Finding { rows, .. } => rows,
     };
-    let told = if finding.minimal_rows.is_empty() {
-        "The operations that prove it:"
-    } else {
-        "These operations alone have no order, and without any one of them they do:"
+    let told = match (finding.minimal_rows.is_empty(), finding.minimal_proven) {
+        (true, _) => "The operations that prove it:",
+        (false, true) => {
+            "These operations alone have no order, and without any one of them they do:"
+        }
+        (false, false) => "These operations alone have no order, though not all may be needed:",
     };
     blocks.push(para(told));
     let items = rows.iter().map(|op| {
