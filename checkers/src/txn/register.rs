@@ -9,7 +9,7 @@ use super::anomaly::{Kind, Plains};
 use super::facts::{Facts, Touch, Touches};
 use super::hidden::{Chosen, Open};
 use super::predicate::{DEAD, Predicate, Universe};
-use super::transactions::{Access, NONE, Status, Transactions};
+use super::transactions::{Access, NONE, Status, Step, Transactions};
 use super::writes::Writes;
 use crate::value::{Brief, Value};
 
@@ -399,7 +399,12 @@ impl<'h> Registers<'h, '_> {
             return None;
         }
         if write.txn == txn {
-            if write.step > at {
+            // It may write one value again.
+            let mut before = self.all.steps(txn)[..at as usize].iter();
+            let again = |step: &Step<'_>| {
+                step.access == Access::Write && (step.key, step.value) == (key, value)
+            };
+            if write.step > at && !before.any(again) {
                 self.plain.add(Kind::FutureRead, Some(name), &[txn], || {
                     let value = Brief(value);
                     format!("{name} was read as {value} before the transaction itself wrote that")
