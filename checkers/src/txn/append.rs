@@ -1,7 +1,7 @@
 //! Lists to which transactions add distinct elements: a read of a list tells all that came before.
 
 use super::anomaly::{Kind, Plains};
-use super::facts::{Facts, Touch, Touches};
+use super::facts::{Facts, Own, Touch, Touches};
 use super::transactions::{Access, NONE, Status, Step, Transactions};
 use super::writes::{Write, Writes};
 use crate::value::{Brief, Value};
@@ -21,6 +21,8 @@ struct Lists<'h, 't> {
     twice: Vec<bool>,
     /// By version, whether its transaction added more after it.
     midway: Vec<bool>,
+    /// What the transaction whose reads are looked at wrote, by object.
+    later: Own,
     plain: Plains<'h>,
 }
 
@@ -37,6 +39,7 @@ pub(super) fn facts<'h>(all: &Transactions<'h>, initial: &'h Value) -> Result<Fa
         longest: vec![(&[][..], NONE); keys],
         twice: vec![false; keys],
         midway: Vec::new(),
+        later: Own::new(),
         plain: Plains::default(),
     };
     lists.collect()?;
@@ -353,13 +356,9 @@ impl<'h> Lists<'h, '_> {
     /// certain if `plain`.
     fn own(&mut self, facts: &Facts<'h>, read: &Read<'h>, (version, plain): (u32, bool)) -> bool {
         let name = self.all.keys[read.key as usize];
-        let touches = facts.writes.of(read.txn);
-        for touch in touches.iter().filter(|touch| touch.step > read.step) {
+        for (_, touch) in self.later.after(facts, (read.txn, read.step), read.key) {
             let value = facts.value[touch.version as usize];
-            if facts.key[touch.version as usize] == read.key
-                && touch.version <= version
-                && read.list.contains(value)
-            {
+            if touch.version <= version && read.list.contains(value) {
                 self.plain
                     .add(Kind::FutureRead, Some(name), &[read.txn], || {
                         format!("{value} was read in {name} before the transaction itself added it")

@@ -166,47 +166,50 @@ impl<'f, 'h> Decider<'f, 'h> {
     }
 
     /// The shortest of the cycles that begin with one of the links and lead back by edges of the
-    /// given kinds, if there is one: a link and where its path begins and ends.
-    pub(super) fn back(
-        &mut self,
-        order: Order,
-        kinds: Kinds,
-        links: &[(Edge, Option<Edge>)],
-    ) -> Decision {
-        let ends = |(link, last): &(Edge, Option<Edge>)| {
-            (link.to, last.map_or(link.from, |last| last.from))
-        };
-        let queries: Vec<(u32, u32)> = links.iter().map(ends).collect();
+    /// given kinds, if there is one.
+    pub(super) fn back(&mut self, order: Order, kinds: Kinds, links: &[Edge]) -> Decision {
         let Some(order) = self.topological(order) else {
             return Decision::Unknown;
         };
-        let graph = self.graph();
-        let Some(told) = reached(graph, kinds | PASS, &order, &queries, &mut self.steps) else {
+        let links: Vec<(Edge, u32)> = links.iter().map(|link| (*link, link.from)).collect();
+        let mut paths = std::mem::replace(&mut self.paths, Paths::new(0));
+        let decision = self.lead_back((self.graph(), &order), kinds, &links, &mut paths);
+        self.paths = paths;
+        decision
+    }
+
+    /// The same, of links each with the node to which it is to lead, in a graph with a topological
+    /// order.
+    pub(super) fn lead_back(
+        &mut self,
+        (graph, order): (&Graph, &[u32]),
+        kinds: Kinds,
+        links: &[(Edge, u32)],
+        paths: &mut Paths,
+    ) -> Decision {
+        let queries: Vec<(u32, u32)> = links.iter().map(|(link, end)| (link.to, *end)).collect();
+        let Some(told) = reached(graph, kinds | PASS, order, &queries, &mut self.steps) else {
             return Decision::Unknown;
         };
         let mut steps = Steps(WITNESS_STEPS);
         let mut cycles: Vec<Cycle> = Vec::new();
-        for ((link, last), _) in links.iter().zip(told).filter(|(_, told)| *told) {
+        for ((link, end), _) in links.iter().zip(told).filter(|(_, told)| *told) {
             let mut all = Steps(u64::MAX);
             let of = if cycles.is_empty() {
                 &mut all
             } else {
                 &mut steps
             };
-            let (from, to) = (link.to, last.map_or(link.from, |last| last.from));
             // One that is asked for is the shortest; of many, each counts.
             let longest = match self.cycles_max {
                 1 => cycles.first().map_or(NONE - 1, |best| best.len() as u32),
                 _ => NONE - 1,
             };
+            let Some(path) = paths.shortest(graph, kinds, (link.to, *end), longest, of) else {
+                continue;
+            };
             let mut cycle = vec![*link];
-            if from != to {
-                match self.paths.shortest(graph, kinds, (from, to), longest, of) {
-                    Some(path) => cycle.extend(path),
-                    None => continue,
-                }
-            }
-            cycle.extend(*last);
+            cycle.extend(path);
             if self.cycles_max > 1 {
                 cycles.push(cycle);
             } else if cycles.first().is_none_or(|best| cycle.len() < best.len()) {

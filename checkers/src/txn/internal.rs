@@ -5,13 +5,12 @@ use super::append::elements;
 use super::transactions::{Access, NONE, Status, Step, Transactions};
 use crate::value::{Brief, Value};
 
-/// What a transaction knows of a list: what it read last, if anything, and where in its own
-/// appends what it added since begins.
+/// What a transaction knows of a list: what it read last, if anything, and what it added since.
 #[derive(Clone, Copy)]
 struct Known<'h> {
     txn: u32,
     read: Option<&'h [Value]>,
-    /// The first of its appends since, by place among its steps; none when there is none.
+    /// The last of its appends since, by place among its steps; none when there is none.
     since: u32,
 }
 
@@ -23,11 +22,15 @@ pub(super) fn of_lists<'h>(all: &Transactions<'h>, plain: &mut Plains<'h>) {
         since: NONE,
     };
     let mut known = vec![nothing; all.keys.len()];
+    // By append of the transaction, by place among its steps, the one to that list before it.
+    let mut before: Vec<u32> = Vec::new();
     for txn in 0..all.len() {
         if all.status(txn) != Status::Committed {
             continue;
         }
         let steps = all.steps(txn);
+        before.clear();
+        before.resize(steps.len(), NONE);
         for (at, step) in steps.iter().enumerate() {
             let slot = &mut known[step.key as usize];
             if slot.txn != txn {
@@ -35,13 +38,11 @@ pub(super) fn of_lists<'h>(all: &Transactions<'h>, plain: &mut Plains<'h>) {
             }
             match step.access {
                 Access::Append => {
-                    if slot.since == NONE {
-                        slot.since = at as u32;
-                    }
+                    before[at] = std::mem::replace(&mut slot.since, at as u32);
                 }
                 _ => {
                     let list = elements(step.value).unwrap_or(&[]);
-                    if !agrees(slot, &steps[..at], step.key, list) {
+                    if !agrees(slot, (steps, &before), list) {
                         let name = all.keys[step.key as usize];
                         plain.add(Kind::Internal, Some(name), &[txn], || {
                             let read = Brief(step.value);
@@ -57,15 +58,14 @@ pub(super) fn of_lists<'h>(all: &Transactions<'h>, plain: &mut Plains<'h>) {
 }
 
 /// Whether a read is what was known before, with the transaction's own appends since.
-fn agrees(known: &Known<'_>, earlier: &[Step<'_>], key: u32, list: &[Value]) -> bool {
-    let since = earlier.get(known.since as usize..).unwrap_or(&[]);
-    let own = |step: &&Step<'_>| step.key == key && step.access == Access::Append;
-    let mut rest = list;
-    for step in since.iter().rev().filter(own) {
+fn agrees(known: &Known<'_>, (steps, before): (&[Step<'_>], &[u32]), list: &[Value]) -> bool {
+    let (mut rest, mut at) = (list, known.since);
+    while at != NONE {
         match rest.split_last() {
-            Some((last, before)) if last == step.value => rest = before,
+            Some((last, others)) if last == steps[at as usize].value => rest = others,
             _ => return false,
         }
+        at = before[at as usize];
     }
     known.read.is_none_or(|read| read == rest)
 }

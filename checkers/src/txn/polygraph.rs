@@ -20,8 +20,8 @@ use super::levels::Base;
 use super::transactions::{NONE, Status, Transactions};
 use reached::Clocks;
 pub(super) use reached::Reached;
-pub(super) use shapes::missed_at;
 use shapes::{Shaped, Stepped, replaces};
+pub(super) use shapes::{missed_at, missed_key};
 pub(super) use solve::{Solver, Sum};
 pub(super) use topology::Topology;
 

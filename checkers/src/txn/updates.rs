@@ -3,20 +3,18 @@
 use rustc_hash::FxHashMap;
 
 use super::anomaly::{Kind, Plains};
-use super::facts::Facts;
+use super::facts::{Facts, Own};
 use super::transactions::{NONE, Transactions};
 use crate::value::Brief;
 
 /// Complains of versions that two transactions read and both replaced. Cost: linear.
 pub(super) fn lost<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut Plains<'h>) {
     let mut replaced: FxHashMap<u32, u32> = FxHashMap::default();
-    let mut last = None;
+    let (mut last, mut own) = (None, Own::new());
     for read in facts.reads.all() {
         let key = facts.key[read.version as usize];
-        let writes = facts.writes.of(read.txn).iter();
-        let mut after = writes
-            .filter(|write| write.step > read.step && facts.key[write.version as usize] == key);
-        if after.next().is_none() || last == Some((read.txn, read.version)) {
+        let after = own.after(facts, (read.txn, read.step), key);
+        if after.is_empty() || last == Some((read.txn, read.version)) {
             continue;
         }
         last = Some((read.txn, read.version));
@@ -41,11 +39,11 @@ pub(super) fn lost<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut Pl
 pub(super) fn circles<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut Plains<'h>) {
     // By version, the one of which its transaction made it.
     let mut made_of = vec![NONE; facts.key.len()];
+    let mut own = Own::new();
     for read in facts.reads.all() {
         let key = facts.key[read.version as usize];
-        let writes = facts.writes.of(read.txn).iter();
-        let mut after = writes.filter(|write| write.step > read.step);
-        if let Some(write) = after.find(|write| facts.key[write.version as usize] == key) {
+        let after = own.after(facts, (read.txn, read.step), key);
+        if let Some((_, write)) = after.first() {
             made_of[write.version as usize] = read.version;
         }
     }
@@ -81,11 +79,10 @@ pub(super) fn circles<'h>(all: &Transactions<'h>, facts: &Facts<'h>, plain: &mut
 /// read and a write. Cost: linear.
 pub(super) fn follow(facts: &mut Facts<'_>) {
     let mut pairs: Vec<(u32, u32)> = Vec::new();
+    let mut own = Own::new();
     for read in facts.reads.all() {
         let key = facts.key[read.version as usize];
-        let writes = facts.writes.of(read.txn).iter();
-        let after = writes.filter(|write| write.step > read.step);
-        for write in after.filter(|write| facts.key[write.version as usize] == key) {
+        for (_, write) in own.after(facts, (read.txn, read.step), key) {
             let pair = (read.version, write.version);
             let loose = !facts.chain(key).contains(&write.version);
             if loose && read.version != write.version && !facts.precedes(pair.0, pair.1) {

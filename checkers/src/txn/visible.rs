@@ -1,13 +1,17 @@
 //! The levels that speak of what a transaction sees of others, and of starts and commits.
 
-use super::decide::{Cycle, Decider, Decision, all_cycles, kinds_of, some};
-use super::facts::Touch;
+mod entries;
+mod touched;
+
+use super::decide::{Decider, Decision, all_cycles, kinds_of, some};
+use super::facts::{Own, Touch};
 use super::graph::{DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PROCESS, REALTIME, WR, WW};
 use super::graph::{PRW, PWR, RW};
 use super::levels::Order;
 use super::paths::Paths;
-use super::polygraph::missed_at;
 use super::transactions::NONE;
+use entries::Entries;
+use touched::Touched;
 
 impl Decider<'_, '_> {
     /// The node of who wrote a version, if it is on any cycle and is not the given one.
@@ -32,27 +36,18 @@ impl Decider<'_, '_> {
     pub(super) fn cursors(&mut self) -> Decision {
         let facts = self.facts;
         let mut cycles = Vec::new();
+        let mut own = Own::new();
         for node in self.nodes() {
             let txn = self.txn(node);
             for read in facts.reads.of(txn) {
-                for write in facts
-                    .writes
-                    .of(txn)
-                    .iter()
-                    .filter(|write| write.step > read.step)
-                {
-                    if !facts.precedes(read.version, write.version) {
+                let key = facts.key[read.version as usize];
+                for (_, write) in own.after(facts, (txn, read.step), key) {
+                    let ordered = facts.chain(key).contains(&write.version);
+                    if !ordered || !facts.precedes(read.version, write.version) {
                         continue;
                     }
-                    let between = facts
-                        .next(read.version)
-                        .filter(|next| *next < write.version);
-                    let between = between.filter(|_| {
-                        facts
-                            .chain(facts.key[read.version as usize])
-                            .contains(&write.version)
-                    });
-                    if let Some(version) = between
+                    let between = facts.next(read.version);
+                    if let Some(version) = between.filter(|next| *next < write.version)
                         && let Some(other) = self.other(version, node)
                     {
                         cycles.push(vec![
@@ -74,26 +69,36 @@ impl Decider<'_, '_> {
     pub(super) fn atomic(&mut self, order: Order, later: bool) -> Decision {
         let facts = self.facts;
         let mut cycles = Vec::new();
+        let (mut sources, mut by_key) = (Vec::new(), Vec::new());
         for node in self.nodes() {
             let txn = self.txn(node);
-            let seen = self.seen(txn);
-            for (from, wr, _) in seen.clone() {
-                let Some(source) = self.other(from.version, node) else {
-                    continue;
+            sources.clear();
+            by_key.clear();
+            for (touch, wr, rw) in self.seen(txn) {
+                by_key.push((facts.key[touch.version as usize], touch.step, touch, rw));
+                if let Some(source) = self.other(touch.version, node) {
+                    sources.push((source, touch.step, touch.version, wr));
+                }
+            }
+            by_key.sort_unstable_by_key(|(key, step, ..)| (*key, *step));
+            sources.sort_unstable();
+            // Of several reads of one transaction's versions, later ones tell no more.
+            sources.dedup_by_key(|(source, ..)| *source);
+            for (source, step, version, wr) in &sources {
+                let mut missed = |key: u32, write: &Touch| {
+                    let from = by_key.partition_point(|(of, ..)| *of < key);
+                    let of = by_key[from..].iter().take_while(|(of, ..)| *of == key);
+                    for (_, at, read, rw) in of {
+                        if (!later || at > step) && facts.precedes(read.version, write.version) {
+                            cycles.push(vec![
+                                edge(node, *source, *rw, write.version),
+                                edge(*source, node, *wr, *version),
+                            ]);
+                        }
+                    }
                 };
-                let writes = facts.writes.of(self.txn(source));
-                for (read, _, rw) in seen.clone() {
-                    if later && read.step <= from.step {
-                        continue;
-                    }
-                    let missed = writes.iter();
-                    let mut missed = missed.filter(|w| facts.precedes(read.version, w.version));
-                    if let Some(missed) = missed.next() {
-                        cycles.push(vec![
-                            edge(node, source, rw, missed.version),
-                            edge(source, node, wr, from.version),
-                        ]);
-                    }
+                for write in facts.writes.of(self.txn(*source)) {
+                    missed(facts.key[write.version as usize], write);
                 }
             }
             if cycles.len() >= self.cycles_max {
@@ -135,7 +140,7 @@ impl Decider<'_, '_> {
                         break;
                     }
                     spent += 1;
-                    links.push((edge(node, writer, rw, version), None));
+                    links.push(edge(node, writer, rw, version));
                 }
             }
             if !self.steps.take(spent) {
@@ -147,7 +152,7 @@ impl Decider<'_, '_> {
                 .iter()
                 .filter(|arc| arc.kind & MISSES != 0)
             {
-                links.push((edge(node, arc.to, arc.kind, arc.why), None));
+                links.push(edge(node, arc.to, arc.kind, arc.why));
             }
         }
         if self.steps.0 == 0 {
@@ -158,8 +163,7 @@ impl Decider<'_, '_> {
 
     /// No cycle with one anti-dependency.
     pub(super) fn single(&mut self, order: Order) -> Decision {
-        let links = self.graph().edges(MISSES).map(|link| (link, None));
-        let links: Vec<_> = links.collect();
+        let links: Vec<Edge> = self.graph().edges(MISSES).collect();
         self.back(order, DEPENDS | kinds_of(order), &links)
     }
 
@@ -167,42 +171,35 @@ impl Decider<'_, '_> {
     pub(super) fn monotonic(&mut self, order: Order) -> Decision {
         let graph = self.graph();
         let kinds = DEPENDS | kinds_of(order);
-        let mut into: Vec<Vec<Edge>> = vec![Vec::new(); graph.nodes() as usize];
-        for last in graph.edges(kinds) {
-            into[last.to as usize].push(last);
-        }
+        let Some(sorted) = self.topological(order) else {
+            return Decision::Unknown;
+        };
+        let misses = |node: u32| graph.out(node).iter().any(|arc| arc.kind & MISSES != 0);
+        let mut lasts: Vec<Edge> = graph.edges(kinds).filter(|last| misses(last.to)).collect();
+        lasts.sort_unstable_by_key(|last| last.to);
+        let mut into = Vec::with_capacity(lasts.len());
         let mut links = Vec::new();
-        for link in graph.edges(MISSES) {
-            let read = self.read_step(link);
-            for last in &into[link.from as usize] {
-                if self.step_into(*last) < read {
-                    links.push((link, Some(*last)));
-                }
+        for of in lasts.chunk_by(|one, other| one.to == other.to) {
+            let node = of[0].to;
+            let touched = Touched::of(self.facts, self.txn(node));
+            into.extend(
+                of.iter()
+                    .map(|last| (node, touched.step_into(*last), *last)),
+            );
+            let arcs = graph.out(node).iter().filter(|arc| arc.kind & MISSES != 0);
+            for arc in arcs {
+                let link = edge(node, arc.to, arc.kind, arc.why);
+                let step = touched.missed_at(self.facts, graph, link, |node| self.txn(node));
+                links.push((link, step.unwrap_or(u32::MAX)));
             }
         }
-        self.back(order, kinds, &links)
-    }
-
-    /// At which step, counted from one, a transaction read what an anti-dependency says that it
-    /// missed: the last of them.
-    fn read_step(&self, link: Edge) -> u32 {
-        let txn = self.txn(link.from);
-        let step = missed_at(self.facts, self.graph(), link, txn, |node| self.txn(node));
-        step.unwrap_or(u32::MAX)
-    }
-
-    /// At which step, counted from one, a dependency enters a transaction; zero for its begin.
-    fn step_into(&self, last: Edge) -> u32 {
-        let facts = self.facts;
-        let txn = self.txn(last.to);
-        let touches = match last.kind {
-            WR => facts.reads.of(txn),
-            WW | FOLLOWS => facts.writes.of(txn),
-            PWR => facts.selected.of(txn),
-            _ => return 0,
-        };
-        let mut steps = touches.iter().filter(|touch| touch.version == last.why);
-        steps.next().map_or(0, |touch| touch.step + 1)
+        let entries = Entries::new(graph, kinds, &sorted, into);
+        let links = links.into_iter();
+        let links = links.filter_map(|(link, step)| Some((link, entries.before(link.from, step)?)));
+        let mut paths = Paths::new(entries.graph.nodes());
+        let of = (&entries.graph, &entries.order[..]);
+        let decision = self.lead_back(of, kinds, &links.collect::<Vec<_>>(), &mut paths);
+        entries.outside_all(decision)
     }
 
     /// Who wrote an object before a transaction did is visible to it, too.
@@ -280,44 +277,27 @@ impl Decider<'_, '_> {
         let Some(sorted) = updates.topological(kinds | PASS, |_| 0) else {
             return Decision::Unknown;
         };
-        let mut into: Vec<Vec<Edge>> = vec![Vec::new(); graph.nodes() as usize];
-        for last in graph.edges(kinds).filter(|edge| !keeps(edge.to)) {
-            into[last.to as usize].push(last);
-        }
-        let (mut links, mut queries) = (Vec::new(), Vec::new());
+        let (mut links, mut into) = (Vec::new(), Vec::new());
         for node in self.nodes().filter(|node| !keeps(*node)) {
-            for arc in graph.out(node).iter().filter(|arc| arc.kind & kinds != 0) {
-                for last in &into[node as usize] {
-                    if keeps(arc.to) && keeps(last.from) {
-                        links.push((edge(node, arc.to, arc.kind, arc.why), *last));
-                        queries.push((arc.to, last.from));
-                    }
-                }
+            let arcs = graph.out(node).iter();
+            let arcs = arcs.filter(|arc| arc.kind & kinds != 0 && keeps(arc.to));
+            links.extend(arcs.map(|arc| edge(node, arc.to, arc.kind, arc.why)));
+        }
+        for last in graph.edges(kinds) {
+            if !keeps(last.to) && keeps(last.from) {
+                into.push((last.to, 0, last));
             }
         }
-        let told =
-            super::paths::reached(&updates, kinds | PASS, &sorted, &queries, &mut self.steps);
-        let Some(told) = told else {
-            return Decision::Unknown;
-        };
-        let found = links.iter().zip(told).filter(|(_, told)| *told);
-        let cycles = found.take(self.cycles_max).map(|((link, last), _)| {
-            let mut cycle = vec![*link];
-            if link.to != last.from {
-                let (ends, mut all) = ((link.to, last.from), super::paths::Steps(u64::MAX));
-                let path = self
-                    .paths
-                    .shortest(&updates, kinds, ends, NONE - 1, &mut all);
-                cycle.extend(path.expect("it was reached"));
-            }
-            cycle.push(*last);
-            cycle
-        });
-        let cycles: Vec<Cycle> = cycles.collect();
-        match cycles.is_empty() {
+        let entries = Entries::new(&updates, kinds, &sorted, into);
+        let links = links.into_iter();
+        let links = links.filter_map(|link| Some((link, entries.before(link.from, 1)?)));
+        let mut paths = Paths::new(entries.graph.nodes());
+        let of = (&entries.graph, &entries.order[..]);
+        let decision = self.lead_back(of, kinds, &links.collect::<Vec<_>>(), &mut paths);
+        match entries.outside_all(decision) {
             // Orders beside dependencies may lead through several that only read.
-            true => self.single(order),
-            false => some(cycles),
+            Decision::Holds => self.single(order),
+            other => other,
         }
     }
 

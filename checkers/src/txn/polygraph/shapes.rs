@@ -200,28 +200,26 @@ impl Stepped {
     /// What had entered before the read whose transaction misses something: of several, before
     /// the last.
     fn before(&self, facts: &Facts<'_>, graph: &Graph, miss: Edge) -> u32 {
-        let step = missed_at(facts, graph, miss, miss.from, |node| node);
+        let seen = match miss.kind {
+            PRW => &facts.selected,
+            _ => &facts.reads,
+        };
+        let step = missed_at(facts, graph, miss, seen.of(miss.from), |node| node);
         self.at(miss.from, step.unwrap_or(1) - 1)
     }
 }
 
 /// At which step, counted from one, a transaction read last what an anti-dependency of it says
-/// that it missed. `txn_of` gives the transaction of a node of the graph.
+/// that it missed, of its reads of the kind in question. `txn_of` gives the transaction of a node
+/// of the graph.
 pub(in crate::txn) fn missed_at(
     facts: &Facts<'_>,
     graph: &Graph,
     miss: Edge,
-    txn: u32,
+    reads: &[Touch],
     txn_of: impl Fn(u32) -> u32,
 ) -> Option<u32> {
-    let seen = match miss.kind {
-        PRW => &facts.selected,
-        _ => &facts.reads,
-    };
-    let key = match miss.why {
-        NONE => key_behind(facts, graph, miss.to, txn_of),
-        why => Some(facts.key[why as usize]),
-    };
+    let key = missed_key(facts, graph, miss, txn_of);
     let missed = |version: u32| match miss.why {
         // Through auxiliary nodes: whatever is not in order, after all that is.
         NONE => {
@@ -231,8 +229,21 @@ pub(in crate::txn) fn missed_at(
         }
         why => facts.precedes(version, why),
     };
-    let reads = seen.of(txn).iter().filter(|read| missed(read.version));
+    let reads = reads.iter().filter(|read| missed(read.version));
     reads.map(|read| read.step + 1).max()
+}
+
+/// The object of what an anti-dependency says that was missed, where that tells.
+pub(in crate::txn) fn missed_key(
+    facts: &Facts<'_>,
+    graph: &Graph,
+    miss: Edge,
+    txn_of: impl Fn(u32) -> u32,
+) -> Option<u32> {
+    match miss.why {
+        NONE => key_behind(facts, graph, miss.to, txn_of),
+        why => Some(facts.key[why as usize]),
+    }
 }
 
 /// The object of the versions behind an auxiliary node.
