@@ -1,7 +1,12 @@
 //! Who of those that wrote an object leads to whom that read or wrote it: a bit for each of some
 //! writers, kept for the nodes alone that lie, in one order of all, between these and the last who
-//! met their object. Memory: 256 MiB at most.
+//! met their object. Whoever is led to by a later writer of the object, to which these led, tells
+//! no more than that writer does: a second bit says so, and where that is so of all that may still
+//! come, the rest of the order is not looked at. So an object that is in use for the whole of a
+//! long history costs what its writers cost that are not yet forgotten. Memory: 256 MiB at most.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::super::facts::Touch;
@@ -37,7 +42,8 @@ impl Span {
     }
 }
 
-/// The bits of some writers, for a stretch of the order.
+/// The bits of some writers, for a stretch of the order: by place, those that lead there, then
+/// those of them that lead to a later writer of their object that leads there.
 struct Window<'w> {
     place: &'w [u32],
     first: u32,
@@ -47,9 +53,25 @@ struct Window<'w> {
 }
 
 impl Window<'_> {
-    fn row(&self, place: u32) -> &[u64] {
-        let from = (place - self.first) as usize * self.words;
-        &self.rows[from..from + self.words]
+    /// Where the row of a place begins, which is there from then on; false where that is too much.
+    fn open(&mut self, place: u32) -> bool {
+        let end = 2 * self.words * (place - self.first + 1) as usize;
+        if end > WORDS_MAX {
+            return false;
+        }
+        if end > self.rows.len() {
+            self.rows.resize(end, 0);
+        }
+        true
+    }
+
+    fn range(&self, place: u32) -> Range<usize> {
+        let from = 2 * self.words * (place - self.first) as usize;
+        from..from + 2 * self.words
+    }
+
+    fn row(&self, place: u32) -> (&[u64], &[u64]) {
+        self.rows[self.range(place)].split_at(self.words)
     }
 }
 
@@ -78,13 +100,12 @@ impl<'h> Saturation<'_, 'h> {
         };
         let mut rest = &spans[..];
         while let Some(first) = rest.first() {
-            if words(first.size()) > WORDS_MAX {
-                return false;
-            }
             let batch;
             (batch, rest) = rest.split_at(together(rest));
-            let filled = fill(self.graph, kinds, &sorted, (batch, &writers), &mut window);
-            if !steps.take(filled) || !ask((batch, &writers, &met), &window, pairs, steps) {
+            window.first = first.first;
+            let filled = fill((self.graph, kinds), &sorted, (batch, &writers), &mut window);
+            let filled = filled.is_some_and(|filled| steps.take(filled));
+            if !filled || !ask((batch, &writers, &met), &window, pairs, steps) {
                 return false;
             }
         }
@@ -107,7 +128,7 @@ impl<'h> Saturation<'_, 'h> {
 
 /// How many words so many nodes take with so many writers.
 fn words((nodes, writers): (usize, usize)) -> usize {
-    nodes * writers.div_ceil(64)
+    2 * nodes * writers.div_ceil(64)
 }
 
 /// The writers of each object, so many at a time, by the first place.
@@ -152,102 +173,161 @@ fn together(spans: &[Span]) -> usize {
     spans.len()
 }
 
-/// Makes the rows of a batch; gives what that comes to in steps.
+/// The writers of a batch and all later ones of their objects, by place.
+struct Writing<'b> {
+    batch: &'b [Span],
+    writers: &'b [Met],
+    /// By span, its first column, and the next of its writers.
+    next: Vec<(usize, usize)>,
+    ready: BinaryHeap<Reverse<(u32, usize)>>,
+}
+
+impl<'b> Writing<'b> {
+    fn of(batch: &'b [Span], writers: &'b [Met]) -> Self {
+        let (mut next, mut end) = (Vec::with_capacity(batch.len()), 0);
+        for span in batch {
+            next.push((end, span.writers().start));
+            end += span.writers().len();
+        }
+        let ready = (0..).zip(batch).map(|(at, span)| Reverse((span.first, at)));
+        Self {
+            batch,
+            writers,
+            next,
+            ready: ready.collect(),
+        }
+    }
+
+    /// How many columns there are.
+    fn columns(&self) -> usize {
+        self.batch.iter().map(|span| span.writers().len()).sum()
+    }
+
+    /// A writer at a place: the columns of its object, and its own, if it has one.
+    fn at(&mut self, place: u32) -> Option<(Range<usize>, Option<usize>)> {
+        let Reverse((_, of)) = *self.ready.peek().filter(|ready| ready.0.0 == place)?;
+        self.ready.pop();
+        let (columns, number) = &mut self.next[of];
+        let (range, now) = (self.batch[of].writers(), *number);
+        *number += 1;
+        let key = self.writers[now].0;
+        let later = self.writers.get(*number).filter(|met| met.0 == key);
+        self.ready.extend(later.map(|met| Reverse((met.1, of))));
+        let own = range.contains(&now).then(|| *columns + now - range.start);
+        Some((*columns..*columns + range.len(), own))
+    }
+}
+
+/// Makes the rows of a batch; gives what that comes to in steps, nothing if that is too much.
 fn fill(
-    graph: &Graph,
-    kinds: Kinds,
+    (graph, kinds): (&Graph, Kinds),
     sorted: &[u32],
     (batch, writers): (&[Span], &[Met]),
     window: &mut Window<'_>,
-) -> u64 {
-    let columns = batch.iter().flat_map(|span| &writers[span.writers()]);
-    let columns = columns.zip(0_usize..).map(|(met, column)| (met.1, column));
-    let mut columns: Vec<(u32, usize)> = columns.collect();
-    columns.sort_unstable();
-    window.first = batch[0].first;
-    window.last = batch.iter().fold(0, |last, span| last.max(span.last));
-    window.words = columns.len().div_ceil(64);
-    let (words, count) = (window.words, (window.last - window.first + 1) as usize);
+) -> Option<u64> {
+    let mut writing = Writing::of(batch, writers);
+    let words = writing.columns().div_ceil(64);
+    let end = batch.iter().fold(0, |last, span| last.max(span.last));
+    window.words = words;
     window.rows.clear();
-    window.rows.resize(count * words, 0);
-    let (mut row, mut edges, mut columns) = (vec![0_u64; words], 0, columns.iter().peekable());
-    for at in window.first..=window.last {
-        let from = (at - window.first) as usize * words;
-        while let Some((_, column)) = columns.next_if(|(of, _)| *of == at) {
-            window.rows[from + column / 64] |= 1 << (column % 64);
-        }
-        row.copy_from_slice(&window.rows[from..from + words]);
-        if row.iter().all(|word| *word == 0) {
-            continue;
-        }
-        let arcs = graph.out(sorted[at as usize]);
-        edges += arcs.len();
-        for arc in arcs.iter().filter(|arc| arc.kind & kinds != 0) {
-            let to = window.place[arc.to as usize];
-            if to <= window.last {
-                let to = (to - window.first) as usize * words;
-                let to = &mut window.rows[to..to + words];
-                to.iter_mut().zip(&row).for_each(|(to, word)| *to |= word);
+    let last_column = batch.iter().map(|span| writers[span.writers().end - 1].1);
+    // As far as there is something that no later writer tells.
+    let mut reach = last_column.max().unwrap_or(0).min(end);
+    let [mut leads, mut told, mut before] = [(); 3].map(|()| vec![0_u64; words]);
+    let (mut edges, mut at) = (0, window.first);
+    while at <= reach {
+        window.open(at).then_some(())?;
+        let range = window.range(at);
+        leads.copy_from_slice(&window.rows[range.start..range.start + words]);
+        told.copy_from_slice(&window.rows[range.start + words..range.end]);
+        before.copy_from_slice(&leads);
+        while let Some((columns, own)) = writing.at(at) {
+            for word in columns.start / 64..columns.end.div_ceil(64) {
+                told[word] |= before[word] & part(word, &columns);
+            }
+            if let Some(own) = own {
+                leads[own / 64] |= 1 << (own % 64);
             }
         }
+        window.rows[range.start..range.start + words].copy_from_slice(&leads);
+        if leads.iter().any(|word| *word != 0) {
+            let open = leads
+                .iter()
+                .zip(&told)
+                .any(|(leads, told)| leads & !told != 0);
+            let arcs = graph.out(sorted[at as usize]).iter();
+            for arc in arcs.filter(|arc| arc.kind & kinds != 0) {
+                edges += 1;
+                let to = window.place[arc.to as usize];
+                if to > end || to > reach && !open {
+                    continue;
+                }
+                reach = reach.max(to);
+                window.open(to).then_some(())?;
+                let range = window.range(to);
+                let row = window.rows[range].iter_mut().zip(leads.iter().chain(&told));
+                row.for_each(|(to, word)| *to |= word);
+            }
+        }
+        at += 1;
     }
-    ((edges * (words + 4) + count) / 64 + 1) as u64
+    window.last = at - 1;
+    let count = (at - window.first) as usize;
+    Some(((edges * (2 * words + 4) + count) / 64 + 1) as u64)
 }
 
-/// Says of each who met an object what led to it; false when the steps do not suffice.
+/// The bits of a word that are of some columns.
+fn part(word: usize, columns: &Range<usize>) -> u64 {
+    let (first, end) = (64 * word, 64 * word + 64);
+    let mut bits = u64::MAX;
+    if columns.start > first {
+        bits &= u64::MAX << (columns.start - first);
+    }
+    if columns.end < end {
+        bits &= u64::MAX >> (end - columns.end);
+    }
+    bits
+}
+
+/// Says of each who met an object what led to it, but what later writers tell; false when the
+/// steps do not suffice.
 fn ask(
     (batch, writers, met): (&[Span], &[Met], &[Met]),
     window: &Window<'_>,
     pairs: &mut Pairs<'_, '_>,
     steps: &mut Steps,
 ) -> bool {
-    let (mut end, mut mask) = (0, Vec::new());
+    let mut end = 0;
     for span in batch {
         let of = &writers[span.writers()];
         let (key, columns) = (of[0].0, end..end + of.len());
         end = columns.end;
-        let (word, bit) = (columns.start / 64, columns.start % 64);
         let begin = met.partition_point(|(of, at, _)| (*of, *at) <= (key, span.first));
-        for (_, at, version) in met[begin..].iter().take_while(|met| met.0 == key) {
-            cut(window.row(*at), &columns, &mut mask);
-            if !steps.take(mask.len() as u64 / 8) {
+        let later = met[begin..].iter();
+        for (_, at, version) in later.take_while(|met| met.0 == key && met.1 <= window.last) {
+            let (leads, told) = window.row(*at);
+            let words = columns.start / 64..columns.end.div_ceil(64);
+            if !steps.take(words.len() as u64 / 8) {
                 return false;
             }
-            while let Some(last) = highest(&mask) {
-                mask[last / 64] &= !(1 << (last % 64));
-                let (_, by, other) = of[last - bit];
-                if by == *at {
-                    continue;
+            for word in words {
+                let mut left = leads[word] & !told[word] & part(word, &columns);
+                while left != 0 {
+                    let column = 64 * word + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let (_, by, other) = of[column - columns.start];
+                    if by == *at {
+                        continue;
+                    }
+                    if !steps.take(1) {
+                        return false;
+                    }
+                    pairs.add(other, *version, NONE);
                 }
-                if !steps.take(1) {
-                    return false;
-                }
-                pairs.add(other, *version, NONE);
-                // It sees these itself.
-                let seen = &window.row(by)[word..];
-                mask.iter_mut()
-                    .zip(seen)
-                    .for_each(|(left, seen)| *left &= !seen);
             }
         }
     }
     true
-}
-
-/// The bits of some columns, from the word on in which they begin.
-fn cut(row: &[u64], columns: &Range<usize>, into: &mut Vec<u64>) {
-    into.clear();
-    into.extend(&row[columns.start / 64..columns.end.div_ceil(64)]);
-    into[0] &= u64::MAX << (columns.start % 64);
-    if let (end @ 1.., Some(last)) = (columns.end % 64, into.last_mut()) {
-        *last &= (1 << end) - 1;
-    }
-}
-
-/// The last bit that is set.
-fn highest(mask: &[u64]) -> Option<usize> {
-    let word = mask.iter().rposition(|word| *word != 0)?;
-    Some(word * 64 + mask[word].ilog2() as usize)
 }
 
 #[cfg(test)]
