@@ -14,7 +14,10 @@ use std::process::{Command, exit};
 use std::time::Instant;
 
 use checkers::Budget;
-use checkers::txn::{Analysis, Base, Level, Options, Order, Workload, analyze_levels};
+use checkers::txn::{
+    Analysis, Base, Level, Options, Order, Workload, analyze_levels, certify_with, refute,
+    verify_with,
+};
 
 mod databases;
 
@@ -29,6 +32,7 @@ fn main() {
             .for_each(|(at, of)| println!("{at} {}", of.name())),
         ["row", index, ..] => row(index.parse().expect("a number")),
         ["defects", ..] => defects(),
+        ["certificates", ..] => certificates(),
         _ if words.contains(&"--bench") => rows(),
         // Built and started with the tests, it measures nothing.
         _ => {}
@@ -52,7 +56,13 @@ impl Row {
             ..
         } = self.database;
         let levels = if self.causal { " causal" } else { "" };
-        format!("{} {isolation:?} {transactions}{levels}", workload.name())
+        let living = if self.database.writes == u64::MAX {
+            " ten for ever"
+        } else {
+            ""
+        };
+        let name = workload.name();
+        format!("{name} {isolation:?} {transactions}{levels}{living}")
     }
 
     /// What is asked; all levels, if nothing is.
@@ -98,7 +108,69 @@ fn all() -> Vec<Row> {
             }
         }
     }
+    // Ten registers in use throughout.
+    for transactions in [10_000, 100_000, 1_000_000] {
+        let database = Database {
+            workload: Workload::RwRegister,
+            isolation: Isolation::Stale,
+            transactions,
+            seed: 0,
+            clients: 10,
+            keys: 10,
+            writes: u64::MAX,
+        };
+        let causal = true;
+        rows.push(Row { database, causal });
+    }
     rows
+}
+
+/// Of databases of registers, the levels that hold or fail the furthest: whether what is said of
+/// each has a certificate that stands.
+fn certificates() {
+    let of = |isolation, transactions, (clients, keys, writes)| Database {
+        workload: Workload::RwRegister,
+        isolation,
+        transactions,
+        seed: 0,
+        clients,
+        keys,
+        writes,
+    };
+    let (budget, options) = (Budget::default(), Options::default());
+    for database in [
+        of(Isolation::Stale, 5_000, (200, 20, 16)),
+        of(Isolation::Snapshot, 20_000, (10, 10, 32)),
+        of(Isolation::Committed, 20_000, (10, 10, 32)),
+        of(Isolation::Strict, 100_000, (10, 10, 32)),
+        of(Isolation::Stale, 100_000, (10, 10, 32)),
+    ] {
+        let (history, workload) = (run(&database), database.workload);
+        let told = analyze_levels(&history, workload, &options, &[], &budget);
+        let told = told.expect("transactions");
+        for (level, holds) in [(&told.holds, true), (&told.fails, false)]
+            .into_iter()
+            .flat_map(|(levels, holds)| levels.iter().map(move |level| (*level, holds)))
+        {
+            let cpu_before = cpu_ms();
+            let given = match holds {
+                true => certify_with(&history, workload, level, &options, &budget),
+                false => refute(&history, workload, level, &options, &budget),
+            };
+            let cpu = cpu_ms() - cpu_before;
+            let given = given.expect("transactions");
+            let stands = given.map(|one| verify_with(&history, workload, level, &options, &one));
+            let answer = match stands {
+                None => "NONE",
+                Some(Ok(())) => "stands",
+                Some(Err(_)) => "DOES NOT STAND",
+            };
+            let (isolation, count) = (database.isolation, database.transactions);
+            let says = if holds { "holds" } else { "fails" };
+            let name = format!("{isolation:?} {count} {level} {says}");
+            println!("{name:<64} {cpu:>9.1}  {answer}");
+        }
+    }
 }
 
 /// Each database with each defect that it does not allow, once among 10,000 transactions: whether

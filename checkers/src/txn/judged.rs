@@ -62,13 +62,18 @@ const SEQUENCE: [Base; 17] = [
 ];
 
 impl Judged {
-    /// Judges some levels and those that they imply; all, if none is named.
+    /// Judges some levels, those that they imply and those that may decide them; all, if none is
+    /// named.
     pub(super) fn of(
         all: &Transactions<'_>,
         facts: &Facts<'_>,
         asked: &[Level],
         budget: &Budget,
     ) -> Self {
+        let asked: &[Level] = &asked
+            .iter()
+            .flat_map(|level| with_weaker(*level))
+            .collect::<Vec<_>>();
         let open = |level: Level| {
             let below = asked.iter().any(|asked| asked.implies(level));
             match asked.is_empty() || below {
@@ -330,15 +335,8 @@ impl Judged {
     /// Tries likely orders of versions; gives the kinds of edges by which the best of them was
     /// made, if any was.
     fn guess(&mut self, search: &mut Search<'_, '_>, graph: &Graph, steps: u64) -> Option<Kinds> {
-        // By what is seen of real time; without who missed what; without real time.
-        let guesses = [
-            Kinds::MAX,
-            DEPENDS | PROCESS | REALTIME,
-            DEPENDS | MISSES,
-            DEPENDS,
-        ];
         let (mut best, mut most) = (None, 0);
-        for kinds in guesses {
+        for kinds in GUESSES {
             if !search.rank(graph, kinds) {
                 continue;
             }
@@ -472,6 +470,15 @@ impl Judged {
     }
 }
 
+/// By what orders of versions are guessed: by what is seen of real time; without who missed what;
+/// without real time.
+pub(super) const GUESSES: [Kinds; 4] = [
+    Kinds::MAX,
+    DEPENDS | PROCESS | REALTIME,
+    DEPENDS | MISSES,
+    DEPENDS,
+];
+
 /// In how many components cycles are looked for by name.
 const COMPONENTS_MAX: usize = 1_000;
 /// How many cycles are kept.
@@ -490,6 +497,22 @@ fn stronger(facts: &Facts<'_>, level: Level) -> impl Iterator<Item = Level> {
     let order = level.order;
     let of = single.into_iter().chain(same).chain(items);
     of.map(move |base| Level { base, order })
+}
+
+/// A level, and those of which it is known, where they fail, that it fails, too: the other way
+/// round from [`stronger`].
+fn with_weaker(level: Level) -> Vec<Level> {
+    let bases: &[Base] = match level.base {
+        Base::ConsistentView => &[Base::Causal],
+        Base::MonotonicView => &[Base::MonotonicSnapshotRead],
+        Base::RepeatableRead => &[Base::Causal, Base::MonotonicSnapshotRead],
+        _ => &[],
+    };
+    let weaker = bases.iter().map(|base| Level {
+        base: *base,
+        ..level
+    });
+    std::iter::once(level).chain(weaker).collect()
 }
 
 /// What breaks a level is called by a name of its own.

@@ -7,13 +7,14 @@ use super::certificate::{Case, Certificate, Precedence, Selection, refutation, v
 use super::decide::{Cycle, kinds_of};
 use super::edges;
 use super::facts::Facts;
-use super::graph::{DEPENDS, MISSES, WW};
+use super::graph::{DEPENDS, Graph, MISSES, WW};
 use super::hidden::{Chosen, Hidden, Place};
-use super::judged::Judged;
-use super::levels::{Base, Level};
+use super::judged::{GUESSES, Judged};
+use super::levels::{Base, Level, Order};
 use super::options::Options;
+use super::paths::Steps;
 use super::polygraph::{self, Polygraph, Shape, Solved};
-use super::saturate::Pair;
+use super::saturate::{self, Pair, Saturated, Saturation};
 use super::search::{self, Found, Ordered, Refuted, Search};
 use super::sets;
 use super::told::links;
@@ -251,6 +252,10 @@ impl Proofs<'_, '_> {
                 return Some(proof);
             }
         }
+        if let Some(proof) = self.likely(&graph, &mut search, budget.steps_max) {
+            return Some(proof);
+        }
+        search.fixed = Vec::new();
         for guess in [DEPENDS | MISSES | order, DEPENDS | order, DEPENDS, WW] {
             if search.rank(&graph, guess) {
                 break;
@@ -261,6 +266,77 @@ impl Proofs<'_, '_> {
                 && let Some(proof) = self.proof(&ordered, base)
             {
                 return Some(proof);
+            }
+        }
+        self.guessed(&graph, budget.steps_max)
+    }
+
+    /// A graph with the pairs of versions that every causal order has, if there is one.
+    fn causal(&self, graph: &Graph, steps: u64) -> (Graph, Vec<Pair>) {
+        let saturation = Saturation::new(self.all, self.facts, graph);
+        let causal = saturation.decide(Base::Causal, Order::None, &mut Steps(steps));
+        let pairs = match causal {
+            Saturated::Holds(pairs) => pairs,
+            Saturated::Fails | Saturated::Unknown => Vec::new(),
+        };
+        (saturate::with(graph, self.facts, &pairs), pairs)
+    }
+
+    /// A proof by a search that begins with each of the likely orders of versions.
+    fn guessed(&self, graph: &Graph, steps: u64) -> Option<Certificate> {
+        let (with, _) = self.causal(graph, steps);
+        for graph in [&with, graph] {
+            for kinds in GUESSES {
+                let mut search = Search::new(self.all, self.facts, graph, steps);
+                search.dirty = self.level.base == Base::ReadUncommitted;
+                if search.rank(graph, kinds)
+                    && let (Found::Holds, Some(ordered)) = search.level(self.level)
+                    && let Some(proof) = self.proof(&ordered, self.level.base)
+                {
+                    return Some(proof);
+                }
+            }
+        }
+        None
+    }
+
+    /// A proof by an order of versions in which another level holds, or by a likely one: the level
+    /// may hold in it.
+    fn likely(
+        &self,
+        graph: &Graph,
+        search: &mut Search<'_, '_>,
+        steps: u64,
+    ) -> Option<Certificate> {
+        let (all, facts, base) = (self.all, self.facts, self.level.base);
+        if matches!(base, Base::Serializable | Base::SnapshotIsolation) {
+            return None;
+        }
+        let shown = |search: &mut Search<'_, '_>| {
+            let ordered = search.ordered(&[]);
+            ordered.and_then(|ordered| self.proof(&ordered, base))
+        };
+        let (with, fixed) = self.causal(graph, steps);
+        for (graph, fixed) in [(&with, fixed), (graph, Vec::new())] {
+            search.fixed = fixed;
+            for kinds in GUESSES {
+                if search.rank(graph, kinds)
+                    && let Some(proof) = shown(search)
+                {
+                    return Some(proof);
+                }
+            }
+        }
+        for order in Order::ALL.into_iter().rev() {
+            for (_, shape) in polygraph::SHAPES {
+                let kinds = (shape, kinds_of(order));
+                let made = Polygraph::new((all, facts), graph, kinds, steps / 4);
+                if let Some(Solved::Order(rank)) = made.map(|mut made| made.solve()) {
+                    search.order_by(rank);
+                    if let Some(proof) = shown(search) {
+                        return Some(proof);
+                    }
+                }
             }
         }
         None
