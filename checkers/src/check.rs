@@ -4,7 +4,10 @@ use crate::history::History;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::{CheckerSpec, ModelKind};
 use crate::value::Value;
-use crate::{leader, linear, lost, progress, single, txn, weak};
+use crate::{leader, linear, lost, minimal, progress, single, txn, weak};
+
+/// Steps for each of the judgements that make a finding minimal.
+const STEPS_MINIMAL: u64 = 100_000;
 
 /// Judges a history by one checker.
 ///
@@ -57,17 +60,22 @@ pub fn check_on(
         report.scope = "the history contradicts itself and was not judged".to_owned();
         return report;
     }
-    let mut report = match *spec {
-        CheckerSpec::Linearizability => linear::check(history, model, budget, threads),
-        CheckerSpec::NoLostAck => lost::check(history, model),
-        CheckerSpec::SingleLeader => leader::check(history),
-        CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
-        CheckerSpec::Single(single) => single::check(history, single, model, budget),
-        CheckerSpec::Isolation { workload, level } => {
-            txn::judge(history, workload, level, &Value::Null, budget).0
-        }
-        CheckerSpec::Weak(weak) => weak::check(history, weak, budget),
-    };
+    let judge = |history: &History, budget: &Budget| judge(history, spec, model, budget, threads);
+    let mut report = judge(history, budget);
+    let of_one_claim = matches!(
+        spec,
+        CheckerSpec::NoLostAck
+            | CheckerSpec::SingleLeader
+            | CheckerSpec::Progress { .. }
+            | CheckerSpec::Single(_)
+    );
+    if of_one_claim {
+        let small = Budget {
+            steps_max: budget.steps_max.min(STEPS_MINIMAL),
+            ..*budget
+        };
+        minimal::find(&mut report, history, |history| judge(history, &small));
+    }
     if report.engine.is_empty() {
         report.engine = "pass".to_owned();
     }
@@ -85,5 +93,25 @@ pub fn name_of(spec: &CheckerSpec) -> &'static str {
         CheckerSpec::Single(single) => single.name(),
         CheckerSpec::Isolation { workload, .. } => workload.name(),
         CheckerSpec::Weak(weak) => weak.name(),
+    }
+}
+
+fn judge(
+    history: &History,
+    spec: &CheckerSpec,
+    model: ModelKind,
+    budget: &Budget,
+    threads: usize,
+) -> CheckReport {
+    match *spec {
+        CheckerSpec::Linearizability => linear::check(history, model, budget, threads),
+        CheckerSpec::NoLostAck => lost::check(history, model),
+        CheckerSpec::SingleLeader => leader::check(history),
+        CheckerSpec::Progress { within_ns } => progress::check(history, within_ns),
+        CheckerSpec::Single(single) => single::check(history, single, model, budget),
+        CheckerSpec::Isolation { workload, level } => {
+            txn::judge(history, workload, level, &Value::Null, budget).0
+        }
+        CheckerSpec::Weak(weak) => weak::check(history, weak, budget),
     }
 }

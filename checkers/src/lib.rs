@@ -13,7 +13,7 @@
 //! `initial`, objects that do not begin empty; `linear` (monitors for unambiguous histories, else
 //! Wing and Gong's search as Lowe improved it), `lost`, `leader`, `progress`, the checkers;
 //! [`weak`], models weaker than linearizability; [`single`], checkers of one claim each;
-//! [`txn`], isolation levels;
+//! [`txn`], isolation levels; `minimal`, the fewest rows of what they find;
 //! `mutation`, how strong they are; [`jsonl`], [`edn`] and [`codec`], the formats.
 
 pub mod codec;
@@ -34,6 +34,7 @@ mod initial;
 mod leader;
 mod linear;
 mod lost;
+mod minimal;
 mod mutation;
 mod parallel;
 mod picture;

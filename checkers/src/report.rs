@@ -81,7 +81,10 @@ pub struct Finding {
     pub prefix_tail: Vec<Operation>,
     /// Ids of operations whose responses can not be explained together, while those of all but
     /// any one of them can: when one is forgotten, that is, when nothing is known of it but that
-    /// it was called, some order explains the rest. Empty for other checkers.
+    /// it was called, some order explains the rest. For other checkers, rows that as a history
+    /// of their own are refused for the same, while without any one of them they are not; those
+    /// of `ops` that are not among them bear witness. Empty where there are none such, or that
+    /// was not looked for.
     #[serde(default)]
     pub minimal: Vec<u64>,
     /// Whether each of `minimal` is known to be needed. If that took too long, they have no order,
@@ -192,10 +195,18 @@ impl fmt::Display for Finding {
                 write!(f, "\n    and {} more", self.ops.len() - self.rows.len())?;
             }
         }
-        if !self.minimal_rows.is_empty() {
-            f.write_str(match self.minimal_proven {
-                true => "\n  these alone have no order, and without any one of them they do:",
-                false => "\n  these alone have no order, though not all may be needed:",
+        let searched = self.state.is_some();
+        let known = self.minimal.iter().all(|id| self.ops.contains(id));
+        let same = known && self.minimal.len() == self.ops.len();
+        if !self.minimal_rows.is_empty() && (searched || !same) {
+            f.write_str(match (self.minimal_proven, searched) {
+                (true, false) => {
+                    "\n  these alone are refused, and without any one of them they are not:"
+                }
+                (true, true) => {
+                    "\n  these alone have no order, and without any one of them they do:"
+                }
+                (false, _) => "\n  these alone have no order, though not all may be needed:",
             })?;
             for op in &self.minimal_rows {
                 write!(f, "\n    {op}")?;

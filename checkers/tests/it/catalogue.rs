@@ -243,6 +243,7 @@ fn page() -> String {
         section(&mut text, name_of(&spec), &lines);
     }
     text.push_str("\n## Checkers of one claim\n");
+    text.push_str(ROWS);
     for single in Single::ALL {
         of_row(&mut text, single.row(), &[&RULES, &OUTCOMES]);
     }
@@ -252,6 +253,19 @@ fn page() -> String {
     }
     text
 }
+
+/// What the rows of a finding are.
+const ROWS: &str = "
+The rows of a finding (`ops`) are those that its sentence speaks of. Its `minimal` rows are refused
+for the same by the checker when they are all that it is given, with the fault windows, and without
+any one of them they are not; so it is for `no-lost-ack`, `single-leader` and `progress`, too. They
+are looked for among the rows of the finding. Where something has to be there for something to be
+missing (the effects or the final read by which a checker knows what happened, the last `gauge`, a
+saga's steps), where others are compared with (replicas, groups of `fairness`, reads that agree on
+an order), and where a row says what is allowed (`policy`, `relation`), the rows of the finding are
+not refused alone, and all rows of a history of up to 256 are looked through; in a longer one such
+a finding has no `minimal` rows.
+";
 
 #[test]
 fn the_page_says_what_the_code_does() {

@@ -116,6 +116,9 @@ fn no_progress_with_the_faults_and_errors() {
             no-progress: nothing succeeded within 10 ms of the heal at 10 ms; 2 tried
               operations:
                 #0 p1 [12 .. ? ms] write 0 2 -> unknown: timed out
-                #1 p2 [13 .. 17 ms] write 0 3 -> failed: no leader"#]],
+                #1 p2 [13 .. 17 ms] write 0 3 -> failed: no leader
+              these alone are refused, and without any one of them they are not:
+                #1 p2 [13 .. 17 ms] write 0 3 -> failed: no leader
+                #2 p1 [25 .. 26 ms] write 0 3 -> ok"#]],
     );
 }

@@ -1,6 +1,7 @@
 //! The fewest operations that have no order, against an engine that shares nothing with what finds
 //! them.
 
+use checkers::single::Single;
 use checkers::spec::{CheckerSpec, ModelKind};
 use checkers::{Budget, History, Operation, Outcome, check, refute};
 
@@ -118,4 +119,99 @@ fn of_three_leaders_the_first_two_are_named() {
     for alone in &ops[..2] {
         assert_eq!(judge(vec![alone.clone()]).outcome, Outcome::Ok);
     }
+}
+
+/// Checkers and kinds of which some findings need more rows than are tried.
+const WITHOUT: &[(&str, &str)] = &[("fairness", "more-errors")];
+
+/// Whether the minimal rows of each finding are refused for the same, and without any one of them
+/// are not; gives the checker and the kind of those that have none.
+fn hold(history: &History, spec: CheckerSpec, model: ModelKind) -> Vec<(String, String)> {
+    let mut without = Vec::new();
+    let judge = |history: &History| check(history, &spec, model, &Budget::default());
+    let report = judge(history);
+    for finding in &report.findings {
+        let refused = |left_out: Option<u64>| {
+            let known = |op: &&Operation| finding.minimal.contains(&op.op_id);
+            let rows = history.ops.iter().filter(known);
+            let rows = rows.filter(|op| Some(op.op_id) != left_out).cloned();
+            let (ops, windows) = (rows.collect(), history.windows.clone());
+            let alone = judge(&History { ops, windows });
+            let mut same = alone.findings.iter();
+            same.any(|one| one.anomaly == finding.anomaly && one.key == finding.key)
+        };
+        if finding.minimal.is_empty() {
+            without.push((report.checker.clone(), finding.anomaly.clone()));
+            continue;
+        }
+        assert!(finding.minimal_proven && refused(None), "{report}");
+        for id in &finding.minimal {
+            assert!(!refused(Some(*id)), "needs no #{id}: {report}");
+        }
+    }
+    without
+}
+
+/// Rows of a case with outputs, keys or times of others, left out or twice, by seed.
+fn spoilt_case(history: &History, seed: u64) -> History {
+    let mut mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut below = |bound: usize| {
+        mixed ^= mixed >> 29;
+        mixed = mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(1);
+        (mixed >> 33) as usize % bound.max(1)
+    };
+    let mut spoilt = history.clone();
+    for _ in 0..1 + seed % 3 {
+        let count = spoilt.ops.len();
+        if count < 2 {
+            break;
+        }
+        let (one, other) = (below(count), below(count));
+        let lent = spoilt.ops[other].clone();
+        match below(5) {
+            0 => spoilt.ops[one].output = lent.output,
+            1 => spoilt.ops[one].key = lent.key,
+            2 => spoilt.ops[one].input = lent.input,
+            3 => drop(spoilt.ops.remove(one)),
+            _ => {
+                let next = spoilt.ops.iter().map(|op| op.op_id).max();
+                let op_id = next.map_or(0, |last| last + 1);
+                spoilt.ops.push(Operation { op_id, ..lent });
+            }
+        }
+    }
+    spoilt
+}
+
+#[test]
+fn every_row_of_a_finding_s_minimal_set_is_needed() {
+    let mut without = Vec::new();
+    let mut hold_spoilt = |history: &History, spec: CheckerSpec, model: ModelKind| {
+        without.extend(hold(history, spec, model));
+        for seed in 1..=20 {
+            without.extend(hold(&spoilt_case(history, seed), spec, model));
+        }
+    };
+    for single in Single::ALL {
+        for case in super::single::cases(single) {
+            let spec = CheckerSpec::Single(case.single);
+            hold_spoilt(&case.history, spec, ModelKind::Register);
+        }
+    }
+    let within_ns = 10_000_000;
+    for (name, spec) in [
+        ("log-lost-ack", CheckerSpec::NoLostAck),
+        ("log-duplicate-effect", CheckerSpec::NoLostAck),
+        ("leaders-two-in-a-term", CheckerSpec::SingleLeader),
+        (
+            "progress-none-after-heal",
+            CheckerSpec::Progress { within_ns },
+        ),
+    ] {
+        hold_spoilt(&super::verdicts::history(name), spec, ModelKind::Log);
+    }
+    without.sort();
+    without.dedup();
+    let without: Vec<(&str, &str)> = without.iter().map(|(a, b)| (&a[..], &b[..])).collect();
+    assert_eq!(without, WITHOUT);
 }

@@ -123,6 +123,9 @@ fn minimal(blocks: &mut Vec<Block>, told: &Told, place: usize) {
     };
     let told = match (finding.minimal_rows.is_empty(), finding.minimal_proven) {
         (true, _) => "The operations that prove it:",
+        (false, true) if finding.state.is_none() => {
+            "These operations alone are refused, and without any one of them they are not:"
+        }
         (false, true) => {
             "These operations alone have no order, and without any one of them they do:"
         }
