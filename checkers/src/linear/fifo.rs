@@ -32,6 +32,12 @@ mod side;
 use interleave::interleave;
 use side::{One, Side};
 
+/// So many operations that may come next cost a step.
+const OPEN_A_STEP: u64 = 256;
+
+/// Where a value is that was not met.
+const NOWHERE: u32 = u32::MAX;
+
 /// What stands at one place of the order.
 #[derive(Clone, Copy)]
 enum Node {
@@ -72,6 +78,8 @@ struct Fifo {
     taken_from: u32,
     stack: Vec<Frame>,
     deepest: Vec<Node>,
+    /// By value, where it is among those that may come next, while they are gathered.
+    places: Vec<u32>,
     known: FxHashMap<Box<[u64]>, u32>,
     least: Least,
     key: Vec<u64>,
@@ -149,6 +157,7 @@ impl Fifo {
             _ => vec![0; spares.len() + 1],
         };
         (most < usize::from(u16::MAX)).then(|| Self {
+            places: vec![NOWHERE; spares.len()],
             puts: Side::new(puts),
             takes: Side::new(takes),
             empties: Side::new(empties),
@@ -212,7 +221,10 @@ impl Fifo {
 
     /// Places the first element from a way on that leads somewhere new.
     fn advance(&mut self, from: u32) -> bool {
-        let ways = self.ways();
+        let mut places = std::mem::take(&mut self.places);
+        let (ways, open) = self.ways(&mut places);
+        self.places = places;
+        self.steps += open / OPEN_A_STEP;
         for (way, (_, _, node)) in (0..).zip(ways).skip(from as usize) {
             self.steps += 1;
             self.place(node, Some(way));
@@ -228,12 +240,13 @@ impl Fifo {
 
     /// The elements that may come next, one of a value: those of certain operations first, and of
     /// these what is due sooner.
-    fn ways(&self) -> Vec<Way> {
+    /// Says also how many operations are open.
+    fn ways(&self, places: &mut [u32]) -> (Vec<Way>, u64) {
         let empties = self.empties.due();
         let takes_by = self.takes.due().min(empties);
         let puts_by = self.puts.due().min(takes_by);
-        let mut puts = soonest(&self.puts, puts_by);
-        let mut takes = soonest(&self.takes, takes_by);
+        let (mut puts, open_puts) = soonest(&self.puts, puts_by, places);
+        let (mut takes, open_takes) = soonest(&self.takes, takes_by, places);
         let mut ways: Vec<Way> = Vec::new();
         let unused = !planted(Defect::ItemsTakeNothingOptional);
         let wild = self.wild.get(self.used_wild()).filter(|_| unused);
@@ -264,7 +277,7 @@ impl Fifo {
             }
         }
         ways.sort_unstable_by_key(|(spare, due, _)| (*spare, *due));
-        ways
+        (ways, open_puts + open_takes)
     }
 
     fn used_wild(&self) -> usize {
@@ -351,20 +364,33 @@ impl Fifo {
     }
 }
 
-/// By value, the operation that returns first of those that are left and called before a rank.
-fn soonest(side: &Side, horizon: u64) -> Vec<(u32, (u32, u32))> {
-    let mut soonest: Vec<(u32, (u32, u32))> = Vec::new();
+/// By value, the return of an operation and its place.
+type Soonest = Vec<(u32, (u32, u32))>;
+
+/// By value, the operation that returns first of those that are left and called before a rank; and
+/// how many there are. `places` has nothing by every value, before and after.
+fn soonest(side: &Side, horizon: u64, places: &mut [u32]) -> (Soonest, u64) {
+    let mut soonest = Soonest::new();
+    let mut count = 0;
     for at in side.open(horizon) {
         let one = side.get(at);
-        match soonest.iter_mut().find(|(value, _)| *value == one.value) {
+        count += 1;
+        let place = &mut places[one.value as usize];
+        match soonest.get_mut(*place as usize) {
             Some((_, first)) => {
                 let sooner = ((one.ret, at) < *first) != planted(Defect::ItemsTakeTheLastFirst);
                 if sooner {
                     *first = (one.ret, at);
                 }
             }
-            None => soonest.push((one.value, (one.ret, at))),
+            None => {
+                *place = soonest.len() as u32;
+                soonest.push((one.value, (one.ret, at)));
+            }
         }
     }
-    soonest
+    for (value, _) in &soonest {
+        places[*value as usize] = NOWHERE;
+    }
+    (soonest, count)
 }

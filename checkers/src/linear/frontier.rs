@@ -14,6 +14,7 @@ use super::Ending;
 use super::defect::{Defect, planted};
 use super::memory::of_piece;
 use super::partition::Partition;
+use super::search::looking_over;
 use crate::history::{OpType, Operation};
 use crate::models::{Looks, Model};
 use crate::report::Budget;
@@ -69,6 +70,8 @@ struct Open<O> {
     op: O,
     /// The slot of what it follows in its process, while that is open.
     after: Option<u32>,
+    /// Whether it changes nothing.
+    observes: bool,
 }
 
 /// Operations that may never take effect and do the same, by call.
@@ -149,7 +152,11 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             return None;
         }
         let observes = self.model.observes(op.borrow());
-        let open = Some(Open { op, after });
+        let open = Some(Open {
+            op,
+            after,
+            observes,
+        });
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = open;
@@ -161,7 +168,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             }
         };
         self.open.push(slot);
-        if observes {
+        if observes && self.steps <= self.budget.steps_max {
             // The keys change, and all of them in the same way or not at all.
             let all = std::mem::take(&mut self.now);
             for mut one in all.list {
@@ -251,6 +258,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
     }
 
     fn close(&mut self, slot: u32) {
+        self.count(self.looking());
         self.slots[slot as usize] = None;
         self.free.push(slot);
         self.open.retain(|open| *open != slot);
@@ -265,6 +273,11 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             *after = after.filter(|after| *after != slot);
             after.is_some()
         });
+    }
+
+    /// What looking over all that is open costs.
+    fn looking(&self) -> u64 {
+        looking_over(self.open.len())
     }
 
     fn count(&mut self, steps: u64) {
@@ -291,7 +304,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         candidates: &[u32],
         mut give: impl FnMut(Configuration<M::State>),
     ) {
-        let (mut states, mut steps) = (Vec::new(), 0);
+        let (mut states, mut steps) = (Vec::new(), self.looking());
         for slot in &self.open {
             let Some(open) = self.slots[*slot as usize].as_ref() else {
                 continue;
@@ -338,13 +351,14 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         let mut again = true;
         while again {
             again = false;
+            steps += self.looking();
             for slot in &self.open {
                 let Some(open) = self.slots[*slot as usize].as_ref() else {
                     continue;
                 };
                 let op = open.op.borrow();
                 let free = open.after.is_none_or(|after| one.done.has(after));
-                if one.done.has(*slot) || !free || !self.model.observes(op) {
+                if one.done.has(*slot) || !free || !open.observes {
                     continue;
                 }
                 steps += 1;

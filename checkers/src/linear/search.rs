@@ -129,6 +129,12 @@ const GUESS_STEPS_A_MEMBER: u64 = 128;
 /// Steps between two looks at the budget in bytes, within one at what is open.
 const STEPS_A_LOOK: u64 = MORE as u64 / 2;
 
+/// The steps that looking over so many operations costs. Fewer than 64 are at hand, and cost
+/// nothing; of more, each eight.
+pub(super) const fn looking_over(count: usize) -> u64 {
+    (count / 64 * 8) as u64
+}
+
 /// Searches one partition.
 pub(super) fn search<M: Machine>(
     partition: &Partition<'_>,
@@ -292,6 +298,7 @@ impl<M: Machine> Search<'_, M> {
         let mut callable = std::mem::take(&mut self.callable);
         callable.clear();
         callable.extend(self.callable());
+        self.steps += looking_over(callable.len());
         let numbers = callable.iter().map(|member| self.alike.number(*member));
         self.doing.clear();
         self.doing
@@ -312,16 +319,22 @@ impl<M: Machine> Search<'_, M> {
 
     /// Whether one that does the same and returns before it can come next as well. In any order
     /// that begins with this one the two can change places.
-    fn is_behind(&self, member: u32) -> bool {
-        let mut peers = self.alike.before(member).iter();
-        peers.any(|peer| {
+    fn is_behind(&mut self, member: u32, horizon: &mut Option<u64>) -> bool {
+        let peers = self.alike.before(member);
+        let ahead = peers.iter().position(|peer| {
             // Members are in the order of their calls.
-            let called = || self.partition.members[*peer as usize].op.invoke_ts <= self.horizon();
+            let mut called = || {
+                let horizon = *horizon.get_or_insert_with(|| self.horizon());
+                self.partition.members[*peer as usize].op.invoke_ts <= horizon
+            };
             !self.visited.is_done(*peer) && self.is_free(*peer) && (*peer < member || called())
-        })
+        });
+        self.steps += looking_over(ahead.unwrap_or(peers.len()));
+        ahead.is_some()
     }
 
     fn advance_certain(&mut self, mut at: Option<u32>) -> bool {
+        let mut horizon = None;
         while let Some(entry_at) = at {
             let entry = self.entries.get(entry_at);
             if entry.is_return && !planted(Defect::SearchLooksPastReturns) {
@@ -330,7 +343,7 @@ impl<M: Machine> Search<'_, M> {
             if !self.may_look() {
                 break;
             }
-            let tried = !entry.is_return && !self.is_behind(entry.member);
+            let tried = !entry.is_return && !self.is_behind(entry.member, &mut horizon);
             if tried && self.try_certain(entry.member, Choice::Turn) {
                 return true;
             }
@@ -351,7 +364,7 @@ impl<M: Machine> Search<'_, M> {
             let op = self.partition.members[member as usize].op;
             (member, op.complete_ts.unwrap_or(u64::MAX))
         }));
-        self.steps += 1;
+        self.steps += 1 + looking_over(open.len());
         let guess = self.machine.guess(self.state, &open);
         self.open = open;
         guess.is_some_and(|member| self.try_certain(member, Choice::Guess))
