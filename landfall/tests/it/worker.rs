@@ -33,7 +33,7 @@ fn another_version_is_refused_with_what_to_do() {
     let command = json!({ "List": { "version": 99 } });
     let why = refusal(command.to_string().as_bytes());
     assert!(
-        why.contains("version 99") && why.contains("version 3"),
+        why.contains("version 99") && why.contains("version 4"),
         "{why}"
     );
     assert!(why.contains("build both from the same release"), "{why}");
