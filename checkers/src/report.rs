@@ -107,6 +107,16 @@ impl Finding {
     /// How wide sentences are written.
     const COLUMNS: usize = 80;
 
+    /// What is said of `minimal`, after "these operations alone".
+    #[must_use]
+    pub const fn minimal_words(&self) -> &'static str {
+        match (self.minimal_proven, self.state.is_some()) {
+            (true, false) => "are refused, and without any one of them they are not",
+            (true, true) => "have no order, and without any one of them they do",
+            (false, _) => "have no order, though not all may be needed",
+        }
+    }
+
     /// A finding of a checker that searches nothing.
     pub(crate) fn of_rows(
         anomaly: &str,
@@ -199,15 +209,7 @@ impl fmt::Display for Finding {
         let known = self.minimal.iter().all(|id| self.ops.contains(id));
         let same = known && self.minimal.len() == self.ops.len();
         if !self.minimal_rows.is_empty() && (searched || !same) {
-            f.write_str(match (self.minimal_proven, searched) {
-                (true, false) => {
-                    "\n  these alone are refused, and without any one of them they are not:"
-                }
-                (true, true) => {
-                    "\n  these alone have no order, and without any one of them they do:"
-                }
-                (false, _) => "\n  these alone have no order, though not all may be needed:",
-            })?;
+            write!(f, "\n  these alone {}:", self.minimal_words())?;
             for op in &self.minimal_rows {
                 write!(f, "\n    {op}")?;
             }

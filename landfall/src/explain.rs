@@ -158,13 +158,13 @@ pub fn explain(
     let schedule = probe.schedule(report)?;
     probe.look(&mut curve, &moments, first..draws)?;
     if let Some(jump) = curve.jump() {
-        let mut closer = moments_between((jump.from_ns, jump.to_ns), POINTS_CLOSER);
+        let mut closer = moments_between(jump.span_ns(), POINTS_CLOSER);
         closer.retain(|&at| !curve.has(at));
         probe.look(&mut curve, &closer, 0..draws)?;
     }
     let events = curve
         .jump()
-        .map(|jump| events::between(report, (jump.from_ns, jump.to_ns)))
+        .map(|jump| events::between(report, jump.span_ns()))
         .unwrap_or_default();
     let nearest = probe.nearest(report)?;
     Ok(Explanation {

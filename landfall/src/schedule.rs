@@ -61,15 +61,16 @@ pub(crate) fn scripted(
             all.sort_by_key(|window| (window.open_ns, window.fault));
             all
         }
-        None => windows(seed, faults, end_ns),
-    };
-    if script.windows.is_none() {
-        for reseed in &script.reseed {
-            let from_ns = reseed.at.0.saturating_sub(start.0);
-            let anew = windows(Seed(seed.0 ^ reseed.seed.0.rotate_left(32)), faults, end_ns);
-            redraw(&mut all, anew, from_ns);
+        None => {
+            let mut all = windows(seed, faults, end_ns);
+            for reseed in &script.reseed {
+                let from_ns = reseed.at.0.saturating_sub(start.0);
+                let anew = windows(Seed(seed.0 ^ reseed.seed.0.rotate_left(32)), faults, end_ns);
+                redraw(&mut all, anew, from_ns);
+            }
+            all
         }
-    }
+    };
     all.retain(|window| !script.without.contains(&faults[window.fault].id));
     all
 }

@@ -107,10 +107,7 @@ fn answer<'a>(explained: &'a Explanation, subject: &'a Subject, exit: Exit) -> A
         signature: &explained.signature,
         curve: curve.collect(),
         decided: explained.decided().to_string(),
-        jump_ns: explained
-            .curve
-            .jump()
-            .map(|jump| (jump.from_ns, jump.to_ns)),
+        jump_ns: explained.curve.jump().map(|jump| jump.span_ns()),
         events: &explained.events,
         faults: faults.collect(),
         nearest_pass: explained.nearest.as_ref().map(|nearest| NearestRow {

@@ -139,6 +139,14 @@ pub struct Jump {
     pub after_permille: u32,
 }
 
+impl Jump {
+    /// Both moments, in virtual nanoseconds.
+    #[must_use]
+    pub const fn span_ns(&self) -> (u64, u64) {
+        (self.from_ns, self.to_ns)
+    }
+}
+
 /// When a failure was decided, as a curve tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
@@ -287,7 +295,7 @@ mod tests {
             (50, 14),
             (60, 13),
         ];
-        let jump = curve(&noisy).jump().map(|jump| (jump.from_ns, jump.to_ns));
+        let jump = curve(&noisy).jump().map(|jump| jump.span_ns());
         assert_eq!(jump, Some((30, 40)), "10 is high by chance");
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use landfall::capsule::{BadCapsule, Capsule, regressions};
 use landfall::coordinate::{Pool, RunRequest, Tier};
-use landfall::explain::{self, explain};
+use landfall::explain::{self, Explanation, explain};
 use landfall::reduce::{Effort, ReduceError, Reduced, reduce};
 use landfall::report::SeedOutcome;
 use landfall::runtime::{JoinHandle, Policy, Reseed, Seed, SimInstant, spawn, time, with};
@@ -174,21 +174,37 @@ fn short_failure(pool: &mut Pool) -> (RunRequest, Script) {
     (request(UNSYNCED, seed), short)
 }
 
-#[test]
-fn a_fault_that_a_failure_takes_and_the_nearest_pass_are_told() {
-    let mut pool = pool(2);
-    let (request, short) = short_failure(&mut pool);
+/// A test under the first of so many seeds that fails.
+fn first_failing(pool: &mut Pool, test: &str, seeds: u64) -> RunRequest {
+    let fails = |request: &RunRequest| pool.run_one(request.clone()).expect("it holds").failed();
+    let mut requests = (0..seeds).map(|seed| request(test, seed));
+    requests.find(fails).expect("one of the seeds fails")
+}
+
+/// A failure, explained by four runs for each moment and for as long as it takes.
+fn explained(pool: &mut Pool, request: &RunRequest, script: &Script) -> Explanation {
     let mut effort = explain::Effort {
         runs_a_point: 4,
         is_over: &|| false,
         progress: &mut |_| {},
     };
-    let told = explain(&mut pool, &request, &short, &mut effort).expect("it fails");
+    explain(pool, request, script, &mut effort).expect("it fails")
+}
+
+#[test]
+fn a_fault_that_a_failure_takes_and_the_nearest_pass_are_told() {
+    let mut pool = pool(2);
+    let (request, short) = short_failure(&mut pool);
+    let told = explained(&mut pool, &request, &short);
     let points = told.curve.points();
     assert!(points.len() >= 32, "{}", points.len());
     assert!(points.iter().all(|point| point.runs == 4));
     let last = points.last().expect("there are some");
     assert_eq!(last.failed, last.runs, "at its end a run is what it was");
+    assert!(
+        points.iter().any(|point| point.failed < point.runs),
+        "{points:?}"
+    );
     let [power] = &told.without[..] else {
         panic!("{:?}", told.without);
     };
@@ -217,16 +233,8 @@ async fn drawn_at_one_moment() {
 #[test]
 fn the_curve_rises_where_the_failure_was_decided() {
     let mut pool = pool(2);
-    let request = |seed| request("reduction::drawn_at_one_moment", seed);
-    let fails = |seed: &u64| pool.run_one(request(*seed)).expect("it holds").failed();
-    let seed = (0..100).find(fails).expect("one of 100 seeds fails");
-    let mut effort = explain::Effort {
-        runs_a_point: 4,
-        is_over: &|| false,
-        progress: &mut |_| {},
-    };
-    let told = explain(&mut pool, &request(seed), &Script::default(), &mut effort);
-    let told = told.expect("it fails");
+    let request = first_failing(&mut pool, "reduction::drawn_at_one_moment", 100);
+    let told = explained(&mut pool, &request, &Script::default());
     let explain::Decided::Between(jump) = told.decided() else {
         panic!("{:?}", told.curve);
     };
@@ -261,12 +269,7 @@ fn the_curve_of_a_run_that_was_drawn_anew_is_of_that_run() {
     };
     assert!(!fails(&Script::default()), "of itself it passes");
     let script = (0..100).map(anew).find(fails).expect("one of 100 fails");
-    let mut effort = explain::Effort {
-        runs_a_point: 4,
-        is_over: &|| false,
-        progress: &mut |_| {},
-    };
-    let told = explain(&mut pool, &request, &script, &mut effort).expect("it fails");
+    let told = explained(&mut pool, &request, &script);
     let decided = told.decided();
     let explain::Decided::Between(jump) = decided else {
         panic!("{:?}", told.curve);
@@ -328,16 +331,9 @@ fn spawn_use(flag: &Rc<Cell<bool>>) -> JoinHandle<()> {
 #[test]
 fn the_critical_pair_of_a_schedule_is_named() {
     let mut pool = pool(2);
-    let request = |seed| request("reduction::used_before_it_is_set_up", seed);
-    let fails = |seed: &u64| pool.run_one(request(*seed)).expect("it holds").failed();
-    let seed = (0..20).find(fails).expect("one of 20 seeds fails");
-    let mut effort = explain::Effort {
-        runs_a_point: 4,
-        is_over: &|| false,
-        progress: &mut |_| {},
-    };
-    let told = explain(&mut pool, &request(seed), &Script::default(), &mut effort);
-    let needs = told.expect("it fails").schedule.expect("there is time");
+    let request = first_failing(&mut pool, "reduction::used_before_it_is_set_up", 20);
+    let told = explained(&mut pool, &request, &Script::default());
+    let needs = told.schedule.expect("there is time");
     let explain::ScheduleNeeds::Pairs { pairs, is_least } = &needs else {
         panic!("{needs}");
     };
@@ -350,8 +346,7 @@ fn the_critical_pair_of_a_schedule_is_named() {
     assert!(pair.passed.contains(&at(SET_UP_AT)), "{needs}");
     let unsynced = failing(&mut pool).seed();
     let request = RunRequest::new(UNSYNCED, unsynced, Tier::Smoke);
-    let told = explain(&mut pool, &request, &Script::default(), &mut effort);
-    let needs = told.expect("it fails").schedule;
+    let needs = explained(&mut pool, &request, &Script::default()).schedule;
     assert_eq!(needs, Some(explain::ScheduleNeeds::Nothing));
 }
 

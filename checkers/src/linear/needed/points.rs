@@ -36,8 +36,7 @@ pub(super) struct Points {
 impl Points {
     /// Whether one is there that differs in what is spare at most, of which `is` holds.
     pub(super) fn any(&self, point: &Point, is: impl Fn(u32) -> bool) -> bool {
-        let known = self.spares.get(&(point.state, point.done));
-        known.is_some_and(|known| known.iter().any(|spare| is(*spare)))
+        self.find(point, is).is_some()
     }
 
     /// One that differs in what is spare at most, of which `is` holds.

@@ -369,6 +369,18 @@ pub(crate) fn finding(numbers: &mut Numbers, count: u64) -> Vec<Tx> {
     txs
 }
 
+/// Transactions that all overlap, each of a process of its own.
+fn all_at_once<'s>(steps: impl IntoIterator<Item = &'s Vec<Step>>) -> Vec<Tx> {
+    let txs = steps.into_iter().zip(0..).map(|(steps, process)| Tx {
+        steps: steps.clone(),
+        end: End::Ok,
+        process,
+        from: 0,
+        to: 9,
+    });
+    txs.collect()
+}
+
 /// Every level is what the reference says over all sets of versions.
 fn agrees(txs: &[Tx]) {
     let history = super::notation::history(txs);
@@ -429,14 +441,7 @@ fn what_is_hidden_comes_before_what_its_reader_writes_later() {
         ),
     ];
     for (steps, fails, holds) in cases {
-        let tx = |(steps, process): (&Vec<Step>, _)| Tx {
-            steps: steps.clone(),
-            end: End::Ok,
-            process,
-            from: 0,
-            to: 9,
-        };
-        let txs: Vec<Tx> = steps.iter().zip(0..).map(tx).collect();
+        let txs = all_at_once(&steps);
         agrees(&txs);
         let history = super::notation::history(&txs);
         let told = analyze(&history, Workload::RwRegister, &Budget::default());
@@ -493,15 +498,7 @@ fn what_does_not_change_the_matches_is_not_missed() {
     ];
     let level = Level::named("update-serializable").expect("a level");
     for (others, holds) in [(apart, true), (odd, false)] {
-        let all = updates.iter().chain(&others).zip(0..);
-        let tx = |(steps, process): (&Vec<Step>, _)| Tx {
-            steps: steps.clone(),
-            end: End::Ok,
-            process,
-            from: 0,
-            to: 9,
-        };
-        let txs: Vec<Tx> = all.map(tx).collect();
+        let txs = all_at_once(updates.iter().chain(&others));
         agrees(&txs);
         let history = super::notation::history(&txs);
         let (of, budget) = (Workload::RwRegister, Budget::default());

@@ -149,7 +149,6 @@ fn curve(told: &Told) -> Value {
         let (low, high) = point.band();
         json!([point.at_ns, point.runs, point.failed, low, high])
     });
-    let jump = explained.curve.jump();
-    let jump = jump.map(|jump| (jump.from_ns, jump.to_ns));
+    let jump = explained.curve.jump().map(|jump| jump.span_ns());
     json!({ "points": points.collect::<Vec<_>>(), "jump": jump })
 }

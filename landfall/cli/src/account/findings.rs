@@ -121,15 +121,9 @@ fn minimal(blocks: &mut Vec<Block>, told: &Told, place: usize) {
         Finding { minimal_rows, .. } if !minimal_rows.is_empty() => minimal_rows,
         Finding { rows, .. } => rows,
     };
-    let told = match (finding.minimal_rows.is_empty(), finding.minimal_proven) {
-        (true, _) => "The operations that prove it:",
-        (false, true) if finding.state.is_none() => {
-            "These operations alone are refused, and without any one of them they are not:"
-        }
-        (false, true) => {
-            "These operations alone have no order, and without any one of them they do:"
-        }
-        (false, false) => "These operations alone have no order, though not all may be needed:",
+    let told = match finding.minimal_rows.is_empty() {
+        true => "The operations that prove it:".to_owned(),
+        false => format!("These operations alone {}:", finding.minimal_words()),
     };
     blocks.push(para(told));
     let items = rows.iter().map(|op| {
