@@ -7,7 +7,7 @@
 //! {:process 0, :type :invoke, :f :cas, :value [0 3], :time 12, :index 4}
 //! ```
 //!
-//! Order is real-time order. `:key` may be given; without it, a `:value` of `[key value]` is a
+//! Order is real-time order, and `:time` is in nanoseconds, as in [`crate::jsonl`]. `:key` may be given; without it, a `:value` of `[key value]` is a
 //! value of `key` (Jepsen's independent keys) when a `read` is invoked with `[key nil]`, a `write`
 //! with a pair, or a `cas` with a pair whose second is one. Keywords are read as texts with their
 //! colon; sets are read as lists. Whatever is not done by a numbered process, such as the nemesis,
@@ -142,9 +142,21 @@ fn each_form(
 /// # Errors
 /// As [`read`].
 pub fn read_log(input: impl BufRead, fails: Fails) -> Result<History, ReadError> {
+    read_log_noted(input, fails).map(|(history, _)| history)
+}
+
+/// [`read_log`], with what is odd in the history and is read all the same.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_log_noted(
+    input: impl BufRead,
+    fails: Fails,
+) -> Result<(History, Vec<Note>), ReadError> {
     let mut rows = Rows::new(fails);
     log::each_map(input, &mut |form| rows.form(form))?;
-    Ok(rows.finish())
+    let notes = rows.notes();
+    Ok((rows.finish(), notes))
 }
 
 /// Reads the log of a Jepsen test row by row, as [`jsonl::stream`](crate::jsonl::stream) does.
@@ -204,16 +216,16 @@ impl Rows {
     }
 
     fn notes(&self) -> Vec<Note> {
-        let told = GAPS
+        let gaps = GAPS
             .iter()
             .zip(&self.gaps)
             .filter(|(_, (count, _))| *count > 0);
-        told.map(|(what, (count, first))| Note {
+        let gaps = gaps.map(|(what, (count, first))| Note {
             kind: "malformed",
             message: format!("{count} maps, the first of them map {first}, have {what}"),
             ops: Vec::new(),
-        })
-        .collect()
+        });
+        gaps.chain(self.reader.notes()).collect()
     }
 
     fn finish(self) -> History {
@@ -225,9 +237,9 @@ impl Rows {
         let Form::Map(pairs) = form else {
             return Err("a history is made of maps".to_owned());
         };
-        let mut fields: [Option<Form>; 8] = Default::default();
-        const NAMES: [&str; 8] = [
-            ":process", ":type", ":f", ":value", ":key", ":error", ":node", ":result",
+        let mut fields: [Option<Form>; 9] = Default::default();
+        const NAMES: [&str; 9] = [
+            ":process", ":type", ":f", ":value", ":key", ":error", ":node", ":result", ":time",
         ];
         for (name, value) in pairs {
             let Form::Keyword(name) = name else {
@@ -237,7 +249,7 @@ impl Rows {
                 fields[place] = Some(value);
             }
         }
-        let [process, r#type, f, value, key, error, node, result] = fields;
+        let [process, r#type, f, value, key, error, node, result, time] = fields;
         let process = match process {
             Some(Form::Int(process)) => {
                 u64::try_from(process).map_err(|_| "a process is negative".to_owned())?
@@ -287,7 +299,10 @@ impl Rows {
                     Value::Text(name) => name.into_string(),
                     other => other.to_string(),
                 }),
-            time: None,
+            time: match time {
+                Some(Form::Int(nanos)) => u64::try_from(nanos).ok(),
+                _ => None,
+            },
         };
         if matches!(r#type, EventType::Info | EventType::Fail) {
             event.error = error.map(|error| error.to_string());

@@ -14,15 +14,16 @@
 //! ```
 //!
 //! Or one *event* a line, with `type` one of `invoke`, `ok`, `fail` (no effect) and `info`
-//! (unknown); line order is real-time order, and the number of the event is its time stamp:
+//! (unknown); line order is real-time order:
 //!
 //! ```json
 //! {"index":0,"process":3,"type":"invoke","f":"write","key":0,"value":4}
 //! ```
 //!
 //! An `ok` with `"result":false` is refused; the `result` of an `ok` `append` is its index; the
-//! `value` of an `ok` `read` is what was read. `node` and `error` may be given; `time` may be, and
-//! is not used. Events of a process that is a text, such as `nemesis`, are skipped. An invocation
+//! `value` of an `ok` `read` is what was read. `node` and `error` may be given, and `time`, in
+//! nanoseconds: an event has it for its time stamp, or the nanosecond after that of the event
+//! before it, where that is later or no number is given. Events of a process that is a text, such as `nemesis`, are skipped. An invocation
 //! without completion is ambiguous.
 //!
 //! Blank lines are skipped. Anything else that is not understood is a [`ReadError`].
@@ -33,6 +34,7 @@ use std::io::{self, BufRead, Write};
 use serde::de::DeserializeOwned;
 
 use crate::history::{History, Operation};
+use crate::preflight::Note;
 
 pub(crate) mod events;
 mod lines;
@@ -76,7 +78,15 @@ impl std::error::Error for ReadError {}
 /// unknown field or event type, a missing field, an `op_id` twice, a completion without
 /// invocation, a second completion, a failed read of the input.
 pub fn read(input: impl BufRead) -> Result<History, ReadError> {
-    read_limited(input, LINE_MAX)
+    read_noted(input).map(|(history, _)| history)
+}
+
+/// [`read`], with what is odd in the history and is read all the same.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_noted(input: impl BufRead) -> Result<(History, Vec<Note>), ReadError> {
+    read_noted_limited(input, LINE_MAX)
 }
 
 /// [`read`] with another bound on the length of a line, bytes.
@@ -84,9 +94,16 @@ pub fn read(input: impl BufRead) -> Result<History, ReadError> {
 /// # Errors
 /// As [`read`].
 pub fn read_limited(input: impl BufRead, line_max: usize) -> Result<History, ReadError> {
+    read_noted_limited(input, line_max).map(|(history, _)| history)
+}
+
+fn read_noted_limited(
+    input: impl BufRead,
+    line_max: usize,
+) -> Result<(History, Vec<Note>), ReadError> {
     let mut lines = lines::Lines::new(input, line_max);
     let Some((number, first)) = lines.next_line()? else {
-        return Ok(History::default());
+        return Ok(Default::default());
     };
     if events::is_event(number, first)? {
         let mut reader = events::Reader::default();
@@ -94,14 +111,15 @@ pub fn read_limited(input: impl BufRead, line_max: usize) -> Result<History, Rea
         while let Some((number, line)) = lines.next_line()? {
             reader.line(number, line)?;
         }
-        Ok(reader.finish())
+        let notes = reader.notes();
+        Ok((reader.finish(), notes))
     } else {
         let mut reader = operations::Reader::default();
         reader.line(number, first)?;
         while let Some((number, line)) = lines.next_line()? {
             reader.line(number, line)?;
         }
-        Ok(reader.finish())
+        Ok((reader.finish(), Vec::new()))
     }
 }
 

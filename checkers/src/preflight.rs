@@ -11,9 +11,9 @@ use crate::value::{Brief, Value};
 /// Something about a history that its reader should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// `malformed`, `phantom-value` (nothing put there what was returned), `early-read` (it was
-    /// returned before anything put it there) or `duplicate-value` (it was put there twice, so
-    /// that it does not say by what).
+    /// `malformed`, `untimed`, `phantom-value` (nothing put there what was returned), `early-read`
+    /// (it was returned before anything put it there) or `duplicate-value` (it was put there twice,
+    /// so that it does not say by what).
     pub kind: &'static str,
     /// One sentence.
     pub message: String,

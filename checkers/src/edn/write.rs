@@ -46,6 +46,9 @@ pub fn write(history: &History, mut output: impl Write) -> io::Result<()> {
                 text(said, &mut output)?;
             }
         }
+        if let Some(time) = event.time {
+            write!(output, ", :time {time}")?;
+        }
         output.write_all(b"}\n")
     })
 }

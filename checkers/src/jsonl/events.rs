@@ -8,7 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{ReadError, line_error, parse, write_line};
 use crate::history::{Completion, History, OpType, Operation};
+use crate::preflight::Note;
 use crate::value::Value;
+
+mod clock;
+
+use clock::Clock;
 
 /// Tells an event from an operation.
 #[derive(Deserialize)]
@@ -63,10 +68,13 @@ pub(crate) struct Event {
     pub(crate) error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) node: Option<String>,
-    /// Other tools' clocks; line order is what counts.
-    #[expect(dead_code, reason = "accepted and not used")]
-    #[serde(default, skip_serializing)]
-    pub(crate) time: Option<IgnoredAny>,
+    /// Nanoseconds; what else stands there is other tools' and is as if it were not there.
+    #[serde(
+        default,
+        deserialize_with = "clock::nanos",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) time: Option<u64>,
 }
 
 /// What is not done by a numbered process, such as the nemesis.
@@ -100,8 +108,7 @@ pub(crate) struct Reader {
     /// Operations that were given away.
     given: usize,
     processes: BTreeMap<u64, Last>,
-    /// Events so far: the time stamp of the next one.
-    events: u64,
+    clock: Clock,
     index: Option<u64>,
 }
 
@@ -147,10 +154,11 @@ impl Reader {
             result: None,
             error: None,
             node: None,
-            time: None,
+            time: event.time,
         };
-        self.invoke(number, invocation)?;
-        self.event(number, event)
+        let at = self.clock.next(event.time);
+        self.invoke(number, invocation, at)?;
+        self.complete(number, event, at)
     }
 
     /// Gives away, in the order of their invocations, the operations that can not change any more
@@ -177,15 +185,14 @@ impl Reader {
             return Err(line_error(number, message));
         }
         self.index = event.index.or(self.index);
+        let at = self.clock.next(event.time);
         match event.r#type {
-            EventType::Invoke => self.invoke(number, event)?,
-            _ => self.complete(number, event)?,
+            EventType::Invoke => self.invoke(number, event, at),
+            _ => self.complete(number, event, at),
         }
-        self.events += 1;
-        Ok(())
     }
 
-    fn invoke(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
+    fn invoke(&mut self, number: u64, event: Event, at: u64) -> Result<(), ReadError> {
         let row = self.given + self.ops.len();
         let last = Last {
             row,
@@ -208,7 +215,7 @@ impl Reader {
         self.ops.push_back(Operation {
             op_id: row as u64,
             process_id: event.process,
-            invoke_ts: self.events,
+            invoke_ts: at,
             complete_ts: None,
             input: if only_returns(&event.f) {
                 Value::Null
@@ -226,7 +233,7 @@ impl Reader {
         Ok(())
     }
 
-    fn complete(&mut self, number: u64, event: Event) -> Result<(), ReadError> {
+    fn complete(&mut self, number: u64, event: Event, at: u64) -> Result<(), ReadError> {
         let process = event.process;
         let Some(last) = self.processes.get_mut(&process) else {
             let message = format!("process {process} completes an operation that it never invoked");
@@ -262,7 +269,7 @@ impl Reader {
         }
         last.complete_line = Some(number);
         op.node_seen = event.node.or(op.node_seen.take());
-        op.complete_ts = Some(self.events);
+        op.complete_ts = Some(at);
         op.timeout_marker = event.r#type == EventType::Info;
         op.error = event.error;
         match event.r#type {
@@ -286,6 +293,11 @@ impl Reader {
         Ok(())
     }
 
+    /// What is odd in what was read.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        self.clock.notes()
+    }
+
     pub(crate) fn finish(self) -> History {
         History {
             ops: self.ops.into(),
@@ -296,8 +308,9 @@ impl Reader {
 
 /// Writes a history, one event a line.
 ///
-/// This shape knows no times, no fault windows and no ids: they are left out, and what is read
-/// back is ordered as this history is. It also knows no process with two open operations: an
+/// This shape knows no fault windows and no ids: they are left out. What is read back is ordered as
+/// this history is, and of events of one instant each is a nanosecond after the one before it. It
+/// also knows no process with two open operations: an
 /// operation that begins while another of its process is open, or at the instant at which that
 /// ends, is written under a process id of its own.
 ///
@@ -322,32 +335,33 @@ pub(crate) fn each_event(
     let mut open: BTreeMap<u64, usize> = BTreeMap::new();
     let mut process_of = vec![0; history.ops.len()];
     let mut index = 0;
-    let mut emit = |row: usize, process: u64, r#type: EventType| {
-        let event = event_of(&history.ops[row], process, index, r#type);
+    let mut emit = |row: usize, process: u64, r#type: EventType, at: u64| {
+        let mut event = event_of(&history.ops[row], process, index, r#type);
+        event.time = Some(at);
         index += 1;
         give(&event)
     };
-    for (_, completes, row) in moments_of(history) {
+    for (at, completes, row) in moments_of(history) {
         let op = &history.ops[row];
         if completes {
             let r#type = match op.completion() {
                 Completion::Failed => EventType::Fail,
                 _ => EventType::Ok,
             };
-            emit(row, process_of[row], r#type)?;
+            emit(row, process_of[row], r#type, at)?;
             open.remove(&process_of[row]);
             continue;
         }
         let mut process = op.process_id;
         if let Some(last) = open.get(&process).copied() {
             if history.ops[last].completion() == Completion::Ambiguous {
-                emit(last, process, EventType::Info)?;
+                emit(last, process, EventType::Info, at)?;
             } else {
                 process = free;
                 free += 1;
             }
         }
-        emit(row, process, EventType::Invoke)?;
+        emit(row, process, EventType::Invoke, at)?;
         process_of[row] = process;
         open.insert(process, row);
     }

@@ -187,7 +187,7 @@ const SEMAPHORE: ModelRow = ModelRow {
 const LEASE: ModelRow = ModelRow {
     name: "lease",
     takes: "lease[=TTL[:SKEW]]",
-    operations: "`acquire`, `renew` and `release`, in virtual time",
+    operations: "`acquire`, `renew` and `release`, in the times of the history",
     monitors: "",
     blind: "overlaps within the bound on clocks",
 };

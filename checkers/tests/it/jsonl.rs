@@ -91,6 +91,59 @@ fn every_field_is_written() {
 }
 
 #[test]
+fn events_have_the_times_of_their_lines_in_the_order_of_the_lines() {
+    let line = |r#type: &str, time: &str| {
+        format!(r#"{{"process":1,"type":"{type}","f":"write","value":5{time}}}"#)
+    };
+    let lines = [
+        line("invoke", ""),
+        line("ok", r#","time":7000"#),
+        line("invoke", r#","time":7000"#),
+        line("ok", r#","time":6000"#),
+        line("invoke", r#","time":"12:30""#),
+        line("ok", r#","time":{"s":[1,null]}"#),
+        line("invoke", r#","time":-3"#),
+        line("ok", r#","time":9000"#),
+        line("invoke", r#","time":18446744073709551615"#),
+        line("info", r#","time":1e9"#),
+    ];
+    let text = lines.join("\n");
+    let (history, notes) = jsonl::read_noted(text.as_bytes()).expect("five operations");
+    let spans = history.ops.iter().map(|op| (op.invoke_ts, op.complete_ts));
+    let spans: Vec<_> = spans.collect();
+    assert_eq!(
+        spans,
+        [
+            (0, Some(7000)),
+            (7001, Some(7002)),
+            (7003, Some(7004)),
+            (7005, Some(9000)),
+            (9001, Some(9002)),
+        ]
+    );
+    assert_eq!(notes, []);
+    let untimed = [line("invoke", ""), line("ok", r#","time":1.5"#)].join("\n");
+    let (history, notes) = jsonl::read_noted(untimed.as_bytes()).expect("one operation");
+    assert_eq!(history.ops[0].complete_ts, Some(1));
+    assert_eq!(notes[0].kind, "untimed");
+}
+
+#[test]
+fn times_are_written_and_read_again() {
+    let text = r#"{"process":1,"type":"invoke","f":"acquire","time":1000000}
+{"process":1,"type":"ok","f":"acquire","time":2000000}
+{"process":2,"type":"invoke","f":"acquire","time":9000000}
+{"process":2,"type":"ok","f":"acquire","time":9500000}"#;
+    let history = jsonl::read(text.as_bytes()).expect("two operations");
+    let (mut events, mut edn) = (Vec::new(), Vec::new());
+    jsonl::write_events(&history, &mut events).expect("a vector takes it");
+    checkers::edn::write(&history, &mut edn).expect("a vector takes it");
+    assert_eq!(jsonl::read(events.as_slice()), Ok(history.clone()));
+    let fails = checkers::edn::Fails::default();
+    assert_eq!(checkers::edn::read(edn.as_slice(), fails), Ok(history));
+}
+
+#[test]
 fn events_become_operations() {
     let lines = r#"{"process":1,"type":"invoke","f":"cas","key":0,"value":[1,2]}
 {"process":2,"type":"invoke","f":"append","key":"l","value":9,"node":"n1"}

@@ -150,9 +150,9 @@ fn read_from(args: &InputArgs, mut input: impl BufRead) -> Result<(History, Vec<
     let fails = fails_of(args);
     let whole = |history| (history, Vec::new());
     let read = match format {
-        Input::Jsonl => jsonl::read(input).map(whole),
+        Input::Jsonl => jsonl::read_noted(input),
         Input::Edn | Input::PorcupineKv => edn::read_noted(input, fails),
-        Input::JepsenLog | Input::PorcupineEtcd => edn::read_log(input, fails).map(whole),
+        Input::JepsenLog | Input::PorcupineEtcd => edn::read_log_noted(input, fails),
         Input::Bincode => {
             let mut bytes = Vec::new();
             input.read_to_end(&mut bytes).map_err(unreadable)?;
