@@ -7,9 +7,10 @@
 //! {:process 0, :type :invoke, :f :cas, :value [0 3], :time 12, :index 4}
 //! ```
 //!
-//! Order is real-time order, and `:time` is in nanoseconds, as in [`crate::jsonl`]. `:key` may be given; without it, a `:value` of `[key value]` is a
-//! value of `key` (Jepsen's independent keys) when a `read` is invoked with `[key nil]`, a `write`
-//! with a pair, or a `cas` with a pair whose second is one. Keywords are read as texts with their
+//! Order is real-time order, and `:time` is in nanoseconds, as in [`crate::jsonl`]. `:key` may
+//! be given; without it, a `:value` of `[key value]` is a value of `key` (Jepsen's
+//! independent keys) when a `read` is invoked with `[key nil]`, a `write` with a
+//! pair, or a `cas` with a pair whose second is one. Keywords are read as texts with their
 //! colon; sets are read as lists. Whatever is not done by a numbered process, such as the nemesis,
 //! is skipped. A log has lines like `INFO  jepsen.util - 0 :invoke :read nil`, separated by tabs;
 //! other lines are skipped.

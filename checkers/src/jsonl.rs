@@ -23,8 +23,8 @@
 //! An `ok` with `"result":false` is refused; the `result` of an `ok` `append` is its index; the
 //! `value` of an `ok` `read` is what was read. `node` and `error` may be given, and `time`, in
 //! nanoseconds: an event has it for its time stamp, or the nanosecond after that of the event
-//! before it, where that is later or no number is given. Events of a process that is a text, such as `nemesis`, are skipped. An invocation
-//! without completion is ambiguous.
+//! before it, where that is later or no number is given. Events of a process that
+//! is a text, such as `nemesis`, are skipped. An invocation without completion is ambiguous.
 //!
 //! Blank lines are skipped. Anything else that is not understood is a [`ReadError`].
 
