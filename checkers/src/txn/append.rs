@@ -147,6 +147,7 @@ impl<'h> Lists<'h, '_> {
             }
         }
         facts.first.push(facts.key.len() as u32);
+        self.shuffled(&facts);
         facts.untold = self.writes.all.iter().filter(|write| write.untold).count() as u64;
         let touches = self.writes.all.iter().filter(|write| write.version != NONE);
         let touches = touches.filter(|write| facts.takes_part[write.txn as usize]);
@@ -162,6 +163,37 @@ impl<'h> Lists<'h, '_> {
         }
         facts.writes = Touches::new(touches, self.all.len());
         Ok(facts)
+    }
+
+    /// Complains of elements that stand before, or without, what their transaction had added to
+    /// the same list earlier.
+    fn shuffled(&mut self, facts: &Facts<'h>) {
+        let mut last: Vec<u32> = vec![NONE; self.longest.len()];
+        for (number, write) in self.writes.all.iter().enumerate() {
+            let told = !write.untold && !write.again && !self.initial.contains(write.value);
+            if write.version == NONE || !told || !facts.takes_part[write.txn as usize] {
+                continue;
+            }
+            let before = std::mem::replace(&mut last[write.key as usize], number as u32);
+            let Some(before) = self.writes.all.get(before as usize) else {
+                continue;
+            };
+            if before.txn != write.txn || before.version < write.version {
+                continue;
+            }
+            let (list, reader) = self.longest[write.key as usize];
+            let read = list.contains(write.value).then_some(reader);
+            let txns: Vec<u32> = read.into_iter().chain([write.txn]).collect();
+            let name = self.all.keys[write.key as usize];
+            self.plain
+                .add(Kind::IncompatibleOrder, Some(name), &txns, || {
+                    let (first, second) = (before.value, write.value);
+                    format!(
+                        "{second} stands in {name} without {first} before it, which its \
+                         transaction had added first"
+                    )
+                });
+        }
     }
 
     fn is_given(&self, key: u32) -> bool {

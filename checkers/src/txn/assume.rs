@@ -108,10 +108,13 @@ fn circles(facts: &Facts<'_>, pairs: &[Pair]) -> Vec<Vec<u32>> {
 
 /// By transaction and object, what it met, in the order of transactions.
 fn met(all: &Transactions<'_>, facts: &Facts<'_>) -> Vec<Met> {
+    let midway = overwritten(facts);
     let mut met = Vec::new();
     for txn in (0..all.len()).filter(|txn| facts.takes_part[*txn as usize]) {
         let start = met.len();
-        let reads = facts.reads.of(txn).iter().map(|touch| (touch, false));
+        let reads = facts.reads.of(txn).iter();
+        let reads = reads.filter(|read| !midway[read.version as usize]);
+        let reads = reads.map(|touch| (touch, false));
         let writes = facts.writes.of(txn).iter().map(|touch| (touch, true));
         let mut touches: Vec<_> = reads.chain(writes).collect();
         touches.sort_by_key(|(touch, _)| touch.step);
@@ -135,9 +138,30 @@ fn met(all: &Transactions<'_>, facts: &Facts<'_>) -> Vec<Met> {
     met
 }
 
+/// By version, whether its own transaction overwrote it: who reads it has an intermediate read, and
+/// nothing is taken for granted of these.
+fn overwritten(facts: &Facts<'_>) -> Vec<bool> {
+    let mut midway = vec![false; facts.key.len()];
+    let mut last: Vec<u32> = vec![NONE; facts.ordered.len()];
+    for write in facts.writes.all() {
+        let before = &mut last[facts.key[write.version as usize] as usize];
+        if *before != NONE && facts.writer[*before as usize] == write.txn {
+            midway[*before as usize] = true;
+        }
+        *before = write.version;
+    }
+    midway
+}
+
 /// What a transaction wrote comes after what it had read.
 fn follow(facts: &Facts<'_>, pairs: &mut Vec<Pair>) {
-    for read in facts.reads.all() {
+    let midway = overwritten(facts);
+    for read in facts
+        .reads
+        .all()
+        .iter()
+        .filter(|read| !midway[read.version as usize])
+    {
         let key = facts.key[read.version as usize];
         let writes = facts.writes.of(read.txn).iter();
         let after = writes.filter(|write| write.step > read.step);

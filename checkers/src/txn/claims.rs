@@ -203,6 +203,26 @@ impl<'h> Claims<'_, 'h> {
         let lists: Vec<&[Value]> = lists.collect();
         let apart = |a: &&[Value], b: &&[Value]| !a.starts_with(b) && !b.starts_with(a);
         lists.iter().any(|a| lists.iter().any(|b| apart(a, b)))
+            || lists
+                .iter()
+                .any(|list| txns.iter().any(|txn| self.shuffles(list, *txn)))
+    }
+
+    /// Whether an element of a transaction stands in a list and an earlier one of it not before it.
+    fn shuffles(&self, list: &[Value], txn: u32) -> bool {
+        let steps = self.all.steps(txn).iter().filter(|step| self.writes(step));
+        let told =
+            steps.filter(|step| !self.begins(step.value) && self.writer(step.value) == Some(txn));
+        // Where the earlier ones end; nowhere if one of them is missing.
+        let mut end = Some(0);
+        for step in told {
+            let place = list.iter().position(|one| one == step.value);
+            if place.is_some_and(|place| end.is_none_or(|end| place < end)) {
+                return true;
+            }
+            end = end.and(place).map(|place| place + 1);
+        }
+        false
     }
 
     fn intermediate(&self, reader: u32, writer: u32) -> bool {
@@ -300,8 +320,9 @@ impl<'h> Claims<'_, 'h> {
             });
             let last = before.map(|(_, value)| match self.lists {
                 true => elements(value).and_then(<[Value]>::last),
-                false => Some(value).filter(|value| !self.begins(value)),
+                false => Some(value),
             });
+            let last = last.map(|last| last.filter(|value| !self.begins(value)));
             last.collect::<Vec<_>>()
         };
         let deleted = (0..self.all.len())

@@ -132,6 +132,7 @@ impl<'t> Known<'t> {
                     let sources: Vec<_> = list.iter().map(|v| self.writer(*key, *v)).collect();
                     let aborted = |(tx, _): &(usize, usize)| self.txs[*tx].end == End::Fail;
                     self.read_committed &= !sources.iter().any(aborted);
+                    self.read_committed &= self.in_turn(*key, list, &sources);
                     // Its own later append is a cycle of one.
                     self.read_committed &= !sources.iter().any(|s| s.0 == at && s.1 > step);
                     self.read(at, step, *key, sources.last().copied());
@@ -161,6 +162,18 @@ impl<'t> Known<'t> {
                 }
             }
         }
+    }
+
+    /// Whether what a transaction added earlier comes before what it added later.
+    fn in_turn(&self, key: char, list: &[i64], sources: &[(usize, usize)]) -> bool {
+        sources.iter().enumerate().all(|(place, (by, step))| {
+            let tx = &self.txs[*by];
+            let earlier = tx.steps[..*step].iter().all(|step| match step {
+                Step::Append(of, value) if *of == key => list[..place].contains(value),
+                _ => true,
+            });
+            tx.end == End::Fail || earlier
+        })
     }
 
     fn wrote(&mut self, key: char, at: usize, step: usize) {

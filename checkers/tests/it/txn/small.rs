@@ -89,8 +89,11 @@ fn fill(txs: &mut [Tx], key: char, numbers: &mut Numbers, serial: bool) {
                 _ => None,
             })
             .collect();
-        // Where it goes: at the end, as a whole, or each anywhere.
-        match numbers.below(8) {
+        // Where it goes: at the end, as a whole, or each anywhere; now and then from the last on,
+        // or without the first.
+        match numbers.below(10) {
+            9 if !serial => list.extend(own.into_iter().rev()),
+            8 if !serial => list.extend(own.into_iter().skip(1)),
             0 if !serial => {
                 let mut from = 0;
                 for value in own {
