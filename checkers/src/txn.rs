@@ -9,12 +9,12 @@
 //! Modules in reading order: `transactions`, the steps, with `sets`; `facts`, what is certain,
 //! with `writes`, `append`, `register` and `predicate`, which make them, `internal`, `updates`,
 //! `options` and `assume`; `edges` and `graph`; [`levels`] and `anomaly`, the names; `decide` and
-//! `visible`, a level by what it forbids; `cycles`, anomalies by class; `paths`; `saturate`,
-//! levels that need no order of versions; `polygraph` and `search`, orders of versions; `judged`,
-//! `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters and
-//! accounts; `analysis` and `judge`, the doors; `proofs` and their check,
-//! `certificate`, with `axioms` and `claims`: every level that holds or fails has one, as far as
-//! the budget of the search for it goes.
+//! `visible`, a level by what it forbids, with `touched`; `cycles`, anomalies by class; `paths`;
+//! `saturate`, levels that need no order of versions; `polygraph` and `search`, orders of versions;
+//! `judged`, `explain`, `told` and `picture`; `hidden`, what reads did not show; `totals`, counters
+//! and accounts; `analysis` and `judge`, the doors; `proofs` and their check, `certificate`, with
+//! `axioms` and `claims`: every level that holds or fails has one, as far as the budget of the
+//! search for it goes.
 
 mod analysis;
 mod anomaly;
@@ -46,6 +46,7 @@ mod search;
 mod sets;
 mod told;
 mod totals;
+mod touched;
 mod transactions;
 mod updates;
 mod visible;

@@ -7,6 +7,14 @@ use checkers::{History, OpType, Operation, Value};
 
 #[path = "defects.rs"]
 mod defects;
+#[path = "forms.rs"]
+pub(crate) mod forms;
+#[path = "truth.rs"]
+pub(crate) mod truth;
+#[path = "views.rs"]
+mod views;
+#[path = "wide.rs"]
+pub(crate) mod wide;
 
 pub(crate) use defects::{DEFECTS, Defect};
 

@@ -16,8 +16,8 @@ use super::{Store, operation};
 pub(crate) struct Defect {
     pub(crate) name: &'static str,
     pub(crate) forbidden_by: Level,
-    lines: &'static [&'static str],
-    stay: [&'static [i64]; 2],
+    pub(crate) lines: &'static [&'static str],
+    pub(super) stay: [&'static [i64]; 2],
     pub(crate) lists: bool,
 }
 

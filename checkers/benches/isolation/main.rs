@@ -21,6 +21,9 @@ use checkers::txn::{
 
 mod databases;
 
+use databases::forms::Names;
+use databases::truth::{self, Tally};
+use databases::wide::promises;
 use databases::{DEFECTS, Database, Isolation, run, run_with};
 
 fn main() {
@@ -33,6 +36,13 @@ fn main() {
         ["row", index, ..] => row(index.parse().expect("a number")),
         ["defects", ..] => defects(),
         ["certificates", ..] => certificates(),
+        ["sweep", from, count, transactions, ..] => {
+            let number = |word: &str| word.parse().expect("a number");
+            sweep(
+                number(from)..number(from) + number(count),
+                number(transactions),
+            );
+        }
         _ if words.contains(&"--bench") => rows(),
         // Built and started with the tests, it measures nothing.
         _ => {}
@@ -229,6 +239,34 @@ fn defects() {
             }
         }
     }
+}
+
+/// Databases of every level, in every form: whether what is said of them is true.
+fn sweep(seeds: std::ops::Range<u64>, transactions: u64) {
+    let (mut tally, mut wrong) = (Tally::default(), 0);
+    for seed in seeds {
+        let names = Names::ALL[seed as usize % Names::ALL.len()];
+        for defect in &DEFECTS {
+            let wide = truth::wide(Level::STRICT_SERIALIZABLE, seed, transactions as usize);
+            if let Err(why) = truth::defective(&wide, defect, names) {
+                println!("{why}");
+                wrong += 1;
+            }
+        }
+        for promise in promises() {
+            let wide = truth::wide(promise, seed, transactions as usize);
+            let cpu_before = cpu_ms();
+            if let Err(why) = truth::check(&wide, names, &mut tally) {
+                println!("{why}");
+                wrong += 1;
+            }
+            let cpu = cpu_ms() - cpu_before;
+            if cpu > 10_000.0 {
+                println!("{cpu:.0} ms: {wide:?}");
+            }
+        }
+    }
+    println!("{tally:?}; {wrong} wrong");
 }
 
 /// Every row, each by a process of its own.

@@ -65,6 +65,37 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All.
+    const ALL: [Kind; 27] = [
+        Kind::GarbageRead,
+        Kind::DuplicateElements,
+        Kind::CyclicVersions,
+        Kind::AssumedVersions,
+        Kind::G0,
+        Kind::G1a,
+        Kind::DirtyUpdate,
+        Kind::IncompatibleOrder,
+        Kind::G1b,
+        Kind::FutureRead,
+        Kind::G1c,
+        Kind::GSIa,
+        Kind::Internal,
+        Kind::LostUpdate,
+        Kind::GCursor,
+        Kind::FracturedRead,
+        Kind::GMonotonic,
+        Kind::GMsr,
+        Kind::PredicateReadMiss,
+        Kind::GSingle,
+        Kind::GSIb,
+        Kind::LongFork,
+        Kind::GNonadjacent,
+        Kind::GUpdate,
+        Kind::WriteSkew,
+        Kind::G2Item,
+        Kind::G2,
+    ];
+
     /// The name in findings.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -132,6 +163,39 @@ pub struct Name {
     pub kind: Kind,
 }
 
+impl Name {
+    /// The name as it is told, read back.
+    pub(super) fn read(text: &str) -> Option<Name> {
+        let orders = Order::ALL.into_iter().rev();
+        let mut of = orders.filter_map(|order| Some((order, text.strip_suffix(order.suffix())?)));
+        let (order, kind) = of.next()?;
+        let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+        Some(Name { order, kind })
+    }
+
+    /// The weakest level that forbids it.
+    pub(super) fn forbidden_by(self) -> Level {
+        let (base, order) = match self.kind {
+            Kind::GSIa => (Base::ReadCommitted, Order::Realtime),
+            Kind::GSIb => (Base::ForwardConsistentView, Order::Realtime),
+            Kind::G0 => (Base::ReadUncommitted, self.order),
+            Kind::GCursor => (Base::CursorStability, self.order),
+            Kind::FracturedRead if self.order == Order::None => (Base::ReadAtomic, self.order),
+            Kind::FracturedRead => (Base::Causal, self.order),
+            Kind::GMonotonic => (Base::MonotonicView, self.order),
+            Kind::GMsr => (Base::MonotonicSnapshotRead, self.order),
+            Kind::GSingle => (Base::ConsistentView, self.order),
+            Kind::GNonadjacent | Kind::LongFork => (Base::SnapshotIsolation, self.order),
+            Kind::GUpdate => (Base::UpdateSerializable, self.order),
+            Kind::G2Item => (Base::RepeatableRead, self.order),
+            Kind::G2 | Kind::WriteSkew => (Base::Serializable, self.order),
+            Kind::G1c => (Base::ReadCommitted, self.order),
+            plain => (plain.proscribed_by()[0], Order::None),
+        };
+        Level { base, order }
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.kind.name(), self.order.suffix())
@@ -165,6 +229,11 @@ impl<'h> Plains<'h> {
         let forbids = |base: &Base| level.implies(Level { base: *base, order });
         let mut kinds = self.counts.keys();
         kinds.any(|kind| kind.proscribed_by().iter().any(forbids))
+    }
+
+    /// Whether one more of a kind is kept.
+    pub(super) fn tells(&self, kind: Kind) -> bool {
+        self.counts.get(&kind).is_none_or(|count| *count < TOLD_MAX)
     }
 
     /// Counts one, and keeps it if there are not many.

@@ -182,7 +182,9 @@ impl<'h> Lists<'h, '_> {
                 continue;
             }
             let (list, reader) = self.longest[write.key as usize];
-            let read = list.contains(write.value).then_some(reader);
+            // Of those that are counted alone, nobody is looked for.
+            let told = self.plain.tells(Kind::IncompatibleOrder);
+            let read = (told && list.contains(write.value)).then_some(reader);
             let txns: Vec<u32> = read.into_iter().chain([write.txn]).collect();
             let name = self.all.keys[write.key as usize];
             self.plain

@@ -137,6 +137,9 @@ pub fn refutation(analysis: &Analysis, level: Level) -> Option<Certificate> {
         return None;
     };
     let anomaly = &analysis.anomalies[*anomaly];
+    if anomaly.guessed {
+        return None;
+    }
     if anomaly.cycle.is_empty() {
         claims::named(&anomaly.name)?;
         return Some(Certificate::Anomaly {
@@ -145,7 +148,7 @@ pub fn refutation(analysis: &Analysis, level: Level) -> Option<Certificate> {
             ops: anomaly.ops.clone(),
         });
     }
-    (!anomaly.guessed).then(|| Certificate::Cycle(anomaly.cycle.clone()))
+    Some(Certificate::Cycle(anomaly.cycle.clone()))
 }
 
 /// Checks a certificate against a history: that a level holds, for an order; that it fails, for

@@ -318,23 +318,31 @@ impl<'h> Claims<'_, 'h> {
                 let mut after = steps[*at..].iter();
                 after.any(|step| self.writes(step) || self.deletes(step))
             });
-            let last = before.map(|(_, value)| match self.lists {
-                true => elements(value).and_then(<[Value]>::last),
-                false => Some(value),
+            let last = before.map(|(at, value)| match self.lists {
+                true => (at, elements(value).and_then(<[Value]>::last)),
+                false => (at, Some(value)),
             });
-            let last = last.map(|last| last.filter(|value| !self.begins(value)));
-            last.collect::<Vec<_>>()
+            let last = last.map(|(at, value)| (at, value.filter(|value| !self.begins(value))));
+            // Of the initial version alone, if nothing that was deleted can be what was read.
+            let deleted = |at: usize| {
+                let own = steps[..at].iter().any(|step| self.deletes(step));
+                let others = (0..self.all.len()).filter(|other| *other != txn);
+                let mut others = others.filter(|by| self.all.status(*by) != Status::Aborted);
+                own || others.any(|by| {
+                    let mut steps = self.all.steps(by).iter();
+                    let last = steps.rfind(|step| self.changes(step));
+                    last.is_some_and(|step| self.deletes(step))
+                })
+            };
+            let last = last.filter(|(at, value)| value.is_some() || !deleted(*at));
+            last.map(|(_, value)| value).collect::<Vec<_>>()
         };
-        let deleted = (0..self.all.len())
-            .flat_map(|txn| self.all.steps(txn))
-            .any(|step| self.deletes(step));
         let told = |value: &Option<&Value>| match value {
             Some(value) => {
                 let by = self.writer(value);
                 by.is_some_and(|by| by != first && by != second)
             }
-            // Of the initial version alone, if nobody deletes.
-            None => !deleted,
+            None => true,
         };
         let (ours, theirs) = (replaced(first), replaced(second));
         let mut both = ours.iter().filter(|value| theirs.contains(value));

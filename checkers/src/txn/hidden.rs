@@ -17,6 +17,9 @@
 //! misses nothing but what matches; the choice of the first of the versions in a row that do not
 //! is then what Adya says.
 
+mod repair;
+mod views;
+
 use std::collections::BTreeMap;
 
 use super::analysis::{Analysis, Anomaly, Verdict, Workload, extremes, facts_of};
@@ -32,6 +35,7 @@ use super::predicate::Predicate;
 use super::search::{Found as Judgement, Search};
 use super::transactions::{Access, NONE, Transactions};
 use crate::report::Budget;
+use views::Views;
 
 /// A transaction, its step, an object.
 pub(super) type Place = (u32, u32, u32);
@@ -169,6 +173,13 @@ impl<'s, 'h> Hidden<'s, 'h> {
             }
             self.add(chosen, &open, &mut found)?;
         }
+        for level in open.iter().filter(|_| ways.is_none()) {
+            if !found.holds(*level)
+                && let Some(chosen) = self.repaired(*level)?
+            {
+                self.add(&chosen, &open, &mut found)?;
+            }
+        }
         if let Some(ways) = &ways {
             let updates = |level: &&Level| {
                 let weaker = found.weaker(**level);
@@ -269,6 +280,18 @@ impl<'s, 'h> Hidden<'s, 'h> {
         for kinds in [Kinds::MAX, by_time, DEPENDS | MISSES, DEPENDS] {
             if search.rank(&graph, kinds) {
                 add(self.by_rank(search.ranks()));
+            }
+        }
+        for kinds in [by_time, DEPENDS] {
+            if !search.rank(&graph, kinds) {
+                continue;
+            }
+            for (order, closed) in Order::ALL.into_iter().flat_map(|o| [(o, true), (o, false)]) {
+                let of = (self.all, self.facts);
+                let views = Views::of(of, search.ranks(), order, closed);
+                if let Some(chosen) = views.choose() {
+                    add(chosen);
+                }
             }
         }
         likely

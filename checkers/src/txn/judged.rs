@@ -529,7 +529,7 @@ fn special(level: Level) -> Option<Name> {
 }
 
 /// What breaks a level, by its definition.
-fn essence(level: Level) -> Name {
+pub(super) fn essence(level: Level) -> Name {
     let kind = match level.base {
         Base::ReadUncommitted => Kind::G0,
         Base::ReadCommitted => Kind::G1c,

@@ -229,11 +229,7 @@ impl<'s, 'h> Polygraph<'s, 'h> {
     fn enter(&self, txn: u32, version: u32) -> u32 {
         match (&self.stepped, self.shape) {
             (_, Shape::Prefixes) => self.starts + txn,
-            (Some(stepped), _) => {
-                let mut writes = self.facts.writes.of(txn).iter();
-                let write = writes.find(|write| write.version == version);
-                stepped.at(txn, write.map_or(0, |write| write.step + 1))
-            }
+            (Some(stepped), _) => stepped.enter(self.facts, txn, version),
             _ => txn,
         }
     }

@@ -73,7 +73,24 @@ pub fn certify_with(
         return Ok(proof(&facts));
     }
     let hidden = Hidden::of(&all, &facts, (of, options), budget);
-    for chosen in hidden.likely().iter().chain(hidden.ways().iter().flatten()) {
+    let likely = hidden.likely().into_iter();
+    let mut choices: Vec<Chosen> = likely.chain(hidden.ways().into_iter().flatten()).collect();
+    // What was found for another level may be what satisfies this one.
+    let others = Level::all().filter(|of| of.implies(level) || level.implies(*of));
+    let mut others = std::iter::once(level).chain(others);
+    let mut next = 0;
+    loop {
+        while next == choices.len() {
+            let Some(of) = others.next() else {
+                break;
+            };
+            let found = hidden.repaired(of)?;
+            choices.extend(found.filter(|found| !choices.contains(found)));
+        }
+        let Some(chosen) = choices.get(next) else {
+            break;
+        };
+        next += 1;
         let facts = hidden.facts(chosen)?;
         let judged = Judged::of(&all, &facts, &[level], budget);
         if judged.holds(level)

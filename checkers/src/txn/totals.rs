@@ -9,11 +9,14 @@
 
 mod counted;
 mod proofs;
+mod shaped;
 mod ways;
 
 use std::collections::BTreeMap;
 
 use super::analysis::{Analysis, Anomaly, Verdict, Workload, analyze_with, extremes};
+use super::anomaly::Name;
+use super::judged::essence;
 use super::levels::{Base, Level, Order, strongest};
 use super::options::Options;
 use crate::history::History;
@@ -26,12 +29,27 @@ use ways::{Made, Ways};
 const WAYS_MAX: u64 = 2_000;
 
 /// Levels that are asked whether any way satisfies them, the strongest first.
-const ASKED: [Base; 4] = [
+const ASKED: [Base; 9] = [
     Base::Serializable,
     Base::SnapshotIsolation,
+    Base::Causal,
     Base::ConsistentView,
+    Base::MonotonicView,
+    Base::ReadAtomic,
+    Base::MonotonicAtomicView,
     Base::ReadCommitted,
+    Base::ReadUncommitted,
 ];
+
+/// The level that asks the same of totals, of which no order of versions is to be found.
+fn same(level: Level) -> Level {
+    let base = match level.base {
+        Base::Serializable => Base::RepeatableRead,
+        Base::SnapshotIsolation => Base::Prefix,
+        other => other,
+    };
+    Level { base, ..level }
+}
 
 /// What is known of the levels.
 struct Found {
@@ -69,7 +87,7 @@ pub(super) fn analyze(
             }
             match ways.make(level, budget.steps_max) {
                 Made::Counted(seen) => found.add(&counted, &seen, budget)?,
-                Made::Never => found.fails.push(level),
+                Made::Never => found.fails.extend([level, same(level)]),
                 Made::Unknown => {}
             }
         }
@@ -129,6 +147,11 @@ impl Found {
                     if place == next {
                         let mut kept = told.anomalies[*anomaly].clone();
                         kept.guessed = true;
+                        // Of another way, a level may hold that this name is against.
+                        let against = Name::read(&kept.name).map(Name::forbidden_by);
+                        if against.is_some_and(|against| self.holds(against)) {
+                            kept.name = essence(*level).to_string();
+                        }
                         kept.message = format!(
                             "however reads counted, this level fails; in one way, {}",
                             kept.message

@@ -1,7 +1,6 @@
 //! The levels that speak of what a transaction sees of others, and of starts and commits.
 
 mod entries;
-mod touched;
 
 use super::decide::{Decider, Decision, all_cycles, kinds_of, some};
 use super::facts::{Own, Touch};
@@ -9,9 +8,9 @@ use super::graph::{DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PROCESS, 
 use super::graph::{PRW, PWR, RW};
 use super::levels::Order;
 use super::paths::Paths;
+use super::touched::Touched;
 use super::transactions::NONE;
 use entries::Entries;
-use touched::Touched;
 
 impl Decider<'_, '_> {
     /// The node of who wrote a version, if it is on any cycle and is not the given one.
@@ -278,6 +277,13 @@ impl Decider<'_, '_> {
             return Decision::Unknown;
         };
         let (mut links, mut into) = (Vec::new(), Vec::new());
+        for (from, to) in self.sessions(order, keeps) {
+            let process = edge(from, to, PROCESS, NONE);
+            match keeps(from) {
+                true => into.push((to, 0, process)),
+                false => links.push(process),
+            }
+        }
         for node in self.nodes().filter(|node| !keeps(*node)) {
             let arcs = graph.out(node).iter();
             let arcs = arcs.filter(|arc| arc.kind & kinds != 0 && keeps(arc.to));
@@ -299,6 +305,45 @@ impl Decider<'_, '_> {
             Decision::Holds => self.single(order),
             other => other,
         }
+    }
+
+    /// Of each session, who only reads with the update before it and the one after it, where
+    /// others that only read are between.
+    fn sessions(&self, order: Order, keeps: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
+        if order == Order::None {
+            return Vec::new();
+        }
+        let graph = self.graph();
+        let next = |node: u32| {
+            let arcs = graph.out(node).iter();
+            arcs.filter(|arc| arc.kind == PROCESS).map(|arc| arc.to)
+        };
+        let mut found = Vec::new();
+        let mut before = vec![NONE; graph.txns as usize];
+        for node in self.nodes() {
+            let update = if keeps(node) {
+                node
+            } else {
+                before[node as usize]
+            };
+            for to in next(node).filter(|to| update != NONE && !keeps(*to)) {
+                before[to as usize] = update;
+                if update != node {
+                    found.push((update, to));
+                }
+            }
+        }
+        let mut after = vec![NONE; graph.txns as usize];
+        for node in self.nodes().rev().filter(|node| !keeps(*node)) {
+            for to in next(node) {
+                let update = if keeps(to) { to } else { after[to as usize] };
+                after[node as usize] = after[node as usize].min(update);
+                if update != to && update != NONE {
+                    found.push((node, update));
+                }
+            }
+        }
+        found
     }
 
     /// Whether every transaction can have a start and a commit: what it depends on committed

@@ -13,6 +13,7 @@ mod reference;
 mod simulated;
 mod small;
 mod textbook;
+mod wide;
 
 /// Levels by their names.
 fn levels(words: &str) -> Vec<Level> {

@@ -1,9 +1,12 @@
 //! What a shape asks of the graph of what is certain, before orders of versions are looked for.
 
+use std::collections::BTreeMap;
+
 use super::super::facts::{Facts, Touch, Touches};
 use super::super::graph::{
     DEPENDS, Edge, FOLLOWS, Graph, Kinds, MISSES, PASS, PRW, PWR, RW, WR, WW,
 };
+use super::super::touched::Touched;
 use super::super::transactions::NONE;
 use super::super::visible;
 use super::Shape;
@@ -120,7 +123,12 @@ pub(super) struct Stepped {
     row: Vec<(u32, u32)>,
     /// By node, from the first that there is beyond the graph's, its transaction.
     pub(super) owner: Vec<u32>,
+    /// Transactions of many steps, which are looked up.
+    long: BTreeMap<u32, Touched>,
 }
+
+/// Steps of more touches than these are looked up.
+const SHORT_MAX: usize = 16;
 
 impl Stepped {
     /// Of those that read of others, from a node on.
@@ -129,8 +137,14 @@ impl Stepped {
             first: vec![0],
             row: Vec::new(),
             owner: Vec::new(),
+            long: BTreeMap::new(),
         };
         for txn in 0..facts.txns {
+            let all_touches = [&facts.reads, &facts.selected, &facts.writes];
+            let count = all_touches.map(|touches| touches.of(txn).len());
+            if count.iter().sum::<usize>() > SHORT_MAX {
+                all.long.insert(txn, Touched::of(facts, txn));
+            }
             let read = [&facts.reads, &facts.selected].map(|touches| touches.of(txn));
             if read.iter().any(|touches| !touches.is_empty()) {
                 let touches = read.into_iter().chain([facts.writes.of(txn)]).flatten();
@@ -182,19 +196,37 @@ impl Stepped {
         if edge.to >= facts.txns || edge.kind == PASS {
             return edge;
         }
+        let to = self.at(edge.to, self.step_into(facts, edge));
+        Edge { to, ..edge }
+    }
+
+    /// At which step, counted from one, a dependency enters a transaction; zero for its begin.
+    fn step_into(&self, facts: &Facts<'_>, edge: Edge) -> u32 {
+        if let Some(touched) = self.long.get(&edge.to) {
+            return touched.step_into(edge);
+        }
         let of = |touches: &Touches| {
             let mut touches = touches.of(edge.to).iter();
             let touch = touches.find(|touch| touch.version == edge.why);
             touch.map_or(0, |touch| touch.step + 1)
         };
-        let step = match edge.kind {
+        match edge.kind {
             WR => of(&facts.reads),
             PWR => of(&facts.selected),
             WW | FOLLOWS => of(&facts.writes),
             _ => 0,
+        }
+    }
+
+    /// The node at which a transaction comes to write a version.
+    pub(super) fn enter(&self, facts: &Facts<'_>, to: u32, version: u32) -> u32 {
+        let edge = Edge {
+            from: to,
+            to,
+            kind: WW,
+            why: version,
         };
-        let to = self.at(edge.to, step);
-        Edge { to, ..edge }
+        self.at(to, self.step_into(facts, edge))
     }
 
     /// What had entered before the read whose transaction misses something: of several, before
@@ -204,7 +236,10 @@ impl Stepped {
             PRW => &facts.selected,
             _ => &facts.reads,
         };
-        let step = missed_at(facts, graph, miss, seen.of(miss.from), |node| node);
+        let step = match self.long.get(&miss.from) {
+            Some(touched) => touched.missed_at(facts, graph, miss, |node| node),
+            None => missed_at(facts, graph, miss, seen.of(miss.from), |node| node),
+        };
         self.at(miss.from, step.unwrap_or(1) - 1)
     }
 }

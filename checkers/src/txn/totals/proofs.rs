@@ -38,10 +38,13 @@ pub(in crate::txn) fn certify(
         Ok(proof.map(|proof| counted.proof(seen, proof)))
     };
     let ways = Ways::of(&counted)?;
-    for base in ASKED {
-        let asked = Level { base, ..level };
-        if asked.implies(level)
-            && let Made::Counted(seen) = ways.make(asked, budget.steps_max)
+    let orders = Order::ALL.into_iter().rev();
+    let asked = orders.flat_map(|order| ASKED.map(|base| Level { base, order }));
+    // What satisfies another level may satisfy this one.
+    let mut asked: Vec<Level> = asked.collect();
+    asked.sort_by_key(|asked| (!asked.implies(level), asked.order != level.order));
+    for asked in asked {
+        if let Made::Counted(seen) = ways.make(asked, budget.steps_max)
             && let Some(proof) = one(&seen)?
         {
             return Ok(Some(proof));

@@ -1,15 +1,15 @@
 //! Is there a way of counting that satisfies a level? Each change is before a read, or after it.
 
-use super::super::decide::kinds_of;
 use super::super::edges;
-use super::super::graph::{Graph, Kinds, PASS};
+use super::super::graph::{Graph, Kinds};
 use super::super::hidden::Chosen;
-use super::super::levels::{Base, Level};
+use super::super::levels::{Level, Order};
 use super::super::options::Options;
 use super::super::polygraph::{Reached, Solver, Sum, Topology};
+use super::super::register;
 use super::super::transactions::{NONE, Status, Transactions};
-use super::super::{register, visible};
 use super::counted::{Counted, Seen};
+use super::shaped::{Shaped, Way};
 
 /// What was found.
 pub(super) enum Made {
@@ -26,13 +26,14 @@ const PAIRS_MAX: usize = 2_000_000;
 const WORDS_MAX: usize = 32 << 20;
 
 pub(super) struct Ways<'c, 'h> {
-    counted: &'c Counted<'h>,
+    pub(super) counted: &'c Counted<'h>,
     /// Sessions and real time.
-    graph: Graph,
+    pub(super) graph: Graph,
     /// By transaction, when it was invoked and when it ended, for a first guess.
-    times: Vec<(u64, u64)>,
+    pub(super) times: Vec<(u64, u64)>,
+    processes: Vec<u64>,
     /// By read and change that it may count: the transactions of both.
-    pairs: Vec<(u32, u32)>,
+    pub(super) pairs: Vec<(u32, u32)>,
     sums: Vec<Sum>,
 }
 
@@ -55,6 +56,8 @@ impl<'c, 'h> Ways<'c, 'h> {
             (op.invoke_ts, op.complete_ts.unwrap_or(u64::MAX))
         };
         let times = (0..all.len()).map(time).collect();
+        let processes = (0..all.len()).map(|txn| all.op(txn).process_id);
+        let processes = processes.collect();
         // Rows of transactions are in the order of transactions.
         let rows: Vec<usize> = counted.rows().collect();
         let txn = |row: usize| rows.binary_search(&row).map_or(NONE, |at| at as u32);
@@ -77,6 +80,7 @@ impl<'c, 'h> Ways<'c, 'h> {
             counted,
             graph,
             times,
+            processes,
             pairs,
             sums,
         })
@@ -87,53 +91,26 @@ impl<'c, 'h> Ways<'c, 'h> {
         if self.pairs.len() > PAIRS_MAX {
             return Made::Unknown;
         }
-        let kinds = kinds_of(level.order) | PASS;
-        let nodes = self.graph.nodes();
-        let moments = level.base == Base::SnapshotIsolation;
-        let graph = match moments {
-            true => visible::moments(&self.graph, kinds, false),
-            false => {
-                let edges: Vec<_> = self.graph.edges(kinds).collect();
-                Graph::new(nodes, self.graph.txns, &edges)
-            }
-        };
-        let commit = |txn: u32| if moments { nodes + txn } else { txn };
-        let time = |node: u32| match node {
-            node if node < self.graph.txns && moments => self.times[node as usize].0,
-            node if node < self.graph.txns => self.times[node as usize].1,
-            node if node >= nodes => self.times[(node - nodes) as usize].1,
-            _ => 0,
-        };
-        let Some(sorted) = graph.topological(Kinds::MAX, time) else {
+        let shaped = Shaped::of(self, level);
+        let Some(sorted) = shaped
+            .graph
+            .topological(Kinds::MAX, |node| shaped.time(self, node))
+        else {
             return Made::Never;
         };
-        let (pairs, misses) = (&self.pairs, level.base != Base::ReadCommitted);
-        // Whoever must only not miss what leads to it closes no circle with others.
-        let alone = level.base == Base::ConsistentView;
         let ways = |literal: u32, into: &mut Vec<(u32, u32)>| {
-            let (read, change) = pairs[literal as usize / 2];
-            match literal % 2 {
-                0 => into.push((commit(change), read)),
-                _ if misses => into.push((read, commit(change))),
-                _ => {}
-            }
-            if alone && !literal.is_multiple_of(2) {
-                0
-            } else {
-                1
-            }
+            let way = &shaped.ways[literal as usize];
+            into.extend(way.edges());
+            way.strict
         };
-        let topology = Topology::new(&graph, &sorted);
-        let mut solver = Solver::new(topology, pairs.len(), &ways, (alone, &[]), steps);
+        let topology = Topology::new(&shaped.graph, &sorted);
+        let none = (shaped.alone, &[][..]);
+        let mut solver = Solver::new(topology, self.pairs.len(), &ways, none, steps);
         solver.add_up(self.sums.clone());
-        if !self.force(&graph, &sorted, commit, misses, &mut solver) {
+        if !force(&shaped, &sorted, &mut solver) {
             return Made::Never;
         }
-        let ends = |choice: usize| {
-            let (read, change) = pairs[choice];
-            (commit(change), read)
-        };
-        match solver.solve(ends) {
+        match solver.solve(|choice| (self.pairs[choice].1, self.pairs[choice].0)) {
             None => Made::Unknown,
             Some(false) => Made::Never,
             Some(true) => {
@@ -148,41 +125,44 @@ impl<'c, 'h> Ways<'c, 'h> {
         }
     }
 
-    /// Takes what sessions and real time leave no choice of; false when they leave none.
-    fn force(
-        &self,
-        graph: &Graph,
-        sorted: &[u32],
-        commit: impl Fn(u32) -> u32,
-        misses: bool,
-        solver: &mut Solver<'_>,
-    ) -> bool {
-        let mut column = vec![NONE; graph.nodes() as usize];
-        let mut columns = 0;
-        for (read, change) in &self.pairs {
-            for node in [*read, commit(*change)] {
-                if column[node as usize] == NONE {
-                    column[node as usize] = columns;
-                    columns += 1;
-                }
-            }
+    /// Whether a transaction comes before another by sessions or by real time.
+    pub(super) fn precedes(&self, order: Order, first: u32, second: u32) -> bool {
+        let [(_, to), (next, _)] = [first, second].map(|txn| self.times[txn as usize]);
+        let [one, other] = [first, second].map(|txn| self.processes[txn as usize]);
+        let session = one == other && first < second && to < u64::MAX;
+        match order {
+            Order::None => false,
+            Order::Process => session,
+            Order::Realtime => session || to < next,
         }
-        let words = (columns as usize).div_ceil(64);
-        if column.len().saturating_mul(words) > WORDS_MAX {
-            return true;
-        }
-        let reached = Reached::of(graph, sorted, &column, words);
-        for (choice, (read, change)) in (0..).zip(&self.pairs) {
-            let change = commit(*change);
-            let sees = !reached.leads(*read, change);
-            let skips = !misses || !reached.leads(change, *read);
-            match (sees, skips) {
-                (true, true) => {}
-                (false, false) => return false,
-                (true, false) => solver.fix(2 * choice),
-                (false, true) => solver.fix(2 * choice + 1),
-            }
-        }
-        true
     }
+}
+
+/// Takes what sessions and real time leave no choice of; false when they leave none.
+fn force(shaped: &Shaped, sorted: &[u32], solver: &mut Solver<'_>) -> bool {
+    let mut column = vec![NONE; shaped.graph.nodes() as usize];
+    let mut columns = 0;
+    for (from, to) in shaped.ways.iter().flat_map(Way::edges) {
+        for node in [from, to] {
+            if column[node as usize] == NONE {
+                column[node as usize] = columns;
+                columns += 1;
+            }
+        }
+    }
+    let words = (columns as usize).div_ceil(64);
+    if column.len().saturating_mul(words) > WORDS_MAX {
+        return true;
+    }
+    let reached = Reached::of(&shaped.graph, sorted, &column, words);
+    for (choice, ways) in (0..).zip(shaped.ways.chunks(2)) {
+        let open = |way: &Way| way.edges().all(|(from, to)| !reached.leads(to, from));
+        match (open(&ways[0]), open(&ways[1])) {
+            (true, true) => {}
+            (false, false) => return false,
+            (true, false) => solver.fix(2 * choice),
+            (false, true) => solver.fix(2 * choice + 1),
+        }
+    }
+    true
 }

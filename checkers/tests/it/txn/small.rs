@@ -502,3 +502,21 @@ fn shaped(shapes: [&str; 3]) -> usize {
     }
     total
 }
+
+/// A session does two reads and then an update: what the first has seen is before the update, too,
+/// though the second is between.
+#[test]
+fn sessions_lead_through_those_that_only_read() {
+    let lines = [
+        "p0 0-9: wz1",
+        "p1 0-9: rz= wy1",
+        "p2 0-1: rz=1",
+        "p2 2-3: rw=",
+        "p2 4-9: ry= wx1",
+    ];
+    let txs = lines.iter().zip(0..).map(|(line, at)| parse(line, at));
+    let txs: Vec<Tx> = txs.collect();
+    agree(&txs, Workload::RwRegister, true);
+    let (base, order) = (Base::UpdateSerializable, Order::Process);
+    assert!(!Known::of(&txs).satisfies(Level { base, order }));
+}

@@ -1,10 +1,11 @@
 //! At which steps a transaction touched what, looked up.
 
-use super::super::facts::{Facts, Touch};
-use super::super::graph::{Edge, FOLLOWS, Graph, PRW, PWR, WR, WW};
-use super::super::polygraph::{missed_at, missed_key};
+use super::facts::{Facts, Touch};
+use super::graph::{Edge, FOLLOWS, Graph, PRW, PWR, WR, WW};
+use super::polygraph::{missed_at, missed_key};
 
 /// The touches of a transaction, sorted.
+#[derive(Debug)]
 pub(super) struct Touched {
     /// By version and step: reads, what predicates selected, writes.
     reads: Vec<Touch>,
