@@ -112,8 +112,8 @@ impl Finding {
     pub const fn minimal_words(&self) -> &'static str {
         match (self.minimal_proven, self.state.is_some()) {
             (true, false) => "are refused, and without any one of them they are not",
-            (true, true) => "have no order, and without any one of them they do",
-            (false, _) => "have no order, though not all may be needed",
+            (true, true) => "have no order, whatever the others did, and each of them is needed",
+            (false, _) => "have no order, whatever the others did, though not all may be needed",
         }
     }
 

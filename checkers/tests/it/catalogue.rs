@@ -205,6 +205,10 @@ what its tests say then; the test is named. The code holds this table (`ModelKin
 Each is judged by a monitor, if one is named and the values say which operation belongs to which;
 else by the search; and row by row (`--stream`), or where the search spends its budget, by the
 frontier.
+
+The `minimal` operations of a violation have no order whatever the others did: these count as
+`info`, so that what they put there does not come from nowhere. With any one of the minimal ones
+`info`, too, the history has an order.
 ";
 
 fn page() -> String {

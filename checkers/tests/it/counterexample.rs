@@ -26,7 +26,7 @@ fn the_longest_legal_prefix_and_what_can_not_follow() {
               state after it: 2
               can not follow, nor come earlier:
                 #2 p2 [0.000004 .. 0.000005 ms] read 0 -> 1
-              these alone have no order, and without any one of them they do:
+              these alone have no order, whatever the others did, and each of them is needed:
                 #0 p1 [0 .. 0.000001 ms] write 0 1 -> ok
                 #1 p1 [0.000002 .. 0.000003 ms] write 0 2 -> ok
                 #2 p2 [0.000004 .. 0.000005 ms] read 0 -> 1
@@ -56,7 +56,7 @@ fn only_the_broken_key_is_shown() {
               state after it: 3
               can not follow, nor come earlier:
                 #3 p3 [0.000006 .. 0.000007 ms] read "y" -> 2
-              these alone have no order, and without any one of them they do:
+              these alone have no order, whatever the others did, and each of them is needed:
                 #1 p2 [0.000002 .. 0.000003 ms] write "y" 2 -> ok
                 #2 p2 [0.000004 .. 0.000005 ms] write "y" 3 -> ok
                 #3 p3 [0.000006 .. 0.000007 ms] read "y" -> 2
