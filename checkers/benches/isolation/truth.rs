@@ -140,18 +140,16 @@ pub(crate) fn judged(of: &Recorded) -> Result<Analysis, String> {
     analyze_with(&of.history, of.workload, &of.options, &Budget::default())
 }
 
-/// Every level is decided, those that the database keeps hold, and no anomaly is named that one
-/// which holds forbids.
+/// Every level is decided but where something is hidden, those that the database keeps hold, and
+/// no anomaly is named that one which holds forbids.
 pub(crate) fn right(
     told: &Analysis,
-    (keeps, may): (&dyn Fn(Level) -> bool, Hides),
+    (keeps, hides): (&dyn Fn(Level) -> bool, Hides),
     tally: &mut Tally,
 ) -> Result<(), String> {
     for (level, verdict) in &told.levels {
         match verdict {
-            Verdict::Unknown { why }
-                if keeps(*level) && may != Hides::Versions || may == Hides::Nothing =>
-            {
+            Verdict::Unknown { why } if hides == Hides::Nothing => {
                 return Err(format!("{level} is not decided: {why}"));
             }
             Verdict::Unknown { .. } => {
@@ -192,11 +190,7 @@ pub(crate) fn certified(
             Verdict::Holds => certify_with(history, workload, level, options, &budget)?,
             _ => refute(history, workload, level, options, &budget)?,
         };
-        let may = match verdict {
-            Verdict::Holds => hides == Hides::Versions,
-            _ => hides != Hides::Nothing,
-        };
-        if may && given.is_none() {
+        if hides != Hides::Nothing && given.is_none() {
             tally.unshown += 1;
             continue;
         }

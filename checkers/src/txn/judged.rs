@@ -1,5 +1,7 @@
 //! Levels while they are judged: by what is certain, then by orders of versions.
 
+mod alike;
+
 use std::collections::BTreeMap;
 
 use super::anomaly::{Kind, Name};
@@ -15,6 +17,7 @@ use super::saturate::{self, DECIDED, Pair, Saturated, Saturation};
 use super::search::{Found, Ordered, Search, settled};
 use super::transactions::Transactions;
 use crate::report::Budget;
+use alike::{stronger, with_weaker, without_starts};
 
 /// What is known of a level while they are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,28 @@ const SEQUENCE: [Base; 17] = [
     Base::MonotonicView,
     Base::MonotonicAtomicView,
     Base::CursorStability,
+];
+
+/// In which sequence levels are tried of an order of versions: the strongest, then what tells the
+/// most of others.
+const TRIED: [Base; 17] = [
+    Base::Serializable,
+    Base::ReadUncommitted,
+    Base::ReadCommitted,
+    Base::CursorStability,
+    Base::MonotonicAtomicView,
+    Base::ReadAtomic,
+    Base::ForwardConsistentView,
+    Base::ConsistentView,
+    Base::SnapshotIsolation,
+    Base::Prefix,
+    Base::ParallelSnapshotIsolation,
+    Base::UpdateSerializable,
+    Base::RepeatableRead,
+    Base::Causal,
+    Base::UpdateAtomic,
+    Base::MonotonicSnapshotRead,
+    Base::MonotonicView,
 ];
 
 impl Judged {
@@ -376,16 +401,35 @@ impl Judged {
     /// Every level that an order of versions satisfies holds.
     fn try_order(&mut self, order: &Ordered<'_>, steps: u64) {
         let mut decider = Decider::new(&order.facts, &order.part, steps);
+        // Where a level does not hold, none that implies it does.
+        let mut broken: Vec<Level> = Vec::new();
         for order in Order::ALL.into_iter().rev() {
-            for base in SEQUENCE {
+            for base in TRIED {
                 let level = Level { base, order };
-                if *self.known(level) == Known::Open
-                    && settled(&mut decider, level) == Decision::Holds
-                {
-                    self.hold(level);
+                let below = [Base::ReadUncommitted, Base::ReadCommitted].contains(&base);
+                let open = match below {
+                    // What others ask first, whether or not another order shows it.
+                    true => self.opens(level),
+                    false => *self.known(level) == Known::Open,
+                };
+                if !open || broken.iter().any(|other| level.implies(*other)) {
+                    continue;
+                }
+                match decider.decide(level) {
+                    Decision::Holds => self.hold(level),
+                    Decision::Unknown if !below => {}
+                    _ => broken.push(without_starts(level)),
                 }
             }
         }
+    }
+
+    /// Whether a level is open that implies one.
+    fn opens(&self, level: Level) -> bool {
+        let mut levels = self.levels.iter();
+        levels.any(|(of, known)| {
+            *known == Known::Open && of.order == level.order && of.implies(level)
+        })
     }
 
     fn known(&mut self, level: Level) -> &mut Known {
@@ -483,37 +527,6 @@ pub(super) const GUESSES: [Kinds; 4] = [
 const COMPONENTS_MAX: usize = 1_000;
 /// How many cycles are kept.
 const CYCLES_MAX: usize = 2_000;
-
-/// Which levels that are not said to imply one fail where no order of versions satisfies it: they
-/// forbid the same cycles, though not that a transaction contradicts its own steps, or those of
-/// predicates.
-fn stronger(facts: &Facts<'_>, level: Level) -> impl Iterator<Item = Level> {
-    let items = facts.selected.all().is_empty();
-    let single = [Base::Causal, Base::ParallelSnapshotIsolation].contains(&level.base);
-    let single = single.then_some(Base::ConsistentView);
-    // Starts are not seen: they ask the same.
-    let same = (level.base == Base::MonotonicSnapshotRead).then_some(Base::MonotonicView);
-    let items = items.then_some(Base::RepeatableRead);
-    let order = level.order;
-    let of = single.into_iter().chain(same).chain(items);
-    of.map(move |base| Level { base, order })
-}
-
-/// A level, and those of which it is known, where they fail, that it fails, too: the other way
-/// round from [`stronger`].
-fn with_weaker(level: Level) -> Vec<Level> {
-    let bases: &[Base] = match level.base {
-        Base::ConsistentView => &[Base::Causal],
-        Base::MonotonicView => &[Base::MonotonicSnapshotRead],
-        Base::RepeatableRead => &[Base::Causal, Base::MonotonicSnapshotRead],
-        _ => &[],
-    };
-    let weaker = bases.iter().map(|base| Level {
-        base: *base,
-        ..level
-    });
-    std::iter::once(level).chain(weaker).collect()
-}
 
 /// What breaks a level is called by a name of its own.
 fn special(level: Level) -> Option<Name> {

@@ -24,6 +24,8 @@ struct Registers<'h, 't> {
     phantoms: FxHashMap<(u32, &'h Value), u32>,
     /// By object that was deleted: whose version a read of nothing can have seen.
     deleted: Vec<Vec<u32>>,
+    /// By object, whether anybody deletes it, for good or not.
+    removed: Vec<bool>,
     /// Reads of nothing that can have seen several.
     open: Vec<Open>,
     plain: Plains<'h>,
@@ -45,6 +47,7 @@ pub(super) fn facts<'h>(
         universe: Universe::new(all.keys.len()),
         phantoms: FxHashMap::default(),
         deleted: vec![Vec::new(); all.keys.len()],
+        removed: vec![false; all.keys.len()],
         open: Vec::new(),
         plain: Plains::default(),
     };
@@ -77,6 +80,7 @@ impl<'h> Registers<'h, '_> {
                         self.writes.push(self.all, (txn, at as u32), what, true);
                     }
                     Access::Delete => {
+                        self.removed[step.key as usize] = true;
                         self.writes
                             .push_unnamed((txn, at as u32), step.key, step.value);
                     }
@@ -287,13 +291,6 @@ impl<'h> Registers<'h, '_> {
     /// The version that a read of nothing saw of an object that was deleted, if it is one of
     /// another transaction and is told.
     fn nothing(&mut self, facts: &Facts<'h>, (txn, at): (u32, u32), key: u32) -> Option<u32> {
-        let own = &self.all.steps(txn)[..at as usize];
-        if own
-            .iter()
-            .any(|step| step.key == key && step.access == Access::Delete)
-        {
-            return None;
-        }
         let others = self.deleted[key as usize].iter();
         let by: Vec<u32> = others.copied().filter(|by| *by != txn).collect();
         let place = (txn, at, key);
@@ -384,6 +381,12 @@ impl<'h> Registers<'h, '_> {
     ) -> Option<u32> {
         let name = self.all.keys[key as usize];
         let Some(write) = self.writes.find(key, value) else {
+            let own = &self.all.steps(txn)[..at as usize];
+            let deletes = |step: &Step<'_>| step.key == key && step.access == Access::Delete;
+            let removed = *value == Value::Null && self.removed[key as usize];
+            if removed && own.iter().any(deletes) {
+                return None;
+            }
             if *value == Value::Null && !self.deleted[key as usize].is_empty() {
                 return self.nothing(facts, (txn, at), key);
             }

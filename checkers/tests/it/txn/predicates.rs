@@ -141,6 +141,18 @@ fn a_deletion_is_read_as_nothing() {
 }
 
 #[test]
+fn what_is_deleted_and_made_again_is_read_as_nothing_between() {
+    let txns = [
+        r#"[["r",0,null],["w",0,1]]"#,
+        r#"[["r",0,1],["delete",0],["r",0,null],["w",0,2]]"#,
+        r#"[["r",0,2]]"#,
+    ];
+    check(&txns, "", "");
+    let other = [r#"[["w",0,1],["delete",0],["r",0,1]]"#, r#"[["r",0,null]]"#];
+    check(&other, "internal", "read-atomic");
+}
+
+#[test]
 fn an_object_that_was_there_is_missed() {
     let missed = ["[[5,3]]", r#"[["rp",["mod",2,1],[]],["rp",["=",3],[]]]"#];
     check(&missed, "predicate-read-miss", "serializable");
