@@ -520,3 +520,29 @@ fn sessions_lead_through_those_that_only_read() {
     let (base, order) = (Base::UpdateSerializable, Order::Process);
     assert!(!Known::of(&txs).satisfies(Level { base, order }));
 }
+
+/// Two that each read and write many objects, the same ones: nothing looks through all steps once a
+/// step.
+#[test]
+fn two_long_transactions_lose_an_update() {
+    let objects: i64 = 5_000;
+    let op = |op_id: i64| {
+        let step = |name: &str, key: i64, value: Value| {
+            Value::List(vec![name.into(), Value::Int(key), value])
+        };
+        let steps = (0..objects).flat_map(|key| {
+            let written = Value::Int(2 * key + op_id + 1);
+            [step("r", key, Value::Null), step("w", key, written)]
+        });
+        let steps = Value::List(steps.collect());
+        let tx = parse("0-9: wx1", op_id as u64);
+        super::notation::row_of(op_id as u64, &tx, |_| steps.clone())
+    };
+    let history = History {
+        ops: vec![op(0), op(1)],
+        windows: Vec::new(),
+    };
+    let told = analyze(&history, Workload::RwRegister, &Budget::default()).expect("transactions");
+    assert_eq!(told.counts["lost-update"], objects as u64);
+    consistent(&told);
+}
