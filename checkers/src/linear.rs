@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::history::{History, OpType, Operation};
-use crate::models::{self, Builtin, Model};
+use crate::models::{Builtin, Model};
 use crate::parallel;
 use crate::report::{Budget, CheckReport, Outcome};
 use crate::spec::ModelKind;
@@ -46,7 +46,7 @@ use log::Log;
 use machine::Machine;
 use monitor::Verdict;
 use needed::needed;
-use partition::{Member, Partition, partitions_of};
+use partition::{Partition, partitions_of};
 pub use refutation::refute;
 use register::Register;
 use search::{Ending, Found, search};
@@ -196,19 +196,12 @@ fn by_model(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> De
     by_search(partition, &mut Interned::new(partition, &model), left)
 }
 
-/// The search of a queue for the order of its elements; where that can not tell, the search for
-/// the order of its operations.
+/// The search of a queue for the order of its elements; where that is not one of its operations,
+/// since several ended at one instant, the search for theirs.
 fn by_items(partition: &Partition<'_>, kind: ModelKind, left: &mut Budget) -> Decision {
     let Some(found) = fifo::search(partition, left) else {
         return by_model(partition, kind, left);
     };
-    // Where a dequeue found nothing, the one that is due first need not be the better one.
-    let nothing = |one: &Member<'_>| one.certain && *one.op.observed() == Value::Null;
-    let takes = |one: &&Member<'_>| models::is_taking(one.op);
-    let unproven = partition.members.iter().filter(takes).any(nothing);
-    if found.ending == Ending::Illegal && unproven {
-        return by_model(partition, kind, left);
-    }
     match played(partition, kind, found) {
         Some(decision) => {
             left.steps_max = left.steps_max.saturating_sub(decision.steps);

@@ -3,7 +3,8 @@
 //!
 //! What a removal of unknown outcome took matters only to one that found nothing later on, so
 //! that it can wait until such a one comes next, and take whatever is left. An addition of unknown
-//! outcome can wait until a removal comes next that does not find its value.
+//! outcome can wait until a removal comes next that does not find its value. With none left that
+//! found nothing, what is added may as well be added at once.
 
 use rustc_hash::FxHashMap;
 
@@ -37,6 +38,8 @@ pub(super) struct Bag<'a> {
     asked: Vec<bool>,
     /// Whether one that found nothing can come next.
     empties: bool,
+    /// How many that found nothing are left.
+    empties_left: usize,
     /// What the states take.
     bytes: u64,
 }
@@ -62,7 +65,9 @@ impl<'a> Bag<'a> {
         );
         let steps: Vec<Step> = steps.collect();
         let empty: Box<[u32]> = vec![0; values.len()].into();
+        let nothing = steps.iter().filter(|step| **step == Step::Nothing);
         Self {
+            empties_left: nothing.count(),
             asked: vec![false; values.len()],
             values,
             steps,
@@ -83,7 +88,6 @@ impl<'a> Bag<'a> {
             return *known;
         }
         let next = self.states.len() as u32;
-        // Kept twice: by number, and by content.
         // Kept twice: by number, and by content.
         self.bytes += 2 * of_piece(size_of_val(&*counts));
         self.ids.insert(counts.clone(), next);
@@ -113,7 +117,11 @@ impl Machine for Bag<'_> {
     }
 
     fn may_come_next(&self, _: u32, member: u32, _: u32) -> bool {
-        self.steps[member as usize] == Step::Nothing
+        match self.steps[member as usize] {
+            Step::Nothing => true,
+            Step::Add(_) => self.empties_left == 0,
+            Step::Take(_) | Step::Wild => false,
+        }
     }
 
     fn class(&mut self, member: u32) -> u32 {
@@ -137,6 +145,14 @@ impl Machine for Bag<'_> {
             Step::Add(value) => self.asked[value as usize] && self.count(state, value) == 0,
             _ => self.empties,
         }
+    }
+
+    fn linearized(&mut self, member: u32) {
+        self.empties_left -= usize::from(self.steps[member as usize] == Step::Nothing);
+    }
+
+    fn undone(&mut self, member: u32) {
+        self.empties_left += usize::from(self.steps[member as usize] == Step::Nothing);
     }
 
     fn value(&self, state: u32) -> Value {

@@ -37,13 +37,20 @@ pub(super) fn explain<'a>(
         illegal = last + 1;
     }
     let mut nearer = nearer(partition, found, &ends, illegal);
+    let enough = found.steps.saturating_mul(STEPS_OF_FOUND).max(STEPS_FIRST);
     while illegal - legal > 1 {
         let middle = nearer
             .next()
             .filter(|end| (legal + 1..illegal).contains(end));
         let middle = middle.unwrap_or(legal + (illegal - legal) / 2);
         let known = partition.until(&ends[..middle]);
-        let found = decide(&known, left);
+        let mut own = Budget {
+            steps_max: enough.min(left.steps_max),
+            ..*left
+        };
+        let before = own.steps_max;
+        let found = decide(&known, &mut own);
+        left.steps_max -= before - own.steps_max;
         match found.ending {
             Ending::Illegal => illegal = middle,
             Ending::Legal => {
@@ -62,17 +69,17 @@ pub(super) fn explain<'a>(
     let mut finding = finding_of(partition, &prefix, state, &blocked);
     let certain = |at: &u32| partition.members[*at as usize].certain;
     let witness: Vec<u32> = witness.iter().copied().filter(certain).collect();
-    let minimal = Minimal::new(partition, decide, sweep, left);
-    let found = minimal.find(&ends[..illegal], witness, needed);
-    finding.minimal_proven = found.is_some();
-    let minimal = found.unwrap_or_else(|| {
-        let minimal = Minimal::new(partition, decide, sweep, left);
-        minimal.fewer(&ends[..illegal])
-    });
+    let deciders = Deciders {
+        decide,
+        sweep,
+        needed,
+    };
+    let (minimal, proven) = fewest(partition, witness, &ends[..illegal], deciders, left);
     let minimal = minimal
         .into_iter()
         .map(|at| partition.members[at as usize].op);
     let minimal: Vec<&Operation> = minimal.collect();
+    finding.minimal_proven = proven;
     finding.minimal = minimal.iter().map(|op| op.op_id).collect();
     if finding.minimal_proven {
         finding.explanation = sentences::explain(&minimal, blocked.first().copied());
@@ -80,6 +87,60 @@ pub(super) fn explain<'a>(
     let rows = minimal.iter().take(Finding::ROWS_MAX);
     finding.minimal_rows = rows.map(|op| (*op).clone()).collect();
     finding
+}
+
+/// Who tells what is needed.
+struct Deciders<'d> {
+    decide: Decide<'d>,
+    sweep: Sweep<'d>,
+    needed: Needed<'d>,
+}
+
+/// The fewest members that have no order, of a witness or of all that ended, and whether small
+/// searches tell that all of them are needed.
+fn fewest(
+    partition: &Partition<'_>,
+    witness: Vec<u32>,
+    ended: &[u32],
+    deciders: Deciders<'_>,
+    left: &Budget,
+) -> (Vec<u32>, bool) {
+    let Deciders {
+        decide,
+        sweep,
+        needed,
+    } = deciders;
+    if !witness.is_empty() {
+        // What nobody of the witness can have seen is of no use to it.
+        let mut kept = vec![false; partition.members.len()];
+        witness.iter().for_each(|at| kept[*at as usize] = true);
+        let known = partition.known(&kept);
+        let part = partition.only(&known);
+        let places = witness.iter().map(|at| known.binary_search(at));
+        let places: Vec<u32> = places.flatten().map(|place| place as u32).collect();
+        let mut minimal = Minimal::new(&part, decide, sweep, left);
+        if minimal.alone(&places) == Some(true) {
+            let (found, proven) = match minimal.shrink(places.clone()) {
+                Some(found) => (found, true),
+                None => {
+                    let minimal = Minimal::new(&part, decide, sweep, left);
+                    (minimal.fewer(&places), false)
+                }
+            };
+            return (
+                found.into_iter().map(|at| known[at as usize]).collect(),
+                proven,
+            );
+        }
+    }
+    let minimal = Minimal::new(partition, decide, sweep, left);
+    match minimal.find(ended, needed) {
+        Some(found) => (found, true),
+        None => {
+            let minimal = Minimal::new(partition, decide, sweep, left);
+            (minimal.fewer(ended), false)
+        }
+    }
 }
 
 /// Where the first illegal end may be: the first that the search did not come to, or the last of
@@ -103,6 +164,11 @@ fn nearer(
     };
     guesses.into_iter()
 }
+
+/// What a search for the first illegal end may take, as often as the search that found none, and
+/// at least.
+const STEPS_OF_FOUND: u64 = 2;
+const STEPS_FIRST: u64 = 1 << 16;
 
 /// Steps for one of the searches that make a finding minimal, and what all of them may take: a
 /// step, or the look at some members.
@@ -205,10 +271,7 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
         self.illegal()
     }
 
-    fn find(mut self, ended: &[u32], witness: Vec<u32>, needed: Needed<'_>) -> Option<Vec<u32>> {
-        if !witness.is_empty() && self.alone(&witness)? {
-            return self.shrink(witness);
-        }
+    fn find(mut self, ended: &[u32], needed: Needed<'_>) -> Option<Vec<u32>> {
         // What is wrong is most often wrong soon: the last that ended are enough, or a few more.
         // One pass tells of all of them, but for lists, of which there are too many.
         let lists = matches!(self.partition.kind, Some(ModelKind::Log | ModelKind::Text));
@@ -271,7 +334,7 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
     }
 
     /// Leaves members out, many at once and then one by one.
-    fn shrink(mut self, mut needed: Vec<u32>) -> Option<Vec<u32>> {
+    fn shrink(&mut self, mut needed: Vec<u32>) -> Option<Vec<u32>> {
         needed.sort_unstable();
         let mut size = needed.len().div_ceil(2).max(1);
         loop {

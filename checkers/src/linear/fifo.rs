@@ -9,10 +9,11 @@
 //!
 //! Of enqueues of one value that can come next the one that returns first does, and so with
 //! dequeues; what may never have taken effect comes last, the first called first. So there are no
-//! more ways to go on than values. That is no proof where some dequeue found nothing: one that is
-//! due first, but called late, may have to come after it. A configuration is two sets of
-//! operations; of what was used of those that may never have taken effect only the least counts
-//! are kept.
+//! more ways to go on than values. But while some dequeue that found nothing is left, a dequeue
+//! that was called late may have to come after it, so that one that is due later and was called
+//! sooner is tried as well. When an enqueue was called does not matter any more once it can come
+//! next. A configuration is two sets of operations; of what was used of those that may never have
+//! taken effect only the least counts are kept.
 
 use rustc_hash::FxHashMap;
 
@@ -52,6 +53,12 @@ enum Node {
     Nothing(u32),
 }
 
+impl Node {
+    fn element(put: Option<u32>, take: Option<u32>, value: u32) -> Self {
+        Node::Element { put, take, value }
+    }
+}
+
 /// A node on the stack.
 struct Frame {
     node: Node,
@@ -61,8 +68,19 @@ struct Frame {
     taken_from: u32,
 }
 
-/// One way to go on: the rank by which it is due, and its node.
-type Way = (bool, u32, Node);
+/// One way to go on: how late it is tried, the rank by which it is due, and its node.
+type Way = (Turn, u32, Node);
+
+/// When a way is tried.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// All of it has to take effect.
+    Certain,
+    /// Some of it may never have taken effect.
+    Spare,
+    /// Its dequeue was called sooner than the one that is due first.
+    CalledSooner,
+}
 
 struct Fifo {
     puts: Side,
@@ -248,36 +266,68 @@ impl Fifo {
         let (mut puts, open_puts) = soonest(&self.puts, puts_by, places);
         let (mut takes, open_takes) = soonest(&self.takes, takes_by, places);
         let mut ways: Vec<Way> = Vec::new();
-        let unused = !planted(Defect::ItemsTakeNothingOptional);
-        let wild = self.wild.get(self.used_wild()).filter(|_| unused);
-        let wild = wild.is_some_and(|(call, _)| u64::from(*call) < takes_by);
+        let wild = self.next_wild(takes_by);
         for (value, (ret, put)) in puts.drain(..) {
             let known = takes.iter().position(|(other, _)| *other == value);
             let take = known.map(|place| takes.swap_remove(place).1);
-            if take.is_some() || wild {
-                let node = Node::Element {
-                    put: Some(put),
-                    take: take.map(|(_, take)| take),
-                    value,
-                };
-                let due = take.map_or(ret, |(other, _)| ret.min(other));
-                ways.push((take.is_none(), due, node));
+            let put = Some(put);
+            match take {
+                Some((other, take)) => {
+                    let node = Node::element(put, Some(take), value);
+                    ways.push((Turn::Certain, ret.min(other), node));
+                    self.called_sooner(put, take, takes_by, &mut ways);
+                }
+                None if wild.is_some() => {
+                    ways.push((Turn::Spare, ret, Node::element(put, None, value)));
+                }
+                None => {}
             }
         }
         for (value, (ret, take)) in takes {
             let used = self.used.get(value as usize).copied().unwrap_or(0);
             let spare = self.spares[value as usize].get(usize::from(used));
             if spare.is_some_and(|(call, _)| u64::from(*call) < puts_by) {
-                let node = Node::Element {
-                    put: None,
-                    take: Some(take),
-                    value,
-                };
-                ways.push((true, ret, node));
+                let node = Node::element(None, Some(take), value);
+                ways.push((Turn::Spare, ret, node));
+                self.called_sooner(None, take, takes_by, &mut ways);
             }
         }
-        ways.sort_unstable_by_key(|(spare, due, _)| (*spare, *due));
+        ways.sort_by_key(|(turn, due, _)| (*turn, *due));
         (ways, open_puts + open_takes)
+    }
+
+    /// The call of the dequeue of unknown outcome that is taken next, if it can come next.
+    fn next_wild(&self, takes_by: u64) -> Option<u32> {
+        let (call, _) = self.wild.get(self.used_wild())?;
+        let open = u64::from(*call) < takes_by && !planted(Defect::ItemsTakeNothingOptional);
+        open.then_some(*call)
+    }
+
+    /// Instead of a dequeue, those that are due later and were called sooner, as long as that may
+    /// matter to one that found nothing.
+    fn called_sooner(&self, put: Option<u32>, take: u32, takes_by: u64, ways: &mut Vec<Way>) {
+        let One {
+            mut call, value, ..
+        } = self.takes.get(take);
+        let forgets = planted(Defect::ItemsForgetWhoCameSooner);
+        if forgets || self.empties.is_done() || call <= self.taken_from {
+            return;
+        }
+        let open = self.takes.open(takes_by).map(|at| (self.takes.get(at), at));
+        let mut others: Vec<(One, u32)> = open.filter(|(one, _)| one.value == value).collect();
+        others.sort_unstable_by_key(|(one, _)| one.ret);
+        for (one, at) in others {
+            if one.call < call && call > self.taken_from {
+                call = one.call;
+                let node = Node::element(put, Some(at), value);
+                ways.push((Turn::CalledSooner, one.ret, node));
+            }
+        }
+        let wild = self.next_wild(takes_by).filter(|wild| *wild < call);
+        if put.is_some() && wild.is_some() && call > self.taken_from {
+            let node = Node::element(put, None, value);
+            ways.push((Turn::CalledSooner, u32::MAX, node));
+        }
     }
 
     fn used_wild(&self) -> usize {

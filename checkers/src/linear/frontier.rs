@@ -70,8 +70,6 @@ struct Open<O> {
     op: O,
     /// The slot of what it follows in its process, while that is open.
     after: Option<u32>,
-    /// Whether it changes nothing.
-    observes: bool,
 }
 
 /// Operations that may never take effect and do the same, by call.
@@ -89,8 +87,9 @@ pub(super) struct Frontier<O, M: Model> {
     budget: Budget,
     slots: Vec<Option<Open<O>>>,
     free: Vec<u32>,
-    /// The slots in use.
+    /// The slots in use, and those of what changes nothing.
     open: Vec<u32>,
+    observers: Vec<u32>,
     classes: Vec<Class<O>>,
     /// Classes that follow an open operation.
     bound: Vec<u32>,
@@ -117,6 +116,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             slots: Vec::new(),
             free: Vec::new(),
             open: Vec::new(),
+            observers: Vec::new(),
             classes: Vec::new(),
             bound: Vec::new(),
             alike: FxHashMap::default(),
@@ -152,11 +152,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             return None;
         }
         let observes = self.model.observes(op.borrow());
-        let open = Some(Open {
-            op,
-            after,
-            observes,
-        });
+        let open = Some(Open { op, after });
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = open;
@@ -168,6 +164,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             }
         };
         self.open.push(slot);
+        self.observers.extend(observes.then_some(slot));
         if observes && self.steps <= self.budget.steps_max {
             // The keys change, and all of them in the same way or not at all.
             let all = std::mem::take(&mut self.now);
@@ -239,12 +236,13 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             let shown = of_piece(self.model.show(&one.state).size() as usize);
             self.state_bytes = self.state_bytes.max(shown);
             head += 1;
-            self.expand(&one, &candidates, |mut next| {
+            self.steps = self.expand(&one, &candidates, |mut next, steps| {
                 if next.done.take(slot) {
                     kept.insert(next, 0);
                 } else {
                     work.insert(next, head);
                 }
+                self.spent_by(steps, &kept, &work).is_none()
             });
         }
         self.widest = self.widest.max(kept.list.len() + work.list.len());
@@ -262,6 +260,7 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         self.slots[slot as usize] = None;
         self.free.push(slot);
         self.open.retain(|open| *open != slot);
+        self.observers.retain(|open| *open != slot);
         for open in &self.open {
             if let Some(open) = &mut self.slots[*open as usize] {
                 open.after = open.after.filter(|after| *after != slot);
@@ -289,7 +288,17 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         kept: &Configurations<M::State>,
         work: &Configurations<M::State>,
     ) -> Option<Ending> {
-        if self.steps > self.budget.steps_max {
+        self.spent_by(self.steps, kept, work)
+    }
+
+    /// The same, after so many steps.
+    fn spent_by(
+        &self,
+        steps: u64,
+        kept: &Configurations<M::State>,
+        work: &Configurations<M::State>,
+    ) -> Option<Ending> {
+        if steps > self.budget.steps_max {
             return Some(Ending::OutOfSteps);
         }
         let states = (kept.list.len() + work.list.len()) as u64 * self.state_bytes;
@@ -297,14 +306,15 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
             .then_some(Ending::OutOfMemory)
     }
 
-    /// Every configuration that one more operation leads to.
+    /// Every configuration that one more operation leads to, until `give` refuses one; how many
+    /// steps there were in all, as it is told.
     fn expand(
-        &mut self,
+        &self,
         one: &Configuration<M::State>,
         candidates: &[u32],
-        mut give: impl FnMut(Configuration<M::State>),
-    ) {
-        let (mut states, mut steps) = (Vec::new(), self.looking());
+        mut give: impl FnMut(Configuration<M::State>, u64) -> bool,
+    ) -> u64 {
+        let (mut states, mut steps) = (Vec::new(), self.steps + self.looking());
         for slot in &self.open {
             let Some(open) = self.slots[*slot as usize].as_ref() else {
                 continue;
@@ -318,7 +328,9 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
                 let mut next = one.with(state);
                 next.done.put(*slot);
                 steps += self.observe(&mut next);
-                give(next);
+                if !give(next, steps) {
+                    return steps;
+                }
             }
         }
         for class in candidates {
@@ -337,11 +349,13 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
                     let mut next = one.with(state);
                     next.uses(*class);
                     steps += self.observe(&mut next);
-                    give(next);
+                    if !give(next, steps) {
+                        return steps;
+                    }
                 }
             }
         }
-        self.count(steps);
+        steps
     }
 
     /// Linearizes what is open and only observes, where that is legal: no order is lost by it.
@@ -351,14 +365,14 @@ impl<O: Borrow<Operation>, M: Model> Frontier<O, M> {
         let mut again = true;
         while again {
             again = false;
-            steps += self.looking();
-            for slot in &self.open {
+            steps += looking_over(self.observers.len());
+            for slot in &self.observers {
                 let Some(open) = self.slots[*slot as usize].as_ref() else {
                     continue;
                 };
                 let op = open.op.borrow();
                 let free = open.after.is_none_or(|after| one.done.has(after));
-                if one.done.has(*slot) || !free || !open.observes {
+                if one.done.has(*slot) || !free {
                     continue;
                 }
                 steps += 1;

@@ -10,7 +10,9 @@ use crate::spec::ModelKind;
 
 mod bag;
 mod counter;
+mod counts;
 mod items;
+mod overwritten;
 mod priority;
 mod queue;
 mod register;
@@ -94,11 +96,13 @@ pub(super) fn ask(partition: &Partition<'_>, kind: ModelKind) -> Option<(&'stati
     }
     let (name, verdict) = match kind {
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
-            ("register-monitor", register::judge(partition))
+            let verdict = register::judge(partition);
+            let verdict = or_else(verdict, || overwritten::judge(partition));
+            ("register-monitor", verdict)
         }
-        ModelKind::Queue => ("queue-monitor", items::judge(partition, &queue::Queue)),
-        ModelKind::Stack => ("stack-monitor", items::judge(partition, &stack::Stack)),
-        ModelKind::Bag => ("bag-monitor", items::judge(partition, &bag::Bag)),
+        ModelKind::Queue => ("queue-monitor", of_items(partition, &queue::Queue)),
+        ModelKind::Stack => ("stack-monitor", of_items(partition, &stack::Stack)),
+        ModelKind::Bag => ("bag-monitor", of_items(partition, &bag::Bag)),
         ModelKind::PriorityQueue => (
             "priority-queue-monitor",
             items::judge(partition, &priority::Priority),
@@ -109,4 +113,17 @@ pub(super) fn ask(partition: &Partition<'_>, kind: ModelKind) -> Option<(&'stati
         _ => return None,
     };
     Some((name, defect::spoil(name, verdict, partition)))
+}
+
+fn of_items(partition: &Partition<'_>, discipline: &impl items::Discipline) -> Verdict {
+    let verdict = items::judge(partition, discipline);
+    or_else(verdict, || counts::judge(partition))
+}
+
+/// What another says where the values do not say enough.
+fn or_else(verdict: Verdict, other: impl FnOnce() -> Verdict) -> Verdict {
+    match verdict {
+        Verdict::Unsure => other(),
+        sure => sure,
+    }
 }

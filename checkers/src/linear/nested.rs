@@ -18,7 +18,7 @@ use super::defect::{Defect, planted};
 use super::memory::{of_list, of_map, of_piece, of_set};
 use super::monitor::Spans;
 use super::partition::Partition;
-use super::search::{Ending, Found};
+use super::search::{Ending, Found, looking_over};
 use crate::models;
 use crate::report::Budget;
 use crate::value::Value;
@@ -201,7 +201,7 @@ impl Nested {
                 return (Ending::OutOfMemory, best);
             }
             self.moves(node, &mut open, &mut moves);
-            self.steps += 1 + moves.len() as u64;
+            self.steps += 1 + moves.len() as u64 + looking_over(open.len());
             // The last that is noted is looked at first.
             for next in moves.drain(..).rev() {
                 self.make(node, next);

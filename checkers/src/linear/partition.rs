@@ -90,27 +90,42 @@ impl<'a> Partition<'a> {
             let member = self.members[*index as usize];
             let (op, certain) = (member.op, member.certain);
             place[*index as usize] = Some(members.len() as u32);
-            let after = member.after().and_then(|before| place[before as usize]);
+            let mut before = member.after();
+            while let Some(at) = before
+                && place[at as usize].is_none()
+            {
+                before = self.members[at as usize].after();
+            }
+            let after = before.and_then(|before| place[before as usize]);
             let after = after.unwrap_or(NONE);
             members.push(Member { op, certain, after });
         }
         Partition { members, ..*self }
     }
 
+    /// The members that are left when of those that are not kept nothing is known but that they
+    /// were called.
+    pub(super) fn known(&self, kept: &[bool]) -> Vec<u32> {
+        let certain = |at: usize| self.members[at].certain && kept[at];
+        let known = self.members.iter().enumerate();
+        let known = known.map(|(at, member)| (member.op, certain(at)));
+        let seen = seen_values(known, self.kind);
+        let is_left = |at: &u32| {
+            let op = self.members[*at as usize].op;
+            certain(*at as usize) || !is_vain(op, self.kind, seen.as_ref())
+        };
+        (0..self.members.len() as u32).filter(is_left).collect()
+    }
+
     /// The partition when of some members nothing is known but that they were called: reads are
     /// left out, the rest may have taken effect or not, with any response.
     pub(super) fn knowing<'b>(&'b self, kept: &[bool], forgotten: &'b Forgotten) -> Partition<'b> {
-        let certain = |at: usize| self.members[at].certain && kept[at];
-        let known = self.members.iter().enumerate();
-        let seen = known.map(|(at, member)| (member.op, certain(at)));
-        let seen = seen_values(seen, self.kind);
         let mut place = vec![None; self.members.len()];
         let mut members = Vec::new();
-        for (index, member) in self.members.iter().enumerate() {
-            let certain = certain(index);
-            if !certain && is_vain(member.op, self.kind, seen.as_ref()) {
-                continue;
-            }
+        for index in self.known(kept) {
+            let index = index as usize;
+            let member = self.members[index];
+            let certain = member.certain && kept[index];
             place[index] = Some(members.len() as u32);
             let mut before = member.after();
             while let Some(at) = before

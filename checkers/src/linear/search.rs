@@ -126,6 +126,9 @@ struct Search<'a, M> {
 const GUESS_STEPS: u64 = 1 << 16;
 const GUESS_STEPS_A_MEMBER: u64 = 128;
 
+/// Of more operations that can come next none is guessed: to gather them costs more than it helps.
+const GUESS_OPEN_MAX: usize = 1 << 12;
+
 /// Steps between two looks at the budget in bytes, within one at what is open.
 const STEPS_A_LOOK: u64 = MORE as u64 / 2;
 
@@ -360,12 +363,15 @@ impl<M: Machine> Search<'_, M> {
         }
         let mut open = std::mem::take(&mut self.open);
         open.clear();
-        open.extend(self.callable().map(|member| {
+        open.extend(self.callable().take(GUESS_OPEN_MAX + 1).map(|member| {
             let op = self.partition.members[member as usize].op;
             (member, op.complete_ts.unwrap_or(u64::MAX))
         }));
         self.steps += 1 + looking_over(open.len());
-        let guess = self.machine.guess(self.state, &open);
+        let guess = match open.len() > GUESS_OPEN_MAX {
+            true => None,
+            false => self.machine.guess(self.state, &open),
+        };
         self.open = open;
         guess.is_some_and(|member| self.try_certain(member, Choice::Guess))
     }

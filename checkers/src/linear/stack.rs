@@ -209,7 +209,6 @@ impl<'p, 'a> Stack<'p, 'a> {
         let next = self.states.len() as u32;
         let state = state.into_boxed_slice();
         // Kept twice: by number, and by content.
-        // Kept twice: by number, and by content.
         self.bytes += 2 * of_piece(size_of_val(&*state));
         self.ids.insert(state.clone(), next);
         self.states.push(state);

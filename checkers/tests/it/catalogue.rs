@@ -204,7 +204,9 @@ what its tests say then; the test is named. The code holds this table (`ModelKin
 
 Each is judged by a monitor, if one is named and the values say which operation belongs to which;
 else by the search; and row by row (`--stream`), or where the search spends its budget, by the
-frontier.
+frontier. Where they do not, the monitor of a register still names who read what had been
+overwritten, and that of a queue, a stack or a bag more takes of a value than puts, or fewer where
+nothing is left.
 
 The `minimal` operations of a violation have no order whatever the others did: these count as
 `info`, so that what they put there does not come from nowhere. With any one of the minimal ones
@@ -267,8 +269,8 @@ are looked for among the rows of the finding. Where something has to be there fo
 missing (the effects or the final read by which a checker knows what happened, the last `gauge`, a
 saga's steps), where others are compared with (replicas, groups of `fairness`, reads that agree on
 an order), and where a row says what is allowed (`policy`, `relation`), the rows of the finding are
-not refused alone, and all rows of a history of up to 256 are looked through; in a longer one such
-a finding has no `minimal` rows.
+not refused alone, and the whole history is looked through, in halves at first. A finding for which
+524,288 rows were judged again in vain has no `minimal` rows.
 ";
 
 #[test]

@@ -80,6 +80,25 @@ fn a_write_that_follows_a_read_does_not_explain_it() {
     assert!(!agree(ModelKind::CasRegister, ops));
 }
 
+/// The read of nothing overlaps the first read, which another read follows at one instant.
+#[test]
+fn what_is_called_as_another_returns_saw_nothing_of_it() {
+    let read = |told| ("read", Value::Null, Some(told));
+    let write = |value| ("write", Value::Int(value), None);
+    let ops = [
+        (0, row(0, &write(2), (2, 3), true)),
+        (1, row(1, &read(Value::Int(2)), (4, 10), false)),
+        (0, row(2, &write(1), (5, 6), true)),
+        (1, row(3, &read(Value::Int(1)), (10, 15), false)),
+        (0, row(4, &read(Value::Null), (10, 16), false)),
+        (1, row(5, &write(2), (15, 20), false)),
+    ];
+    let ops = ops
+        .into_iter()
+        .map(|(process_id, op)| Operation { process_id, ..op });
+    assert!(agree(ModelKind::Register, ops.collect()));
+}
+
 /// The first element went to the dequeue of unknown outcome, before nothing was found: the dequeue
 /// that is due first was called too late for it.
 #[test]

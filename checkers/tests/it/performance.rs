@@ -70,33 +70,39 @@ fn a_late_violation_is_found() {
     assert_eq!(report.outcome, Outcome::Violation, "{report}");
 }
 
-/// Concurrent writes, each with a read, and a read of a value that nobody wrote: every subset of
-/// the writes has to be tried.
+/// Concurrent writes, each with a read, and a value that is written once, but read before and after
+/// another: every subset of the writes has to be tried.
 fn hopeless(writers: u64) -> Vec<Operation> {
     let row = long(9, 1, 0, ModelKind::Register)
         .pop()
         .expect("nine operations");
-    let read = |process_id: u64, output: i64| Operation {
-        op_id: process_id,
-        process_id,
-        invoke_ts: 0,
-        complete_ts: Some(10),
+    let read = |op_id: u64, (begin, end): (u64, u64), output: i64| Operation {
+        op_id,
+        process_id: op_id,
+        invoke_ts: begin,
+        complete_ts: Some(end),
         op_type: checkers::OpType::Read,
         input: Value::Null,
         output: Some(Value::Int(output)),
         ..row.clone()
     };
-    let mut ops = vec![read(0, -1)];
+    let write = |op_id: u64, value: i64| Operation {
+        op_type: checkers::OpType::Write,
+        input: Value::Int(value),
+        output: None,
+        ..read(op_id, (0, 10), value)
+    };
+    let mut ops = vec![
+        write(0, -1),
+        read(1, (0, 4), -1),
+        read(2, (5, 5), 1),
+        read(3, (6, 10), -1),
+    ];
     for writer in 1..=writers {
         // Values twice, so that they do not say which write was read.
         let value = writer as i64 / 2;
-        ops.push(read(2 * writer, value));
-        ops.push(Operation {
-            op_type: checkers::OpType::Write,
-            input: Value::Int(value),
-            output: None,
-            ..read(2 * writer + 1, value)
-        });
+        ops.push(read(2 * writer + 2, (0, 10), value));
+        ops.push(write(2 * writer + 3, value));
     }
     ops
 }
@@ -120,7 +126,7 @@ fn past_the_budget_the_answer_is_unknown() {
         ..Budget::default()
     });
     assert!(matches!(&report.outcome, Outcome::Unknown { why } if why.contains("10000 steps")));
-    assert_eq!((report.consumed, report.total), (0, 41));
+    assert_eq!((report.consumed, report.total), (0, 44));
     let report = judge(Budget {
         memory_bytes_max: 100_000,
         ..Budget::default()

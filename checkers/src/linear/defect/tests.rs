@@ -277,6 +277,19 @@ fn a_defect_in_a_monitor_is_found() {
 }
 
 #[test]
+fn a_defect_in_what_is_said_of_values_that_come_again_is_found() {
+    for (kind, defect) in [
+        (ModelKind::Bag, Defect::CountsForgetWhatIsPut),
+        (ModelKind::Queue, Defect::CountsForgetWhatIsPut),
+        (ModelKind::CasRegister, Defect::OverwrittenForgetsTheUnknown),
+    ] {
+        is_sound(kind, 200);
+        let found = is_found(kind, defect, "monitor", 5_000);
+        assert!(found, "{kind:?} {defect:?}");
+    }
+}
+
+#[test]
 fn a_defect_in_the_search_the_frontier_or_the_reader_is_found() {
     for (defect, engine) in [
         (Defect::SearchLooksPastReturns, "search"),
@@ -327,6 +340,26 @@ fn of_two_that_do_the_same_the_first_due_goes_first() {
     let names = |defect| with(defect, || wrong(ModelKind::Queue, &ops, Some("search")));
     assert!(names(None).is_empty());
     assert!(!names(Some(Defect::ItemsTakeTheLastFirst)).is_empty());
+}
+
+/// The first element went to the dequeue of unknown outcome, before nothing was found: the dequeue
+/// that is due first was called too late for it.
+#[test]
+fn a_dequeue_that_was_called_sooner_may_go_first() {
+    let put = |value| ("enqueue", Value::Int(value), None);
+    let take = |told: Option<i64>| ("dequeue", Value::Null, told.map(Value::Int));
+    let ops = [
+        row(0, &take(None), (0, 1), true),
+        row(1, &put(1), (1, 1), false),
+        row(2, &put(1), (4, 4), true),
+        row(3, &take(None), (4, 10), false),
+        row(4, &put(3), (6, 6), false),
+        row(5, &put(2), (7, 7), false),
+        row(6, &take(Some(1)), (8, 12), false),
+    ];
+    let names = |defect| with(defect, || wrong(ModelKind::Queue, &ops, Some("search")));
+    assert!(names(None).is_empty());
+    assert!(!names(Some(Defect::ItemsForgetWhoCameSooner)).is_empty());
 }
 
 #[test]
