@@ -147,7 +147,11 @@ impl<'p, 'a, M: Machine> Pass<'p, 'a, M> {
         let is_late = |at: &u32| self.world.first[*at as usize] >= reached;
         let ends = self.world.ends.iter();
         let (late, mut left): (Vec<u32>, Vec<u32>) = ends.partition(|at| is_late(at));
-        late.iter().for_each(|at| self.world.drop(*at));
+        for at in late {
+            let op = self.world.partition.members[at as usize].op;
+            self.world.demand.doubt(op);
+            self.world.drop(at);
+        }
         left.sort_unstable();
         let (mut needed, mut size) = (Vec::new(), 1);
         // From here on, if anywhere, is one of `left` that is needed.

@@ -99,6 +99,24 @@ fn what_is_called_as_another_returns_saw_nothing_of_it() {
     assert!(agree(ModelKind::Register, ops.collect()));
 }
 
+/// Of a cas that is refused later it may be unknown whether it was, and then it helps another.
+#[test]
+fn what_is_called_later_may_help_what_was_called_before() {
+    let cas = |from, to, told| {
+        let pair = Value::List(vec![Value::Int(from), Value::Int(to)]);
+        ("cas", pair, Some(Value::Bool(told)))
+    };
+    let read = ("read", Value::Null, Some(Value::Int(3)));
+    let ops = [
+        (0, row(0, &cas(1, 3, true), (2, 8), false)),
+        (1, row(1, &read, (3, 4), false)),
+        (1, row(2, &("write", Value::Int(3), None), (4, 8), false)),
+        (1, row(3, &cas(3, 1, false), (8, 13), false)),
+    ];
+    let ops = ops.map(|(process_id, op)| Operation { process_id, ..op });
+    assert!(!agree(ModelKind::CasRegister, ops.to_vec()));
+}
+
 /// The first element went to the dequeue of unknown outcome, before nothing was found: the dequeue
 /// that is due first was called too late for it.
 #[test]
