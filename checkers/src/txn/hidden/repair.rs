@@ -11,10 +11,14 @@ use super::super::levels::Level;
 use super::super::search::Search;
 use super::super::transactions::NONE;
 use super::views::Views;
-use super::{Chosen, Hidden, Open, WORK_MAX};
+use super::{Chosen, Hidden, Open};
 
-/// How many choices are tried of few transactions.
+/// How many choices are tried of few transactions; where they would be fewer than so many, since
+/// there are many transactions, none is.
 const TRIES_MAX: usize = 200;
+const TRIES_MIN: usize = 20;
+/// How many transactions are judged for one level, once a choice.
+const JUDGED_MAX: usize = 10_000;
 
 impl Hidden<'_, '_> {
     /// A choice in which a level holds, if one is found.
@@ -24,7 +28,10 @@ impl Hidden<'_, '_> {
     pub(in crate::txn) fn repaired(&self, level: Level) -> Result<Option<Chosen>, String> {
         let graph = edges::graph(self.all, self.facts);
         let mut search = Search::new(self.all, self.facts, &graph, self.budget.steps_max);
-        let tries = (WORK_MAX / self.all.txns.len().max(1)).clamp(1, TRIES_MAX);
+        let tries = (JUDGED_MAX / self.all.txns.len().max(1)).min(TRIES_MAX);
+        if tries < TRIES_MIN {
+            return Ok(None);
+        }
         for kinds in [DEPENDS | PROCESS | REALTIME, DEPENDS] {
             if !search.rank(&graph, kinds) {
                 continue;
