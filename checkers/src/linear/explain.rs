@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::defect::{Defect, planted};
-use super::partition::{Forgotten, Partition};
+use super::partition::{Forgotten, Member, Partition};
 use super::search::Ending;
 use super::{Decide, Decision, Needed, Sweep, name_of, sentences};
 use crate::history::Operation;
@@ -280,7 +280,13 @@ impl<'p, 'a, 'd> Minimal<'p, 'a, 'd> {
             return self.shrink(last);
         }
         if let Some(needed) = needed(self.partition) {
-            return Some(needed);
+            // Where one operation of a process ends as the next begins, the pass may find orders
+            // that there are not: what it keeps is looked at again.
+            let touches = |one: &Member<'_>| one.after().is_some();
+            return match self.partition.members.iter().any(touches) {
+                true => self.shrink(needed),
+                false => Some(needed),
+            };
         }
         if let Some(last) = self.last(ended, few..ended.len())? {
             return self.shrink(last);

@@ -117,6 +117,24 @@ fn what_is_called_later_may_help_what_was_called_before() {
     assert!(!agree(ModelKind::CasRegister, ops.to_vec()));
 }
 
+/// Of a process each operation begins as the one before ends: the first push is not needed.
+#[test]
+fn what_begins_as_another_ends_follows_it_with_less_known_too() {
+    let push = |value| ("push", Value::Int(value), None);
+    let pop = |told: Option<i64>| ("pop", Value::Null, told.map(Value::Int));
+    let ops = [
+        (0, row(0, &pop(None), (2, 8), false)),
+        (1, row(1, &push(1), (3, 8), false)),
+        (0, row(2, &push(3), (8, 11), false)),
+        (1, row(3, &push(2), (8, 9), false)),
+        (0, row(4, &pop(Some(2)), (11, 16), false)),
+        (1, row(5, &push(3), (9, 10), false)),
+        (0, row(6, &pop(Some(3)), (16, 21), false)),
+    ];
+    let ops = ops.map(|(process_id, op)| Operation { process_id, ..op });
+    assert!(!agree(ModelKind::Stack, ops.to_vec()));
+}
+
 /// The first element went to the dequeue of unknown outcome, before nothing was found: the dequeue
 /// that is due first was called too late for it.
 #[test]
