@@ -6,6 +6,7 @@ use checkers::{Budget, History, Value};
 
 use super::notation::{End, Step, Tx, history, parse};
 use super::reference::Known;
+use super::simulated::databases::truth::forbids;
 
 /// A sequence of numbers that is the same every time.
 pub(crate) struct Numbers(pub(crate) u64);
@@ -176,32 +177,7 @@ pub(crate) fn agree(txs: &[Tx], workload: Workload, proofs: bool) -> usize {
 /// No anomaly is named that a level which holds forbids.
 pub(crate) fn consistent(analysis: &Analysis) {
     for name in analysis.counts.keys() {
-        let (kind, order) = match (
-            name.strip_suffix("-process"),
-            name.strip_suffix("-realtime"),
-        ) {
-            (Some(kind), _) => (kind, Order::Process),
-            (_, Some(kind)) => (kind, Order::Realtime),
-            _ => (&name[..], Order::None),
-        };
-        let (base, order) = match kind {
-            "G-SIa" => (Base::ReadCommitted, Order::Realtime),
-            "G-SIb" => (Base::ForwardConsistentView, Order::Realtime),
-            "garbage-read" | "duplicate-elements" | "G0" => (Base::ReadUncommitted, order),
-            "lost-update" | "G-cursor" => (Base::CursorStability, order),
-            "fractured-read" if order == Order::None => (Base::ReadAtomic, order),
-            "fractured-read" => (Base::Causal, order),
-            "internal" => (Base::ReadAtomic, order),
-            "G-monotonic" => (Base::MonotonicView, order),
-            "G-MSR" => (Base::MonotonicSnapshotRead, order),
-            "G-single" => (Base::ConsistentView, order),
-            "G-nonadjacent" | "long-fork" => (Base::SnapshotIsolation, order),
-            "G-update" => (Base::UpdateSerializable, order),
-            "G2-item" => (Base::RepeatableRead, order),
-            "G2" | "write-skew" | "predicate-read-miss" => (Base::Serializable, order),
-            _ => (Base::ReadCommitted, order),
-        };
-        let level = Level { base, order };
+        let level = forbids(name);
         let told = analysis.verdict(level);
         assert_ne!(*told, Verdict::Holds, "{name}, but {level} holds");
     }
